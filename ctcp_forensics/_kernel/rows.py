@@ -1,0 +1,447 @@
+"""Rows: what the kernel takes in and hands out, field by field.
+
+The compiled core keeps these rows as C structs and the plain-Python kernel as
+tuples; either way a caller sees the named tuples below.  Positions (`…_pos`) are
+64-bit offsets in the sequence space of one direction; `-1` in a `…_frame` or
+`…_ns` field means *never*, so that every field of a row is an integer.
+
+Knows names, units and caps.  Does not know what any of it means: see flows.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+NEVER = -1
+
+# --- caps: every table is bounded, and reaching a bound is counted and reported ------------
+
+FRAMES_PER_BATCH = 4096
+"""Frames walked, decoded and tracked together: their rows stay in the second-level cache."""
+
+MAX_CAPTURED_LEN = 262_144
+"""Longest frame believed: libpcap's MAXIMUM_SNAPLEN, beyond which Wireshark refuses a file too."""
+
+MAX_VLAN_TAGS = 16
+MAX_EXTENSION_HEADERS = 16
+MAX_MESSAGES_PER_SEGMENT = 64
+"""64 KiB is the longest datagram; 64 messages of the 1 KiB that GRO merges fill it."""
+
+FLOW_CAP = 1 << 18
+"""Flows followed at once: about 180 MB where all are followed, each under 1 KiB."""
+
+LIVE_HOLES = 32
+"""Holes kept open per direction; beyond it the oldest that nobody waits for is let go."""
+
+HOLES_KEPT = 64
+EPISODES_KEPT = 16
+"""Holes and episodes kept as evidence per direction: the latest, since the last one kills."""
+
+DUP_ACK_FRAMES_KEPT = 8
+ASSOCIATIONS_KEPT = 8
+SEGMENT_LOG_CAP = 1 << 20
+"""Segments of cTCP-like flows kept for evidence, pairing and pictures; the oldest go first."""
+
+
+class Status(IntEnum):
+    """What decoding made of one frame."""
+
+    TCP = 0
+    NOT_IP = 1
+    NOT_TCP = 2
+    EXOTIC = 3
+    """Layers that the fast decoder does not know; dpkt is asked."""
+    FRAGMENT = 4
+    """A piece of an IP datagram; to be put together first."""
+    ICMP_ERROR = 5
+    """An ICMP error that quotes a datagram."""
+    SHORT_LINK = 6
+    """The frame ends inside its link-layer or IP header."""
+    SHORT_TCP = 7
+    """The frame ends inside its TCP header, on the wire or by the snap length."""
+    MALFORMED_IP = 8
+    MALFORMED_TCP = 9
+    """A TCP data offset below five words or beyond the datagram."""
+    UNKNOWN_LINK = 10
+
+
+class Tcp(IntFlag):
+    """TCP header flags, RFC 9293 §3.1."""
+
+    FIN = 0x01
+    SYN = 0x02
+    RST = 0x04
+    PSH = 0x08
+    ACK = 0x10
+    URG = 0x20
+
+
+class Kind(IntEnum):
+    """What one cTCP message carries: the trailer's next-header byte, ctcp-protocol §1.1."""
+
+    NONE = 0
+    ESP = 0x32
+    IKE = 0x11
+    AH = 0x33
+
+
+class Trailer(IntEnum):
+    """What the last 16 bytes of a segment show."""
+
+    ABSENT = 0
+    CUT_OFF = 1
+    """The capture does not hold the end of the payload."""
+    WEAK = 2
+    """Wireshark's conditions hold, the magic bytes are others."""
+    CISCO = 3
+    """All of 00000000 ???? ?000 21456c69 10 {11,32,33} 0100."""
+
+
+class Signature(IntEnum):
+    """An application recognised by the first bytes of one segment."""
+
+    NONE = 0
+    TLS = 1
+    HTTP = 2
+    SSH = 3
+    IKETCP = 4
+    """RFC 9329 §3: the stream prefix "IKETCP"."""
+    RAW_IKE = 5
+    """An ISAKMP header whose length is the segment's: IKE over TCP without a trailer."""
+    NDMP = 6
+    RFC8229_LENGTH = 7
+    """RFC 9329 §3: a 16-bit length that equals the segment's, then a non-ESP marker."""
+
+
+class Frame(NamedTuple):
+    """One captured record.  Numbered from 1, as Wireshark's frame.number."""
+
+    number: int
+    time_ns: int
+    """Since 1970-01-01 UTC by the capturing clock."""
+    offset: int
+    """Of the frame's first byte, in the buffer that was walked."""
+    captured_len: int
+    original_len: int
+    interface: int
+    """Counted over the whole file, from 0."""
+    link_type: int
+    commented: int
+    """1 where the record carries a comment."""
+
+
+class Message(NamedTuple):
+    """One cTCP message: an IPsec packet and its trailer."""
+
+    kind: int
+    offset: int
+    """From the start of the segment's payload."""
+    length: int
+    """With its 16-byte trailer."""
+    spi: int
+    """ESP SPI; for IKE the first four bytes of the initiator's cookie."""
+    esp_seq: int
+    """ESP sequence number; for IKE the message id."""
+    exchange: int
+    """ISAKMP exchange type; 0 for ESP."""
+    from_initiator: int
+    """1 where the responder's cookie is still zero: this sender opened the negotiation."""
+    print64: int
+    """A 64-bit fingerprint of the message's captured bytes without the trailer."""
+
+
+class Packet(NamedTuple):
+    """One decoded frame.  Where `status` is not TCP, only the first three fields hold."""
+
+    status: int
+    frame: int
+    time_ns: int
+    src: bytes
+    """4 or 16 bytes."""
+    dst: bytes
+    sport: int
+    dport: int
+    ttl: int
+    ip_id: int
+    """-1 for IPv6, which has none."""
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    """As sent, not scaled."""
+    payload_len: int
+    """On the wire, by the IP total length."""
+    captured_payload_len: int
+    mss: int
+    """-1 where the option is absent."""
+    window_scale: int
+    """-1 where the option is absent."""
+    sack_permitted: int
+    sacks: tuple[tuple[int, int], ...]
+    """Up to four [left, right) as sent, RFC 2018 §3."""
+    signature: int
+    trailer: int
+    magic: int
+    """The seven bytes after the cookie's place: trailer[8:13] and [14:16], for unknown vendors' variants."""
+    head: tuple[int, int]
+    """The first two 32-bit words of the payload: SPI and sequence, where it is ESP."""
+    print64: int
+    """A fingerprint of the captured payload's first and last 16 bytes."""
+    messages: tuple[Message, ...]
+    unsplit: int
+    """1 where a segment held more than MAX_MESSAGES_PER_SEGMENT messages."""
+
+
+class FlowRow(NamedTuple):
+    """One flow.  Direction 0 is sent by `src`, who opened it or was seen first."""
+
+    src: bytes
+    dst: bytes
+    sport: int
+    dport: int
+    first_frame: int
+    last_frame: int
+    first_ns: int
+    last_ns: int
+    """The latest time of any frame, so that a clock that runs backwards does not shorten a flow."""
+    frames: int
+    opened_by_syn: int
+    """1 where the first SYN was seen: direction 0 is the originator's by proof."""
+    syn_frame: int
+    syn_ack_frame: int
+    syns: int
+    watched: int
+    """1 where its segments are logged."""
+    longest_silence_ns: int
+    """Longest time without a frame of either direction…"""
+    silence_from_frame: int
+    silence_to_frame: int
+    silence_to_direction: int
+    """…and who broke it."""
+
+
+class DirectionRow(NamedTuple):
+    """One half of a flow: what one end sent, and what the other acknowledged of it."""
+
+    frames: int
+    first_frame: int
+    last_frame: int
+    first_ns: int
+    last_ns: int
+    anchor: int
+    """The 32-bit number of position 0: the ISN where `isn_known`, else the first number seen."""
+    isn_known: int
+    next_pos: int
+    """SND.NXT as far as seen: the position after the highest byte sent."""
+    acked_pos: int
+    """SND.UNA: the peer's highest cumulative ACK; NEVER before the first."""
+    acked_ns: int
+    """When it last advanced."""
+    acked_frame: int
+    payload_bytes: int
+    data_segments: int
+    data_first_frame: int
+    data_last_frame: int
+    data_last_ns: int
+    new_bytes: int
+    again_bytes: int
+    filling_bytes: int
+    holes_opened: int
+    holes_filled: int
+    holes_acked_past: int
+    holes_forgotten: int
+    retransmissions: int
+    late_originals: int
+    undecided_repeats: int
+    copies: int
+    """Same IP ID, same header, within milliseconds: the network or the capture doubled them."""
+    strays: int
+    """Segments too far from the flow's sequence space to belong to it."""
+    max_payload_len: int
+    smallest_missing_len: int
+    """Least bytes of a hole per ESP message missing in it; NEVER without holes."""
+    mss: int
+    window_scale: int
+    sack_permitted: int
+    first_window: int
+    last_window: int
+    windows_seen: int
+    """How often the window differs from the one before."""
+    pushes: int
+    ttl_min: int
+    ttl_max: int
+    first_ttl: int
+    pure_acks: int
+    """Sent by this end."""
+    duplicate_acks: int
+    """RFC 5681 §2 (a)-(e), asking this end for data; sent by the peer."""
+    sack_duplicate_acks: int
+    """RFC 6675 §2; sent by the peer."""
+    dsacks: int
+    keep_alives: int
+    keep_alive_acks: int
+    window_updates: int
+    zero_windows: int
+    """Sent by this end."""
+    zero_window_probes: int
+    zero_window_probe_acks: int
+    old_acks: int
+    """ACKs from the peer below its highest."""
+    unseen_acks: int
+    """ACKs from the peer for bytes that this capture does not hold (Wireshark: ACKed unseen segment)."""
+    idle_acks: int
+    """Pure ACKs from the peer that repeat the highest ACK with nothing outstanding: keep-alives of cTCP."""
+    episodes: int
+    fin_frame: int
+    fin_ns: int
+    rst_frame: int
+    """First RST sent by this end."""
+    rst_ns: int
+    rst_ttl: int
+    rst_window: int
+    rst_ip_id: int
+    rst_seq_pos: int
+    rst_has_ack: int
+    rsts: int
+    last_ip_id: int
+    """Of the last segment before any RST."""
+    # --- what the payload shows ---
+    trailer_cisco: int
+    trailer_weak: int
+    trailer_absent: int
+    trailer_cut_off: int
+    weak_magic: int
+    """The magic bytes of the first weak trailer."""
+    weak_same_magic: int
+    """How many weak trailers carry just those."""
+    esp_run: int
+    """Longest run of segments whose first word stays and whose second rises, ctcp-protocol §1.2 C."""
+    esp_breaks: int
+    signature: int
+    """The first application signature seen."""
+    signatures: int
+    messages: int
+    merged_segments: int
+    """Segments that held more than one message."""
+    ike_messages: int
+    ike_repeats: int
+    """IKE messages equal to the one before: retransmitted by IKE, not by TCP."""
+    ike_opened: int
+    """Messages with no responder cookie yet: this end is the IKE initiator."""
+    last_ike_frame: int
+    last_ike_ns: int
+    last_ike_exchange: int
+    esp_messages: int
+    esp_missing: int
+    """ESP sequence numbers skipped and not seen later."""
+    esp_repeats: int
+    """ESP messages seen before: same SPI, same sequence number."""
+    associations: int
+
+
+class EpisodeRow(NamedTuple):
+    """A run of duplicate ACKs asking one direction for one byte."""
+
+    wanted_pos: int
+    duplicate_acks: int
+    sack_duplicate_acks: int
+    first_frame: int
+    first_ns: int
+    last_frame: int
+    last_ns: int
+    frames: tuple[int, ...]
+    """The first DUP_ACK_FRAMES_KEPT duplicate ACKs."""
+    outstanding: int
+    """Bytes sent and not acknowledged at the first duplicate ACK."""
+    prompted: int
+    """Duplicate ACKs with a new data segment of the sender since the ACK before."""
+    shortest_interval_ns: int
+    longest_interval_ns: int
+    """Between two duplicate ACKs that follow each other."""
+    piggybacked: int
+    """Data segments of the peer whose ACK asks for the same byte: condition (b) fails, the byte is the same."""
+    last_asked_ns: int
+    """Last segment of any kind with this ACK."""
+    new_segments: int
+    """Segments of the sender with bytes never sent before, after the first duplicate ACK."""
+    new_first_frame: int
+    new_last_frame: int
+    new_last_ns: int
+    sacked_left: int
+    """Lowest SACKed byte above the wanted one: the end of the hole; NEVER without SACK."""
+    ttl_min: int
+    ttl_max: int
+    """Of the duplicate ACKs."""
+    wanted_seen: int
+    """1 where this capture had seen the wanted byte before it was asked for."""
+    answered_frame: int
+    """First later segment that carries the wanted byte again."""
+    answered_ns: int
+    rewritten_frame: int
+    """A later segment at the wanted byte that carries another ESP message: not an answer."""
+    passed_frame: int
+    """ACK that went beyond the wanted byte."""
+    passed_ns: int
+
+
+class HoleRow(NamedTuple):
+    """Bytes of one direction that this capture did not see in order: a hole or a gap, not yet told apart."""
+
+    start_pos: int
+    end_pos: int
+    opened_frame: int
+    """The segment beyond it that showed it."""
+    opened_ns: int
+    before_frame: int
+    """The last data segment before it."""
+    esp_missing: int
+    """ESP sequence numbers skipped across it; 0 where there is no ESP."""
+    filled_frame: int
+    """NEVER while a byte of it is missing."""
+    filled_ns: int
+    acked_frame: int
+    """First ACK beyond its start while it was open."""
+    acked_ns: int
+
+
+class AssociationRow(NamedTuple):
+    """One ESP security association as one direction uses it."""
+
+    spi: int
+    messages: int
+    first_seq: int
+    highest_seq: int
+    missing: int
+    repeats: int
+    first_frame: int
+    last_frame: int
+
+
+class SegmentRow(NamedTuple):
+    """One logged segment or message of a watched flow."""
+
+    direction: int
+    frame: int
+    time_ns: int
+    pos: int
+    length: int
+    ack_pos: int
+    flags: int
+    kind: int
+    spi: int
+    esp_seq: int
+    print64: int
+
+
+class Tallies(NamedTuple):
+    """What one tracker saw and what it let go, over all flows."""
+
+    flows: int
+    flows_refused: int
+    """Segments of flows beyond FLOW_CAP."""
+    segments: int
+    segments_logged: int
+    segments_unlogged: int
+    """Logged segments that later ones pushed out."""
+    last_ns: int
