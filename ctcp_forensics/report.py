@@ -1,0 +1,396 @@
+"""Report: everything an analysis found, frozen and versioned; the only thing renderings read.
+
+Knows the names that scripts rely on, their JSON and its schema.  Does not know how any of it was found.
+
+Within one major version names are added and never renamed or removed.  Frame numbers are Wireshark's,
+times are integer nanoseconds since 1970 UTC, lengths are bytes.  What belongs to one capture is keyed by
+that capture's id: two captures of one flow number their frames, and may number its bytes, differently.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+SCHEMA_VERSION = "1.0"
+SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
+
+FLAGSHIP = "unanswered-duplicate-acks"
+
+# From what a reader must see first to what needs no reading: renderings sort by this order.
+VERDICT_WORDS = (
+    FLAGSHIP,
+    "path-mtu-black-hole",
+    "firewall-drop",
+    "reset-by-middlebox",
+    "nat-rebinding",
+    "idle-timeout",
+    "window-stall",
+    "handshake-failed",
+    "negotiation-failed",
+    "peer-vanished",
+    "link-down",
+    "reset-by-endpoint",
+    "insufficient-evidence",
+    "answered",
+    "loss-tolerated",
+    "orderly-close",
+    "healthy",
+    "not-ctcp",
+)
+CONFIDENCE_WORDS = ("proven", "strong", "consistent", "undetermined")
+OUTCOME_WORDS = ("holds", "fails", "unknown")
+DIRECTION_WORDS = ("client-to-headend", "headend-to-client")
+GRADE_WORDS = ("certain", "probable", "possible", "none")
+
+
+def _one_of(words: tuple[str, ...]) -> msgspec.Meta:
+    """The schema lists the words; reading does not insist, so that a later minor version may add one."""
+    return msgspec.Meta(extra_json_schema={"enum": list(words)})
+
+
+VerdictWord = Annotated[str, _one_of(VERDICT_WORDS)]
+Confidence = Annotated[str, _one_of(CONFIDENCE_WORDS)]
+OutcomeWord = Annotated[str, _one_of(OUTCOME_WORDS)]
+DirectionWord = Annotated[str, _one_of(DIRECTION_WORDS)]
+Grade = Annotated[str, _one_of(GRADE_WORDS)]
+Vantage = Annotated[str, _one_of(("client", "asa-outside", "asa-inside", "unknown"))]
+CaptureOutcome = Annotated[str, _one_of(("complete", "partial", "rejected"))]
+EndingKind = Annotated[str, _one_of(("fin", "rst", "silence", "capture-ended", "open"))]
+EndpointWord = Annotated[str, _one_of(("client", "headend", "unknown"))]
+
+PerCapture = Annotated[dict[str, int], msgspec.Meta(description="a number for each capture id")]
+PerCaptureOrNone = Annotated[
+    dict[str, int | None], msgspec.Meta(description="a number for each capture id; null: not in that capture")
+]
+FramesPerCapture = Annotated[
+    dict[str, tuple[int, ...]], msgspec.Meta(description="frame numbers for each capture id")
+]
+
+
+class ReportError(ValueError):
+    """The bytes are not a report that this version can read."""
+
+
+def valid_text(text: str) -> str:
+    r"""`text` as UTF-8 can carry it: bytes of a file name that are no text become `\udc..` in letters."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the report.  Never the time or the machine: the same input gives the same bytes."""
+
+    name: str = "ctcp-diag"
+    version: str
+    rules_version: str = "1"
+
+
+class Damage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a savefile, at a byte offset into its uncompressed content."""
+
+    offset: int | None
+    reason: str
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
+    """One interface of a capture; `dropped` is what its own counters admit, null where it has none."""
+
+    index: int
+    link_type: int
+    name: str = ""
+    dropped: int | None = None
+
+
+class Undecoded(msgspec.Struct, frozen=True, kw_only=True):
+    """Frames that were counted and not understood, by reason."""
+
+    reason: str
+    frames: int
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True):
+    """One savefile that was named on the command line."""
+
+    id: str
+    source: str
+    sha256: str | None = None
+    content_sha256: str | None = None
+    vantage: Vantage = "unknown"
+    format: str | None = None
+    compression: str | None = None
+    size: int | None = None
+    frames: int = 0
+    tcp_segments: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    outcome: CaptureOutcome
+    damage: tuple[Damage, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    undecoded: tuple[Undecoded, ...] = ()
+    comments: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "source", valid_text(self.source))
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An address and a port."""
+
+    address: str
+    port: int
+
+
+class Encapsulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the flow carries (`cisco-ctcp`, `rfc8229`, `raw-ike`, `none`, …), how sure, and why."""
+
+    kind: str
+    grade: Grade
+    because: str
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How the flow ended.  That the capture ended is not an ending of the flow and never a diagnosis."""
+
+    kind: EndingKind
+    by: EndpointWord | None = None
+    frame: PerCapture = {}
+    at_ns: int | None = None
+    because: str = ""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow as one capture shows it; behind address translation the addresses differ by capture."""
+
+    capture: str
+    frames: int
+    client: Endpoint
+    headend: Endpoint
+    first_frame: int
+    last_frame: int
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of duplicate ACKs that all ask for one byte of `direction`.
+
+    `wanted_offset` counts from the ISN, the SYN being 0, and is null where the SYN was not seen.
+    `answered` is null where it cannot be decided from here.
+    """
+
+    direction: DirectionWord
+    wanted_seq: PerCapture
+    wanted_offset: int | None = None
+    duplicate_acks: int
+    sack_duplicate_acks: int = 0
+    first_duplicate_ack_frame: PerCapture = {}
+    missing_segment_frame: PerCaptureOrNone = {}
+    answered: bool | None
+    answered_frame: PerCapture = {}
+    passed_frame: PerCapture = {}
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+
+class DirectionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one direction of a flow carried, in bytes, segments and messages.
+
+    Duplicate ACKs and window facts are counted in the direction in which those segments travel.
+    """
+
+    segments: int = 0
+    payload_bytes: int = 0
+    data_segments: int = 0
+    new_bytes: int = 0
+    again_bytes: int = 0
+    filling_bytes: int = 0
+    missing_bytes: int = 0
+    retransmissions: int = 0
+    late_originals: int = 0
+    copies: int = 0
+    undecided_repeats: int = 0
+    duplicate_acks: int = 0
+    sack_duplicate_acks: int = 0
+    dsacks: int = 0
+    keep_alives: int = 0
+    window_updates: int = 0
+    zero_windows: int = 0
+    zero_window_probes: int = 0
+    messages: int = 0
+    esp_missing: int = 0
+    esp_repeats: int = 0
+
+
+class Directions(msgspec.Struct, frozen=True, kw_only=True):
+    """The two halves of a flow."""
+
+    client_to_headend: DirectionFacts = DirectionFacts()
+    headend_to_client: DirectionFacts = DirectionFacts()
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """One TCP connection.  `episodes` may be capped: `episodes_total` is how many there were."""
+
+    id: str
+    client: Endpoint
+    headend: Endpoint
+    first_ns: int
+    last_ns: int
+    encapsulation: Encapsulation
+    ending: Ending
+    verdict: VerdictWord
+    confidence: Confidence
+    direction: DirectionWord | None = None
+    loss_location: str | None = None
+    seen: tuple[Seen, ...]
+    episodes: tuple[Episode, ...] = ()
+    episodes_total: int = 0
+    directions: Directions = Directions()
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim about a flow: its outcome, why, the frames that show it, and what would refute it."""
+
+    claim: str
+    outcome: OutcomeWord
+    because: str
+    frames: FramesPerCapture = {}
+    would_refute: str = ""
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """A documented fix: the change, what it costs, how to verify it and how to take it back."""
+
+    fix: str
+    title: str
+    change: str
+    commands: tuple[str, ...] = ()
+    cost: str
+    verify: tuple[str, ...] = ()
+    roll_back: tuple[str, ...] = ()
+    source: str
+    caveats: tuple[str, ...] = ()
+
+
+class AlsoPossible(msgspec.Struct, frozen=True, kw_only=True):
+    """Another verdict that fits as well, and what would settle it."""
+
+    verdict: VerdictWord
+    because: str
+    settled_by: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one flow.  `id` is stable: it depends on content, never on paths or order."""
+
+    id: str
+    flow: str
+    verdict: VerdictWord
+    title: str
+    confidence: Confidence
+    rule_version: str = "1"
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    also_possible: tuple[AlsoPossible, ...] = ()
+    missing_evidence: tuple[str, ...] = ()
+    display_filter: str = ""
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """A stated limit that was reached, and where: what lies beyond it is not in the report."""
+
+    cap: str
+    limit: int
+    reached_by: str
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that was named and could not be read at all."""
+
+    source: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "source", valid_text(self.source))
+        msgspec.structs.force_setattr(self, "reason", valid_text(self.reason))
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what was named has been looked at."""
+
+    captures: int
+    complete: int = 0
+    partial: int = 0
+    rejected: int = 0
+    frames: int = 0
+    tcp_segments: int = 0
+    flows_seen: int = 0
+    flows_judged: int = 0
+    undecoded: tuple[Undecoded, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    failed: tuple[Failed, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Every source was read to its end and no limit was reached.
+
+        Frames of unknown kinds do not count against it: they are in every real capture.
+        """
+        return not (self.partial or self.rejected or self.caps or self.failed)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What ctcp-diag found in the captures it was given."""
+
+    schema_version: str = SCHEMA_VERSION
+    tool: Tool
+    captures: tuple[Capture, ...]
+    flows: tuple[Flow, ...]
+    findings: tuple[Finding, ...]
+    coverage: Coverage
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Report":
+        """Read a report of this major version; names that a later minor version added are skipped."""
+        try:
+            report = msgspec.json.decode(text, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ReportError(f"not a ctcp-diag report: {error}") from error
+        if _major(report.schema_version) != _major(SCHEMA_VERSION):
+            raise ReportError(
+                f"report has schema version {report.schema_version}, this program reads {SCHEMA_VERSION}"
+            )
+        return report
+
+
+def exit_status(report: Report) -> int:
+    """1: at least one flow has the failure; 3: none found, but not everything was looked at; else 0."""
+    if any(finding.verdict == FLAGSHIP for finding in report.findings):
+        return 1
+    return 0 if report.coverage.is_complete else 3
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a report.  Everything is required: a report always writes every name."""
+    (reference,), definitions = msgspec.json.schema_components((Report,))
+    for definition in definitions.values():
+        definition["required"] = list(definition["properties"])
+        for facts in definition["properties"].values():
+            facts.pop("default", None)
+    return {
+        "$schema": SCHEMA_ID,
+        "title": f"ctcp-diag report {SCHEMA_VERSION}",
+        **reference,
+        "$defs": definitions,
+    }
+
+
+def schema_json() -> bytes:
+    """The published text of the schema, byte for byte."""
+    return msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n"
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
