@@ -254,6 +254,10 @@ class DirectionRow(NamedTuple):
     retransmissions: int
     late_originals: int
     undecided_repeats: int
+    spurious_retransmissions: int
+    """Retransmissions of bytes that the peer had acknowledged already."""
+    rewrites: int
+    """Segments at old positions that carry a new ESP message: not a retransmission (udp2raw does this)."""
     copies: int
     """Same IP ID, same header, within milliseconds: the network or the capture doubled them."""
     strays: int
@@ -271,7 +275,11 @@ class DirectionRow(NamedTuple):
     pushes: int
     ttl_min: int
     ttl_max: int
-    first_ttl: int
+    data_ttl: int
+    """Of the first data segment."""
+    ids_rising: int
+    ids_other: int
+    """How often the IP ID rose like a counter from one segment to the next, and how often not."""
     pure_acks: int
     """Sent by this end."""
     duplicate_acks: int
@@ -306,6 +314,8 @@ class DirectionRow(NamedTuple):
     rsts: int
     last_ip_id: int
     """Of the last segment before any RST."""
+    last_ttl: int
+    """Likewise."""
     # --- what the payload shows ---
     trailer_cisco: int
     trailer_weak: int
@@ -419,7 +429,7 @@ class AssociationRow(NamedTuple):
 
 
 class SegmentRow(NamedTuple):
-    """One logged segment or message of a watched flow."""
+    """One logged segment, or one message of it, of a watched flow."""
 
     direction: int
     frame: int
@@ -427,6 +437,7 @@ class SegmentRow(NamedTuple):
     pos: int
     length: int
     ack_pos: int
+    """The highest ACK that this end has sent, this segment's included; NEVER before the first."""
     flags: int
     kind: int
     spi: int
