@@ -56,6 +56,7 @@ Grade = Annotated[str, _one_of(GRADE_WORDS)]
 Vantage = Annotated[str, _one_of(("client", "asa-outside", "asa-inside", "unknown"))]
 CaptureOutcome = Annotated[str, _one_of(("complete", "partial", "rejected"))]
 EndingKind = Annotated[str, _one_of(("fin", "rst", "silence", "capture-ended", "open"))]
+ClaimRole = Annotated[str, _one_of(("proof", "guard", "refutation"))]
 EndpointWord = Annotated[str, _one_of(("client", "headend", "unknown"))]
 
 PerCapture = Annotated[dict[str, int], msgspec.Meta(description="a number for each capture id")]
@@ -247,9 +248,13 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim about a flow: its outcome, why, the frames that show it, and what would refute it."""
+    """One claim about a flow: its outcome, why, the frames that show it, and what would refute it.
+
+    Its role: a link of the proof, a guard that must hold beside the proof, or what would refute the verdict.
+    """
 
     claim: str
+    role: ClaimRole = "proof"
     outcome: OutcomeWord
     because: str
     frames: FramesPerCapture = {}
