@@ -1,0 +1,1 @@
+"""Speed, measured in the open: generated captures, and peers run beside ours on the same files."""

@@ -1,0 +1,178 @@
+"""Generated captures: `python -m benchmarks.generate KIND -o FILE [--frames N] [--flows N] [--seed S]`.
+
+Knows the kinds, their usual sizes and where to write.  The same kind, size and seed give the same bytes (with the
+same NumPy: its random streams may change between releases).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from benchmarks import traps
+from benchmarks.scenes import ctcp_library, ordinary_library
+from benchmarks.traffic import Recipe, Truth, colliding_tuples, ctcp_tuples, ordinary_tuples, traffic
+from benchmarks.wire import FULL_SNAPLEN, Frames, savefile
+
+SMALL_FILES = 500
+HEADERS_SNAPLEN = 100
+OFFLOAD_SNAPLEN = 96
+
+Make = Callable[[int, int, int, Truth], Iterator[Frames]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One sort of capture."""
+
+    says: str
+    frames: int
+    flows: int
+    make: Make  # frames, flows, seed, truth
+    snaplen: int = FULL_SNAPLEN
+    flows_can_be_chosen: bool = True
+
+
+def _traffic(recipe: Recipe) -> Make:
+    def make(frame_count: int, flows: int, seed: int, truth: Truth) -> Iterator[Frames]:
+        return traffic(recipe, frame_count=frame_count, flows=flows, seed=seed, truth=truth)
+
+    return make
+
+
+def _trap(trap: Callable[[int, Truth], Iterator[Frames]]) -> Make:
+    def make(frame_count: int, flows: int, seed: int, truth: Truth) -> Iterator[Frames]:
+        return trap(frame_count, truth)
+
+    return make
+
+
+_recipe = partial(Recipe, library=ordinary_library, tuples=ordinary_tuples, snaplen=FULL_SNAPLEN)
+_ORDINARY = _recipe(udp_share=0.02)
+_A = _recipe(record_len=806.0)  # 1 GB in 1.24 million frames
+_B = _recipe(record_len=105.5, snaplen=HEADERS_SNAPLEN)  # 0.95 GB in 9 million frames
+_CTCP = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False)
+_COLLIDING = _recipe(tuples=colliding_tuples, record_len=150.0)
+
+KINDS: dict[str, Kind] = {
+    "ordinary": Kind(
+        says="ordinary TCP with a little loss, 2 % UDP", frames=1_000_000, flows=5_000, make=_traffic(_ORDINARY)
+    ),
+    "A": Kind(says="1 GB, frames of about 800 bytes", frames=1_240_000, flows=10_000, make=_traffic(_A)),
+    "B": Kind(
+        says="0.95 GB, cut at 100 bytes, many flows",
+        frames=9_000_000,
+        flows=100_000,
+        make=_traffic(_B),
+        snaplen=HEADERS_SNAPLEN,
+    ),
+    "one-flow": Kind(says="one huge flow", frames=1_000_000, flows=1, make=_traffic(_A)),
+    "tiny": Kind(says="thirty frames", frames=30, flows=3, make=_traffic(_recipe())),
+    "ctcp": Kind(
+        says="every flow is cTCP; one in fifty dies unanswered",
+        frames=1_000_000,
+        flows=5_000,
+        make=_traffic(_CTCP),
+    ),
+    "small-files": Kind(
+        says=f"a folder of {SMALL_FILES} ordinary captures", frames=200, flows=4, make=_traffic(_ORDINARY)
+    ),
+    "colliding": Kind(
+        says="4-tuples that weak hashes cannot tell apart", frames=1_500_000, flows=100_000, make=_traffic(_COLLIDING)
+    ),
+} | {
+    name: Kind(says=says, frames=frames, flows=flows, make=_trap(trap), snaplen=snaplen, flows_can_be_chosen=False)
+    for name, says, frames, flows, trap, snaplen in (
+        ("holes", "a million holes in one flow, half filled later", 1_530_000, 1, traps.holes, FULL_SNAPLEN),
+        ("holes-scattered", "a million holes, in scattered order", 1_150_000, 1, traps.holes_scattered, FULL_SNAPLEN),
+        ("one-byte", "one-byte segments in scattered order, every byte twice", 1_340_000, 1, traps.one_byte, FULL_SNAPLEN),
+        ("half-open", "SYN segments that nobody answers", 4_000_000, 4_000_000, traps.half_open, FULL_SNAPLEN),
+        ("sack-storm", "four far-flung SACK blocks in every ACK", 1_000_000, 1, traps.sack_storm, FULL_SNAPLEN),
+        ("wrap", "sequence numbers that wrap every 4 GiB", 1_000_000, 1, traps.wrap, OFFLOAD_SNAPLEN),
+        ("dup-ack-storm", "a million duplicate ACKs for one byte", 1_150_000, 1, traps.dup_ack_storm, FULL_SNAPLEN),
+    )
+}  # fmt: skip
+
+
+def write_capture(kind: Kind, out: BinaryIO, *, frames: int, flows: int, seed: int) -> Truth:
+    truth = Truth()
+    out.writelines(savefile(kind.make(frames, flows, seed, truth), kind.snaplen))
+    return truth
+
+
+def write_folder(kind: Kind, folder: Path, *, frames: int, flows: int, seed: int) -> Truth:
+    """Many small captures; the truth is their sum, without frame numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    total = Truth()
+    for number in range(SMALL_FILES):
+        size = max(20, frames // 2 + number * frames // SMALL_FILES)
+        with (folder / f"{number:03}.pcap").open("wb") as out:
+            truth = write_capture(kind, out, frames=size, flows=flows, seed=seed * SMALL_FILES + number)
+        total.frames += truth.frames
+        total.tcp_segments += truth.tcp_segments
+        total.flows += truth.flows
+    return total
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    listing = "\n".join(f"  {name:16} {kind.says}" for name, kind in KINDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.generate",
+        description="Generate a TCP-consistent capture.",
+        epilog=f"kinds:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind", choices=KINDS, metavar="KIND")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="- is stdout; small-files: a folder"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="exactly as many frames")
+    parser.add_argument("--flows", type=int, metavar="N", help="at most as many flows; not for traps")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="traps know no chance and ignore it")
+    parser.add_argument("--truth", metavar="FILE", help="write what the generator knows, as JSON")
+    return parser.parse_args(argv)
+
+
+def _write(kind: Kind, where: str, *, into_folder: bool, frames: int, flows: int, seed: int) -> Truth:
+    if into_folder:
+        return write_folder(kind, Path(where), frames=frames, flows=flows, seed=seed)
+    if where == "-":
+        return write_capture(kind, sys.stdout.buffer, frames=frames, flows=flows, seed=seed)
+    with open(where, "wb") as out:
+        return write_capture(kind, out, frames=frames, flows=flows, seed=seed)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _arguments(argv)
+    kind = KINDS[options.kind]
+    frames = kind.frames if options.frames is None else options.frames
+    flows = kind.flows if options.flows is None else options.flows
+    if frames < 10 or flows < 1:
+        print("generate: at least 10 frames and 1 flow, please", file=sys.stderr)
+        return 2
+    if options.flows is not None and not kind.flows_can_be_chosen:
+        print(f"generate: the number of flows of {options.kind} is part of the trap", file=sys.stderr)
+        return 2
+    into_folder = options.kind == "small-files"
+    try:
+        truth = _write(
+            kind, options.output, into_folder=into_folder, frames=frames, flows=flows, seed=options.seed
+        )
+    except BrokenPipeError:  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if options.truth is not None:
+        told = {"kind": options.kind, "seed": options.seed, **asdict(truth)}
+        Path(options.truth).write_text(json.dumps(told) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
