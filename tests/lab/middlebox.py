@@ -1,0 +1,298 @@
+"""The firewall namespace in its several natures: plain router, full TCP proxy, stateful filter.
+
+Knows nftables and a relay.  The TCP of the proxy is the Linux kernel's own, so its duplicate ACKs are
+those of a real stack.  Does not know cTCP, except that it keeps message boundaries where it can.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import socket
+import struct
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
+
+from .messages import MAGIC, TRAILER_LEN
+from .net import Namespace
+from .segment import ACK, RST, SEQ_SPACE, Segment, from_bytes, is_before, to_bytes
+
+RELAY_PORT = 50080
+MARK = 1
+TABLE = "100"
+IP_TRANSPARENT = 19
+IPV6_TRANSPARENT = 75
+LINGER_AWAY = struct.pack("ii", 1, 0)  # close() sends RST
+# Offset of tcpi_rcv_ooopack in struct tcp_info of <linux/tcp.h> (since 5.4): segments that came out of order.
+OUT_OF_ORDER_OFFSET = 224
+CHUNK_LEN = 65536
+
+
+def forward(host: Namespace) -> None:
+    """Nature one: a router that looks at nothing.  What tcp-state-bypass makes of an ASA."""
+    host.sysctl("net/ipv4/ip_forward", "1")
+    host.sysctl("net/ipv6/conf/all/forwarding", "1")
+
+
+def filter_statefully(host: Namespace, idle_timeout_s: int) -> None:
+    """Nature two: Linux conntrack, which forgets a connection after the idle timeout."""
+    forward(host)
+    host.nft(
+        "table inet state { chain through { type filter hook forward priority 0; policy drop;"
+        " ct state established,related accept;"
+        " tcp flags & (syn|ack) == syn ct state new accept; }; }"
+    )
+    for key, value in (
+        ("tcp_timeout_established", str(idle_timeout_s)),
+        ("tcp_loose", "0"),
+        ("tcp_be_liberal", "1"),  # cTCP's jumping ACKs would be INVALID otherwise
+    ):
+        host.sysctl(f"net/netfilter/nf_conntrack_{key}", value)
+
+
+@dataclass(slots=True, kw_only=True)
+class Proxy:
+    """Nature three: every connection ends here and a second one, from the client's own address, goes on."""
+
+    host: Namespace
+    log: TextIO
+    port: int
+    listeners: list[socket.socket] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    halves: list[tuple[str, tuple[str, int], socket.socket]] = field(default_factory=list)
+
+    def start(self) -> None:
+        self._divert()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            self.listeners.append(self._listener(family))
+        for listener in self.listeners:
+            self._spawn(self._accept(listener))
+
+    async def stop(self) -> None:
+        waiting = list(self.tasks)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for listener in self.listeners:
+            listener.close()
+        for _, _, half in self.halves:
+            half.close()
+
+    def note_counters(self) -> None:
+        """What the kernel itself counted: its out-of-order segments are its duplicate ACKs."""
+        for side, client, half in self.halves:
+            with contextlib.suppress(OSError):
+                info = half.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                out_of_order = struct.unpack_from("I", info, OUT_OF_ORDER_OFFSET)[0]
+                self._note("counters", side=side, client=client, out_of_order=out_of_order)
+
+    def _divert(self) -> None:
+        self.host.nft(
+            "table inet divert { chain pre { type filter hook prerouting priority -150;"
+            f" meta l4proto tcp socket transparent 1 meta mark set {MARK} accept;"
+            f" meta nfproto ipv4 tcp dport {self.port} tproxy ip to :{RELAY_PORT} meta mark set {MARK} accept;"
+            f" meta nfproto ipv6 tcp dport {self.port} tproxy ip6 to :{RELAY_PORT} meta mark set {MARK} accept;"
+            " }; }"
+        )
+        for family, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
+            self.host.ip(family, "rule", "add", "fwmark", str(MARK), "lookup", TABLE)
+            self.host.ip(family, "route", "add", "local", everything, "dev", "lo", "table", TABLE)
+        forward(self.host)
+
+    def _listener(self, family: int) -> socket.socket:
+        listener = self._transparent(family)
+        listener.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", RELAY_PORT))
+        listener.listen(64)
+        return listener
+
+    def _transparent(self, family: int) -> socket.socket:
+        opened = self.host.socket(family, socket.SOCK_STREAM)
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+        return opened
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            outside, client = await loop.sock_accept(listener)
+            outside.setblocking(False)
+            self._spawn(self._relay(outside, client[:2]))
+
+    async def _relay(self, outside: socket.socket, client: tuple[str, int]) -> None:
+        headend = outside.getsockname()[:2]
+        self._note("accepted", client=client, headend=headend)
+        inside = self._transparent(outside.family)
+        self.halves += [("outside", client, outside), ("inside", client, inside)]
+        try:
+            inside.bind(client)
+            await asyncio.get_running_loop().sock_connect(inside, headend)
+        except OSError as error:
+            self._note("onward-refused", client=client, error=str(error))
+            _reset(outside)
+            return
+        for half in (outside, inside):
+            half.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.gather(
+            self._pump(outside, inside, "client-to-headend"), self._pump(inside, outside, "headend-to-client")
+        )
+
+    async def _pump(self, source: socket.socket, target: socket.socket, direction: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while chunk := await loop.sock_recv(source, CHUNK_LEN):
+                for message in _at_boundaries(chunk):
+                    await _send_record(target, message)
+            self._note("end-of-stream", direction=direction)
+            target.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._note("broken", direction=direction, error=str(error))
+            _reset(target)
+
+    def _note(self, event: str, **facts: Any) -> None:
+        print(json.dumps({"t_ns": time.time_ns(), "who": "middlebox", "event": event} | facts), file=self.log)
+
+
+def _at_boundaries(chunk: bytes) -> list[bytes]:
+    """The chunk cut behind each trailer, so that one message stays one segment where it can."""
+    pieces = []
+    while (at := chunk.find(MAGIC)) != -1 and at + 8 <= len(chunk):
+        pieces.append(chunk[: at + TRAILER_LEN - 8])
+        chunk = chunk[at + TRAILER_LEN - 8 :]
+    return [*pieces, chunk] if chunk else pieces
+
+
+async def _send_record(target: socket.socket, message: bytes) -> None:
+    """MSG_EOR keeps the kernel from merging this message with the next one."""
+    loop = asyncio.get_running_loop()
+    while message:
+        try:
+            sent = target.send(message, socket.MSG_EOR)
+        except BlockingIOError:
+            await _writable(loop, target)
+            continue
+        message = message[sent:]
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, target: socket.socket) -> None:
+    ready = loop.create_future()
+    loop.add_writer(target.fileno(), ready.set_result, None)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(target.fileno())
+
+
+def _reset(half: socket.socket) -> None:
+    if half.fileno() == -1:
+        return
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(half.fileno())
+    loop.remove_writer(half.fileno())
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_AWAY)
+    half.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Forger:
+    """Nature four: an IPS beside a plain router, which ends a connection by RSTs in both names."""
+
+    host: Namespace
+    log: TextIO
+    rng: random.Random
+    port: int
+    at_s: float
+    neighbours: dict[str, bytes]
+    ttl: int = 59
+    sockets: dict[str, socket.socket] = field(default_factory=dict)
+    latest: dict[str, Segment] = field(default_factory=dict)
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for interface in self.neighbours:
+            opened = self.host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            opened.bind((interface, 3))
+            opened.setblocking(False)
+            self.sockets[interface] = opened
+            loop.add_reader(opened.fileno(), self._watch, interface)
+        loop.call_later(self.at_s, self._strike)
+
+    def stop(self) -> None:
+        for opened in self.sockets.values():
+            asyncio.get_running_loop().remove_reader(opened.fileno())
+            opened.close()
+        self.sockets.clear()
+
+    def _watch(self, interface: str) -> None:
+        packet, origin = self.sockets[interface].recvfrom(65536)
+        segment = from_bytes(packet)
+        if segment is None or origin[2] == 4 or not segment.flags & ACK:
+            return
+        known = self.latest.get(interface)
+        if known is None or not is_before(segment.end_seq, known.end_seq):
+            self.latest[interface] = segment
+
+    def _strike(self) -> None:
+        """Each side gets an RST in the other side's name, with the numbers it expects."""
+        if len(self.latest) < 2 or not self.sockets:
+            return
+        for interface, mac in self.neighbours.items():
+            mine, theirs = self.latest[interface], self.latest[_other(interface, self.neighbours)]
+            forged = Segment(
+                src=mine.dst,
+                dst=mine.src,
+                sport=mine.dport,
+                dport=mine.sport,
+                seq=theirs.end_seq % SEQ_SPACE,
+                ack=mine.end_seq,
+                flags=RST | ACK,
+                window=0,
+                ttl=self.ttl,
+                ip_id=self.rng.randrange(1 << 16),
+                dont_fragment=False,
+            )
+            packet = to_bytes(forged)
+            self.sockets[interface].sendto(packet, (interface, 0x0800, 0, 0, mac))
+            facts = {"interface": interface, "seq": forged.seq, "ttl": forged.ttl}
+            print(
+                json.dumps({"t_ns": time.time_ns(), "who": "middlebox", "event": "forged-rst"} | facts),
+                file=self.log,
+            )
+
+
+def _other(interface: str, neighbours: dict[str, bytes]) -> str:
+    return next(name for name in neighbours if name != interface)
+
+
+@dataclass(slots=True, kw_only=True)
+class Randomiser:
+    """Nature five: new initial sequence numbers, and no TCP options that it does not like.
+
+    Used as the transform of a link that stands in for the firewall.
+    """
+
+    rng: random.Random
+    offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    def __call__(self, segment: Segment, direction: str) -> Segment | None:
+        outward = direction == "client-to-headend"
+        client = (segment.src, segment.sport) if outward else (segment.dst, segment.dport)
+        if client not in self.offsets:
+            self.offsets[client] = (self.rng.randrange(SEQ_SPACE), self.rng.randrange(SEQ_SPACE))
+        own, other = self.offsets[client] if outward else self.offsets[client][::-1]
+        return replace(
+            segment,
+            seq=(segment.seq + own) % SEQ_SPACE,
+            ack=(segment.ack - other) % SEQ_SPACE if segment.flags & ACK else segment.ack,
+            options=b"",
+        )

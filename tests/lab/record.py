@@ -1,0 +1,321 @@
+"""Records one scenario: captures at three vantage points, logs, and truth.json.
+
+    python -m tests.lab.record failure --seed 7 --out DIR
+
+Knows how to put hosts, links, middlebox and talkers together.  The stories are in scenarios, the
+judgement of what happened in truth.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from .applications import APPLICATIONS, converse
+from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
+from .link import TO_CLIENT, TO_HEADEND, Link
+from .middlebox import Forger, Proxy, Randomiser, filter_statefully, forward
+from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
+from .scenarios import BY_NAME, SCENARIOS, Scenario
+from .truth import Entry, truth_of
+
+# Documentation networks (RFC 5737, RFC 3849).
+IPV4 = {
+    "client": "198.51.100.10",
+    "outside": "198.51.100.1",
+    "inside": "203.0.113.1",
+    "headend": "203.0.113.20",
+}
+IPV6 = {
+    "client": "2001:db8:1::10",
+    "outside": "2001:db8:1::1",
+    "inside": "2001:db8:2::1",
+    "headend": "2001:db8:2::20",
+}
+PREFIX_LEN = {4: 24, 6: 64}
+OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
+APPLICATION_LIMIT_S = 60.0
+MISSING, NOT_AS_PLANNED = 3, 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """Everything that stands in the laboratory while one scenario runs."""
+
+    scenario: Scenario
+    seed: int
+    out: Path
+    network: Network
+    link_log: TextIO
+    journal: TextIO
+    closers: list[Any] = field(default_factory=list)
+    captures: dict[str, Capture] = field(default_factory=dict)
+    clients: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return IPV6 if self.scenario.ipv6 else IPV4
+
+    def rng(self, purpose: str) -> random.Random:
+        """Each purpose has its own stream, so that a change in one leaves the others alone."""
+        return random.Random(f"{self.scenario.name}/{self.seed}/{purpose}")
+
+    def host(self, role: str) -> Namespace:
+        return self.network.namespaces[role]
+
+
+async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
+    """Runs the story once and returns the truth about it."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        Network() as network,
+        (out / "links.jsonl").open("w", encoding="utf-8") as link_log,
+        (out / "endpoints.jsonl").open("w", encoding="utf-8") as journal,
+    ):
+        bench = Bench(
+            scenario=scenario, seed=seed, out=out, network=network, link_log=link_log, journal=journal
+        )
+        _build(bench)
+        async with _running(bench):
+            await _talk(bench)
+            await asyncio.sleep(scenario.tail_s)
+    captures = [
+        {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
+        for vantage, capture in bench.captures.items()
+    ]
+    truth = truth_of(scenario, seed, out, captures, bench.clients)
+    (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    return truth
+
+
+def _build(bench: Bench) -> None:
+    """client - outer - asa - inner - headend."""
+    network = bench.network
+    for role in ("client", "outer", "asa", "inner", "headend"):
+        network.host(role)
+    network.join(bench.host("client"), "eth0", bench.host("outer"), "left")
+    network.join(bench.host("outer"), "right", bench.host("asa"), "eth0")
+    network.join(bench.host("asa"), "eth1", bench.host("inner"), "left")
+    network.join(bench.host("inner"), "right", bench.host("headend"), "eth0")
+    _address(bench)
+
+
+def _address(bench: Bench) -> None:
+    at = bench.addresses
+    prefix_len = PREFIX_LEN[6 if bench.scenario.ipv6 else 4]
+    places = (
+        ("client", "eth0", "client"),
+        ("asa", "eth0", "outside"),
+        ("asa", "eth1", "inside"),
+        ("headend", "eth0", "headend"),
+    )
+    for role, interface, name in places:
+        no_dad = ("nodad",) if bench.scenario.ipv6 else ()
+        bench.host(role).ip("address", "add", f"{at[name]}/{prefix_len}", "dev", interface, *no_dad)
+    bench.host("client").ip("route", "add", "default", "via", at["outside"])
+    bench.host("headend").ip("route", "add", "default", "via", at["inside"])
+    if bench.scenario.no_sack:
+        for role in ("client", "headend"):
+            bench.host(role).sysctl("net/ipv4/tcp_sack", "0")
+
+
+@contextlib.asynccontextmanager
+async def _running(bench: Bench) -> AsyncIterator[None]:
+    """Links, middlebox and captures are up inside, and down in the right order afterwards."""
+    links = _links(bench)
+    for link in links:
+        link.start()
+    proxy = _middlebox(bench)
+    await _start_captures(bench)
+    try:
+        yield
+        if proxy is not None:
+            proxy.note_counters()
+    finally:
+        for capture in bench.captures.values():
+            await capture.stop()
+        for closer in bench.closers:
+            closer()
+        if proxy is not None:
+            await proxy.stop()
+        for link in links:
+            link.stop()
+
+
+def _links(bench: Bench) -> list[Link]:
+    scenario = bench.scenario
+    outer = Link(
+        name="outer",
+        host=bench.host("outer"),
+        log=bench.link_log,
+        rng=bench.rng("outer link"),
+        rules=scenario.outer(bench.rng("outer rules")),
+        latency_s=OUTER_LATENCY_S,
+        hops=bench.rng("hops").randint(0, 9),
+    )
+    inner = Link(
+        name="inner",
+        host=bench.host("inner"),
+        log=bench.link_log,
+        rng=bench.rng("inner link"),
+        rules=scenario.inner(bench.rng("inner rules")),
+        latency_s=INNER_LATENCY_S,
+    )
+    return [outer, inner]
+
+
+def _middlebox(bench: Bench) -> Proxy | None:
+    scenario, asa = bench.scenario, bench.host("asa")
+    match scenario.middlebox:
+        case "proxy":
+            proxy = Proxy(host=asa, log=bench.journal, port=scenario.port)
+            proxy.start()
+            return proxy
+        case "forward":
+            forward(asa)
+        case "stateful":
+            filter_statefully(asa, scenario.idle_timeout_s)
+        case "forger":
+            forward(asa)
+            _start_forger(bench, asa)
+        case "randomiser":
+            _start_randomiser(bench, asa)
+        case other:
+            raise ValueError(f"no such middlebox: {other}")
+    return None
+
+
+def _start_forger(bench: Bench, asa: Namespace) -> None:
+    neighbours = {"eth0": bench.host("client").mac("eth0"), "eth1": bench.host("headend").mac("eth0")}
+    forger = Forger(
+        host=asa,
+        log=bench.journal,
+        rng=bench.rng("forger"),
+        port=bench.scenario.port,
+        at_s=bench.scenario.forge_at_s,
+        neighbours=neighbours,
+    )
+    forger.start()
+    bench.closers.append(forger.stop)
+
+
+def _start_randomiser(bench: Bench, asa: Namespace) -> None:
+    """A user-space router in the firewall's place; the kernel there only answers ARP."""
+    router = Link(
+        name="asa",
+        host=asa,
+        log=bench.link_log,
+        rng=bench.rng("asa"),
+        left_if="eth0",
+        right_if="eth1",
+        hops=1,
+        transform=Randomiser(rng=bench.rng("randomiser")),
+        router_macs={
+            TO_HEADEND: bench.host("headend").mac("eth0") + asa.mac("eth1"),
+            TO_CLIENT: bench.host("client").mac("eth0") + asa.mac("eth0"),
+        },
+    )
+    router.start()
+    bench.closers.append(router.stop)
+
+
+async def _start_captures(bench: Bench) -> None:
+    for vantage, role, interface in (
+        ("client", "client", "eth0"),
+        ("asa-outside", "asa", "eth0"),
+        ("asa-inside", "asa", "eth1"),
+    ):
+        path = bench.out / f"{vantage}.pcap"
+        bench.captures[vantage] = await start_capture(
+            bench.host(role), interface, path, nanoseconds=bench.scenario.nanoseconds
+        )
+
+
+async def _talk(bench: Bench) -> None:
+    if bench.scenario.talks == "ctcp":
+        await _talk_ctcp(bench)
+    else:
+        await _talk_application(bench)
+
+
+async def _talk_ctcp(bench: Bench) -> None:
+    """Both pseudo TCPs beside a kernel that keeps quiet."""
+    scenario = bench.scenario
+    for role in ("client", "headend"):
+        silence_kernel(bench.host(role))
+    client_port = PacketPort(bench.host("client"), "eth0", bench.host("asa").mac("eth0"))
+    headend_port = PacketPort(bench.host("headend"), "eth0", bench.host("asa").mac("eth1"))
+    bench.closers += [client_port.close, headend_port.close]
+    habits = Habits(**scenario.habits)
+    local = (bench.addresses["client"], bench.rng("port").randint(1025, 65000))
+    remote = (bench.addresses["headend"], scenario.port)
+    bench.clients.append(local)
+    headend = Headend(
+        headend_port,
+        profile_from(bench.rng("headend profile"), **scenario.headend),
+        habits,
+        bench.rng("headend"),
+        Journal(bench.journal, "headend"),
+        address=remote[0],
+        listens_on=remote[1],
+    )
+    client = Client(
+        client_port,
+        profile_from(bench.rng("client profile"), **scenario.client),
+        habits,
+        bench.rng("client"),
+        Journal(bench.journal, "client"),
+        local=local,
+        remote=remote,
+    )
+    bench.closers += [client.stop, headend.stop]
+    await client.run()
+
+
+async def _talk_application(bench: Bench) -> None:
+    scenario = bench.scenario
+    kind = APPLICATIONS[scenario.talks]
+    application = kind(bench.rng("application"), bench.journal, scenario.size_len, bench.out)
+    sport = bench.rng("port").randint(32768, 60999)
+    bench.clients.append((bench.addresses["client"], sport))
+    address = (bench.addresses["headend"], scenario.port)
+    await asyncio.wait_for(
+        converse(application, bench.host("client"), bench.host("headend"), address, sport),
+        APPLICATION_LIMIT_S,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.record", description=__doc__)
+    parser.add_argument("scenario", choices=[scenario.name for scenario in SCENARIOS], metavar="SCENARIO")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    missing = what_is_missing()
+    if missing:
+        print(f"the laboratory cannot run here; missing: {', '.join(missing)}", file=sys.stderr)
+        return MISSING
+    return _run(BY_NAME[options.scenario], options.seed, options.out)
+
+
+def _run(scenario: Scenario, seed: int, out: Path) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        truth = asyncio.run(record(scenario, seed, out))
+    except LabError as error:
+        print(f"{scenario.name}: {error}", file=sys.stderr)
+        return MISSING
+    for problem in truth["problems"]:
+        print(f"{scenario.name} --seed {seed}: {problem}", file=sys.stderr)
+    return 0 if truth["as_planned"] else NOT_AS_PLANNED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""What really happened, put together from the logs of links, endpoints and middlebox.
+
+Knows the logs, and looks known packets up in the captures to give their frame numbers.  Does not know
+the analyzer and never infers anything from a capture.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .link import TO_CLIENT, TO_HEADEND
+from .scenarios import FLAGSHIP, TOGETHER, Scenario
+from .segment import ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
+
+TRUTH_VERSION = 1
+NS = 1_000_000_000
+MIN_STALL_S = 12.0
+MIN_STALLED_SEGMENTS = 15
+ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
+GONE = ("drop", "corrupt", "swallowed")
+# Which link a direction's loss must lie on to come before the firewall, and who sends there.
+BEFORE_THE_BOX = {TO_HEADEND: ("outer", "client"), TO_CLIENT: ("inner", "headend")}
+AGAINST = {TO_HEADEND: TO_CLIENT, TO_CLIENT: TO_HEADEND}
+VANTAGES_OF_LINK = {"outer": ("client", "asa-outside"), "inner": ("asa-inside",)}
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """All that was logged in one run."""
+
+    links: Sequence[Entry]
+    journal: Sequence[Entry]
+
+    def on(self, link: str, direction: str | None = None) -> list[Entry]:
+        return [
+            entry for entry in self.links if entry["link"] == link and direction in (None, entry["direction"])
+        ]
+
+    def events(self, who: str, event: str) -> list[Entry]:
+        return [entry for entry in self.journal if entry["who"] == who and entry["event"] == event]
+
+
+def read_logs(folder: Path) -> Logs:
+    return Logs(links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"))
+
+
+def _lines(path: Path) -> list[Entry]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def savefile_records(pcap: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Time, original length and bytes of every record of a pcap made by tcpdump on this machine."""
+    fraction_ns = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}[struct.unpack_from("<I", pcap)[0]]
+    at = 24
+    while at < len(pcap):
+        seconds, part, captured_len, original_len = struct.unpack_from("<IIII", pcap, at)
+        at += 16 + captured_len
+        yield seconds * NS + part * fraction_ns, original_len, pcap[at - captured_len : at]
+
+
+def packets_of(capture: Path) -> list[tuple[int, Segment | None]]:
+    """Frame number and segment of every record, the frames being Ethernet."""
+    records = savefile_records(capture.read_bytes())
+    return [
+        (number, from_bytes(frame[ETHERNET_LEN:])) for number, (_, _, frame) in enumerate(records, start=1)
+    ]
+
+
+def truth_of(
+    scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[tuple[str, int]]
+) -> Entry:
+    logs = read_logs(folder)
+    flows = [_flow(scenario, logs, folder, captures, client) for client in clients]
+    problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
+    problems += [f"{one['file']}: {one['dropped']} packets dropped" for one in captures if one["dropped"]]
+    return {
+        "truth_version": TRUTH_VERSION,
+        "scenario": scenario.name,
+        "seed": seed,
+        "story": scenario.story,
+        "command": f"python -m tests.lab.record {scenario.name} --seed {seed}",
+        "as_planned": not problems,
+        "problems": problems,
+        "captures": [_identified(one, folder) for one in captures],
+        "flows": flows,
+    }
+
+
+def _identified(capture: Entry, folder: Path) -> Entry:
+    path = folder / capture["file"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return capture | {"frames": len(packets_of(path)), "sha256": digest}
+
+
+def _flow(
+    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], client: tuple[str, int]
+) -> Entry:
+    own = Logs(links=[entry for entry in logs.links if _belongs(entry, client)], journal=logs.journal)
+    is_ctcp = scenario.talks == "ctcp"
+    episode = _episode(scenario, own, folder, captures) if is_ctcp else None
+    return {
+        "client": {"address": client[0], "port": client[1]},
+        "headend": _headend(own),
+        "kind": "cisco-ctcp" if is_ctcp else scenario.talks,
+        "middlebox": scenario.middlebox,
+        "isn": {link: _isns(own, link) for link in VANTAGES_OF_LINK},
+        "direction": scenario.direction,
+        "lost": _lost(own),
+        "episode": episode,
+        "ends": _ends(own),
+        "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
+        "expect": {vantage: list(verdicts) for vantage, verdicts in scenario.expect.items()},
+    }
+
+
+def _belongs(entry: Entry, client: tuple[str, int]) -> bool:
+    return client in ((entry["src"], entry["sport"]), (entry["dst"], entry["dport"]))
+
+
+def _headend(logs: Logs) -> Entry | None:
+    for entry in logs.links:
+        if entry["direction"] == TO_HEADEND:
+            return {"address": entry["dst"], "port": entry["dport"]}
+    return None
+
+
+def _isns(logs: Logs, link: str) -> Entry:
+    """The last ISN of each side: a client that tries again draws a new one."""
+    isns: Entry = {"client": None, "headend": None}
+    for entry in logs.on(link):
+        if "S" in entry["flags"]:
+            isns["client" if entry["direction"] == TO_HEADEND else "headend"] = entry["seq"]
+    return isns
+
+
+def _lost(logs: Logs) -> list[Entry]:
+    """Every data segment that a link did not deliver, with the message it carried where known."""
+    lost = []
+    for entry in logs.links:
+        if entry["did"] in GONE and entry["len"]:
+            who = "client" if entry["direction"] == TO_HEADEND else "headend"
+            lost.append(
+                {
+                    "link": entry["link"],
+                    "direction": entry["direction"],
+                    "rule": entry.get("rule"),
+                    "t_ns": entry["t_ns"],
+                    "seq": entry["seq"],
+                    "len": entry["len"],
+                    "message": _message_at(logs, who, entry["seq"]),
+                }
+            )
+    return lost
+
+
+def _message_at(logs: Logs, who: str, seq: int) -> Entry | None:
+    """The sender's own word on this segment; None where a proxy made it from a byte stream."""
+    for entry in logs.events(who, "sent"):
+        if entry["tcp_seq"] == seq:
+            return {key: entry[key] for key in ("kind", "spi", "esp_seq", "number") if key in entry}
+    return None
+
+
+def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry]) -> Entry | None:
+    """The first loss before a TCP proxy is the last thing that proxy ever waits for."""
+    if scenario.middlebox != "proxy" or scenario.direction is None:
+        return None
+    link, who = BEFORE_THE_BOX[scenario.direction]
+    sent = [entry for entry in logs.on(link, scenario.direction) if entry["len"]]
+    missing = next((entry for entry in sent if entry["did"] in GONE), None)
+    if missing is None:
+        return None
+    asks = _duplicate_acks(logs, link, scenario.direction, missing)
+    frames = {
+        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks)
+        for vantage in VANTAGES_OF_LINK[link]
+    }
+    return {
+        "direction": scenario.direction,
+        "link": link,
+        "wanted_seq": missing["seq"],
+        "wanted_offset": (missing["seq"] - _isns(logs, link)[who]) % SEQ_SPACE,
+        "missing_len": missing["len"],
+        "missing_message": _message_at(logs, who, missing["seq"]),
+        "answered": False,
+        "stall": _stall(logs, who, sent, asks),
+        "seen": frames,
+    }
+
+
+def _duplicate_acks(logs: Logs, link: str, direction: str, missing: Entry) -> list[Entry]:
+    """Bare ACKs that repeat the wanted number with its window unchanged, as the link logged them.
+
+    RFC 5681 §2: (a) data is outstanding, by the plot of the story, from the loss on; (b) no data,
+    (c) no SYN or FIN, (d) the greatest ACK repeated, (e) the window repeated.
+    """
+    asks, window, greatest = [], None, None
+    for entry in logs.on(link, AGAINST[direction]):
+        if "." not in entry["flags"]:
+            continue
+        is_bare = entry["flags"] == "." and not entry["len"]
+        repeats = entry["ack"] == greatest == missing["seq"] and entry["window"] == window
+        if is_bare and repeats and entry["t_ns"] > missing["t_ns"]:
+            asks.append(entry)
+        greatest, window = entry["ack"], entry["window"]
+    return asks
+
+
+def _stall(logs: Logs, who: str, sent: Sequence[Entry], asks: Sequence[Entry]) -> Entry | None:
+    """How long the sender went on into the hole, and how much it sent there."""
+    if not asks:
+        return None
+    began_ns, ended_ns = int(asks[0]["t_ns"]), _closed_ns(logs, who)
+    beyond = [entry for entry in sent if began_ns <= entry["t_ns"] < ended_ns]
+    lasted_ns = min(ended_ns, int(logs.links[-1]["t_ns"])) - began_ns
+    return {"began_ns": began_ns, "lasted_s": round(lasted_ns / NS, 3), "segments_sent": len(beyond)}
+
+
+def _closed_ns(logs: Logs, who: str) -> int:
+    closings = logs.events(who, "closed") + logs.events(who, "vanished") + logs.events(who, "ended")
+    return min((int(entry["t_ns"]) for entry in closings), default=1 << 63)
+
+
+def _capture_at(folder: Path, captures: Sequence[Entry], vantage: str) -> Path:
+    file: str = next(one["file"] for one in captures if one["vantage"] == vantage)
+    return folder / file
+
+
+def _frames(capture: Path, vantage: str, missing: Entry, asks: Sequence[Entry]) -> Entry:
+    """Looks the logged segments up in one capture.  Those after the sender's RST are told apart."""
+    arrived = {
+        (entry["ack"], entry["ip_id"])
+        for entry in asks
+        if vantage.startswith("asa") or entry["did"] not in GONE
+    }
+    repeats, carries, resets = [], [], []
+    for number, segment in packets_of(capture):
+        if segment is None:
+            continue
+        own = (segment.src, segment.sport) == (missing["src"], missing["sport"])
+        if own and segment.payload and segment.seq == missing["seq"]:
+            carries.append(number)
+        elif own and segment.flags & RST:
+            resets.append(number)
+        elif not own and segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
+            repeats.append(number)
+    closed_at = resets[0] if resets else None
+    return {
+        "duplicate_acks": len(repeats),
+        "duplicate_acks_after_close": sum(closed_at is not None and number > closed_at for number in repeats),
+        "first_duplicate_ack_frame": repeats[0] if repeats else None,
+        "last_duplicate_ack_frame": repeats[-1] if repeats else None,
+        "missing_segment_frame": carries[0] if carries else None,
+        "close_frame": closed_at,
+    }
+
+
+def _ends(logs: Logs) -> list[Entry]:
+    """Who ended it, how and why, in the order of time."""
+    ends = [entry for entry in logs.journal if entry["event"] in ENDINGS]
+    return sorted(ends, key=lambda entry: int(entry["t_ns"]))
+
+
+def _not_as_planned(scenario: Scenario, flow: Entry) -> Iterable[str]:
+    """A failure must be long enough to be one."""
+    if FLAGSHIP not in scenario.expect[TOGETHER]:
+        return
+    stall = None if flow["episode"] is None else flow["episode"]["stall"]
+    if stall is None:
+        yield "no duplicate ACK: nothing was lost before the proxy"
+    elif stall["lasted_s"] < MIN_STALL_S:
+        yield f"the stall lasted {stall['lasted_s']} s only"
+    elif stall["segments_sent"] < MIN_STALLED_SEGMENTS:
+        yield f"{stall['segments_sent']} segments only were sent in the stall"
