@@ -1,0 +1,240 @@
+"""One finding as labelled lines at three depths, and what was not looked at.
+
+Knows which line belongs to which depth.  Does not choose the findings: see table.
+"""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from ..report import (
+    FLAGSHIP,
+    Capture,
+    Coverage,
+    DirectionFacts,
+    Episode,
+    Evidence,
+    Recommendation,
+    Report,
+    Seen,
+)
+from .judged import Judged, title
+from .look import Depth, Look
+from .wording import RUNS_AT_A_GLANCE, clean, count, duration, endpoint, frames, utc
+
+INDENT = " " * 4
+LABEL_LEN = 11
+DETAIL_LEN = 10  # labels inside a fix
+NARROWEST = 40  # folding narrower than this helps nobody
+
+
+def finding(report: Report, one: Judged, look: Look) -> Iterator[str]:
+    """The lines of one finding."""
+    role = "alarm" if one.finding.verdict == FLAGSHIP else "title"
+    yield look.pen.mark(role, f"{clean(one.flow.id)}  {title(one)}")
+    yield from _paragraph(one.finding.summary, look)
+    if look.depth >= Depth.WHERE:
+        yield from _where(report, one, look)
+    yield from _evidence(one, look)
+    yield from _open_questions(one, look)
+    for number, fix in enumerate(one.finding.recommendations, start=1):
+        yield from _labelled(f"fix {number}", fix.title, look)
+        if look.depth >= Depth.WHERE:
+            yield from _fix(fix, look)
+    yield from _verbatim("filter", one.finding.display_filter, look)
+    if look.depth >= Depth.WHERE:
+        yield from _verbatim("id", one.finding.id, look)
+
+
+def coverage(report: Report, look: Look) -> Iterator[str]:
+    """What was read and what was not: told when something is missing, or when asked."""
+    told = report.coverage
+    remarks = [remark for capture in report.captures for remark in _remarks(capture)]
+    if look.depth < Depth.WHERE and told.is_complete and not remarks:
+        return
+    yield ""
+    yield look.pen.mark("title", "Coverage")
+    yield from _paragraph(_extent(told), look)
+    for label, text in remarks:
+        yield from _labelled(label, text, look)
+    for failed in told.failed:
+        yield from _labelled("not read", f"{failed.source}: {failed.reason}", look)
+    for cap in told.caps:
+        yield from _labelled("limit", f"{cap.cap}: {cap.limit}, reached by {cap.reached_by}", look)
+    for unknown in told.undecoded:
+        yield from _labelled("undecoded", f"{count(unknown.frames, 'frame')}: {unknown.reason}", look)
+
+
+def missing_segment(episode: Episode) -> str:
+    """Where the segment that the episode asks for is, in the captures that could show it."""
+    shown = {name: (frame,) for name, frame in episode.missing_segment_frame.items() if frame is not None}
+    if shown:
+        return f"the missing segment is {frames(shown, runs_at_most=None)}"
+    return "the missing segment is in no capture"
+
+
+def wanted(episode: Episode) -> str:
+    """The byte that the duplicate ACKs ask for: relative where the SYN was seen, and absolute."""
+    absolute = ", ".join(
+        f"{clean(name)}: {number}" if len(episode.wanted_seq) > 1 else str(number)
+        for name, number in episode.wanted_seq.items()
+    )
+    if episode.wanted_offset is None:
+        return f"byte {absolute} (absolute; the SYN was not seen)"
+    return f"byte {episode.wanted_offset} (absolute {absolute})"
+
+
+def answer(episode: Episode) -> str:
+    """What became of the request."""
+    if episode.answered is None:
+        return "whether it was answered cannot be decided from here"
+    if not episode.answered:
+        return "unanswered"
+    by = frames({name: (frame,) for name, frame in episode.answered_frame.items()}, runs_at_most=None)
+    return f"answered in {by}" if by else "answered"
+
+
+def ending(one: Judged) -> str:
+    """How the flow ended, by whom, when, and how that is known."""
+    end = one.flow.ending
+    parts = [end.kind if end.by is None else f"{end.kind} by {end.by}"]
+    if end.frame:
+        parts.append("in " + frames({name: (frame,) for name, frame in end.frame.items()}, runs_at_most=None))
+    if end.at_ns is not None:
+        parts.append("at " + utc(end.at_ns))
+    return " ".join(parts) + (f": {end.because}" if end.because else "")
+
+
+def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
+    flow = one.flow
+    sources = {capture.id: capture.source for capture in report.captures}
+    for seen in flow.seen:
+        yield from _labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
+    lasted = duration(flow.last_ns - flow.first_ns)
+    yield from _labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
+    found = flow.encapsulation
+    yield from _labelled("carries", f"{found.kind}, {found.grade}: {found.because}", look)
+    yield from _labelled("ended", ending(one), look)
+    if flow.loss_location is not None:
+        yield from _labelled("loss", flow.loss_location, look)
+    yield from _labelled("counts", f"client-to-headend: {_facts(flow.directions.client_to_headend)}", look)
+    yield from _labelled("", f"headend-to-client: {_facts(flow.directions.headend_to_client)}", look)
+    for episode in flow.episodes:
+        yield from _labelled("episode", _episode(episode), look)
+    if flow.episodes_total > len(flow.episodes):
+        yield from _labelled("", f"{flow.episodes_total - len(flow.episodes)} more episodes", look)
+
+
+def _seen(seen: Seen, source: str) -> str:
+    return (
+        f"{seen.capture} {source}: frames {seen.first_frame} to {seen.last_frame}, {seen.frames} of them; "
+        f"{endpoint(seen.client)} to {endpoint(seen.headend)}"
+    )
+
+
+def _facts(facts: DirectionFacts) -> str:
+    """Every count that is not zero, under its name in the report."""
+    counts = ((name, getattr(facts, name)) for name in facts.__struct_fields__)
+    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts if number) or "nothing"
+
+
+def _episode(episode: Episode) -> str:
+    asked = f"{episode.duplicate_acks} duplicate ACKs"
+    if episode.sack_duplicate_acks:
+        asked += f" ({episode.sack_duplicate_acks} more by SACK alone)"
+    first = {name: (frame,) for name, frame in episode.first_duplicate_ack_frame.items()}
+    shown = frames(first, runs_at_most=None) or "no capture"
+    return (
+        f"{episode.direction} wants {wanted(episode)}: {asked}, the first in {shown}, "
+        f"{utc(episode.first_ns)} to {utc(episode.last_ns)}; {missing_segment(episode)}; {answer(episode)}"
+    )
+
+
+def _evidence(one: Judged, look: Look) -> Iterator[str]:
+    for evidence in one.finding.evidence:
+        if evidence.role == "proof" or look.depth >= Depth.WHY:
+            yield from _claim(evidence, look)
+
+
+def _claim(evidence: Evidence, look: Look) -> Iterator[str]:
+    at_most = None if look.depth >= Depth.WHY else RUNS_AT_A_GLANCE
+    shown = frames(evidence.frames, runs_at_most=at_most)
+    role = "" if evidence.role == "proof" else f"({evidence.role}) "
+    sentence = f"{role}{evidence.claim}: {evidence.because}" + (f" [{shown}]" if shown else "")
+    yield from _labelled(evidence.outcome, sentence, look, role=evidence.outcome)
+    if look.depth >= Depth.WHY and evidence.would_refute:
+        yield from _labelled("", f"would refute it: {evidence.would_refute}", look)
+
+
+def _open_questions(one: Judged, look: Look) -> Iterator[str]:
+    for other in one.finding.also_possible:
+        why = f" ({other.because})" if look.depth >= Depth.WHY else ""
+        yield from _labelled("also fits", f"{other.verdict}{why}; settled by: {other.settled_by}", look)
+    for missing in one.finding.missing_evidence:
+        yield from _labelled("lacking", missing, look)
+
+
+def _fix(fix: Recommendation, look: Look) -> Iterator[str]:
+    yield from _detail("change", fix.change, look)
+    yield from _commands("commands", fix.commands)
+    yield from _detail("cost", fix.cost, look)
+    yield from _commands("verify", fix.verify)
+    yield from _commands("roll back", fix.roll_back)
+    for caveat in fix.caveats:
+        yield from _detail("caveat", caveat, look)
+    yield from _detail("source", fix.source, look)
+
+
+def _extent(told: Coverage) -> str:
+    return (
+        f"{told.complete} of {count(told.captures, 'capture')} read to the end, {told.partial} in part, "
+        f"{told.rejected} not at all; {count(told.frames, 'frame')}, "
+        f"{count(told.tcp_segments, 'TCP segment')}; {told.flows_judged} of "
+        f"{count(told.flows_seen, 'flow')} judged"
+    )
+
+
+def _remarks(capture: Capture) -> Iterator[tuple[str, str]]:
+    """Labels and texts of what a capture lacks."""
+    for damage in capture.damage:
+        place = "" if damage.offset is None else f"byte {damage.offset}: "
+        yield "damage", f"{capture.source}: {place}{damage.reason}"
+    for note in capture.notes:
+        yield "note", f"{capture.source}: {note}"
+
+
+def _paragraph(text: str, look: Look) -> Iterator[str]:
+    yield from (INDENT + line for line in _folded(clean(text), look, len(INDENT)))
+
+
+def _labelled(label: str, text: str, look: Look, *, role: str = "label") -> Iterator[str]:
+    """A label beside a text; folded lines stand under the text."""
+    margin = INDENT + look.pen.mark(role, clean(label)) + " " * max(LABEL_LEN - len(label), 1)
+    for line in _folded(clean(text), look, len(INDENT) + LABEL_LEN):
+        yield margin + line
+        margin = INDENT + " " * LABEL_LEN
+
+
+def _detail(label: str, text: str, look: Look) -> Iterator[str]:
+    margin = INDENT + " " * LABEL_LEN
+    label = label.ljust(DETAIL_LEN)
+    for line in _folded(clean(text), look, len(margin) + DETAIL_LEN):
+        yield margin + label + line
+        label = " " * DETAIL_LEN
+
+
+def _commands(label: str, commands: tuple[str, ...]) -> Iterator[str]:
+    """Commands are copied, so they are never folded."""
+    for command in commands:
+        yield INDENT + " " * LABEL_LEN + label.ljust(DETAIL_LEN) + clean(command)
+        label = ""
+
+
+def _verbatim(label: str, text: str, look: Look) -> Iterator[str]:
+    if text:
+        yield INDENT + look.pen.mark("label", label) + " " * (LABEL_LEN - len(label)) + clean(text)
+
+
+def _folded(text: str, look: Look, used: int) -> list[str]:
+    if look.width is None:
+        return [text]
+    return wrap(text, max(look.width - used, NARROWEST), break_on_hyphens=False) or [""]

@@ -1,0 +1,102 @@
+"""Flows beside their findings, worst first, and the sentence that sums a report up.
+
+Knows what a reader must see first.  Does not know how it is laid out.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..report import (
+    CONFIDENCE_WORDS,
+    DIRECTION_WORDS,
+    FLAGSHIP,
+    VERDICT_WORDS,
+    Coverage,
+    Finding,
+    Flow,
+    Report,
+)
+from .wording import clean, count
+
+FLAGSHIP_TITLE = "unanswered duplicate ACKs (TAC 113578)"
+NEEDS_NO_READING = frozenset({"healthy", "orderly-close", "not-ctcp"})
+
+
+class Judged(NamedTuple):
+    """A flow and the verdict on it."""
+
+    flow: Flow
+    finding: Finding
+
+    @property
+    def segments(self) -> int:
+        """As many as the capture that saw most of the flow: a sum would count them once per capture."""
+        return max((seen.frames for seen in self.flow.seen), default=0)
+
+    @property
+    def duplicate_acks(self) -> int:
+        both = self.flow.directions
+        return both.client_to_headend.duplicate_acks + both.headend_to_client.duplicate_acks
+
+    @property
+    def needs_reading(self) -> bool:
+        return self.finding.verdict not in NEEDS_NO_READING
+
+
+def worst_first(report: Report) -> list[Judged]:
+    """Every finding with its flow; among equals the order of the report."""
+    flows = {flow.id: flow for flow in report.flows}
+    judged = [Judged(flows[finding.flow], finding) for finding in report.findings]
+    return sorted(judged, key=_severity)
+
+
+def tally(judged: Iterable[Judged]) -> str:
+    """`1 insufficient-evidence, 2 healthy`, worst first."""
+    counts = Counter(one.finding.verdict for one in judged)
+    words = sorted(counts, key=lambda word: _rank(word, VERDICT_WORDS))
+    return ", ".join(f"{counts[word]} {clean(word)}" for word in words)
+
+
+def headline(report: Report, judged: list[Judged]) -> str:
+    """The verdict in one sentence that an engineer could say aloud."""
+    sentence = _verdict_sentence(report.coverage, judged)
+    return sentence if report.coverage.is_complete else f"{sentence}; coverage is incomplete"
+
+
+def title(one: Judged) -> str:
+    """The verdict on one flow: what, in which direction, how sure."""
+    parts = (one.finding.title, one.flow.direction, one.finding.confidence)
+    return ", ".join(clean(part) for part in parts if part is not None)
+
+
+def _verdict_sentence(coverage: Coverage, judged: list[Judged]) -> str:
+    dead = [one for one in judged if one.finding.verdict == FLAGSHIP]
+    if dead:
+        share = f"{len(dead)} of {count(len(judged), 'flow')}"
+        return f"{share}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
+    if judged:
+        return f"No {FLAGSHIP_TITLE} in {count(len(judged), 'flow')}: {tally(judged)}"
+    if coverage.complete + coverage.partial == 0:
+        return "Nothing could be read"
+    return f"No flow to judge in {count(coverage.frames, 'frame')}, {coverage.tcp_segments} of them TCP"
+
+
+def _where(dead: list[Judged]) -> str:
+    directions = {one.flow.direction for one in dead}
+    return " and ".join(word for word in DIRECTION_WORDS if word in directions) or "direction unknown"
+
+
+def _how_sure(dead: list[Judged]) -> str:
+    grades = {one.finding.confidence for one in dead}
+    best = min(grades, key=lambda word: _rank(word, CONFIDENCE_WORDS))
+    return clean(best) if len(grades) == 1 else f"at best {clean(best)}"
+
+
+def _severity(one: Judged) -> tuple[int, int]:
+    return _rank(one.finding.verdict, VERDICT_WORDS), _rank(one.finding.confidence, CONFIDENCE_WORDS)
+
+
+def _rank(word: str, words: tuple[str, ...]) -> int:
+    """A word of a later version is worth reading: it comes first."""
+    return words.index(word) if word in words else -1

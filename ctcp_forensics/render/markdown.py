@@ -1,0 +1,173 @@
+"""Markdown: the report as a ticket wants it: symptom, analysis, recommended action, possible causes.
+
+Knows Markdown's special characters.  The order of the parts is the one of Cisco TAC's own guides.
+"""
+
+import re
+from collections.abc import Iterator
+
+from ..report import Capture, Finding, Recommendation, Report
+from .finding import answer, ending, missing_segment, wanted
+from .judged import Judged, headline, tally, title, worst_first
+from .table import FINDINGS_AT_A_GLANCE, ROWS_AT_A_GLANCE, flow_table
+from .wording import clean, count, duration, endpoint, frames, utc
+
+# What could open a link, a picture, a tag, an emphasis or a table cell, wherever it stands.
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def markdown(report: Report) -> Iterator[str]:
+    """The lines of a report, each with its end."""
+    for line in _lines(report):
+        yield line + "\n"
+
+
+def prose(text: str) -> str:
+    """`text` as Markdown that shows just these characters."""
+    return SPECIAL.sub(r"\\\1", clean(text))
+
+
+def code(text: str) -> str:
+    """`text` between as many backticks as it needs (CommonMark 6.1)."""
+    text = clean(text)
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    judged = worst_first(report)
+    yield f"# {prose(headline(report, judged))}"
+    yield ""
+    yield from _captures(report)
+    yield from _flows(report, judged)
+    told = [one for one in judged if one.needs_reading][:FINDINGS_AT_A_GLANCE]
+    for one in told:
+        yield from _finding(one)
+    known = {one.finding.id for one in told}
+    left = [one for one in judged if one.finding.id not in known]
+    if left:
+        yield f"Not told here: {prose(tally(left))}."
+        yield ""
+    yield f"Made by {prose(report.tool.name)} {prose(report.tool.version)}."
+
+
+def _captures(report: Report) -> Iterator[str]:
+    yield "## Captures"
+    yield ""
+    for capture in report.captures:
+        yield f"- {_capture(capture)}"
+        for damage in capture.damage:
+            place = "" if damage.offset is None else f"byte {damage.offset}: "
+            yield f"  - damage: {place}{prose(damage.reason)}"
+        yield from (f"  - {prose(note)}" for note in capture.notes)
+    yield from (f"- not read: {code(bad.source)}: {prose(bad.reason)}" for bad in report.coverage.failed)
+    for cap in report.coverage.caps:
+        yield f"- limit reached: {prose(cap.cap)} {cap.limit}, by {prose(cap.reached_by)}"
+    yield ""
+
+
+def _capture(capture: Capture) -> str:
+    facts = f"{code(capture.source)} ({prose(capture.id)}): {count(capture.frames, 'frame')}"
+    facts += f", {prose(capture.outcome)}"
+    if capture.first_ns is not None:
+        facts += f", {utc(capture.first_ns)} to {utc(capture.last_ns)}"
+    return facts if capture.sha256 is None else f"{facts}, SHA-256 {code(capture.sha256)}"
+
+
+def _flows(report: Report, judged: list[Judged]) -> Iterator[str]:
+    if not judged:
+        return
+    shown = judged[:ROWS_AT_A_GLANCE]
+    yield "## Flows"
+    yield ""
+    yield from flow_table(report, shown, form="github", spell=prose)
+    yield ""
+    if len(shown) < len(judged):
+        rest = judged[len(shown) :]
+        yield f"And {count(len(rest), 'flow')} more: {prose(tally(rest))}."
+        yield ""
+
+
+def _finding(one: Judged) -> Iterator[str]:
+    yield f"## {prose(one.flow.id)}: {prose(title(one))}"
+    yield ""
+    yield from _part("Symptom", (prose(one.finding.summary),))
+    yield from _part("Capture analysis", _analysis(one))
+    if one.finding.recommendations:
+        yield from _part("Recommended action", _actions(one.finding))
+    if one.finding.also_possible or one.finding.missing_evidence:
+        yield from _part("Possible causes", _causes(one.finding))
+
+
+def _part(heading: str, lines: Iterator[str] | tuple[str, ...]) -> Iterator[str]:
+    yield f"### {heading}"
+    yield ""
+    yield from lines
+    yield ""
+
+
+def _analysis(one: Judged) -> Iterator[str]:
+    flow = one.flow
+    found = flow.encapsulation
+    yield f"- {prose(endpoint(flow.client))} to {prose(endpoint(flow.headend))}"
+    yield f"- {utc(flow.first_ns)} to {utc(flow.last_ns)}, {duration(flow.last_ns - flow.first_ns)}"
+    yield f"- carries {prose(found.kind)}, {prose(found.grade)}: {prose(found.because)}"
+    yield f"- ended: {prose(ending(one))}"
+    for episode in flow.episodes:
+        asked = (
+            f"{episode.direction} wants {wanted(episode)}: {count(episode.duplicate_acks, 'duplicate ACK')}"
+        )
+        told = f"{asked}; {missing_segment(episode)}; {answer(episode)}"
+        yield f"- {prose(told)}"
+    for evidence in one.finding.evidence:
+        shown = frames(evidence.frames, runs_at_most=None)
+        because = f"{evidence.because} [{shown}]" if shown else evidence.because
+        yield f"- **{prose(evidence.outcome)}** {prose(evidence.claim)}: {prose(because)}"
+    if one.finding.display_filter:
+        yield f"- Wireshark: {code(one.finding.display_filter)}"
+    yield f"- finding {code(one.finding.id)}"
+
+
+def _actions(finding: Finding) -> Iterator[str]:
+    for number, fix in enumerate(finding.recommendations, start=1):
+        margin = f"{number}. "
+        yield f"{margin}**{prose(fix.title)}**"
+        yield from (" " * len(margin) + line if line else line for line in _action(fix))
+        yield ""
+
+
+def _action(fix: Recommendation) -> Iterator[str]:
+    yield ""
+    yield prose(fix.change)
+    for heading, commands in (("", fix.commands), ("Verify:", fix.verify), ("Roll back:", fix.roll_back)):
+        yield from _block(heading, commands)
+    yield ""
+    yield f"Cost: {prose(fix.cost)}"
+    for caveat in fix.caveats:
+        yield ""
+        yield f"Caveat: {prose(caveat)}"
+    yield ""
+    yield f"Source: {prose(fix.source)}"
+
+
+def _block(heading: str, commands: tuple[str, ...]) -> Iterator[str]:
+    """A fenced block, so that commands are copied as they are."""
+    if not commands:
+        return
+    yield ""
+    if heading:
+        yield heading
+        yield ""
+    longest = max((len(run) for command in commands for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    yield fence
+    yield from map(clean, commands)
+    yield fence
+
+
+def _causes(finding: Finding) -> Iterator[str]:
+    for other in finding.also_possible:
+        told = f"{other.verdict}: {other.because}; settled by: {other.settled_by}"
+        yield f"- also fits: {prose(told)}"
+    yield from (f"- lacking: {prose(missing)}" for missing in finding.missing_evidence)

@@ -1,0 +1,92 @@
+"""CSV: one row per flow with its finding, the columns always the same.
+
+Knows RFC 4180 and what spreadsheets do to cells.  Columns are added at the end, never moved.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from ..report import Report
+from .judged import Judged, worst_first
+from .wording import clean, utc
+
+FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
+COLUMNS = (
+    "finding",
+    "flow",
+    "verdict",
+    "confidence",
+    "direction",
+    "client_address",
+    "client_port",
+    "headend_address",
+    "headend_port",
+    "encapsulation",
+    "grade",
+    "first_utc",
+    "last_utc",
+    "first_ns",
+    "last_ns",
+    "segments",
+    "duplicate_acks",
+    "episodes",
+    "ending",
+    "ending_by",
+    "loss_location",
+    "captures",
+    "summary",
+    "display_filter",
+)
+
+
+def spreadsheet(report: Report) -> Iterator[str]:
+    """The rows, each with its end, worst first; the head is there even without a flow."""
+    sources = {capture.id: capture.source for capture in report.captures}
+    yield _row(COLUMNS)
+    for one in worst_first(report):
+        yield _row(_cells(one, sources))
+
+
+def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
+    flow, finding = one
+    return (
+        finding.id,
+        flow.id,
+        finding.verdict,
+        finding.confidence,
+        flow.direction or "",
+        flow.client.address,
+        flow.client.port,
+        flow.headend.address,
+        flow.headend.port,
+        flow.encapsulation.kind,
+        flow.encapsulation.grade,
+        utc(flow.first_ns),
+        utc(flow.last_ns),
+        flow.first_ns,
+        flow.last_ns,
+        one.segments,
+        one.duplicate_acks,
+        flow.episodes_total,
+        flow.ending.kind,
+        flow.ending.by or "",
+        flow.loss_location or "",
+        "; ".join(sources.get(seen.capture, seen.capture) for seen in flow.seen),
+        finding.summary,
+        finding.display_filter,
+    )
+
+
+def _row(cells: tuple[str | int, ...]) -> str:
+    """Lines end in LF: the tools that read this in a pipe would carry a CR in the last column."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(map(_harmless, cells))
+    return text.getvalue()
+
+
+def _harmless(cell: str | int) -> str | int:
+    if isinstance(cell, int):
+        return cell
+    cell = clean(cell)
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -1,0 +1,151 @@
+"""The terminal's rendering: one sentence, one table of flows, then each finding as deep as asked.
+
+Knows the order in which an engineer reads: what, where, why.  Does not know how a value is said: see wording.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..report import FLAGSHIP, Report
+from .finding import coverage, finding
+from .judged import Judged, headline, tally, worst_first
+from .look import Depth, Look
+from .wording import clean, count, duration, endpoint, utc_second
+
+ROWS_AT_A_GLANCE = 200  # more rows than anybody reads on a screen; deeper looks and csv have them all
+FINDINGS_AT_A_GLANCE = 20
+HEAD_PADDING = SPACE_BETWEEN = 2  # tabulate's, in its format "simple"
+
+
+class Column(NamedTuple):
+    """One column of the table of flows; where the screen is narrow the highest `spare` goes first."""
+
+    title: str
+    value: Callable[[Judged], str]
+    spare: int = 0
+    align: str = "left"
+
+
+COLUMNS = (
+    Column("#", lambda one: one.flow.id),
+    Column("client", lambda one: endpoint(one.flow.client)),
+    Column("headend", lambda one: endpoint(one.flow.headend)),
+    Column("carries", lambda one: _carries(one), spare=5),
+    Column("start", lambda one: utc_second(one.flow.first_ns), spare=6),
+    Column("lasted", lambda one: duration(one.flow.last_ns - one.flow.first_ns), spare=4),
+    Column("segments", lambda one: str(one.segments), spare=3, align="right"),
+    Column("dup ACKs", lambda one: str(one.duplicate_acks), spare=1, align="right"),
+    Column("ending", lambda one: _ending(one), spare=2),
+    Column("verdict", lambda one: one.finding.verdict),
+    Column("confidence", lambda one: one.finding.confidence),
+)
+SEEN_IN = Column("seen in", lambda one: " ".join(seen.capture for seen in one.flow.seen), spare=7)
+
+
+def table(report: Report, look: Look) -> Iterator[str]:
+    """The lines of a report, each with its end."""
+    for line in _lines(report, look):
+        yield line + "\n"
+
+
+def flow_table(
+    report: Report,
+    judged: list[Judged],
+    *,
+    form: str,
+    width: int | None = None,
+    spell: Callable[[str], str] = clean,
+) -> list[str]:
+    """The table of flows and, where columns had to go, the line that says which."""
+    from tabulate import tabulate
+
+    columns = COLUMNS if len(report.captures) < 2 else (*COLUMNS, SEEN_IN)
+    cells = [[spell(column.value(one)) for one in judged] for column in columns]
+    kept = _fitting(columns, cells, width)
+    rows = list(zip(*(cells[place] for place in kept), strict=True))
+    text: str = tabulate(
+        rows,
+        headers=[columns[place].title for place in kept],
+        tablefmt=form,
+        colalign=[columns[place].align for place in kept],
+        disable_numparse=True,
+        preserve_whitespace=True,
+    )
+    left_out = [column.title for place, column in enumerate(columns) if place not in kept]
+    return text.splitlines() + ([f"left out to fit the screen: {', '.join(left_out)}"] if left_out else [])
+
+
+def _lines(report: Report, look: Look) -> Iterator[str]:
+    judged = worst_first(report)
+    alarming = any(one.finding.verdict == FLAGSHIP for one in judged)
+    yield look.pen.mark("alarm" if alarming else "title", headline(report, judged))
+    if look.depth == Depth.VERDICT:
+        return
+    if alarming and len(judged) > 1:
+        yield f"All verdicts: {tally(judged)}"
+    yield from _sources(report)
+    yield from _flows(report, judged, look)
+    yield from _findings(report, judged, look)
+    yield from coverage(report, look)
+
+
+def _sources(report: Report) -> Iterator[str]:
+    """Which capture an id means; needless where there is one."""
+    if len(report.captures) < 2:
+        return
+    yield ""
+    for capture in report.captures:
+        read = f"{count(capture.frames, 'frame')}, {capture.outcome}"
+        yield clean(f"{capture.id}  {capture.source}  {read}")
+
+
+def _flows(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:
+    if not judged:
+        return
+    shown = judged if look.depth >= Depth.WHERE else judged[:ROWS_AT_A_GLANCE]
+    yield ""
+    yield from flow_table(report, shown, form="simple", width=look.width)
+    if len(shown) < len(judged):
+        rest = judged[len(shown) :]
+        yield f"and {count(len(rest), 'flow')} more: {tally(rest)} (-v lists them)"
+
+
+def _findings(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:
+    if look.depth >= Depth.WHERE:
+        told = judged
+    else:
+        told = [one for one in judged if one.needs_reading][:FINDINGS_AT_A_GLANCE]
+    for one in told:
+        yield ""
+        yield from finding(report, one, look)
+    rest = len(judged) - len(told)
+    if told and rest:
+        known = {one.finding.id for one in told}
+        left = [one for one in judged if one.finding.id not in known]
+        yield ""
+        yield f"Not told here: {tally(left)} (-v tells them)"
+
+
+def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | None) -> list[int]:
+    """Places of the columns that fit `width`; what can be spared goes first."""
+    widths = [
+        max(len(column.title) + HEAD_PADDING, max(map(len, values))) + SPACE_BETWEEN
+        for column, values in zip(columns, cells, strict=True)
+    ]
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: -columns[place].spare):
+        fits = width is None or sum(widths[place] for place in kept) - SPACE_BETWEEN <= width
+        if fits or not columns[place].spare:
+            break
+        kept.remove(place)
+    return kept
+
+
+def _carries(one: Judged) -> str:
+    found = one.flow.encapsulation
+    return found.kind if found.kind == "none" else f"{found.kind} {found.grade}"
+
+
+def _ending(one: Judged) -> str:
+    ending = one.flow.ending
+    return ending.kind if ending.by is None else f"{ending.kind} by {ending.by}"

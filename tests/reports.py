@@ -1,0 +1,309 @@
+"""Reports made by hand, small and true to life, for the tests of what reads a report.
+
+Knows the contract only.  No capture stands behind them.
+"""
+
+from ctcp_forensics.report import (
+    AlsoPossible,
+    Cap,
+    Capture,
+    Coverage,
+    Damage,
+    DirectionFacts,
+    Directions,
+    Encapsulation,
+    Ending,
+    Endpoint,
+    Episode,
+    Evidence,
+    Failed,
+    Finding,
+    Flow,
+    Interface,
+    Recommendation,
+    Report,
+    Seen,
+    Tool,
+    Undecoded,
+)
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_772_442_845_123_456_789  # 2026-03-02T09:14:05.123456789Z
+TOOL = Tool(version="0.1.0")
+HEADEND = Endpoint(address="198.51.100.1", port=10000)
+
+
+def client(number: int) -> Endpoint:
+    return Endpoint(address=f"192.0.2.{number}", port=51234)
+
+
+def capture(**changes: object) -> Capture:
+    facts: dict[str, object] = {
+        "id": "c1",
+        "source": "client.pcap",
+        "sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+        "content_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+        "vantage": "unknown",
+        "format": "pcap",
+        "size": 218_304,
+        "frames": 214,
+        "tcp_segments": 210,
+        "first_ns": START_NS,
+        "last_ns": START_NS + 134 * SECOND_NS,
+        "outcome": "complete",
+        "interfaces": (Interface(index=0, link_type=1),),
+    }
+    return Capture(**(facts | changes))  # type: ignore[arg-type]
+
+
+def seen(number: int, *, frames: int, first: int, last: int) -> Seen:
+    return Seen(
+        capture="c1",
+        frames=frames,
+        client=client(number),
+        headend=HEADEND,
+        first_frame=first,
+        last_frame=last,
+    )
+
+
+EPISODE = Episode(
+    direction="client-to-headend",
+    wanted_seq={"c1": 3_735_928_559},
+    wanted_offset=48_213,
+    duplicate_acks=5,
+    sack_duplicate_acks=0,
+    first_duplicate_ack_frame={"c1": 120},
+    missing_segment_frame={"c1": 118},
+    answered=False,
+    first_ns=START_NS + 30 * SECOND_NS,
+    last_ns=START_NS + 44 * SECOND_NS + 500_000_000,
+)
+
+DEAD_FLOW = Flow(
+    id="f1",
+    client=client(10),
+    headend=HEADEND,
+    first_ns=START_NS,
+    last_ns=START_NS + 134 * SECOND_NS,
+    encapsulation=Encapsulation(
+        kind="cisco-ctcp", grade="certain", because="96 of 96 messages end in the cTCP trailer"
+    ),
+    ending=Ending(
+        kind="rst",
+        by="client",
+        frame={"c1": 210},
+        at_ns=START_NS + 134 * SECOND_NS,
+        because="the client sends RST after 90 s without an answer",
+    ),
+    verdict="unanswered-duplicate-acks",
+    confidence="strong",
+    direction="client-to-headend",
+    seen=(seen(10, frames=180, first=1, last=210),),
+    episodes=(EPISODE,),
+    episodes_total=1,
+    directions=Directions(
+        client_to_headend=DirectionFacts(
+            segments=112, payload_bytes=98_304, data_segments=96, new_bytes=98_304
+        ),
+        headend_to_client=DirectionFacts(
+            segments=68, payload_bytes=41_200, data_segments=60, duplicate_acks=5
+        ),
+    ),
+)
+
+BYPASS = Recommendation(
+    fix="tcp-state-bypass",
+    title="Let the firewall on the path bypass TCP state for this flow",
+    change="Match the tunnel's TCP flow on the transit ASA and switch on tcp-state-bypass for it.",
+    commands=(
+        "access-list CTCP_BYPASS extended permit tcp host 192.0.2.10 host 198.51.100.1 eq 10000",
+        "class-map CTCP_BYPASS_CM",
+        " match access-list CTCP_BYPASS",
+    ),
+    cost="No inspection, normaliser, IPS or sequence randomisation for what the access list matches.",
+    verify=("show conn address 192.0.2.10   ! flag b",),
+    roll_back=("no set connection advanced-options tcp-state-bypass",),
+    source="Cisco TAC 113578",
+    caveats=("Acts on new connections only.",),
+)
+LEAVE_TCP = Recommendation(
+    fix="leave-tcp",
+    title="Use IPsec over UDP or NAT-T instead of IPsec over TCP",
+    change="Set TunnelingMode=0 in the client profile.",
+    cost="UDP may be blocked where TCP was chosen.",
+    source="Cisco TAC 113578",
+)
+
+DEAD_FINDING = Finding(
+    id="0f1e2d3c4b5a6978",
+    flow="f1",
+    verdict="unanswered-duplicate-acks",
+    title="unanswered duplicate ACKs (TAC 113578)",
+    confidence="strong",
+    summary="The client lost one segment, never answered 5 duplicate ACKs for it, and the tunnel died.",
+    evidence=(
+        Evidence(
+            claim="a segment is missing",
+            outcome="holds",
+            because="5 duplicate ACKs ask for byte 48213, last sent in frame 118",
+            frames={"c1": (118,)},
+            would_refute="an ACK beyond byte 48213",
+        ),
+        Evidence(
+            claim="the duplicate ACKs stay unanswered",
+            outcome="holds",
+            because="no later segment carries byte 48213",
+            frames={"c1": (120, 121, 122, 125, 129)},
+            would_refute="a later segment that carries byte 48213",
+        ),
+        Evidence(
+            claim="the flow stalled and died while its sender was sending",
+            outcome="holds",
+            because="31 new segments after the first duplicate ACK, none acknowledged",
+            frames={"c1": (130, 210)},
+            would_refute="progress of the acknowledgment after frame 120",
+        ),
+        Evidence(
+            claim="not beside the 2^32 wrap",
+            role="guard",
+            outcome="holds",
+            because="byte 48213 is 559038737 bytes from the wrap",
+            would_refute="a hole within 64 kB of the wrap",
+        ),
+        Evidence(
+            claim="the sender sends again",
+            role="refutation",
+            outcome="fails",
+            because="no byte of the client was seen twice",
+            would_refute="one repeated segment",
+        ),
+    ),
+    recommendations=(BYPASS, LEAVE_TCP),
+    also_possible=(
+        AlsoPossible(
+            verdict="firewall-drop",
+            because="one capture cannot show which device dropped what",
+            settled_by="a capture on the headend side of the firewall",
+        ),
+    ),
+    missing_evidence=("a capture on the headend side of the firewall",),
+    display_filter="ip.addr==192.0.2.10 && tcp.port==51234 && ip.addr==198.51.100.1 && tcp.port==10000",
+)
+
+HEALTHY_FLOW = Flow(
+    id="f2",
+    client=client(11),
+    headend=HEADEND,
+    first_ns=START_NS + SECOND_NS,
+    last_ns=START_NS + 5 * SECOND_NS,
+    encapsulation=Encapsulation(
+        kind="cisco-ctcp", grade="certain", because="20 of 20 messages end in the cTCP trailer"
+    ),
+    ending=Ending(kind="capture-ended"),
+    verdict="healthy",
+    confidence="consistent",
+    seen=(seen(11, frames=24, first=2, last=40),),
+)
+HEALTHY_FINDING = Finding(
+    id="1111222233334444",
+    flow="f2",
+    verdict="healthy",
+    title="healthy",
+    confidence="consistent",
+    summary="Every byte that was asked for arrived.",
+    display_filter="ip.addr==192.0.2.11 && tcp.port==51234",
+)
+
+SHORT_FLOW = Flow(
+    id="f3",
+    client=client(12),
+    headend=HEADEND,
+    first_ns=START_NS + 2 * SECOND_NS,
+    last_ns=START_NS + 2 * SECOND_NS + 850_000_000,
+    encapsulation=Encapsulation(
+        kind="cisco-ctcp", grade="possible", because="ESP-like counters; the trailers were not captured"
+    ),
+    ending=Ending(kind="capture-ended"),
+    verdict="insufficient-evidence",
+    confidence="undetermined",
+    seen=(seen(12, frames=6, first=9, last=31),),
+)
+SHORT_FINDING = Finding(
+    id="aaaabbbbccccdddd",
+    flow="f3",
+    verdict="insufficient-evidence",
+    title="insufficient evidence",
+    confidence="undetermined",
+    summary="The capture ends 850 ms after the first duplicate ACK.",
+    evidence=(
+        Evidence(
+            claim="the capture outlived the flow",
+            outcome="unknown",
+            because="the capture ends 850 ms after the first duplicate ACK",
+            frames={"c1": (31,)},
+        ),
+    ),
+    missing_evidence=("a capture that runs at least 10 s past the first duplicate ACK",),
+    display_filter="ip.addr==192.0.2.12 && tcp.port==51234",
+)
+
+WHOLE = Coverage(captures=1, complete=1, frames=214, tcp_segments=210, flows_seen=3, flows_judged=3)
+
+
+def report(
+    flows: tuple[Flow, ...],
+    findings: tuple[Finding, ...],
+    coverage: Coverage = WHOLE,
+    captures: tuple[Capture, ...] = (capture(),),
+) -> Report:
+    return Report(tool=TOOL, captures=captures, flows=flows, findings=findings, coverage=coverage)
+
+
+def dead() -> Report:
+    return report((DEAD_FLOW,), (DEAD_FINDING,))
+
+
+def healthy() -> Report:
+    return report((HEALTHY_FLOW,), (HEALTHY_FINDING,))
+
+
+def short() -> Report:
+    return report((SHORT_FLOW,), (SHORT_FINDING,))
+
+
+def mixed() -> Report:
+    """The healthy flow comes first, so that sorting has something to do."""
+    return report((HEALTHY_FLOW, DEAD_FLOW, SHORT_FLOW), (HEALTHY_FINDING, DEAD_FINDING, SHORT_FINDING))
+
+
+def empty() -> Report:
+    return report((), (), Coverage(captures=1, complete=1, frames=12))
+
+
+def damaged() -> Report:
+    """One file cut, one missing, one limit reached."""
+    cut = capture(
+        id="c1",
+        source="cut.pcap",
+        outcome="partial",
+        damage=(Damage(offset=81_920, reason="file ends inside frame 513"),),
+        notes=("the capturing host dropped 7 frames",),
+        undecoded=(Undecoded(reason="link type 147", frames=3),),
+    )
+    gone = capture(
+        id="c2", source="gone.pcap", sha256=None, outcome="rejected", format=None, frames=0, first_ns=None
+    )
+    coverage = Coverage(
+        captures=2,
+        partial=1,
+        rejected=1,
+        frames=512,
+        tcp_segments=500,
+        flows_seen=1,
+        flows_judged=1,
+        undecoded=(Undecoded(reason="link type 147", frames=3),),
+        caps=(Cap(cap="episodes per flow", limit=64, reached_by="f2"),),
+        failed=(Failed(source="gone.pcap", reason="no such file"),),
+    )
+    return report((HEALTHY_FLOW,), (HEALTHY_FINDING,), coverage, (cut, gone))
