@@ -248,7 +248,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim about a flow: its outcome, why, the frames that show it, and what would refute it.
+    """One claim about a flow: its outcome, why, the frames that show it, what would refute or settle it.
 
     Its role: a link of the proof, a guard that must hold beside the proof, or what would refute the verdict.
     """
@@ -259,6 +259,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     frames: FramesPerCapture = {}
     would_refute: str = ""
+    settled_by: str = ""
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):

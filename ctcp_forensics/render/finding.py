@@ -163,6 +163,8 @@ def _claim(evidence: Evidence, look: Look) -> Iterator[str]:
     yield from _labelled(evidence.outcome, sentence, look, role=evidence.outcome)
     if look.depth >= Depth.WHY and evidence.would_refute:
         yield from _labelled("", f"would refute it: {evidence.would_refute}", look)
+    if evidence.outcome == "unknown" and evidence.settled_by:
+        yield from _labelled("", f"settled by: {evidence.settled_by}", look)
 
 
 def _open_questions(one: Judged, look: Look) -> Iterator[str]:

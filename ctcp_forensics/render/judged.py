@@ -60,6 +60,8 @@ def tally(judged: Iterable[Judged]) -> str:
 
 def headline(report: Report, judged: list[Judged]) -> str:
     """The verdict in one sentence that an engineer could say aloud."""
+    if report.coverage.complete + report.coverage.partial == 0:
+        return "Nothing could be read"
     sentence = _verdict_sentence(report.coverage, judged)
     return sentence if report.coverage.is_complete else f"{sentence}; coverage is incomplete"
 
@@ -77,8 +79,6 @@ def _verdict_sentence(coverage: Coverage, judged: list[Judged]) -> str:
         return f"{share}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
     if judged:
         return f"No {FLAGSHIP_TITLE} in {count(len(judged), 'flow')}: {tally(judged)}"
-    if coverage.complete + coverage.partial == 0:
-        return "Nothing could be read"
     return f"No flow to judge in {count(coverage.frames, 'frame')}, {coverage.tcp_segments} of them TCP"
 
 

@@ -115,10 +115,8 @@ def _analysis(one: Judged) -> Iterator[str]:
     yield f"- carries {prose(found.kind)}, {prose(found.grade)}: {prose(found.because)}"
     yield f"- ended: {prose(ending(one))}"
     for episode in flow.episodes:
-        asked = (
-            f"{episode.direction} wants {wanted(episode)}: {count(episode.duplicate_acks, 'duplicate ACK')}"
-        )
-        told = f"{asked}; {missing_segment(episode)}; {answer(episode)}"
+        asked = f"{wanted(episode)}: {count(episode.duplicate_acks, 'duplicate ACK')}"
+        told = f"{episode.direction} wants {asked}; {missing_segment(episode)}; {answer(episode)}"
         yield f"- {prose(told)}"
     for evidence in one.finding.evidence:
         shown = frames(evidence.frames, runs_at_most=None)
