@@ -1,0 +1,88 @@
+"""Conditions and the sentences that hang on them, shared by the steps of advice.
+
+Knows what a situation may say.  Does not know any fix.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from ctcp_forensics.advice.step import Caveat, Situation, addresses_of
+
+# RFC 1918 §3, RFC 6598 §7 and RFC 4193 §3.1.  `is_private` of ipaddress means more than translated ones.
+PRIVATE_NETWORKS = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
+
+def is_ctcp(situation: Situation) -> bool:
+    return situation.encapsulation_kind == "cisco-ctcp"
+
+
+def is_not_ctcp(situation: Situation) -> bool:
+    return not is_ctcp(situation)
+
+
+def only_large_packets_lost(situation: Situation) -> bool:
+    return situation.loss_size_dependent is True
+
+
+def is_undetermined(situation: Situation) -> bool:
+    return situation.confidence == "undetermined"
+
+
+def could_be_surer(situation: Situation) -> bool:
+    """Something is known, and a second capture would settle the rest."""
+    return situation.confidence in ("strong", "consistent")
+
+
+def box_unnamed(situation: Situation) -> bool:
+    return not situation.firewall_suspected
+
+
+def is_ipv6(situation: Situation) -> bool:
+    return addresses_of(situation)[0].version == 6
+
+
+def client_is_private(situation: Situation) -> bool:
+    client = addresses_of(situation)[0]
+    return any(client.version == network.version and client in network for network in PRIVATE_NETWORKS)
+
+
+UNKNOWN_BOX = Caveat(
+    text="Nothing in this capture shows which device sends the duplicate ACKs, nor that it is an ASA: "
+    "make sure of that before you change a firewall.",
+    when=box_unnamed,
+)
+TRAILER_NOT_SEEN = Caveat(
+    text="Cisco's trailer was not recognised in this flow: make sure that this is a Cisco VPN Client.",
+    when=is_not_ctcp,
+)
+IPV6_SYNTAX = Caveat(
+    text="IPv6 hosts in `access-list … extended` need release 9.0 or later; before it there was a separate "
+    "`ipv6 access-list` (not confirmed by the sources read).",
+    when=is_ipv6,
+)
+TRANSLATED_CLIENT = Caveat(
+    text="{client} is a private address. If it is translated before it reaches the firewall, put in the "
+    "address that the firewall sees (`show conn port {port}`).",
+    when=client_is_private,
+)
+REAL_ADDRESSES = (
+    "From 8.3 on, access lists hold the real addresses of the hosts; before 8.3 the addresses as they are "
+    "on the wire of that interface (not confirmed by the sources read). It matters where the firewall "
+    "translates one of the two hosts."
+)
+NOT_SAVED = (
+    "The running configuration alone changes: a reload takes it back. Save it (`write memory`) only when it "
+    "has been verified."
+)
+EVERY_CONNECTION = (
+    "`clear conn address {client}` cuts every connection of that address through the firewall, not the VPN "
+    "alone; where {client} stands for a whole site, everybody behind it."
+)
+GLOBAL_POLICY = (
+    "`show running-config service-policy` must list `service-policy global_policy global`, as it does by "
+    "default. Where the policy has another name, use that one; when rolling back, leave that line alone."
+)

@@ -1,0 +1,159 @@
+"""A step of advice: texts with blanks, and how the blanks are filled for one flow.
+
+Knows addresses, ports and names.  Does not know which step suits which verdict: see the package.
+Addresses come from captures and end up in commands that somebody pastes into a firewall, so nothing
+gets into a command that `ipaddress` has not read and written again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+HIGHEST_PORT = 65535
+
+WAYS = {
+    "client-to-headend": "from the client to the headend",
+    "headend-to-client": "from the headend to the client",
+    None: "between the client and the headend",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What advice needs to know of a judged flow.
+
+    `loss_size_dependent` is true where only large packets were lost and null where nobody can tell.
+    `firewall_suspected` is true where the capture itself points at a device on the path, for example
+    by duplicate ACKs whose TTL is not the headend's.
+    """
+
+    verdict: str
+    confidence: str
+    client_address: str
+    client_port: int
+    headend_address: str
+    headend_port: int
+    direction: str | None = None
+    encapsulation_kind: str = "cisco-ctcp"
+    loss_size_dependent: bool | None = None
+    firewall_suspected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One thing to do, ready to read: what changes, what it costs, how to check it, how to take it back."""
+
+    fix: str
+    title: str
+    change: str
+    commands: tuple[str, ...]
+    cost: str
+    verify: tuple[str, ...]
+    roll_back: tuple[str, ...]
+    source: str
+    caveats: tuple[str, ...]
+
+
+Condition = Callable[[Situation], bool]
+
+
+def always(_: Situation) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caveat:
+    """A sentence that holds only in some situations."""
+
+    text: str
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A recommendation with blanks: {client}, {client_port}, {headend}, {port}, {name}, {way}, {ping}."""
+
+    fix: str
+    title: str
+    change: str
+    commands: tuple[str, ...] = ()
+    cost: str
+    verify: tuple[str, ...] = ()
+    roll_back: tuple[str, ...] = ()
+    source: str
+    caveats: tuple[str | Caveat, ...] = ()
+
+
+def filled(step: Step, situation: Situation) -> Recommendation:
+    """The step for this flow.  ValueError where an address or a port is none."""
+    blanks = blanks_of(situation)
+
+    def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(line.format_map(blanks) for line in lines)
+
+    return Recommendation(
+        fix=step.fix,
+        title=step.title.format_map(blanks),
+        change=step.change.format_map(blanks),
+        commands=fill(step.commands),
+        cost=step.cost.format_map(blanks),
+        verify=fill(step.verify),
+        roll_back=fill(step.roll_back),
+        source=step.source,
+        caveats=fill(tuple(_applying(step.caveats, situation))),
+    )
+
+
+def blanks_of(situation: Situation) -> Mapping[str, str]:
+    client, headend = addresses_of(situation)
+    port = _checked_port(situation.headend_port)
+    return {
+        "client": str(client),
+        "client_port": str(_checked_port(situation.client_port)),
+        "headend": str(headend),
+        "port": str(port),
+        "name": configuration_name(client, headend, port),
+        "way": WAYS.get(situation.direction, WAYS[None]),
+        "ping": "ping -f -l" if headend.version == 4 else "ping -l",
+    }
+
+
+Address = IPv4Address | IPv6Address
+
+
+def addresses_of(situation: Situation) -> tuple[Address, Address]:
+    client = _checked_address(situation.client_address)
+    headend = _checked_address(situation.headend_address)
+    if client.version != headend.version:
+        raise ValueError(f"{client} and {headend} are not of one address family")
+    return client, headend
+
+
+def configuration_name(client: Address, headend: Address, port: int) -> str:
+    """Names for access list and class: the same for the same flow, and most unlikely to be taken.
+
+    One name per pair of hosts, so that rolling back one flow's change leaves another's alone.
+    """
+    return f"CTCP-DIAG-{zlib.crc32(f'{client} {headend} {port}'.encode()):08X}"
+
+
+def _checked_address(text: str) -> Address:
+    address = ip_address(text)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        # ipaddress lets a scope be any text, even a line break: none of it belongs in a command.
+        raise ValueError("an address with a scope has no place in a firewall's configuration")
+    return address
+
+
+def _checked_port(port: int) -> int:
+    if not 0 <= port <= HIGHEST_PORT:
+        raise ValueError(f"{port} is not a TCP port")
+    return int(port)
+
+
+def _applying(caveats: tuple[str | Caveat, ...], situation: Situation) -> list[str]:
+    applying = [(c, always) if isinstance(c, str) else (c.text, c.when) for c in caveats]
+    return [text for text, when in applying if when(situation)]
