@@ -58,8 +58,8 @@ class Bulk(Application):
         await writer.drain()
 
     async def use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(8):
-            writer.write(self.rng.randbytes(self.size_len // 8))
+        for _ in range(4):
+            writer.write(self.rng.randbytes(self.size_len // 4))
             await writer.drain()
             await asyncio.sleep(0.05)
         await reader.readexactly(self.size_len)

@@ -50,7 +50,7 @@ RUNS = (
         files={"client": "failure-reverse-client.pcap.gz", "asa-inside": "failure-reverse-asa-inside.pcapng"},
     ),
     Run(name="loss-tolerated", scenario="tolerated", seed=1, files={"client": "loss-tolerated.pcap"}),
-    Run(name="healthy", scenario="healthy", seed=3, files={"client": "healthy.pcap"}),
+    Run(name="healthy", scenario="healthy", seed=4, files={"client": "healthy.pcap"}),
     Run(name="answered", scenario="answered", seed=1, files={"client": "answered.pcap"}),
     Run(name="app-port-10000", scenario="app-on-10000", seed=1, files={"asa-outside": "app-port-10000.pcap"}),
 )
@@ -128,7 +128,7 @@ def _proof(capture: Entry, episode: Entry) -> str:
     frames = f"{seen['first_duplicate_ack_frame']}, {seen['last_duplicate_ack_frame']}"
     return (
         f"| `{capture['file']}` | {episode['direction']} | {episode['wanted_seq']} ({episode['wanted_offset']}) "
-        f"| {where} | {count} | {frames} | {seen['close_frame']} |"
+        f"| {where} | {count} | {frames} | {seen['close_frame'] or 'none'} |"
     )
 
 
