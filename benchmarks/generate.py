@@ -1,7 +1,7 @@
 """Generated captures: `python -m benchmarks.generate KIND -o FILE [--frames N] [--flows N] [--seed S]`.
 
-Knows the kinds, their usual sizes and where to write.  The same kind, size and seed give the same bytes (with the
-same NumPy: its random streams may change between releases).
+Knows the kinds, their usual sizes and where to write.  The same kind, size and seed give the same bytes (with
+the same NumPy: its random streams may change between releases).
 """
 
 from __future__ import annotations
@@ -61,44 +61,53 @@ _B = _recipe(record_len=105.5, snaplen=HEADERS_SNAPLEN)  # 0.95 GB in 9 million 
 _CTCP = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False)
 _COLLIDING = _recipe(tuples=colliding_tuples, record_len=150.0)
 
-KINDS: dict[str, Kind] = {
-    "ordinary": Kind(
-        says="ordinary TCP with a little loss, 2 % UDP", frames=1_000_000, flows=5_000, make=_traffic(_ORDINARY)
-    ),
-    "A": Kind(says="1 GB, frames of about 800 bytes", frames=1_240_000, flows=10_000, make=_traffic(_A)),
-    "B": Kind(
-        says="0.95 GB, cut at 100 bytes, many flows",
-        frames=9_000_000,
-        flows=100_000,
-        make=_traffic(_B),
-        snaplen=HEADERS_SNAPLEN,
-    ),
-    "one-flow": Kind(says="one huge flow", frames=1_000_000, flows=1, make=_traffic(_A)),
-    "tiny": Kind(says="thirty frames", frames=30, flows=3, make=_traffic(_recipe())),
-    "ctcp": Kind(
-        says="every flow is cTCP; one in fifty dies unanswered",
-        frames=1_000_000,
-        flows=5_000,
-        make=_traffic(_CTCP),
-    ),
-    "small-files": Kind(
-        says=f"a folder of {SMALL_FILES} ordinary captures", frames=200, flows=4, make=_traffic(_ORDINARY)
-    ),
-    "colliding": Kind(
-        says="4-tuples that weak hashes cannot tell apart", frames=1_500_000, flows=100_000, make=_traffic(_COLLIDING)
-    ),
-} | {
-    name: Kind(says=says, frames=frames, flows=flows, make=_trap(trap), snaplen=snaplen, flows_can_be_chosen=False)
-    for name, says, frames, flows, trap, snaplen in (
-        ("holes", "a million holes in one flow, half filled later", 1_530_000, 1, traps.holes, FULL_SNAPLEN),
-        ("holes-scattered", "a million holes, in scattered order", 1_150_000, 1, traps.holes_scattered, FULL_SNAPLEN),
-        ("one-byte", "one-byte segments in scattered order, every byte twice", 1_340_000, 1, traps.one_byte, FULL_SNAPLEN),
-        ("half-open", "SYN segments that nobody answers", 4_000_000, 4_000_000, traps.half_open, FULL_SNAPLEN),
-        ("sack-storm", "four far-flung SACK blocks in every ACK", 1_000_000, 1, traps.sack_storm, FULL_SNAPLEN),
-        ("wrap", "sequence numbers that wrap every 4 GiB", 1_000_000, 1, traps.wrap, OFFLOAD_SNAPLEN),
-        ("dup-ack-storm", "a million duplicate ACKs for one byte", 1_150_000, 1, traps.dup_ack_storm, FULL_SNAPLEN),
+
+def _trap_kind(
+    says: str,
+    trap: Callable[[int, Truth], Iterator[Frames]],
+    *,
+    frames: int,
+    flows: int = 1,
+    snaplen: int = FULL_SNAPLEN,
+) -> Kind:
+    return Kind(
+        says=says, frames=frames, flows=flows, make=_trap(trap), snaplen=snaplen, flows_can_be_chosen=False
     )
-}  # fmt: skip
+
+
+def _kind(says: str, recipe: Recipe, *, frames: int = 1_000_000, flows: int) -> Kind:
+    return Kind(says=says, frames=frames, flows=flows, make=_traffic(recipe), snaplen=recipe.snaplen)
+
+
+KINDS: dict[str, Kind] = {
+    "ordinary": _kind("ordinary TCP with a little loss, 2 % UDP", _ORDINARY, flows=5_000),
+    "A": _kind("1 GB, frames of about 800 bytes", _A, frames=1_240_000, flows=10_000),
+    "B": _kind("0.95 GB, cut at 100 bytes, many flows", _B, frames=9_000_000, flows=100_000),
+    "one-flow": _kind("one huge flow", _A, flows=1),
+    "tiny": _kind("thirty frames", _recipe(), frames=30, flows=3),
+    "ctcp": _kind("every flow is cTCP; one in fifty dies unanswered", _CTCP, flows=5_000),
+    "small-files": _kind(f"a folder of {SMALL_FILES} ordinary captures", _ORDINARY, frames=200, flows=4),
+    "colliding": _kind(
+        "4-tuples that weak hashes cannot tell apart", _COLLIDING, frames=1_500_000, flows=100_000
+    ),
+    "holes": _trap_kind("a million holes in one flow, half filled later", traps.holes, frames=1_530_000),
+    "holes-scattered": _trap_kind(
+        "a million holes, in scattered order", traps.holes_scattered, frames=1_150_000
+    ),
+    "one-byte": _trap_kind(
+        "one-byte segments in scattered order, every byte twice", traps.one_byte, frames=1_340_000
+    ),
+    "half-open": _trap_kind(
+        "SYN segments that nobody answers", traps.half_open, frames=4_000_000, flows=4_000_000
+    ),
+    "sack-storm": _trap_kind("four far-flung SACK blocks in every ACK", traps.sack_storm, frames=1_000_000),
+    "wrap": _trap_kind(
+        "sequence numbers that wrap every 4 GiB", traps.wrap, frames=1_000_000, snaplen=OFFLOAD_SNAPLEN
+    ),
+    "dup-ack-storm": _trap_kind(
+        "a million duplicate ACKs for one byte", traps.dup_ack_storm, frames=1_150_000
+    ),
+}
 
 
 def write_capture(kind: Kind, out: BinaryIO, *, frames: int, flows: int, seed: int) -> Truth:

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TSHARK_QUESTION_BYTES = 100_000_000  # asking tshark for its flows costs as much as measuring it
 START_UP_BYTES = 100_000  # where starting is all there is to measure
@@ -75,9 +76,8 @@ class Peer:
             return [word.replace("{scratch}", str(scratch)) for word in self.argv(capture)]
         files = captures_in(capture)
         if self.takes_many:
-            place = self.argv(capture).index(str(capture))
-            call = self.argv(capture)
-            return [*call[:place], *map(str, files), *call[place + 1 :]]
+            together = {str(capture): [str(one) for one in files]}
+            return [name for word in self.argv(capture) for name in together.get(word, [word])]
         calls = (shlex.join(self.argv(one)).replace("{scratch}", str(scratch)) for one in files)
         return ["sh", "-c", "\n".join(calls)]
 
@@ -183,13 +183,20 @@ def _ours(program: str) -> list[Peer]:
 
     def peer(name: str, argv: Callable[[Path], Argv], **more: Any) -> Peer:
         return Peer(
-            name=name, program=program, argv=argv, version=[program, "--version"], ask=ask,
-            takes_many=True, is_ours=True, good_statuses=(0, 1, 3),
-        )  # fmt: skip
+            name=name,
+            program=program,
+            argv=argv,
+            version=[program, "--version"],
+            takes_many=True,
+            is_ours=True,
+            good_statuses=(0, 1, 3),
+            **more,
+        )
 
     return [
-        peer("ctcp-diag", analyze(), _ask_ours(program)),
+        peer("ctcp-diag", analyze(), ask=_ask_ours(program)),
         peer("ctcp-diag --all-tcp", analyze("--all-tcp")),
+        peer("ctcp-diag --version", lambda capture: [program, "--version"], largest_bytes=START_UP_BYTES),
     ]
 
 

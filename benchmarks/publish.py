@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.peers import Answer
 
+NO_ANSWER = Answer()
 HEADINGS = ("program", "seconds", "runs", "× cat", "ours is faster", "frames/s", "peak memory")
 
 
@@ -34,7 +35,7 @@ class Result:
     command: tuple[str, ...] = ()
     is_ours: bool = False
     runs: tuple[Run, ...] = ()
-    answer: Answer = Answer()
+    answer: Answer = NO_ANSWER
     skipped: str | None = None
     failed: str | None = None
 
@@ -111,13 +112,17 @@ def table(account: Account, style: str) -> str:
     return tabulate(rows, HEADINGS, tablefmt=style, colalign=align, disable_numparse=True)
 
 
+def _told(answer: Answer) -> list[str]:
+    return [name for name, value in asdict(answer).items() if value is not None]
+
+
 def agreement(account: Account) -> str:
     if account.disagreements:
         return "\n".join(f"Disagreement: {one}." for one in account.disagreements)
     asked = [
-        f"{result.program} ({', '.join(name for name, told in asdict(result.answer).items() if told is not None)})"
+        f"{result.program} ({', '.join(_told(result.answer))})"
         for result in account.results
-        if result.answer != Answer()
+        if result.answer != NO_ANSWER
     ]
     return f"Same answers from: {'; '.join(asked)}." if asked else "Nobody was asked for answers."
 
@@ -189,7 +194,8 @@ def picture(account: Account, setting: dict[str, str]) -> str:
     height = _TOP + len(measured) * _ROW_HEIGHT + 26
     spoken = "; ".join(f"{one.program} {significant(one.seconds or 0)} s" for one in measured)
     bars = "\n".join(_bar(place, result, longest) for place, result in enumerate(measured))
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="740" height="{height}" viewBox="0 0 740 {height}" role="img">
+    size = f'width="740" height="{height}" viewBox="0 0 740 {height}"'
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">
   <title>{escape(account.title)}</title>
   <desc>Seconds for the whole process, shorter is better: {escape(spoken)}</desc>
   <style>{_STYLE}</style>

@@ -1,4 +1,4 @@
-"""Scenes: short exchanges between two real TCP endpoints, told step by step as a tap near the client sees them.
+"""Scenes: short exchanges between two TCP endpoints, told step by step as a tap near the client sees them.
 
 Knows how TCP numbers bytes, acknowledges, loses and repeats.  Does not know addresses, initial sequence
 numbers or the time of day: a scene counts from where its flow stands, begins and ends with nothing
@@ -223,7 +223,7 @@ def typing(random: Random) -> Scene:
 
 
 def loss(random: Random, *, seen_at_tap: bool) -> Scene:
-    """One segment of an answer is lost; duplicate ACKs with SACK; a fast retransmission one round trip later."""
+    """One segment of an answer is lost; duplicate ACKs with SACK; a fast retransmission follows."""
     scene = Scene()
     scene.say(CLIENT, random.randrange(80, 700), PSH | ACK)
     turn_round(scene, SERVER)
@@ -265,7 +265,7 @@ def tail_loss(random: Random) -> Scene:
 
 
 def needless_repeat(random: Random) -> Scene:
-    """The ACK was lost beyond the tap: the sender repeats what has arrived, and D-SACK (RFC 2883) tells it."""
+    """The ACK was lost beyond the tap: the sender repeats what has arrived; D-SACK (RFC 2883) says so."""
     scene = Scene()
     size = random.randrange(200, MSS)
     scene.say(SERVER, size, PSH | ACK)
@@ -373,7 +373,7 @@ def idle(random: Random) -> Scene:
 
 
 def death(random: Random) -> Scene:
-    """TAC 113578: a message is lost beyond the tap, every later one draws a duplicate ACK, nobody repeats it."""
+    """TAC 113578: a message is lost beyond the tap, each later one draws a duplicate ACK, none repeats it."""
     scene = Scene(is_fatal=True)
     scene.frame(CLIENT, esp_len(random, full=True), is_lost=True, content=Content.ESP)
     scene.messages[CLIENT] += 1
@@ -391,7 +391,7 @@ def death(random: Random) -> Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """Scenes to draw from, and how often; `long` and `short` are mixed until frames have the wished length."""
+    """Scenes to draw from, and how often; `long` and `short` are mixed until frames are as long as wished."""
 
     openings: tuple[tuple[float, Scene], ...]
     short: tuple[tuple[float, Scene], ...]

@@ -1,8 +1,8 @@
 """Traps: captures in which one thing happens a million times, to show how cost grows.
 
 Each is a formula over the frame's number, so any length is generated in constant memory (one-byte needs
-a few bytes per frame).  Sequence numbers, ACKs and SACK blocks are those that a real receiver of these segments
-would send; what is unreal is only how often it happens.
+a few bytes per frame).  Sequence numbers, ACKs and SACK blocks are those that a real receiver of these
+segments would send; what is unreal is only how often it happens.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _batches(count: int) -> Iterator[Column]:
 
 
 def _cycle(number: Column, length: int) -> tuple[Column, Column, Any]:
-    """Of every `length` frames the last is the receiver's: (data segments so far, cycles done, is it data)."""
+    """Of every `length` frames the last is the receiver's: data segments so far, cycles done, is it data."""
     place = number - HANDSHAKE_FRAMES
     cycle, within = place // length, place % length
     is_data = within < length - 1
@@ -126,7 +126,7 @@ def _one_way(
 
 def holes(count: int, truth: Truth) -> Iterator[Frames]:
     """Every second segment lost before the tap, for three quarters of the capture; then every second hole
-    is filled, in scattered order.  Seven eighths of the frames are data, the others ACKs for the first hole."""
+    is filled, in scattered order.  Seven eighths of the frames are data, the others ACK the first hole."""
     talk = Talk()
     truth.frames = truth.tcp_segments = count
     truth.flows = 1
@@ -174,7 +174,7 @@ def holes_scattered(count: int, truth: Truth) -> Iterator[Frames]:
 
 
 def one_byte(count: int, truth: Truth) -> Iterator[Frames]:
-    """One byte at a time, in scattered order, and every byte twice; the ACK is what has arrived in one piece."""
+    """One byte at a time, in scattered order, every byte twice; the ACK is what has arrived in one piece."""
     talk = Talk()
     truth.frames = truth.tcp_segments = count
     truth.flows = 1

@@ -3,7 +3,7 @@
 Knows Ethernet, IPv4, TCP, UDP and cTCP framing and both checksums.  Does not know TCP's rules: whether
 sequence numbers make sense is the business of whoever filled the columns.
 
-The payload is a pure function of place: the byte at stream position p of a flow is PATTERN[(key + p) mod 2^16].
+The payload is a pure function of place: the byte at position p of a flow is PATTERN[(key + p) mod 2^16].
 So a segment sent again carries the same bytes without anybody remembering them, however it is cut.
 """
 
