@@ -50,6 +50,8 @@ STRAY_DISTANCE: Final = 1 << 30
 
 COPY_WINDOW_NS: Final = 50_000_000
 """A frame doubled by the network, a SPAN port or a second interface follows within its queues: 50 ms."""
+COPY_WITHOUT_ID_NS: Final = 100_000
+"""100 µs: two captures of one frame in one host; a sender that repeats itself waits a round trip at least."""
 COPIES_REMEMBERED: Final = 4
 REORDER_NS: Final = 3_000_000
 """Wireshark's out-of-order limit, 3 ms: sooner than that nobody has asked yet."""
@@ -178,6 +180,7 @@ class Episode:
         self.prompted = 0
         self.shortest_interval_ns = self.longest_interval_ns = NEVER
         self.piggybacked = 0
+        self.piggybacked_last_ns = NEVER
         self.last_asked_ns = NEVER
         self.new_segments = 0
         self.new_first_frame = self.new_last_frame = self.new_last_ns = NEVER
@@ -201,6 +204,13 @@ class Episode:
         self.prompted += prompted
         if len(self.frames) < DUP_ACK_FRAMES_KEPT:
             self.frames.append(p.frame)
+
+    def note_repeated(self, p: Packet) -> None:
+        """The same ACK again in a segment that is no duplicate ACK."""
+        self.last_asked_ns = p.time_ns
+        if p.payload_len:
+            self.piggybacked += 1
+            self.piggybacked_last_ns = p.time_ns
 
     def note_sacked(self, left: int) -> None:
         """The lowest SACKed byte is where the hole ends."""
@@ -227,6 +237,7 @@ class Episode:
             self.shortest_interval_ns,
             self.longest_interval_ns,
             self.piggybacked,
+            self.piggybacked_last_ns,
             self.last_asked_ns,
             self.new_segments,
             self.new_first_frame,
@@ -326,12 +337,14 @@ class Flow:
         self.first_ns = self.last_ns = self.previous_ns = p.time_ns
         self.last_frame = p.frame
         self.frames = 0
-        self.opened_by_syn = 0
+        self.originator = NEVER
         self.syn_frame = self.syn_ack_frame = NEVER
         self.syns = 0
         self.watched = 0
         self.longest_silence_ns = 0
         self.silence_from_frame = self.silence_to_frame = self.silence_to_direction = NEVER
+        self.tail_direction = self.tail_first_frame = self.tail_first_ns = NEVER
+        self.tail_frames = self.tail_data_segments = 0
         self.directions = (Direction(), Direction())
 
     def side_of(self, p: Packet) -> int:
@@ -498,6 +511,11 @@ def note_arrival(flow: Flow, d: Direction, side: int, p: Packet) -> None:
         flow.longest_silence_ns = silence_ns
         flow.silence_from_frame, flow.silence_to_frame = flow.last_frame, p.frame
         flow.silence_to_direction = side
+    if flow.tail_direction != side:
+        flow.tail_direction, flow.tail_first_frame, flow.tail_first_ns = side, p.frame, p.time_ns
+        flow.tail_frames = flow.tail_data_segments = 0
+    flow.tail_frames += 1
+    flow.tail_data_segments += bool(p.payload_len)
     flow.frames += 1
     flow.last_frame = p.frame
     flow.previous_ns = p.time_ns
@@ -513,15 +531,14 @@ def is_copy(d: Direction, peer: Direction, p: Packet) -> bool:
     """The same datagram again: same IP ID and same TCP header, within COPY_WINDOW_NS.
 
     A box that makes ACKs may give them all one ID, so a pure ACK is a copy only
-    where the peer sent no data in between.
+    where the peer sent no data in between.  Without an ID (IPv6 has none, and zero is
+    what a sender of unfragmentable datagrams may write, RFC 6864 §4.1) only a copy
+    sooner than any sender could repeat itself is taken for one.
     """
-    if (
-        p.ip_id <= 0
-    ):  # IPv6 has none; zero is what a sender of unfragmentable datagrams may write (RFC 6864 §4.1)
-        return False
+    window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
     mark = (p.ip_id, p.seq, p.ack, p.flags, p.payload_len, p.window, p.print64)
     for sighting in d.recent:
-        close = abs(p.time_ns - sighting.time_ns) <= COPY_WINDOW_NS
+        close = abs(p.time_ns - sighting.time_ns) <= window_ns
         unprompted = p.payload_len or sighting.peer_data_segments == peer.data_segments
         if sighting.mark == mark and close and unprompted:
             return True
@@ -582,20 +599,22 @@ def take_segment(flow: Flow, d: Direction, peer: Direction, p: Packet) -> int:
 def note_syn(flow: Flow, d: Direction, peer: Direction, p: Packet) -> None:
     """RFC 9293 §3.5: a SYN takes one number; a SYN with ACK tells the other end's ISN as well."""
     flow.syns += 1
+    side = flow.side_of(p)
     if p.flags & Tcp.ACK:
-        note_syn_ack(flow, peer, p)
+        note_syn_ack(flow, peer, p, 1 - side)
     elif flow.syn_frame == NEVER:
-        flow.syn_frame = p.frame
-        flow.opened_by_syn = int(flow.side_of(p) == 0)
+        flow.syn_frame, flow.originator = p.frame, side
     if not d.anchored:
         d.anchor_at(p.seq, 0)
         d.isn_known = 1
         d.mss, d.window_scale, d.sack_permitted = p.mss, p.window_scale, p.sack_permitted
 
 
-def note_syn_ack(flow: Flow, peer: Direction, p: Packet) -> None:
+def note_syn_ack(flow: Flow, peer: Direction, p: Packet, originator: int) -> None:
     if flow.syn_ack_frame == NEVER:
         flow.syn_ack_frame = p.frame
+    if flow.originator == NEVER:
+        flow.originator = originator
     if not peer.anchored:
         peer.anchor_at(p.ack, 1)
         peer.isn_known = 1
@@ -857,8 +876,7 @@ def take_repeated_ack(d: Direction, p: Packet, keep_alive: bool) -> None:
         d.sack_duplicate_acks += news
         d.episode.ask(p, duplicate, news, prompted=d.data_segments > d.data_at_last_ack)
     elif d.episode is not None:
-        d.episode.piggybacked += bool(p.payload_len)
-        d.episode.last_asked_ns = p.time_ns
+        d.episode.note_repeated(p)
     if d.episode is not None and p.sacks:
         d.episode.note_sacked(min(d.place(left) for left, _ in p.sacks))
 

@@ -206,8 +206,8 @@ class FlowRow(NamedTuple):
     last_ns: int
     """The latest time of any frame, so that a clock that runs backwards does not shorten a flow."""
     frames: int
-    opened_by_syn: int
-    """1 where the first SYN was seen: direction 0 is the originator's by proof."""
+    originator: int
+    """The direction that opened the flow, by its SYN or the other's SYN-ACK; NEVER where neither was seen."""
     syn_frame: int
     syn_ack_frame: int
     syns: int
@@ -219,6 +219,13 @@ class FlowRow(NamedTuple):
     silence_to_frame: int
     silence_to_direction: int
     """…and who broke it."""
+    tail_direction: int
+    """Who sent the last run of frames that the other end did not break…"""
+    tail_first_frame: int
+    tail_first_ns: int
+    tail_frames: int
+    tail_data_segments: int
+    """…and how long that run was."""
 
 
 class DirectionRow(NamedTuple):
@@ -371,6 +378,7 @@ class EpisodeRow(NamedTuple):
     """Between two duplicate ACKs that follow each other."""
     piggybacked: int
     """Data segments of the peer whose ACK asks for the same byte: condition (b) fails, the byte is the same."""
+    piggybacked_last_ns: int
     last_asked_ns: int
     """Last segment of any kind with this ACK."""
     new_segments: int
