@@ -131,10 +131,8 @@ class Network:
         return namespace
 
     def join(self, left: Namespace, left_if: str, right: Namespace, right_if: str) -> None:
-        _run(
-            ["ip", "link", "add", left_if, "netns", left.name, "type", "veth"]
-            + ["peer", "name", right_if, "netns", right.name]
-        )
+        ends = ["type", "veth", "peer", "name", right_if, "netns", right.name]
+        _run(["ip", "link", "add", left_if, "netns", left.name, *ends])
         for namespace, interface in ((left, left_if), (right, right_if)):
             namespace.offloads_off(interface)
             namespace.ip("link", "set", interface, "up")

@@ -104,7 +104,7 @@ class Scenario:
 
 
 def everywhere(*verdicts: str) -> Expectation:
-    return {vantage: verdicts for vantage in (CLIENT, OUTSIDE, INSIDE, TOGETHER)}
+    return dict.fromkeys((CLIENT, OUTSIDE, INSIDE, TOGETHER), verdicts)
 
 
 def seen_outside(*inside: str) -> Expectation:

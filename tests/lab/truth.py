@@ -254,6 +254,7 @@ def _frames(capture: Path, vantage: str, missing: Entry, asks: Sequence[Entry]) 
     return {
         "duplicate_acks": len(repeats),
         "duplicate_acks_after_close": sum(closed_at is not None and number > closed_at for number in repeats),
+        "duplicate_ack_frames": repeats,
         "first_duplicate_ack_frame": repeats[0] if repeats else None,
         "last_duplicate_ack_frame": repeats[-1] if repeats else None,
         "missing_segment_frame": carries[0] if carries else None,

@@ -1,0 +1,157 @@
+"""The laboratory's truth, held against what Wireshark reads in the captures of the same run.
+
+Two runs at once, about half a minute.  Skipped, naming what is missing, where there is no root, no
+network namespaces or no tshark.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab.net import what_is_missing
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 2
+RUN_LIMIT_S = 100
+STORIES = ("failure", "tolerated")
+
+MISSING = what_is_missing() + ([] if shutil.which("tshark") else ["tshark"])
+
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"the laboratory cannot run here; missing: {', '.join(MISSING)}"
+    ),
+    pytest.mark.xdist_group("lab"),  # one recording for all of them
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both stories recorded side by side: separate namespaces, nothing shared."""
+    folders = {story: tmp_path_factory.mktemp(story) for story in STORIES}
+    command = [sys.executable, "-m", "tests.lab.record"]
+    recorders = {
+        story: subprocess.Popen(
+            [*command, story, "--seed", str(SEED), "--out", str(folder)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for story, folder in folders.items()
+    }
+    for story, recorder in recorders.items():
+        _, complaint = recorder.communicate(timeout=RUN_LIMIT_S)
+        assert recorder.returncode == 0, f"{story}: {complaint}"
+    return folders
+
+
+def truth_of(folder: Path) -> Any:
+    return json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+
+
+def fields(capture: Path, wanted: str, *names: str) -> list[list[str]]:
+    """The named fields of every frame that tshark shows for a display filter."""
+    command = ["tshark", "-n", "-r", str(capture), "-Y", wanted, "-T", "fields"]
+    command += ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    for name in names:
+        command += ["-e", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def test_every_capture_has_right_checksums_and_nothing_was_dropped(runs: dict[str, Path]) -> None:
+    for folder in runs.values():
+        for capture in truth_of(folder)["captures"]:
+            path = folder / capture["file"]
+            assert capture["dropped"] == 0
+            assert capture["frames"] == len(fields(path, "frame", "frame.number"))
+            assert fields(path, "tcp.checksum.status == 0 || ip.checksum.status == 0", "frame.number") == []
+
+
+def test_wireshark_reads_every_data_segment_as_ipsec_over_tcp(runs: dict[str, Path]) -> None:
+    for folder in runs.values():
+        for capture in truth_of(folder)["captures"]:
+            path = folder / capture["file"]
+            # What the proxy's kernel sends again is plain TCP to Wireshark, whatever it carries.
+            data = fields(path, "tcp.len > 0 && !tcp.analysis.retransmission", "frame.number")
+            assert data
+            assert fields(path, "tcpencap && (esp || isakmp)", "frame.number") == data
+
+
+@pytest.mark.parametrize("vantage", ["client", "asa-outside"])
+def test_the_wanted_byte_is_the_number_that_the_duplicate_acks_repeat(
+    runs: dict[str, Path], vantage: str
+) -> None:
+    folder = runs["failure"]
+    episode = truth_of(folder)["flows"][0]["episode"]
+    asks = fields(folder / f"{vantage}.pcap", "tcp.analysis.duplicate_ack", "frame.number", "tcp.ack_raw")
+    seen = episode["seen"][vantage]
+    assert Counter(number for _, number in asks) == {str(episode["wanted_seq"]): seen["duplicate_acks"]}
+    assert [int(frame) for frame, _ in asks] == seen["duplicate_ack_frames"]
+
+
+def test_the_lost_segment_is_in_the_clients_capture_and_in_no_other(runs: dict[str, Path]) -> None:
+    folder = runs["failure"]
+    episode = truth_of(folder)["flows"][0]["episode"]
+    wanted = f"tcp.seq_raw == {episode['wanted_seq']} && tcp.len > 0"
+    missing = episode["seen"]["client"]["missing_segment_frame"]
+    assert fields(folder / "client.pcap", wanted, "frame.number") == [[str(missing)]]
+    assert fields(folder / "asa-outside.pcap", wanted, "frame.number") == []
+
+
+def test_the_kernel_counted_as_many_segments_out_of_order_as_it_sent_duplicate_acks(
+    runs: dict[str, Path],
+) -> None:
+    flow = truth_of(runs["failure"])["flows"][0]
+    outside = next(one for one in flow["middlebox_counters"] if one["side"] == "outside")
+    by_reset = sum(one["event"] == "closed" and one["style"] == "rst-ack" for one in flow["ends"])
+    asked = flow["episode"]["seen"]["asa-outside"]["duplicate_acks"]
+    # An RST that does not fit the window exactly is answered by one more ACK (RFC 5961 §3.2).
+    assert outside["out_of_order"] <= asked <= outside["out_of_order"] + by_reset
+
+
+def test_nothing_of_the_client_passes_the_proxy_after_the_loss(runs: dict[str, Path]) -> None:
+    folder = runs["failure"]
+    lost = truth_of(folder)["flows"][0]["lost"][0]
+    message = lost["message"]
+    numbers = fields(folder / "asa-inside.pcap", f"esp.spi == {message['spi']}", "esp.sequence")
+    assert numbers
+    assert max(int(number) for (number,) in numbers) == message["esp_seq"] - 1
+
+
+def test_tolerated_losses_are_holes_in_the_esp_numbers_and_no_more(runs: dict[str, Path]) -> None:
+    folder = runs["tolerated"]
+    flow = truth_of(folder)["flows"][0]
+    lost = [
+        (one["message"]["spi"], one["message"]["esp_seq"])
+        for one in flow["lost"]
+        if one["direction"] == "client-to-headend" and one["message"]["kind"] == "esp"
+    ]
+    sent, arrived = (
+        {
+            (int(spi, 16), int(number))
+            for spi, number in fields(folder / name, "esp", "esp.spi", "esp.sequence")
+        }
+        for name in ("client.pcap", "asa-outside.pcap")
+    )
+    assert lost
+    assert set(lost) <= sent
+    assert not set(lost) & arrived
+    assert flow["episode"] is None
+
+
+def test_both_ends_go_on_after_a_tolerated_loss(runs: dict[str, Path]) -> None:
+    """The plain router asks nobody for anything, so the numbers jump and the talk goes on."""
+    folder = runs["tolerated"]
+    flow = truth_of(folder)["flows"][0]
+    first_loss_ns = flow["lost"][0]["t_ns"]
+    journal = [json.loads(line) for line in (folder / "endpoints.jsonl").read_text().splitlines()]
+    for who in ("client", "headend"):
+        later = [one for one in journal if one["who"] == who and one["t_ns"] > first_loss_ns + 5_000_000_000]
+        assert any(one["event"] == "received" and one["kind"] == "esp" for one in later)
