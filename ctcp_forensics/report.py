@@ -233,6 +233,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     client: Endpoint
     headend: Endpoint
+    roles_because: str = ""
     first_ns: int
     last_ns: int
     encapsulation: Encapsulation
@@ -250,11 +251,14 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One claim about a flow: its outcome, why, the frames that show it, what would refute or settle it.
 
-    Its role: a link of the proof, a guard that must hold beside the proof, or what would refute the verdict.
+    Its role: `proof`, the verdict needs it; `guard`, where it does not hold the verdict is less sure;
+    `refutation`, where it holds the verdict falls.  `link` is the link of the proof that it belongs to, in words:
+    a proof of many claims is told link by link.
     """
 
     claim: str
     role: ClaimRole = "proof"
+    link: str = ""
     outcome: OutcomeWord
     because: str
     frames: FramesPerCapture = {}
@@ -314,6 +318,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     reason: str
+    offset: int | None = None
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "source", valid_text(self.source))

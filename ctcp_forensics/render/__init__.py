@@ -5,8 +5,8 @@ Knows which form is asked for.  Reads nothing but the report, so the same report
 
 from collections.abc import Iterator
 
-from ..report import Report
-from .look import Look
+from ctcp_forensics.render.look import Look
+from ctcp_forensics.report import Report
 
 FORMATS = ("table", "json", "ndjson", "markdown", "csv")
 
@@ -15,19 +15,19 @@ def render(report: Report, form: str, look: Look) -> Iterator[str]:
     """The text of `report` in one of FORMATS; `look` matters to the table only."""
     match form:
         case "table":
-            from .table import table
+            from ctcp_forensics.render.table import table
 
             return table(report, look)
         case "markdown":
-            from .markdown import markdown
+            from ctcp_forensics.render.markdown import markdown
 
             return markdown(report)
         case "csv":
-            from .spreadsheet import spreadsheet
+            from ctcp_forensics.render.spreadsheet import spreadsheet
 
             return spreadsheet(report)
         case "ndjson":
-            from .ndjson import ndjson
+            from ctcp_forensics.render.ndjson import ndjson
 
             return ndjson(report)
         case _:

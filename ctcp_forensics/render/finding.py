@@ -6,7 +6,10 @@ Knows which line belongs to which depth.  Does not choose the findings: see tabl
 from collections.abc import Iterator
 from textwrap import wrap
 
-from ..report import (
+from ctcp_forensics.render.judged import Judged, links, title
+from ctcp_forensics.render.look import Depth, Look
+from ctcp_forensics.render.wording import RUNS_AT_A_GLANCE, at, clean, count, duration, endpoint, frames, utc
+from ctcp_forensics.report import (
     FLAGSHIP,
     Capture,
     Coverage,
@@ -17,9 +20,6 @@ from ..report import (
     Report,
     Seen,
 )
-from .judged import Judged, title
-from .look import Depth, Look
-from .wording import RUNS_AT_A_GLANCE, clean, count, duration, endpoint, frames, utc
 
 INDENT = " " * 4
 LABEL_LEN = 11
@@ -30,7 +30,7 @@ NARROWEST = 40  # folding narrower than this helps nobody
 def finding(report: Report, one: Judged, look: Look) -> Iterator[str]:
     """The lines of one finding."""
     role = "alarm" if one.finding.verdict == FLAGSHIP else "title"
-    yield look.pen.mark(role, f"{clean(one.flow.id)}  {title(one)}")
+    yield look.pen.mark(role, f"#{one.number}  {title(one)}")
     yield from _paragraph(one.finding.summary, look)
     if look.depth >= Depth.WHERE:
         yield from _where(report, one, look)
@@ -42,7 +42,7 @@ def finding(report: Report, one: Judged, look: Look) -> Iterator[str]:
             yield from _fix(fix, look)
     yield from _verbatim("filter", one.finding.display_filter, look)
     if look.depth >= Depth.WHERE:
-        yield from _verbatim("id", one.finding.id, look)
+        yield from _verbatim("ids", f"finding {one.finding.id}, flow {one.flow.id}", look)
 
 
 def coverage(report: Report, look: Look) -> Iterator[str]:
@@ -57,7 +57,7 @@ def coverage(report: Report, look: Look) -> Iterator[str]:
     for label, text in remarks:
         yield from _labelled(label, text, look)
     for failed in told.failed:
-        yield from _labelled("not read", f"{failed.source}: {failed.reason}", look)
+        yield from _labelled("not read", f"{failed.source}: {at(failed.offset)}{failed.reason}", look)
     for cap in told.caps:
         yield from _labelled("limit", f"{cap.cap}: {cap.limit}, reached by {cap.reached_by}", look)
     for unknown in told.undecoded:
@@ -109,6 +109,8 @@ def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
     sources = {capture.id: capture.source for capture in report.captures}
     for seen in flow.seen:
         yield from _labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
+    if flow.roles_because:
+        yield from _labelled("roles", flow.roles_because, look)
     lasted = duration(flow.last_ns - flow.first_ns)
     yield from _labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
     found = flow.encapsulation
@@ -150,27 +152,34 @@ def _episode(episode: Episode) -> str:
 
 
 def _evidence(one: Judged, look: Look) -> Iterator[str]:
-    for evidence in one.finding.evidence:
-        if evidence.role == "proof" or look.depth >= Depth.WHY:
+    if look.depth >= Depth.WHY:
+        for evidence in one.finding.evidence:
             yield from _claim(evidence, look)
+        return
+    for link in links(one.finding):
+        shown = frames(link.frames, runs_at_most=RUNS_AT_A_GLANCE)
+        yield from _stated(link.outcome, f"{link.says}: {link.because}", shown, look)
 
 
 def _claim(evidence: Evidence, look: Look) -> Iterator[str]:
-    at_most = None if look.depth >= Depth.WHY else RUNS_AT_A_GLANCE
-    shown = frames(evidence.frames, runs_at_most=at_most)
     role = "" if evidence.role == "proof" else f"({evidence.role}) "
-    sentence = f"{role}{evidence.claim}: {evidence.because}" + (f" [{shown}]" if shown else "")
-    yield from _labelled(evidence.outcome, sentence, look, role=evidence.outcome)
-    if look.depth >= Depth.WHY and evidence.would_refute:
+    shown = frames(evidence.frames, runs_at_most=None)
+    yield from _stated(evidence.outcome, f"{role}{evidence.claim}: {evidence.because}", shown, look)
+    if evidence.would_refute:
         yield from _labelled("", f"would refute it: {evidence.would_refute}", look)
     if evidence.outcome == "unknown" and evidence.settled_by:
         yield from _labelled("", f"settled by: {evidence.settled_by}", look)
 
 
+def _stated(outcome: str, sentence: str, shown: str, look: Look) -> Iterator[str]:
+    yield from _labelled(outcome, f"{sentence} [{shown}]" if shown else sentence, look, role=outcome)
+
+
 def _open_questions(one: Judged, look: Look) -> Iterator[str]:
     for other in one.finding.also_possible:
         why = f" ({other.because})" if look.depth >= Depth.WHY else ""
-        yield from _labelled("also fits", f"{other.verdict}{why}; settled by: {other.settled_by}", look)
+        how = f"; settled by: {other.settled_by}" if other.settled_by else ""
+        yield from _labelled("also fits", f"{other.verdict}{why}{how}", look)
     for missing in one.finding.missing_evidence:
         yield from _labelled("lacking", missing, look)
 
@@ -198,8 +207,7 @@ def _extent(told: Coverage) -> str:
 def _remarks(capture: Capture) -> Iterator[tuple[str, str]]:
     """Labels and texts of what a capture lacks."""
     for damage in capture.damage:
-        place = "" if damage.offset is None else f"byte {damage.offset}: "
-        yield "damage", f"{capture.source}: {place}{damage.reason}"
+        yield "damage", f"{capture.source}: {at(damage.offset)}{damage.reason}"
     for note in capture.notes:
         yield "note", f"{capture.source}: {note}"
 

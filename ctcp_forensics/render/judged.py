@@ -7,25 +7,37 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..report import (
+from ctcp_forensics.render.wording import clean, count
+from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
     DIRECTION_WORDS,
     FLAGSHIP,
     VERDICT_WORDS,
     Coverage,
+    Evidence,
     Finding,
     Flow,
     Report,
 )
-from .wording import clean, count
 
 FLAGSHIP_TITLE = "unanswered duplicate ACKs (TAC 113578)"
+WEAKER = ("holds", "unknown", "fails")
 NEEDS_NO_READING = frozenset({"healthy", "orderly-close", "not-ctcp"})
 
 
-class Judged(NamedTuple):
-    """A flow and the verdict on it."""
+class Link(NamedTuple):
+    """A link of a proof: what its claims say together."""
 
+    says: str
+    outcome: str
+    because: str
+    frames: dict[str, tuple[int, ...]]
+
+
+class Judged(NamedTuple):
+    """A flow and the verdict on it; flows are numbered as the report lists them."""
+
+    number: int
     flow: Flow
     finding: Finding
 
@@ -46,8 +58,8 @@ class Judged(NamedTuple):
 
 def worst_first(report: Report) -> list[Judged]:
     """Every finding with its flow; among equals the order of the report."""
-    flows = {flow.id: flow for flow in report.flows}
-    judged = [Judged(flows[finding.flow], finding) for finding in report.findings]
+    flows = {flow.id: (number, flow) for number, flow in enumerate(report.flows, start=1)}
+    judged = [Judged(*flows[finding.flow], finding) for finding in report.findings]
     return sorted(judged, key=_severity)
 
 
@@ -66,10 +78,35 @@ def headline(report: Report, judged: list[Judged]) -> str:
     return sentence if report.coverage.is_complete else f"{sentence}; coverage is incomplete"
 
 
+def links(finding: Finding) -> list[Link]:
+    """The proof link by link, and after it the guards that do not hold: they make the verdict less sure."""
+    together: dict[str, list[Evidence]] = {}
+    for evidence in finding.evidence:
+        if evidence.role == "proof":
+            together.setdefault(evidence.link or evidence.claim, []).append(evidence)
+        elif evidence.role == "guard" and evidence.outcome != "holds":
+            together[evidence.claim] = [evidence]
+    return [_link(says, claims) for says, claims in together.items()]
+
+
 def title(one: Judged) -> str:
     """The verdict on one flow: what, in which direction, how sure."""
     parts = (one.finding.title, one.flow.direction, one.finding.confidence)
     return ", ".join(clean(part) for part in parts if part is not None)
+
+
+def _link(says: str, claims: list[Evidence]) -> Link:
+    """A link is as weak as its weakest claim."""
+    shown: dict[str, tuple[int, ...]] = {}
+    for claim in claims:
+        for capture, numbers in claim.frames.items():
+            shown[capture] = shown.get(capture, ()) + numbers
+    return Link(
+        says=says,
+        outcome=max((claim.outcome for claim in claims), key=WEAKER.index),
+        because="; ".join(claim.because for claim in claims),
+        frames=shown,
+    )
 
 
 def _verdict_sentence(coverage: Coverage, judged: list[Judged]) -> str:

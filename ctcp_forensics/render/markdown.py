@@ -6,11 +6,11 @@ Knows Markdown's special characters.  The order of the parts is the one of Cisco
 import re
 from collections.abc import Iterator
 
-from ..report import Capture, Finding, Recommendation, Report
-from .finding import answer, ending, missing_segment, wanted
-from .judged import Judged, headline, tally, title, worst_first
-from .table import FINDINGS_AT_A_GLANCE, ROWS_AT_A_GLANCE, flow_table
-from .wording import clean, count, duration, endpoint, frames, utc
+from ctcp_forensics.render.finding import answer, ending, missing_segment, wanted
+from ctcp_forensics.render.judged import Judged, headline, tally, title, worst_first
+from ctcp_forensics.render.table import FINDINGS_AT_A_GLANCE, ROWS_AT_A_GLANCE, flow_table
+from ctcp_forensics.render.wording import at, clean, count, duration, endpoint, frames, utc
+from ctcp_forensics.report import Capture, Finding, Recommendation, Report
 
 # What could open a link, a picture, a tag, an emphasis or a table cell, wherever it stands.
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -58,10 +58,10 @@ def _captures(report: Report) -> Iterator[str]:
     for capture in report.captures:
         yield f"- {_capture(capture)}"
         for damage in capture.damage:
-            place = "" if damage.offset is None else f"byte {damage.offset}: "
-            yield f"  - damage: {place}{prose(damage.reason)}"
+            yield f"  - damage: {at(damage.offset)}{prose(damage.reason)}"
         yield from (f"  - {prose(note)}" for note in capture.notes)
-    yield from (f"- not read: {code(bad.source)}: {prose(bad.reason)}" for bad in report.coverage.failed)
+    for bad in report.coverage.failed:
+        yield f"- not read: {code(bad.source)}: {at(bad.offset)}{prose(bad.reason)}"
     for cap in report.coverage.caps:
         yield f"- limit reached: {prose(cap.cap)} {cap.limit}, by {prose(cap.reached_by)}"
     yield ""
@@ -90,7 +90,7 @@ def _flows(report: Report, judged: list[Judged]) -> Iterator[str]:
 
 
 def _finding(one: Judged) -> Iterator[str]:
-    yield f"## {prose(one.flow.id)}: {prose(title(one))}"
+    yield f"## Flow {one.number}: {prose(title(one))}"
     yield ""
     yield from _part("Symptom", (prose(one.finding.summary),))
     yield from _part("Capture analysis", _analysis(one))
@@ -124,7 +124,7 @@ def _analysis(one: Judged) -> Iterator[str]:
         yield f"- **{prose(evidence.outcome)}** {prose(evidence.claim)}: {prose(because)}"
     if one.finding.display_filter:
         yield f"- Wireshark: {code(one.finding.display_filter)}"
-    yield f"- finding {code(one.finding.id)}"
+    yield f"- finding {code(one.finding.id)}, flow {code(flow.id)}"
 
 
 def _actions(finding: Finding) -> Iterator[str]:
@@ -166,6 +166,7 @@ def _block(heading: str, commands: tuple[str, ...]) -> Iterator[str]:
 
 def _causes(finding: Finding) -> Iterator[str]:
     for other in finding.also_possible:
-        told = f"{other.verdict}: {other.because}; settled by: {other.settled_by}"
+        how = f"; settled by: {other.settled_by}" if other.settled_by else ""
+        told = f"{other.verdict}: {other.because}{how}"
         yield f"- also fits: {prose(told)}"
     yield from (f"- lacking: {prose(missing)}" for missing in finding.missing_evidence)

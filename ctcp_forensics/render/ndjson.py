@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ..report import Report
+from ctcp_forensics.report import Report
 
 
 def ndjson(report: Report) -> Iterator[str]:

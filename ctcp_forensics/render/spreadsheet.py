@@ -7,9 +7,9 @@ import csv
 import io
 from collections.abc import Iterator
 
-from ..report import Report
-from .judged import Judged, worst_first
-from .wording import clean, utc
+from ctcp_forensics.render.judged import Judged, worst_first
+from ctcp_forensics.render.wording import clean, utc
+from ctcp_forensics.report import Report
 
 FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
 COLUMNS = (
@@ -49,7 +49,7 @@ def spreadsheet(report: Report) -> Iterator[str]:
 
 
 def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
-    flow, finding = one
+    flow, finding = one.flow, one.finding
     return (
         finding.id,
         flow.id,

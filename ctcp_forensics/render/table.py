@@ -6,11 +6,11 @@ Knows the order in which an engineer reads: what, where, why.  Does not know how
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..report import FLAGSHIP, Report
-from .finding import coverage, finding
-from .judged import Judged, headline, tally, worst_first
-from .look import Depth, Look
-from .wording import clean, count, duration, endpoint, utc_second
+from ctcp_forensics.render.finding import coverage, finding
+from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
+from ctcp_forensics.render.look import Depth, Look
+from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
+from ctcp_forensics.report import FLAGSHIP, Report
 
 ROWS_AT_A_GLANCE = 200  # more rows than anybody reads on a screen; deeper looks and csv have them all
 FINDINGS_AT_A_GLANCE = 20
@@ -27,7 +27,7 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("#", lambda one: one.flow.id),
+    Column("#", lambda one: str(one.number), align="right"),
     Column("client", lambda one: endpoint(one.flow.client)),
     Column("headend", lambda one: endpoint(one.flow.headend)),
     Column("carries", lambda one: _carries(one), spare=5),
@@ -111,10 +111,8 @@ def _flows(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:
 
 
 def _findings(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:
-    if look.depth >= Depth.WHERE:
-        told = judged
-    else:
-        told = [one for one in judged if one.needs_reading][:FINDINGS_AT_A_GLANCE]
+    worth_reading = [one for one in judged if one.needs_reading][:FINDINGS_AT_A_GLANCE]
+    told = judged if look.depth >= Depth.WHERE else worth_reading
     for one in told:
         yield ""
         yield from finding(report, one, look)
@@ -129,7 +127,7 @@ def _findings(report: Report, judged: list[Judged], look: Look) -> Iterator[str]
 def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | None) -> list[int]:
     """Places of the columns that fit `width`; what can be spared goes first."""
     widths = [
-        max(len(column.title) + HEAD_PADDING, max(map(len, values))) + SPACE_BETWEEN
+        max(len(column.title) + HEAD_PADDING, len(max(values, key=len))) + SPACE_BETWEEN
         for column, values in zip(columns, cells, strict=True)
     ]
     kept = list(range(len(columns)))

@@ -6,7 +6,7 @@ Knows single values.  Does not know what they mean together: see judged.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from ..report import Endpoint
+from ctcp_forensics.report import Endpoint
 
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -54,6 +54,11 @@ def duration(length_ns: int) -> str:
     if seconds >= MINUTE_S:
         return f"{seconds // MINUTE_S} m {seconds % MINUTE_S} s"
     return _below_a_minute(length_ns)
+
+
+def at(offset: int | None) -> str:
+    """`byte 24: `, to stand before what is wrong there."""
+    return "" if offset is None else f"byte {offset}: "
 
 
 def endpoint(end: Endpoint) -> str:
