@@ -345,6 +345,8 @@ class Flow:
         self.silence_from_frame = self.silence_to_frame = self.silence_to_direction = NEVER
         self.tail_direction = self.tail_first_frame = self.tail_first_ns = NEVER
         self.tail_frames = self.tail_data_segments = 0
+        self.data_tail_direction = self.data_tail_first_frame = self.data_tail_first_ns = NEVER
+        self.data_tail_segments = 0
         self.directions = (Direction(), Direction())
 
     def side_of(self, p: Packet) -> int:
@@ -511,11 +513,7 @@ def note_arrival(flow: Flow, d: Direction, side: int, p: Packet) -> None:
         flow.longest_silence_ns = silence_ns
         flow.silence_from_frame, flow.silence_to_frame = flow.last_frame, p.frame
         flow.silence_to_direction = side
-    if flow.tail_direction != side:
-        flow.tail_direction, flow.tail_first_frame, flow.tail_first_ns = side, p.frame, p.time_ns
-        flow.tail_frames = flow.tail_data_segments = 0
-    flow.tail_frames += 1
-    flow.tail_data_segments += bool(p.payload_len)
+    note_tail(flow, side, p)
     flow.frames += 1
     flow.last_frame = p.frame
     flow.previous_ns = p.time_ns
@@ -525,6 +523,21 @@ def note_arrival(flow: Flow, d: Direction, side: int, p: Packet) -> None:
     d.last_ns = p.time_ns
     if d.first_frame == NEVER:
         d.first_frame, d.first_ns = p.frame, p.time_ns
+
+
+def note_tail(flow: Flow, side: int, p: Packet) -> None:
+    """Who speaks alone at the end: by frames, and by frames with data."""
+    if flow.tail_direction != side:
+        flow.tail_direction, flow.tail_first_frame, flow.tail_first_ns = side, p.frame, p.time_ns
+        flow.tail_frames = flow.tail_data_segments = 0
+    flow.tail_frames += 1
+    if not p.payload_len:
+        return
+    flow.tail_data_segments += 1
+    if flow.data_tail_direction != side:
+        flow.data_tail_direction, flow.data_tail_first_frame = side, p.frame
+        flow.data_tail_first_ns, flow.data_tail_segments = p.time_ns, 0
+    flow.data_tail_segments += 1
 
 
 def is_copy(d: Direction, peer: Direction, p: Packet) -> bool:

@@ -226,6 +226,11 @@ class FlowRow(NamedTuple):
     tail_frames: int
     tail_data_segments: int
     """…and how long that run was."""
+    data_tail_direction: int
+    """Who sent the last run of data segments that no data of the other end broke…"""
+    data_tail_first_frame: int
+    data_tail_first_ns: int
+    data_tail_segments: int
 
 
 class DirectionRow(NamedTuple):

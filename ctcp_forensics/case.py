@@ -1,0 +1,107 @@
+"""Case: all that was observed about one flow, and about the capture it was observed in.
+
+Knows facts, and joins those that concern one flow.  Does not judge: see claims.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
+from ctcp_forensics.episodes import Episode
+from ctcp_forensics.flows import Direction, Flow
+from ctcp_forensics.packets import IcmpError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the capture as a whole says about how far it can be trusted."""
+
+    last_ns: int
+    dropped_frames: int = 0
+    """By its own interface counters."""
+    is_damaged: bool = False
+    is_headers_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One flow with everything that bears on its verdict."""
+
+    flow: Flow
+    encapsulation: Encapsulation
+    surroundings: Surroundings
+    icmp_errors: tuple[IcmpError, ...] = ()
+    rebound_to: Flow | None = None
+    """A later flow without a SYN that goes on with this one's SPI."""
+
+    @property
+    def direction(self) -> Direction | None:
+        """The direction that the accusation would concern."""
+        return self.flow.worst
+
+    @property
+    def episode(self) -> Episode | None:
+        """Its last question, still open at the end."""
+        return None if self.direction is None else self.direction.fatal
+
+    @property
+    def may_be_ctcp(self) -> bool:
+        """cTCP by its trailer, or ESP-like where the trailer was not captured."""
+        return self.encapsulation.is_ctcp or self.encapsulation.kind == ESP_LIKE
+
+    @property
+    def closed_after(self) -> int | None:
+        """Time of the FIN or RST, if the flow was closed."""
+        return self.flow.ending.at_ns if self.flow.ending.frame is not None else None
+
+    @property
+    def episode_count(self) -> int:
+        return sum(direction.row.episodes for direction in self.flow.directions)
+
+    @property
+    def has_esp(self) -> bool:
+        return any(direction.row.esp_messages for direction in self.flow.directions)
+
+
+def assemble(flows: Sequence[Flow], surroundings: Surroundings, icmp_errors: Iterable[IcmpError]) -> list[Case]:
+    """One case per flow, with the ICMP errors that quote it and the flow that went on with its SPI."""
+    quoted: dict[frozenset[tuple[str, int]], list[IcmpError]] = {}
+    for error in icmp_errors:
+        quoted.setdefault(ends_quoted(error), []).append(error)
+    rebound = rebindings(flows)
+    return [
+        Case(
+            flow=flow,
+            encapsulation=recognise(flow.to_headend.row, flow.to_client.row),
+            surroundings=surroundings,
+            icmp_errors=tuple(quoted.get(ends_of(flow), ())),
+            rebound_to=rebound.get(flow.index),
+        )
+        for flow in flows
+    ]
+
+
+def ends_of(flow: Flow) -> frozenset[tuple[str, int]]:
+    return frozenset((end.address, end.port) for end in (flow.client, flow.headend))
+
+
+def ends_quoted(error: IcmpError) -> frozenset[tuple[str, int]]:
+    ends = ((error.src, error.sport), (error.dst, error.dport))
+    return frozenset((str(ipaddress.ip_address(address)), port) for address, port in ends)
+
+
+def rebindings(flows: Sequence[Flow]) -> dict[int, Flow]:
+    """Flow index → the later flow that goes on with one of its SPIs, from other ends and without a SYN."""
+    latest: dict[int, Flow] = {}
+    rebound: dict[int, Flow] = {}
+    for flow in sorted(flows, key=lambda one: one.row.first_frame):
+        for spi in {one.spi for direction in flow.directions for one in direction.associations}:
+            earlier = latest.get(spi)
+            if earlier is not None and flow.row.syn_frame == NEVER and ends_of(earlier) != ends_of(flow):
+                rebound[earlier.index] = flow
+            latest[spi] = flow
+    return rebound

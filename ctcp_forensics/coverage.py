@@ -1,0 +1,127 @@
+"""Coverage: what was read of each capture, what was not, and which limits were reached.
+
+Knows counts and reasons.  Does not know flows beyond their number: see conclude.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ctcp_forensics import report
+from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, Tallies
+from ctcp_forensics.capture import Capture
+from ctcp_forensics.case import Surroundings
+from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
+from ctcp_forensics.savefile import Reader
+
+COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What became of one source."""
+
+    capture: report.Capture
+    content: str
+    """SHA-256 of the savefile's bytes, after decompression: what findings are identified by."""
+    surroundings: Surroundings
+    flows: int
+    caps: tuple[report.Cap, ...]
+
+
+def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, tallies: Tallies) -> Account:
+    described = describe(name, capture, reader, decoder)
+    return Account(
+        capture=described,
+        content=capture.content_sha256,
+        surroundings=Surroundings(
+            last_ns=tallies.last_ns,
+            dropped_frames=sum(one.dropped or 0 for one in described.interfaces),
+            is_damaged=bool(described.damage),
+        ),
+        flows=tallies.flows,
+        caps=caps_reached(name, reader, decoder, tallies),
+    )
+
+
+def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> report.Capture:
+    return report.Capture(
+        id=name,
+        source=capture.source,
+        sha256=capture.sha256,
+        content_sha256=capture.content_sha256,
+        format=reader.format,
+        compression=capture.compression,
+        size=capture.size,
+        frames=reader.frames,
+        tcp_segments=decoder.tcp_segments,
+        first_ns=reader.first_ns,
+        last_ns=reader.last_ns,
+        outcome=PARTIAL if decoder.undecoded and reader.outcome == COMPLETE else reader.outcome,
+        damage=tuple(report.Damage(offset=one.offset, reason=one.reason) for one in reader.damage),
+        interfaces=tuple(
+            report.Interface(index=one.index, link_type=one.link_type, name=one.name, dropped=one.dropped)
+            for one in reader.interfaces
+        ),
+        undecoded=undecoded_rows(decoder.undecoded),
+        comments=len(reader.comments),
+        notes=notes_on(reader),
+    )
+
+
+def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
+    """Most frequent first, then by name."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(report.Undecoded(reason=reason, frames=frames) for reason, frames in ordered)
+
+
+def notes_on(reader: Reader) -> tuple[str, ...]:
+    """What a reader should know of this capture, though nothing is wrong with it."""
+    dropped = sum(one.dropped or 0 for one in reader.interfaces)
+    notes = (
+        (reader.snapped_frames, "frames are cut off by the snap length"),
+        (reader.out_of_order_frames, "frames are earlier than the frame before them"),
+        (dropped, "frames were dropped while capturing, by its own counters"),
+    )
+    return tuple(f"{number} {text}" for number, text in notes if number)
+
+
+def caps_reached(name: str, reader: Reader, decoder: Decoder, tallies: Tallies) -> tuple[report.Cap, ...]:
+    """Limits that kept something from being looked at."""
+    reached = (
+        (tallies.flows_refused, "flows followed at once", FLOW_CAP, "segments of further flows"),
+        (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
+        (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),
+        (decoder.fragments.evicted, "datagrams put together at once", MAX_DATAGRAMS, "incomplete ones let go"),
+    )
+    return tuple(
+        report.Cap(cap=cap, limit=limit, reached_by=f"{name}: {number} {what}")
+        for number, cap, limit, what in reached
+        if number
+    )
+
+
+def coverage_of(
+    accounts: Sequence[Account], failed: Sequence[CaptureError], *, flows_judged: int
+) -> report.Coverage:
+    captures = [account.capture for account in accounts]
+    outcomes = Counter(capture.outcome for capture in captures)
+    undecoded: Counter[str] = Counter()
+    for capture in captures:
+        undecoded.update({one.reason: one.frames for one in capture.undecoded})
+    return report.Coverage(
+        captures=len(captures),
+        complete=outcomes[COMPLETE],
+        partial=outcomes[PARTIAL],
+        rejected=outcomes[REJECTED],
+        frames=sum(capture.frames for capture in captures),
+        tcp_segments=sum(capture.tcp_segments for capture in captures),
+        flows_seen=sum(account.flows for account in accounts),
+        flows_judged=flows_judged,
+        undecoded=undecoded_rows(undecoded),
+        caps=tuple(cap for account in accounts for cap in account.caps),
+        failed=tuple(report.Failed(source=error.source or "", reason=str(error)) for error in failed),
+    )

@@ -1,0 +1,151 @@
+"""What a flow carries, told by its content and never by its port: cTCP, how sure, and why.
+
+Knows the trailer of Cisco's IPsec over TCP and its look-alikes (ctcp-protocol §1.2).
+Does not know whether the flow is well: see claims.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctcp_forensics._kernel.rows import DirectionRow, Signature
+
+CISCO_CTCP = "cisco-ctcp"
+ESP_LIKE = "esp-like"
+UNKNOWN = "unknown"
+NONE = "none"
+
+CERTAIN_SHARE = 10
+"""One full payload in ten must end in the trailer: a full proxy may cut messages anywhere, and a file
+transfer of a capture holds trailers too, but its segments end in one by chance alone (1 in 1,460)."""
+WEAK_SEGMENTS = 3
+WEAK_SHARE = 0.9
+"""An unknown vendor's trailer is believed on three segments, with the same magic bytes on nearly all."""
+ESP_RUN = 5
+"""Five segments in a row with one first word and a rising second: ctcp-protocol §1.2, class C."""
+ESP_BREAKS_SHARE = 0.1
+
+
+class Grade(StrEnum):
+    """How sure the recognition is."""
+
+    CERTAIN = "certain"
+    PROBABLE = "probable"
+    POSSIBLE = "possible"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encapsulation:
+    """What the flow carries, how sure, and why."""
+
+    kind: str
+    grade: Grade
+    because: str
+
+    @property
+    def is_ctcp(self) -> bool:
+        return self.kind == CISCO_CTCP and self.grade in (Grade.CERTAIN, Grade.PROBABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailers:
+    """Payloads of both directions, counted by what their last 16 bytes show."""
+
+    cisco: int
+    weak: int
+    weak_alike: bool
+    absent: int
+    cut_off: int
+    esp_run: int
+    esp_breaks: int
+
+    @property
+    def full(self) -> int:
+        """Payloads whose end was captured."""
+        return self.cisco + self.weak + self.absent
+
+
+def trailers_of(*directions: DirectionRow) -> Trailers:
+    magics = {d.weak_magic for d in directions if d.trailer_weak}
+    weak = sum(d.trailer_weak for d in directions)
+    alike = sum(d.weak_same_magic for d in directions)
+    return Trailers(
+        cisco=sum(d.trailer_cisco for d in directions),
+        weak=weak,
+        weak_alike=len(magics) == 1 and alike >= WEAK_SHARE * weak,
+        absent=sum(d.trailer_absent for d in directions),
+        cut_off=sum(d.trailer_cut_off for d in directions),
+        esp_run=max(d.esp_run for d in directions),
+        esp_breaks=sum(d.esp_breaks for d in directions),
+    )
+
+
+SIGNATURES = {
+    Signature.TLS: ("tls", "TLS records (RFC 8446 §5.1)"),
+    Signature.HTTP: ("http", "an HTTP message"),
+    Signature.SSH: ("ssh", "an SSH banner (RFC 4253 §4.2)"),
+    Signature.IKETCP: ("rfc8229", 'the stream prefix "IKETCP" (RFC 9329 §3): IPsec over a real TCP'),
+    Signature.RFC8229_LENGTH: ("rfc8229", "a 16-bit length and the non-ESP marker (RFC 9329 §3)"),
+    Signature.RAW_IKE: ("raw-ike", "bare ISAKMP messages without a trailer: IKE over a real TCP"),
+    Signature.NDMP: ("ndmp", "NDMP records: backup traffic, which owns port 10000 as well"),
+}
+
+
+def recognise(*directions: DirectionRow) -> Encapsulation:
+    """Name what the flow carries, by the payloads of both directions."""
+    seen = trailers_of(*directions)
+    return (
+        by_cisco_trailer(seen)
+        or by_signature(directions)
+        or by_weak_trailer(seen)
+        or by_esp_run(seen)
+        or by_absence(seen)
+    )
+
+
+def by_cisco_trailer(seen: Trailers) -> Encapsulation | None:
+    """Class A: about eighty fixed bits, so chance is out of the question."""
+    if not seen.cisco:
+        return None
+    because = f"{seen.cisco} of {seen.full} full payloads end in Cisco's trailer (00000000 … !Eli 10 … 0100)"
+    if seen.cisco * CERTAIN_SHARE >= seen.full:
+        return Encapsulation(kind=CISCO_CTCP, grade=Grade.CERTAIN, because=because)
+    because += ": too few for the framing itself; a file that holds such messages may pass here"
+    return Encapsulation(kind=CISCO_CTCP, grade=Grade.POSSIBLE, because=because)
+
+
+def by_signature(directions: tuple[DirectionRow, ...]) -> Encapsulation | None:
+    for direction in directions:
+        if direction.signature:
+            kind, shows = SIGNATURES[Signature(direction.signature)]
+            return Encapsulation(kind=kind, grade=Grade.NONE, because=f"the payload shows {shows}")
+    return None
+
+
+def by_weak_trailer(seen: Trailers) -> Encapsulation | None:
+    """Class B: Wireshark's conditions, held across a flow with one vendor's constant bytes."""
+    if seen.weak < WEAK_SEGMENTS or not seen.weak_alike or seen.weak < WEAK_SHARE * seen.full:
+        return None
+    because = f"{seen.weak} of {seen.full} full payloads end in a trailer of Cisco's form with other, constant magic bytes"
+    return Encapsulation(kind=CISCO_CTCP, grade=Grade.PROBABLE, because=because)
+
+
+def by_esp_run(seen: Trailers) -> Encapsulation | None:
+    """Class C: consistent with ESP in TCP, and no more than that."""
+    if seen.esp_run < ESP_RUN or seen.esp_breaks > ESP_BREAKS_SHARE * seen.cut_off:
+        return None
+    because = f"the trailer was not captured; {seen.esp_run} segments in a row look like ESP (one SPI, a rising sequence)"
+    return Encapsulation(kind=ESP_LIKE, grade=Grade.POSSIBLE, because=because)
+
+
+def by_absence(seen: Trailers) -> Encapsulation:
+    if seen.full:
+        because = f"none of {seen.full} full payloads ends in the trailer of IPsec over TCP"
+        return Encapsulation(kind=NONE, grade=Grade.NONE, because=because)
+    if seen.cut_off:
+        because = f"all {seen.cut_off} payloads were cut off by the snap length before their last 16 bytes"
+    else:
+        because = "no payload was captured"
+    return Encapsulation(kind=UNKNOWN, grade=Grade.NONE, because=because)

@@ -1,0 +1,96 @@
+"""Evidence: a claim, its outcome, why, and the frames that show it.
+
+Knows three outcomes, because what a capture cannot show is neither true nor false
+(Kleene's strong logic).  Does not know any particular claim: see claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ctcp_forensics.case import Case
+
+
+class Outcome(StrEnum):
+    """What became of a claim."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One claim weighed on one case."""
+
+    claim: str
+    outcome: Outcome
+    because: str
+    """One sentence, as an engineer would say it aloud."""
+    frames: tuple[int, ...] = ()
+    """Frames of the capture that show it, as Wireshark numbers them."""
+    would_refute: str = ""
+    settled_by: str = ""
+    """What to capture or ask where the outcome is unknown."""
+
+
+Answer = tuple[Outcome, str] | tuple[Outcome, str, Iterable[int]]
+"""What a check returns: outcome, because, and frames where there are any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One checkable sentence about a case; called with the case it gives evidence."""
+
+    name: str
+    sentence: str
+    would_refute: str
+    settled_by: str
+    check: Callable[[Case], Answer]
+
+    def __call__(self, case: Case) -> Evidence:
+        outcome, because, *frames = self.check(case)
+        shown = sorted({frame for some in frames for frame in some if frame > 0})
+        return Evidence(
+            claim=self.name,
+            outcome=outcome,
+            because=because,
+            frames=tuple(shown),
+            would_refute=self.would_refute,
+            settled_by=self.settled_by,
+        )
+
+
+def claim(*, would_refute: str, settled_by: str = "") -> Callable[[Callable[[Case], Answer]], Claim]:
+    """Make a claim of a check: its name is the function's, its sentence the docstring's first line."""
+
+    def made(check: Callable[[Case], Answer]) -> Claim:
+        return Claim(
+            name=check.__name__.replace("_", "-"),
+            sentence=(check.__doc__ or "").strip().splitlines()[0],
+            would_refute=would_refute,
+            settled_by=settled_by,
+            check=check,
+        )
+
+    return made
+
+
+def all_of(evidence: Iterable[Evidence]) -> Outcome:
+    """Fails where any fails; holds where all hold; else unknown.  Of nothing: holds."""
+    outcomes = {one.outcome for one in evidence}
+    if Outcome.FAILS in outcomes:
+        return Outcome.FAILS
+    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.HOLDS
+
+
+def any_of(evidence: Iterable[Evidence]) -> Outcome:
+    """Holds where any holds; fails where all fail; else unknown.  Of nothing: fails."""
+    outcomes = {one.outcome for one in evidence}
+    if Outcome.HOLDS in outcomes:
+        return Outcome.HOLDS
+    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.FAILS

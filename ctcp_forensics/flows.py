@@ -1,0 +1,224 @@
+"""Flows: one TCP connection each, its two directions, its roles and its ending.
+
+Knows who opened the flow, who is the client and how it ended, as far as one capture
+shows.  Does not know what the flow carries (see ctcp) nor why it ended (see claims).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ctcp_forensics._kernel.rows import (
+    NEVER,
+    AssociationRow,
+    DirectionRow,
+    EpisodeRow,
+    FlowRow,
+    HoleRow,
+    SegmentRow,
+    Tallies,
+)
+from ctcp_forensics.episodes import Episode, Hole
+
+CLIENT_TO_HEADEND = "client-to-headend"
+HEADEND_TO_CLIENT = "headend-to-client"
+SEQUENCE_SPACE = 1 << 32
+
+SILENCE_NS = 30_000_000_000
+"""A flow that said nothing for 30 s while its capture went on fell silent: six of cTCP's default
+keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation timeout (PAT, 0:00:30)."""
+
+
+class Tracked(Protocol):
+    """What the kernel's Tracker answers."""
+
+    def tallies(self) -> Tallies: ...
+    def flow(self, index: int) -> FlowRow: ...
+    def direction(self, index: int, side: int) -> DirectionRow: ...
+    def episodes(self, index: int, side: int) -> list[EpisodeRow]: ...
+    def holes(self, index: int, side: int) -> list[HoleRow]: ...
+    def associations(self, index: int, side: int) -> list[AssociationRow]: ...
+    def segments(self, index: int) -> list[SegmentRow]: ...
+    def frames_with(self, index: int, side: int, position: int) -> list[int]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address and a port."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """What one end sent, and what the other acknowledged of it."""
+
+    name: str
+    row: DirectionRow
+    episodes: tuple[Episode, ...]
+    holes: tuple[Hole, ...]
+    associations: tuple[AssociationRow, ...]
+
+    @property
+    def fatal(self) -> Episode | None:
+        """The question that was still open at the end, if any."""
+        last = self.episodes[-1] if self.episodes else None
+        return last if last is not None and not last.is_passed else None
+
+    @property
+    def unfilled(self) -> tuple[Hole, ...]:
+        return tuple(hole for hole in self.holes if not hole.is_filled)
+
+    @property
+    def missing_bytes(self) -> int:
+        """Bytes not seen: in the open holes that are kept."""
+        return sum(hole.length for hole in self.unfilled)
+
+    @property
+    def shows_loss(self) -> bool:
+        """A hole that nothing filled, or ESP numbers that never came."""
+        return bool(self.unfilled) or self.row.esp_missing > 0
+
+    def absolute(self, position: int) -> int:
+        return (self.row.anchor + position) % SEQUENCE_SPACE
+
+
+class EndingKind(StrEnum):
+    FIN = "fin"
+    RST = "rst"
+    SILENCE = "silence"
+    CAPTURE_ENDED = "capture-ended"
+    """Never a diagnosis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the flow ended, as far as this capture shows."""
+
+    kind: EndingKind
+    direction: str | None
+    """Which way the FIN or RST went."""
+    frame: int | None
+    at_ns: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One TCP connection as one capture shows it, with the Cisco roles assigned."""
+
+    index: int
+    row: FlowRow
+    client: Endpoint
+    headend: Endpoint
+    client_side: int
+    """The kernel's number of the direction that the client sends."""
+    roles_because: str
+    to_headend: Direction
+    to_client: Direction
+    ending: Ending
+
+    @property
+    def directions(self) -> tuple[Direction, Direction]:
+        return self.to_headend, self.to_client
+
+    def opposite(self, direction: Direction) -> Direction:
+        return self.to_client if direction is self.to_headend else self.to_headend
+
+    @property
+    def worst(self) -> Direction | None:
+        """The direction whose last question was asked most often and stayed open."""
+        asked = [d for d in self.directions if d.fatal is not None]
+        return max(asked, key=lambda d: d.fatal.asks if d.fatal else 0, default=None)
+
+    def sent_by(self, side: int) -> Direction:
+        """The direction that the kernel knows by the number `side`."""
+        return self.to_headend if side == self.client_side else self.to_client
+
+
+def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_last_ns: int) -> Flow:
+    """Assemble flow `index` of a tracker; `ports` help to tell the headend where nothing better does."""
+    row = tracked.flow(index)
+    halves = (tracked.direction(index, 0), tracked.direction(index, 1))
+    side, because = client_side(row, halves, ports)
+    to_headend = build_direction(tracked, index, side, CLIENT_TO_HEADEND)
+    to_client = build_direction(tracked, index, 1 - side, HEADEND_TO_CLIENT)
+    ends = (endpoint(row.src, row.sport), endpoint(row.dst, row.dport))
+    return Flow(
+        index=index,
+        row=row,
+        client=ends[side],
+        headend=ends[1 - side],
+        client_side=side,
+        roles_because=because,
+        to_headend=to_headend,
+        to_client=to_client,
+        ending=ending_of(row, to_headend, to_client, capture_last_ns),
+    )
+
+
+def endpoint(address: bytes, port: int) -> Endpoint:
+    return Endpoint(address=str(ipaddress.ip_address(address)), port=port)
+
+
+def client_side(
+    row: FlowRow, halves: tuple[DirectionRow, DirectionRow], ports: frozenset[int]
+) -> tuple[int, str]:
+    """Which direction is sent by the client, and how we know: SYN, SYN-ACK, IKE, port, in that order."""
+    if row.originator != NEVER:
+        return row.originator, "it opened the connection"
+    opened = [half.ike_opened for half in halves]
+    if any(opened):
+        return (0 if opened[0] >= opened[1] else 1), "it opened the IKE negotiation"
+    if (row.sport in ports) != (row.dport in ports):
+        return (0 if row.dport in ports else 1), "the other end uses the port of IPsec over TCP"
+    return (0 if row.sport >= row.dport else 1), "it uses the higher port; the SYN was not captured"
+
+
+def build_direction(tracked: Tracked, index: int, side: int, name: str) -> Direction:
+    row = tracked.direction(index, side)
+    return Direction(
+        name=name,
+        row=row,
+        episodes=tuple(build_episode(tracked, index, side, row, one) for one in tracked.episodes(index, side)),
+        holes=tuple(Hole(row=one) for one in tracked.holes(index, side)),
+        associations=tuple(tracked.associations(index, side)),
+    )
+
+
+def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:
+    carriers = tracked.frames_with(index, side, one.wanted_pos) if one.wanted_seen else []
+    before = [frame for frame in carriers if frame < one.first_frame]
+    return Episode(
+        row=one,
+        wanted_seq=(row.anchor + one.wanted_pos) % SEQUENCE_SPACE,
+        wanted_offset=one.wanted_pos if row.isn_known else None,
+        missing_segment_frame=before[-1] if before else None,
+    )
+
+
+def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int) -> Ending:
+    """The first FIN or RST; else silence, where the capture went on long enough to tell."""
+    closes = [
+        (frame, kind, at_ns, d.name)
+        for d in (to_headend, to_client)
+        for frame, kind, at_ns in (
+            (d.row.fin_frame, EndingKind.FIN, d.row.fin_ns),
+            (d.row.rst_frame, EndingKind.RST, d.row.rst_ns),
+        )
+        if frame != NEVER
+    ]
+    if closes:
+        frame, kind, at_ns, name = min(closes)
+        because = f"a {kind.name} went {name.replace('-', ' ')} in frame {frame}"
+        return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
+    silent_ns = capture_last_ns - row.last_ns
+    if silent_ns >= SILENCE_NS:
+        because = f"nothing more for {silent_ns / 1e9:.0f} s, while the capture went on"
+        return Ending(kind=EndingKind.SILENCE, direction=None, frame=None, at_ns=row.last_ns, because=because)
+    because = "the capture ended while the flow was there; how the flow ended is not known"
+    return Ending(kind=EndingKind.CAPTURE_ENDED, direction=None, frame=None, at_ns=row.last_ns, because=because)

@@ -1,0 +1,308 @@
+"""Verdicts: a table of diagnoses, each with what it requires, what refutes it and what leaves a doubt.
+
+`judge` takes the first row whose requirements all hold and which nothing refutes.  The
+rows are ordered from cause to consequence: what killed a flow stands before what its
+death looked like.  Knows claims.  Does not know how a claim is checked: see claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctcp_forensics import claims
+from ctcp_forensics.case import Case
+from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+
+RULES_VERSION = "1"
+UNANSWERED = "unanswered-duplicate-acks"
+INSUFFICIENT = "insufficient-evidence"
+
+
+class Confidence(StrEnum):
+    """How much a verdict can bear.  One capture alone never proves who made the ACKs."""
+
+    PROVEN = "proven"
+    STRONG = "strong"
+    CONSISTENT = "consistent"
+    UNDETERMINED = "undetermined"
+
+
+class Role(StrEnum):
+    """What a claim is to a verdict."""
+
+    PROOF = "proof"
+    DOUBT = "doubt"
+    REFUTATION = "refutation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One diagnosis that we are prepared to give."""
+
+    slug: str
+    title: str
+    means: str
+    requires: tuple[Claim, ...]
+    refuted_by: tuple[Claim, ...] = ()
+    doubts: tuple[Claim, ...] = ()
+    """Claims that should hold as well: where one does not, the verdict is *consistent* and no more."""
+    confidence: Confidence = Confidence.STRONG
+    looks_like: str = ""
+    """What else shows the same picture, and how the two are told apart."""
+
+
+PROOF = (
+    claims.a_segment_is_missing,
+    claims.it_was_asked_for,
+    claims.the_asking_follows_the_data,
+    claims.nobody_answered,
+    claims.the_sender_never_repeats,
+    claims.the_ack_never_moved_again,
+    claims.the_sender_went_on,
+    claims.the_capture_outlasts_the_stall,
+    claims.the_flow_is_dead,
+)
+"""The three links of the proof: missing; asked for and not answered; stalled and dead."""
+
+NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
+"""What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
+
+VERDICTS: tuple[Verdict, ...] = (
+    Verdict(
+        slug=UNANSWERED,
+        title="Unanswered duplicate ACKs (Cisco TAC 113578)",
+        means=(
+            "A segment was lost. A device that follows the connection as a full TCP proxy asks for it with "
+            "duplicate ACKs. IPsec over TCP never sends anything again, so the device waits for ever and "
+            "the connection dies while its sender is still sending."
+        ),
+        requires=PROOF,
+        refuted_by=(claims.is_something_else, claims.only_one_direction_was_seen),
+        doubts=(
+            claims.carries_ctcp,
+            claims.the_end_was_seen,
+            claims.the_receiver_had_followed,
+            claims.the_capture_is_whole,
+            claims.away_from_the_wrap,
+        ),
+        looks_like=(
+            "A headend on a real TCP stack would ask the same way: a capture on the headend side of the "
+            "firewall shows whether the duplicate ACKs exist there too."
+        ),
+    ),
+    Verdict(
+        slug="handshake-failed",
+        title="The TCP handshake failed",
+        means="A SYN was sent and no connection came of it, so IPsec over TCP never began.",
+        requires=(claims.the_handshake_failed,),
+    ),
+    Verdict(
+        slug="negotiation-failed",
+        title="IKE never completed",
+        means="The TCP connection stood and IKE messages were exchanged or repeated, but no tunnel came of it.",
+        requires=(claims.carries_ctcp, claims.ike_never_completed),
+        refuted_by=NOTHING_HIDDEN,
+    ),
+    Verdict(
+        slug="path-mtu-black-hole",
+        title="Large segments vanish (path MTU black hole)",
+        means="Segments above a certain size never arrive and smaller ones do.",
+        requires=(claims.only_large_segments_vanish,),
+        refuted_by=(claims.only_one_direction_was_seen,),
+        confidence=Confidence.CONSISTENT,
+    ),
+    Verdict(
+        slug="firewall-drop",
+        title="A filter on the path drops the flow",
+        means="A box on the path reports that it does not let this flow pass.",
+        requires=(claims.a_firewall_says_no,),
+    ),
+    Verdict(
+        slug="nat-rebinding",
+        title="The address translation changed in mid-flow",
+        means="The client goes on from another address or port that the headend does not know.",
+        requires=(claims.its_spi_goes_on_elsewhere,),
+    ),
+    Verdict(
+        slug="window-stall",
+        title="The receiver's window stayed closed",
+        means="The receiver advertised a window of zero and never opened it again; the sender waits.",
+        requires=(claims.the_window_stayed_closed,),
+    ),
+    Verdict(
+        slug="idle-timeout",
+        title="The connection was forgotten during a silence",
+        means="After a long silence of both ends a box on the path no longer knew the connection.",
+        requires=(claims.it_did_not_survive_a_silence,),
+        refuted_by=NOTHING_HIDDEN,
+        confidence=Confidence.CONSISTENT,
+    ),
+    Verdict(
+        slug="reset-by-middlebox",
+        title="A box on the path reset the connection",
+        means="The RST bears the address of one end and was made by something else.",
+        requires=(claims.the_reset_came_from_elsewhere,),
+        refuted_by=(claims.a_question_is_left_open,),
+        confidence=Confidence.CONSISTENT,
+    ),
+    Verdict(
+        slug="peer-vanished",
+        title="One end fell silent",
+        means="One end went on sending and nothing came back any more: the other end, or the path from it, was gone.",
+        requires=(claims.one_end_fell_silent,),
+        refuted_by=NOTHING_HIDDEN,
+        confidence=Confidence.CONSISTENT,
+    ),
+    Verdict(
+        slug="link-down",
+        title="Both ends fell silent at once",
+        means="In the middle of its work the whole flow stopped, while the capture went on: the link was gone.",
+        requires=(claims.both_ends_fell_silent_at_once,),
+        refuted_by=(claims.a_question_is_left_open,),
+        confidence=Confidence.CONSISTENT,
+    ),
+    Verdict(
+        slug="answered",
+        title="Duplicate ACKs were answered",
+        means="Segments were lost, asked for and sent again: a TCP that does what TCP does.",
+        requires=(claims.questions_were_answered,),
+        refuted_by=NOTHING_HIDDEN,
+    ),
+    Verdict(
+        slug="reset-by-endpoint",
+        title="One end reset the connection",
+        means="One of the two ends closed the connection with a RST of its own, and nothing announced it.",
+        requires=(claims.an_end_reset_it,),
+        refuted_by=(claims.it_was_closed_in_order, claims.a_question_is_left_open),
+    ),
+    Verdict(
+        slug="loss-tolerated",
+        title="Loss, and nobody minded",
+        means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
+        requires=(claims.carries_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
+        refuted_by=NOTHING_HIDDEN,
+    ),
+    Verdict(
+        slug="orderly-close",
+        title="Closed in order",
+        means="The connection worked and one end closed it.",
+        requires=(claims.carries_ctcp, claims.it_was_closed_in_order, claims.nothing_is_wrong),
+        refuted_by=NOTHING_HIDDEN,
+    ),
+    Verdict(
+        slug="not-ctcp",
+        title="Not IPsec over TCP",
+        means="The flow carries something else, so TAC 113578 does not concern it, and nothing is wrong with it.",
+        requires=(claims.is_something_else,),
+    ),
+    Verdict(
+        slug="healthy",
+        title="Healthy",
+        means="IPsec over TCP at work: nothing missing, nothing left open.",
+        requires=(claims.carries_ctcp, claims.nothing_is_wrong),
+        refuted_by=NOTHING_HIDDEN,
+    ),
+    Verdict(
+        slug=INSUFFICIENT,
+        title="Not enough evidence",
+        means="Something is wrong or hidden here, and this capture cannot show what.",
+        requires=(),
+        confidence=Confidence.UNDETERMINED,
+    ),
+)
+
+
+FLAGSHIP = VERDICTS[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A verdict that is not established and not excluded either."""
+
+    verdict: Verdict
+    because: str
+    settled_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict on a case, all the evidence weighed, and what else it could be."""
+
+    verdict: Verdict
+    confidence: Confidence
+    evidence: tuple[Evidence, ...]
+    roles: dict[str, Role]
+    also_possible: tuple[Alternative, ...]
+
+
+class Weighing:
+    """Claims weighed on one case, each once."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._known: dict[str, Evidence] = {}
+
+    def of(self, claims_: Iterable[Claim]) -> list[Evidence]:
+        return [self.one(claim) for claim in claims_]
+
+    def one(self, claim: Claim) -> Evidence:
+        if claim.name not in self._known:
+            self._known[claim.name] = claim(self._case)
+        return self._known[claim.name]
+
+
+def judge(case: Case) -> Judgement:
+    """Weigh the table on a case: the first verdict that is established, and those still possible."""
+    weighing = Weighing(case)
+    verdict = next(row for row in VERDICTS if is_established(row, weighing))
+    shown = claims_of(verdict)
+    if case.episode is not None and verdict is not FLAGSHIP:  # why it is not the flagship is always asked
+        shown = claims_of(FLAGSHIP) | shown
+    return Judgement(
+        verdict=verdict,
+        confidence=confidence_in(verdict, weighing),
+        evidence=tuple(weighing.of(claim for claim, _ in shown.values())),
+        roles={name: role for name, (_, role) in shown.items()},
+        also_possible=tuple(alternatives(verdict, weighing)),
+    )
+
+
+def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
+    """Its claims by name, each with what it is to this verdict."""
+    return {
+        claim.name: (claim, role)
+        for role, some in ((Role.PROOF, row.requires), (Role.DOUBT, row.doubts), (Role.REFUTATION, row.refuted_by))
+        for claim in some
+    }
+
+
+def is_established(row: Verdict, weighing: Weighing) -> bool:
+    return (
+        all_of(weighing.of(row.requires)) == Outcome.HOLDS
+        and any_of(weighing.of(row.refuted_by)) != Outcome.HOLDS
+    )
+
+
+def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
+    if all_of(weighing.of(verdict.doubts)) != Outcome.HOLDS:
+        return Confidence.CONSISTENT
+    return verdict.confidence
+
+
+def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
+    """Verdicts with something for them, nothing against them, and something unknown."""
+    for row in VERDICTS:
+        required = weighing.of(row.requires)
+        excluded = any_of(weighing.of(row.refuted_by)) == Outcome.HOLDS
+        if row.slug in (chosen.slug, INSUFFICIENT) or excluded or all_of(required) != Outcome.UNKNOWN:
+            continue
+        if not any(one.outcome == Outcome.HOLDS for one in required):
+            continue
+        open_ = [one for one in required if one.outcome == Outcome.UNKNOWN]
+        yield Alternative(
+            verdict=row,
+            because="; ".join(one.because for one in open_),
+            settled_by="; ".join(dict.fromkeys(one.settled_by for one in open_ if one.settled_by)),
+        )
