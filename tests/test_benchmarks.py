@@ -165,6 +165,58 @@ def test_what_tshark_calls_a_retransmission_is_one_and_none_is_missed(kind: str,
     assert late <= called | called_out_of_order
 
 
+def told_by_the_bytes(capture: Path) -> tuple[list[int], list[int]]:
+    """The slow obvious way: frames whose segment was seen before, and frames that came after later data."""
+    fields = ("frame.number", "tcp.stream", "ip.src", "tcp.seq_raw", "tcp.len")
+    columns = [word for name in fields for word in ("-e", name)]
+    wanted = "tcp.len > 0 && !tcp.analysis.zero_window_probe"
+    seen: set[tuple[str, ...]] = set()
+    highest: dict[tuple[str, str], int] = {}
+    repeated, late = [], []
+    for line in tshark(capture, "-Y", wanted, "-T", "fields", *columns):
+        number, *segment = line.split("\t")
+        stream, source, seq, length = segment
+        end = int(seq) + int(length)
+        behind = (highest.get((stream, source), end) - end) % 2**32
+        if tuple(segment) in seen:
+            repeated.append(int(number))
+        elif 0 < behind < 2**31:
+            late.append(int(number))
+        else:
+            highest[stream, source] = end
+        seen.add(tuple(segment))
+    return repeated, late
+
+
+@needs_tshark
+@pytest.mark.parametrize("kind", ["ordinary", "A", "B"])
+def test_the_generator_tells_each_segment_that_was_sent_again(kind: str, tmp_path: Path) -> None:
+    capture = generate(kind, tmp_path / "capture.pcap", "--frames", "20000", "--flows", "300", "--seed", "7")
+    repeated, late = told_by_the_bytes(capture.path)
+    assert repeated == capture.truth["repeated_frames"]
+    assert late == capture.truth["late_frames"]
+
+
+@needs_tshark
+@needs_capinfos
+def test_a_capture_longer_than_an_epoch_is_several_with_flows_of_their_own(tmp_path: Path) -> None:
+    path, truth = tmp_path / "long.pcap", tmp_path / "long.json"
+    script = (
+        "import sys; from benchmarks import generate, traffic; traffic.EPOCH_FRAMES = 6000;"
+        "sys.exit(generate.main(sys.argv[1:]))"
+    )
+    options = ["ordinary", "-o", str(path), "--truth", str(truth), "--frames", "20000", "--flows", "300"]
+    subprocess.run([sys.executable, "-c", script, *options], cwd=ROOT, check=True)
+    told = json.loads(truth.read_text())
+    assert (
+        "Strict time order:   True"
+        in subprocess.run(["capinfos", "-o", str(path)], capture_output=True, text=True, check=True).stdout
+    )
+    assert len(set(tshark(path, "-Y", "tcp", "-T", "fields", "-e", "tcp.stream"))) == told["flows"]
+    assert told_by_the_bytes(path) == (told["repeated_frames"], told["late_frames"])
+    assert told["frames"] == 20_000
+
+
 @needs_tshark
 def test_a_segment_sent_again_carries_the_same_bytes_under_a_new_ip_id(captures: Captures) -> None:
     capture = captures("one-byte")
