@@ -3,10 +3,15 @@
 Knows which form is asked for.  Reads nothing but the report, so the same report gives the same text.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from ctcp_forensics.render.look import Look
-from ctcp_forensics.report import Report
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a command that renders nothing does not load the report
+    from collections.abc import Iterator
+
+    from ctcp_forensics.render.look import Look
+    from ctcp_forensics.report import Report
 
 FORMATS = ("table", "json", "ndjson", "markdown", "csv")
 

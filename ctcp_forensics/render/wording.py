@@ -3,10 +3,14 @@
 Knows single values.  Does not know what they mean together: see judged.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ctcp_forensics.report import Endpoint
+if TYPE_CHECKING:  # the words of an error message need no report
+    from ctcp_forensics.report import Endpoint
 
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400

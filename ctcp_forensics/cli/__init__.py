@@ -1,0 +1,48 @@
+"""The command line: argv to options, pipeline, rendering and exit status; nothing else.
+
+Knows what every command has in common: how it ends.  Heavy modules are imported where they are needed,
+because `--version` and `--help` must answer at once.
+
+Exit status: 0 no flow has the failure, 1 at least one has it, 2 usage or internal error or nothing could be
+read, 3 none found but not everything was looked at, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from ctcp_forensics import __version__
+from ctcp_forensics.cli.ends import Done, guarded, say
+
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _answer(arguments), debug="--debug" in arguments)
+
+
+def _answer(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"ctcp-diag {__version__}")
+        return 0
+    from typer.main import get_command
+
+    from ctcp_forensics.cli.commands import app
+
+    try:
+        get_command(app).main(args=arguments, prog_name="ctcp-diag")
+    except Done as done:
+        return done.status
+    except SystemExit as ended:
+        return _status_of(ended)
+    return 0
+
+
+def _status_of(ended: SystemExit) -> int:
+    """Typer ends with 0 after help, 2 after a usage error, and 1 only when the reader of its help has gone."""
+    if ended.code in (0, 1, None):
+        return 0
+    if ended.code != USAGE_ERROR:
+        say(f"ended with {ended.code}")
+    return USAGE_ERROR

@@ -1,0 +1,118 @@
+"""One run: sources to a written report to an exit status.
+
+Knows what the user asked for.  Does not know how it is asked: see commands.
+"""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.pipeline import CTCP_PORT, Options, diagnose
+from ctcp_forensics.render import render
+from ctcp_forensics.render.look import Depth
+from ctcp_forensics.render.wording import at, count
+from ctcp_forensics.report import Report, exit_status
+
+DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for."""
+
+    sources: Sequence[str]
+    ports: frozenset[int] = frozenset()
+    all_tcp: bool = False
+    form: str
+    output: str
+    depth: Depth
+    color: str
+    shows_progress: bool = True
+
+
+def answer(request: Request) -> int:
+    """Analyze, write, and return the exit status."""
+    with destination(request.output, request.sources) as text:
+        report = _diagnosed(request)
+        _complain(report, request.depth)
+        write(text, render(report, request.form, look(request.depth, request.color, request.output)))
+    return status(report)
+
+
+def status(report: Report) -> int:
+    """As the report has it; where nothing at all could be read there is nothing to be clean."""
+    if report.coverage.complete + report.coverage.partial == 0:
+        return TROUBLE
+    return exit_status(report)
+
+
+def expanded(sources: Sequence[str]) -> list[str]:
+    """Patterns that a shell left alone become the files they match; a file of that very name comes first."""
+    found: list[str] = []
+    for source in sources:
+        is_pattern = glob.has_magic(source) and not os.path.lexists(source)
+        # Path.glob takes no absolute pattern.
+        matches = sorted(glob.glob(source, recursive=True)) if is_pattern else []  # noqa: PTH207
+        found += matches or [source]
+    return found
+
+
+@contextmanager
+def demo_captures(keep: Path | None) -> Iterator[list[str]]:
+    """The demonstration's captures, in `keep` or for the time of the analysis.
+
+    A folder that passes has a random name, which must not get into a report: it is entered instead.
+    """
+    from ctcp_forensics.demo import make_demo
+
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        made = make_demo(keep)
+        yield [str(made.client), str(made.asa)]
+        return
+    with TemporaryDirectory() as folder, chdir(folder):
+        made = make_demo(Path())
+        yield [str(made.client), str(made.asa)]
+
+
+def depth(verbose: int, *, quiet: bool) -> Depth:
+    """-q, nothing, -v, -vv; more v than that ask for no more."""
+    return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
+
+
+def _diagnosed(request: Request) -> Report:
+    options = Options(ports=frozenset({CTCP_PORT}) | request.ports, all_tcp=request.all_tcp)
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    if line is None:
+        return diagnose(request.sources, options)
+    with line:
+        return diagnose(request.sources, options, line)
+
+
+def _what(sources: Sequence[str]) -> str:
+    return Path(sources[0]).name if len(sources) == 1 else count(len(sources), "capture")
+
+
+def _complain(report: Report, depth: Depth) -> None:
+    """What could not be read is said in any case, what was damaged unless only the verdict is wanted."""
+    for failed in report.coverage.failed:
+        say(f"{failed.source}: {at(failed.offset)}{failed.reason}")
+    if depth > Depth.VERDICT:
+        for line in _damage(report):
+            say(line)
+
+
+def _damage(report: Report) -> Iterator[str]:
+    for capture in report.captures:
+        for damage in capture.damage[:DAMAGE_AT_A_GLANCE]:
+            yield f"{capture.source}: {at(damage.offset)}{damage.reason}"
+        left = len(capture.damage) - DAMAGE_AT_A_GLANCE
+        if left > 0:
+            yield f"{capture.source}: {left} more places are damaged"

@@ -1,0 +1,209 @@
+"""The commands: what can be asked for, its help, and how it is translated.
+
+Knows Typer.  Does no work of its own.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ctcp_forensics.cli.ends import Done
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, write
+
+EXIT_STATUS = """\b
+Exit status:
+  0    no flow has unanswered duplicate ACKs
+  1    at least one flow has
+  2    wrong usage, internal error, or nothing could be read
+  3    none found, but not everything was looked at:
+       a file is damaged or missing, or a limit was reached
+  130  interrupted"""
+EXIT_STATUS_SHORT = "Exit status: 0 done, 2 wrong usage or internal error."
+
+app = typer.Typer(
+    help="Says from packet captures whether Cisco IPsec over TCP (cTCP) died of unanswered duplicate ACKs "
+    "(Cisco TAC 113578), and how it knows.",
+    epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n  ctcp-diag demo\n"
+    f"  ctcp-diag explain unanswered-duplicate-acks\n\n{EXIT_STATUS}",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich would treble the time that --help takes
+)
+
+
+class Format(StrEnum):
+    """Renderings, by the names in `render.FORMATS`."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+class Color(StrEnum):
+    """When to use colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
+]
+VerboseOption = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Tell where; twice: tell why, too.", show_default=False),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, in one sentence.")]
+ColorOption = Annotated[
+    Color, typer.Option("--color", help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+def _verdicts(incomplete: str) -> list[str]:
+    from ctcp_forensics.cli.explain import slugs
+
+    return [slug for slug in slugs() if slug.startswith(incomplete)]
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        from ctcp_forensics import __version__
+
+        typer.echo(f"ctcp-diag {__version__}")
+        raise typer.Exit
+
+
+@app.command(
+    short_help="Say what became of the flows in captures, with proof and fixes.",
+    epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n"
+    "  ctcp-diag analyze -vv --port 4433 client.pcapng.zst asa-outside.pcap\n"
+    "  ctcp-diag analyze --all-tcp --format json -o report.json 'captures/*.pcap*'\n"
+    f"  tcpdump -r big.pcap -w - tcp port 10000 | ctcp-diag analyze -\n\n{EXIT_STATUS}",
+)
+def analyze(
+    *,
+    captures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CAPTURE...",
+            help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input.",
+        ),
+    ],
+    port: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--port", metavar="N", min=1, max=65535, help="A further port of headends; may be repeated."
+        ),
+    ] = None,
+    all_tcp: Annotated[bool, typer.Option("--all-tcp", help="Judge every TCP flow, not cTCP only.")] = False,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = STANDARD_OUTPUT,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    color: ColorOption = Color.AUTO,
+    no_progress: Annotated[
+        bool, typer.Option("--no-progress", help="No progress line on the terminal.")
+    ] = False,
+    debug: DebugOption = False,  # `main` looks for it: it concerns every command
+) -> None:
+    """Say what became of the cTCP flows in captures, with the proof and the documented fixes.
+
+    cTCP is recognised by its content, on any port.  Flows on port 10000 and on each --port are judged in any case.
+    """
+    from ctcp_forensics.cli.analysis import Request, answer, depth, expanded
+
+    request = Request(
+        sources=expanded(captures),
+        ports=frozenset(port or ()),
+        all_tcp=all_tcp,
+        form=form,
+        output=output,
+        depth=depth(verbose, quiet=quiet),
+        color=color,
+        shows_progress=not no_progress,
+    )
+    raise Done(answer(request))
+
+
+@app.command(
+    short_help="Analyze a pair of captures made on the spot.",
+    epilog="\b\nExamples:\n  ctcp-diag demo\n  ctcp-diag demo -vv\n  ctcp-diag demo --keep . --format json\n\n"
+    "Exit status: as of analyze; the demonstration shows the failure, so it ends with 1.",
+)
+def demo(
+    *,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep", metavar="FOLDER", help="Keep the two captures there, for a look with Wireshark."
+        ),
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = STANDARD_OUTPUT,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    color: ColorOption = Color.AUTO,
+    debug: DebugOption = False,  # as above
+) -> None:
+    """Make a pair of captures of the failure, from the client and from the firewall, and analyze them.
+
+    Needs no capture and no network.
+    """
+    from ctcp_forensics.cli.analysis import Request, answer, demo_captures, depth
+
+    with demo_captures(keep) as sources:
+        request = Request(
+            sources=sources,
+            form=form,
+            output=output,
+            depth=depth(verbose, quiet=quiet),
+            color=color,
+            shows_progress=False,
+        )
+        raise Done(answer(request))
+
+
+@app.command(
+    short_help="Say what a verdict means and requires.",
+    epilog="\b\nExamples:\n  ctcp-diag explain\n  ctcp-diag explain unanswered-duplicate-acks\n\n"
+    f"{EXIT_STATUS_SHORT}",
+)
+def explain(
+    verdict: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERDICT]", help="A verdict; without it, all are listed.", autocompletion=_verdicts
+        ),
+    ] = None,
+) -> None:
+    """Say what a verdict means, what it requires and what would refute it."""
+    from ctcp_forensics.cli.explain import catalogue, explanation
+
+    write(sys.stdout, catalogue() if verdict is None else explanation(verdict))
+
+
+@app.command(
+    short_help="Print the JSON Schema of the report.",
+    epilog="\b\nExamples:\n  ctcp-diag schema > report.schema.json\n  ctcp-diag schema | head\n\n"
+    f"{EXIT_STATUS_SHORT}",
+)
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    from ctcp_forensics.report import schema_json
+
+    write(sys.stdout, (schema_json().decode(),))

@@ -1,0 +1,70 @@
+"""How a command ends: well, interrupted, or in trouble that is one line long.
+
+Knows exit statuses and standard error.  Does not know what the commands do.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+TROUBLE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Done(Exception):  # noqa: N818  # it is not an error
+    """A command has done its work.  Typer lets it pass, where it would take 1 for a broken pipe's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Refused(Exception):  # noqa: N818  # the user's error, not ours
+    """The command cannot be carried out as it was given; the message says why."""
+
+
+def guarded(work: Callable[[], int], *, debug: bool) -> int:
+    """The status of `work`; whatever stops it becomes one line and a status."""
+    try:
+        status = work()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        leave_pipe(sys.stdout)
+        return 0
+    except Refused as refused:
+        say(str(refused))
+        return TROUBLE
+    except Exception as error:  # noqa: BLE001  # the last stop before the user
+        return _internal(error, debug=debug)
+    return status
+
+
+def say(message: str) -> None:
+    """One line on standard error; that nobody reads it is no reason to fail."""
+    from ctcp_forensics.render.wording import clean
+
+    try:
+        print(f"ctcp-diag: {clean(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        leave_pipe(sys.stderr)
+
+
+def leave_pipe(stream: TextIO) -> None:
+    """The reader has seen enough: what Python still wants to flush at its end goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _internal(error: Exception, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    say(
+        f"internal error: {type(error).__name__}: {error}"
+        + ("" if debug else "; --debug shows the traceback")
+    )
+    return TROUBLE

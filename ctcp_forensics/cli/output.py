@@ -1,0 +1,96 @@
+"""Where results go: standard output, or a file that appears whole or not at all.
+
+Knows terminals, pipes and files.  Does not know what is written.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from ctcp_forensics.cli.ends import Refused, leave_pipe
+from ctcp_forensics.render.look import COLORED, PLAIN, Depth, Look
+
+STANDARD_OUTPUT = "-"
+
+
+@contextlib.contextmanager
+def destination(name: str, sources: Iterable[str]) -> Iterator[TextIO]:
+    """A text to write to.  It is opened before the work, so that no long work is done for nothing."""
+    if name == STANDARD_OUTPUT:
+        yield sys.stdout
+        return
+    try:
+        with _file(Path(name), sources) as text:
+            yield text
+    except OSError as error:
+        raise Refused(f"cannot write {name}: {error.strerror or error}") from error
+
+
+def write(text: TextIO, lines: Iterable[str]) -> None:
+    """Write `lines`.  What the terminal's encoding lacks is escaped; a reader who leaves is content."""
+    if text is not sys.stdout:
+        text.writelines(lines)
+        return
+    if hasattr(text, "reconfigure"):
+        text.reconfigure(errors="backslashreplace")
+    try:
+        text.writelines(lines)
+        text.flush()
+    except BrokenPipeError:
+        leave_pipe(sys.stdout)
+    except OSError as error:
+        leave_pipe(sys.stdout)
+        raise Refused(f"cannot write the report: {error.strerror}") from error
+
+
+def look(depth: Depth, color: str, name: str) -> Look:
+    """Colours and width belong to a terminal; a pipe or file gets every line whole."""
+    on_terminal = name == STANDARD_OUTPUT and sys.stdout.isatty()
+    return Look(
+        depth=depth,
+        width=shutil.get_terminal_size().columns if on_terminal else None,
+        pen=COLORED if _colored(color, on_terminal=on_terminal) else PLAIN,
+    )
+
+
+def _colored(color: str, *, on_terminal: bool) -> bool:
+    """NO_COLOR (no-color.org): any value that is not empty forbids colour, unless the user asks for it."""
+    if color != "auto":
+        return color == "always"
+    return on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextlib.contextmanager
+def _file(path: Path, sources: Iterable[str]) -> Iterator[TextIO]:
+    if _is_device(path):
+        with path.open("w", encoding="utf-8") as text:
+            yield text
+        return
+    _refuse_captures(path, sources)
+    final = path.resolve()  # a symbolic link stays one
+    passing = final.with_name(f".{final.name}.{os.getpid()}.part")
+    try:
+        with passing.open("x", encoding="utf-8") as text:
+            yield text
+        passing.replace(final)
+    finally:
+        passing.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """A pipe or device is written to; put a file in its place and it would be gone."""
+    if path.is_dir():
+        raise Refused(f"cannot write {path}: it is a directory")
+    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
+
+
+def _refuse_captures(path: Path, sources: Iterable[str]) -> None:
+    for source in sources:
+        with contextlib.suppress(OSError):
+            if path.samefile(source):
+                raise Refused(f"{path} is one of the captures: it is not overwritten")
