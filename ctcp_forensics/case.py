@@ -67,7 +67,9 @@ class Case:
         return any(direction.row.esp_messages for direction in self.flow.directions)
 
 
-def assemble(flows: Sequence[Flow], surroundings: Surroundings, icmp_errors: Iterable[IcmpError]) -> list[Case]:
+def assemble(
+    flows: Sequence[Flow], surroundings: Surroundings, icmp_errors: Iterable[IcmpError]
+) -> list[Case]:
     """One case per flow, with the ICMP errors that quote it and the flow that went on with its SPI."""
     quoted: dict[frozenset[tuple[str, int]], list[IcmpError]] = {}
     for error in icmp_errors:

@@ -12,12 +12,12 @@ from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.advice import Recommendation, Situation, recommend
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims import count, seconds, way
+from ctcp_forensics.claims.words import count, seconds, way
 from ctcp_forensics.coverage import Account
 from ctcp_forensics.episodes import Episode, known
 from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind, Endpoint, Flow
-from ctcp_forensics.verdict import FLAGSHIP, RULES_VERSION, Judgement, Role
+from ctcp_forensics.verdict import FLAGSHIP, RULES_VERSION, Judgement, Role, link_of
 
 CLIENT, HEADEND = "client", "headend"
 
@@ -203,10 +203,12 @@ def evidence_of(one: Evidence, judgement: Judgement, capture: str) -> report.Evi
     return report.Evidence(
         claim=one.claim,
         role=judgement.roles[one.claim],
+        link=link_of(one.claim),
         outcome=one.outcome,
         because=one.because,
         frames={capture: one.frames} if one.frames else {},
         would_refute=one.would_refute,
+        settled_by=one.settled_by,
     )
 
 
@@ -249,7 +251,7 @@ def missing_evidence(judgement: Judgement) -> tuple[str, ...]:
 
 
 def is_doubt(one: Evidence, judgement: Judgement) -> bool:
-    return judgement.roles[one.claim] == Role.DOUBT and one.outcome != Outcome.HOLDS
+    return judgement.roles[one.claim] == Role.GUARD and one.outcome != Outcome.HOLDS
 
 
 def display_filter(case: Case) -> str:

@@ -95,7 +95,12 @@ def caps_reached(name: str, reader: Reader, decoder: Decoder, tallies: Tallies) 
         (tallies.flows_refused, "flows followed at once", FLOW_CAP, "segments of further flows"),
         (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
         (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),
-        (decoder.fragments.evicted, "datagrams put together at once", MAX_DATAGRAMS, "incomplete ones let go"),
+        (
+            decoder.fragments.evicted,
+            "datagrams put together at once",
+            MAX_DATAGRAMS,
+            "incomplete ones let go",
+        ),
     )
     return tuple(
         report.Cap(cap=cap, limit=limit, reached_by=f"{name}: {number} {what}")

@@ -128,7 +128,9 @@ def by_weak_trailer(seen: Trailers) -> Encapsulation | None:
     """Class B: Wireshark's conditions, held across a flow with one vendor's constant bytes."""
     if seen.weak < WEAK_SEGMENTS or not seen.weak_alike or seen.weak < WEAK_SHARE * seen.full:
         return None
-    because = f"{seen.weak} of {seen.full} full payloads end in a trailer of Cisco's form with other, constant magic bytes"
+    because = (
+        f"{seen.weak} of {seen.full} full payloads end in a trailer of Cisco's form with other constant bytes"
+    )
     return Encapsulation(kind=CISCO_CTCP, grade=Grade.PROBABLE, because=because)
 
 
@@ -136,7 +138,9 @@ def by_esp_run(seen: Trailers) -> Encapsulation | None:
     """Class C: consistent with ESP in TCP, and no more than that."""
     if seen.esp_run < ESP_RUN or seen.esp_breaks > ESP_BREAKS_SHARE * seen.cut_off:
         return None
-    because = f"the trailer was not captured; {seen.esp_run} segments in a row look like ESP (one SPI, a rising sequence)"
+    because = (
+        f"the trailer was not captured; {seen.esp_run} segments in a row look like ESP (one SPI, rising)"
+    )
     return Encapsulation(kind=ESP_LIKE, grade=Grade.POSSIBLE, because=because)
 
 

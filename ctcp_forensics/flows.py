@@ -88,6 +88,8 @@ class Direction:
 
 
 class EndingKind(StrEnum):
+    """What ended a flow, as far as one capture shows."""
+
     FIN = "fin"
     RST = "rst"
     SILENCE = "silence"
@@ -184,7 +186,9 @@ def build_direction(tracked: Tracked, index: int, side: int, name: str) -> Direc
     return Direction(
         name=name,
         row=row,
-        episodes=tuple(build_episode(tracked, index, side, row, one) for one in tracked.episodes(index, side)),
+        episodes=tuple(
+            build_episode(tracked, index, side, row, one) for one in tracked.episodes(index, side)
+        ),
         holes=tuple(Hole(row=one) for one in tracked.holes(index, side)),
         associations=tuple(tracked.associations(index, side)),
     )
@@ -221,4 +225,6 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
         because = f"nothing more for {silent_ns / 1e9:.0f} s, while the capture went on"
         return Ending(kind=EndingKind.SILENCE, direction=None, frame=None, at_ns=row.last_ns, because=because)
     because = "the capture ended while the flow was there; how the flow ended is not known"
-    return Ending(kind=EndingKind.CAPTURE_ENDED, direction=None, frame=None, at_ns=row.last_ns, because=because)
+    return Ending(
+        kind=EndingKind.CAPTURE_ENDED, direction=None, frame=None, at_ns=row.last_ns, because=because
+    )

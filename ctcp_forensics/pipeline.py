@@ -83,5 +83,7 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
     tracker = reading.tracker
     wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
     around = reading.account.surroundings
-    flows = [build_flow(tracker, index, ports=options.ports, capture_last_ns=around.last_ns) for index in wanted]
+    flows = [
+        build_flow(tracker, index, ports=options.ports, capture_last_ns=around.last_ns) for index in wanted
+    ]
     return assemble(flows, around, reading.decoder.icmp_errors)

@@ -33,7 +33,7 @@ class Role(StrEnum):
     """What a claim is to a verdict."""
 
     PROOF = "proof"
-    DOUBT = "doubt"
+    GUARD = "guard"
     REFUTATION = "refutation"
 
 
@@ -53,18 +53,24 @@ class Verdict:
     """What else shows the same picture, and how the two are told apart."""
 
 
-PROOF = (
-    claims.a_segment_is_missing,
-    claims.it_was_asked_for,
-    claims.the_asking_follows_the_data,
-    claims.nobody_answered,
-    claims.the_sender_never_repeats,
-    claims.the_ack_never_moved_again,
-    claims.the_sender_went_on,
-    claims.the_capture_outlasts_the_stall,
-    claims.the_flow_is_dead,
-)
-"""The three links of the proof: missing; asked for and not answered; stalled and dead."""
+LINKS: dict[str, tuple[Claim, ...]] = {
+    "a segment is missing": (claims.a_segment_is_missing,),
+    "it was asked for, and nobody answered": (
+        claims.it_was_asked_for,
+        claims.the_asking_follows_the_data,
+        claims.nobody_answered,
+        claims.the_sender_never_repeats,
+    ),
+    "the flow stalled and died while its sender was still sending": (
+        claims.the_ack_never_moved_again,
+        claims.the_sender_went_on,
+        claims.the_capture_outlasts_the_stall,
+        claims.the_flow_is_dead,
+    ),
+}
+"""The three links of the proof, and what each needs."""
+
+PROOF = tuple(claim for link in LINKS.values() for claim in link)
 
 NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
 """What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
@@ -150,7 +156,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug="peer-vanished",
         title="One end fell silent",
-        means="One end went on sending and nothing came back any more: the other end, or the path from it, was gone.",
+        means="One end went on sending and nothing came back: the other end, or the path from it, was gone.",
         requires=(claims.one_end_fell_silent,),
         refuted_by=NOTHING_HIDDEN,
         confidence=Confidence.CONSISTENT,
@@ -273,9 +279,18 @@ def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
     """Its claims by name, each with what it is to this verdict."""
     return {
         claim.name: (claim, role)
-        for role, some in ((Role.PROOF, row.requires), (Role.DOUBT, row.doubts), (Role.REFUTATION, row.refuted_by))
+        for role, some in (
+            (Role.PROOF, row.requires),
+            (Role.GUARD, row.doubts),
+            (Role.REFUTATION, row.refuted_by),
+        )
         for claim in some
     }
+
+
+def link_of(name: str) -> str:
+    """The link of the proof that a claim belongs to; empty for all others."""
+    return next((title for title, link in LINKS.items() if name in {claim.name for claim in link}), "")
 
 
 def is_established(row: Verdict, weighing: Weighing) -> bool:

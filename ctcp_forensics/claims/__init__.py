@@ -1,0 +1,85 @@
+"""Claims: the checks, one sentence each, that verdicts are made of.
+
+Each takes a case and answers holds, fails or unknown, with a because and frames.
+Knows facts and thresholds.  Does not know which claims make which verdict: see verdict.
+"""
+
+from ctcp_forensics.claims.doubts import (
+    away_from_the_wrap,
+    the_capture_is_whole,
+    the_end_was_seen,
+    the_receiver_had_followed,
+)
+from ctcp_forensics.claims.endings import (
+    a_firewall_says_no,
+    an_end_reset_it,
+    both_ends_fell_silent_at_once,
+    ike_never_completed,
+    it_did_not_survive_a_silence,
+    it_was_closed_in_order,
+    its_spi_goes_on_elsewhere,
+    one_end_fell_silent,
+    only_large_segments_vanish,
+    the_handshake_failed,
+    the_reset_came_from_elsewhere,
+    the_window_stayed_closed,
+)
+from ctcp_forensics.claims.identity import (
+    carries_ctcp,
+    is_something_else,
+    only_one_direction_was_seen,
+)
+from ctcp_forensics.claims.loss import (
+    a_question_is_left_open,
+    both_ends_went_on,
+    loss_was_seen,
+    nothing_is_wrong,
+    questions_were_answered,
+)
+from ctcp_forensics.claims.proof import (
+    a_segment_is_missing,
+    it_was_asked_for,
+    nobody_answered,
+    the_ack_never_moved_again,
+    the_asking_follows_the_data,
+    the_capture_outlasts_the_stall,
+    the_flow_is_dead,
+    the_sender_never_repeats,
+    the_sender_went_on,
+)
+
+__all__ = [
+    "a_firewall_says_no",
+    "a_question_is_left_open",
+    "a_segment_is_missing",
+    "an_end_reset_it",
+    "away_from_the_wrap",
+    "both_ends_fell_silent_at_once",
+    "both_ends_went_on",
+    "carries_ctcp",
+    "ike_never_completed",
+    "is_something_else",
+    "it_did_not_survive_a_silence",
+    "it_was_asked_for",
+    "it_was_closed_in_order",
+    "its_spi_goes_on_elsewhere",
+    "loss_was_seen",
+    "nobody_answered",
+    "nothing_is_wrong",
+    "one_end_fell_silent",
+    "only_large_segments_vanish",
+    "only_one_direction_was_seen",
+    "questions_were_answered",
+    "the_ack_never_moved_again",
+    "the_asking_follows_the_data",
+    "the_capture_is_whole",
+    "the_capture_outlasts_the_stall",
+    "the_end_was_seen",
+    "the_flow_is_dead",
+    "the_handshake_failed",
+    "the_receiver_had_followed",
+    "the_reset_came_from_elsewhere",
+    "the_sender_never_repeats",
+    "the_sender_went_on",
+    "the_window_stayed_closed",
+]

@@ -1,0 +1,74 @@
+"""Doubts: what should hold as well before a verdict is called strong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, count
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
+
+WRAP_MARGIN: Final = 1 << 16
+"""Guard vii: QuickSec compares ACKs as plain numbers, so an ACK may freeze within one window of 2³²."""
+
+
+@claim(
+    would_refute="a wanted byte within 64 KiB of the wrap",
+    settled_by="a second failure at another sequence number",
+)
+def away_from_the_wrap(case: Case) -> Answer:
+    """The wanted byte is not near the 2³² wrap, where an ACK may freeze by itself (guard vii)."""
+    episode = case.episode
+    if episode is None:
+        return NO_QUESTION
+    distance = min(episode.wanted_seq, SEQUENCE_SPACE - episode.wanted_seq)
+    if distance < WRAP_MARGIN:
+        return FAILS, f"byte {episode.wanted_seq} lies {distance} bytes from the wrap"
+    return HOLDS, f"byte {episode.wanted_seq} lies {distance} bytes from the wrap"
+
+
+@claim(
+    would_refute="a capture that ends during the stall",
+    settled_by="a capture that runs until the connection has been given up",
+)
+def the_end_was_seen(case: Case) -> Answer:
+    """The flow was closed, or fell silent while the capture went on."""
+    ending = case.flow.ending
+    if ending.kind == EndingKind.CAPTURE_ENDED:
+        return FAILS, ending.because
+    return HOLDS, ending.because, [ending.frame] if ending.frame is not None else []
+
+
+@claim(
+    would_refute="an ACK that never moved from the start",
+    settled_by="a capture that begins before the connection",
+)
+def the_receiver_had_followed(case: Case) -> Answer:
+    """Before the stall the ACK had followed the data."""
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
+        return NO_QUESTION
+    moved_frame = direction.row.acked_frame
+    beyond_syn = episode.row.wanted_pos > 1 if direction.row.isn_known else True
+    if beyond_syn and moved_frame != NEVER and direction.row.acked_ns <= episode.row.first_ns:
+        return HOLDS, f"frame {moved_frame} was the last to move it, to {episode.wanted_seq}", [moved_frame]
+    return FAILS, "the ACK never moved: the first message itself is the one asked for"
+
+
+@claim(
+    would_refute="a drop counter above zero, or damage in the savefile",
+    settled_by="a capture without drops",
+)
+def the_capture_is_whole(case: Case) -> Answer:
+    """The capture itself lost nothing that could have been the answer."""
+    around = case.surroundings
+    if around.dropped_frames:
+        return (
+            FAILS,
+            f"the capturing host admits {count(around.dropped_frames, 'dropped frame')}; one may be the answer",
+        )
+    if around.is_damaged:
+        return FAILS, "the savefile is damaged; what it lost is not known"
+    return HOLDS, "no drop counter is above zero and the savefile is whole"

@@ -1,0 +1,271 @@
+"""Endings: everything else that a flow can die of, and how it then looks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import Direction, EndingKind
+
+IDLE_NS: Final = 60 * SECOND
+"""The shortest idle timeout that a stateful box is commonly given for TCP; ASA's default is one hour."""
+ALONE_SEGMENTS: Final = 3
+VANISHED_NS: Final = 10 * SECOND
+"""Three segments and ten seconds without a reply: longer than any round trip with its retransmissions."""
+LINK_DOWN_SILENCE: Final = 10
+"""A silence ten times longer than any before is not the rhythm of the flow."""
+BUSY_FRAMES: Final = 20
+FAREWELL_NS: Final = 2 * SECOND
+"""An ISAKMP informational (a delete) this close before the close announces it."""
+IKE_INFORMATIONAL: Final = 5
+"""RFC 2408 §3.1, exchange type 5."""
+MTU_HOLES: Final = 3
+
+
+@claim(would_refute="a SYN-ACK", settled_by="a capture at the headend's side")
+def the_handshake_failed(case: Case) -> Answer:
+    """A SYN was sent and the connection was never established."""
+    flow = case.flow.row
+    if flow.syn_frame == NEVER:
+        return FAILS, "no SYN was captured"
+    if flow.syn_ack_frame != NEVER:
+        return FAILS, f"frame {flow.syn_ack_frame} is the SYN-ACK", [flow.syn_ack_frame]
+    if any(d.row.data_segments or d.row.pure_acks for d in case.flow.directions):
+        return FAILS, "segments after the handshake were seen, so the SYN-ACK passed elsewhere"
+    tried = f"{count(flow.syns, 'SYN')} and no SYN-ACK"
+    refusals = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
+    if refusals:
+        return HOLDS, f"{tried}; refused by the RST in frame {refusals[0]}", [flow.syn_frame, *refusals]
+    return HOLDS, tried, [flow.syn_frame, flow.last_frame]
+
+
+@claim(would_refute="an ESP message", settled_by="the headend's IKE log for this client")
+def ike_never_completed(case: Case) -> Answer:
+    """IKE messages were exchanged or repeated, and no ESP ever followed."""
+    ike = sum(d.row.ike_messages for d in case.flow.directions)
+    repeats = sum(d.row.ike_repeats for d in case.flow.directions)
+    if case.has_esp or not ike:
+        return FAILS, "ESP messages were seen" if case.has_esp else "no IKE message was seen"
+    because = f"{count(ike, 'IKE message')}, {repeats} of them repeated, and no ESP"
+    last = [d.row.last_ike_frame for d in case.flow.directions]
+    if repeats >= 2 or case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
+        return HOLDS, because, last
+    return UNKNOWN, f"{because} before the capture ended", last
+
+
+@claim(would_refute="a small segment missing too", settled_by="ping with DF set, in steps of size")
+def only_large_segments_vanish(case: Case) -> Answer:
+    """Segments above a size are lost and smaller ones are not: a path MTU black hole."""
+    for error in case.icmp_errors:
+        if error.kind == "fragmentation-needed":
+            return HOLDS, f"ICMP fragmentation needed, MTU {error.mtu}, quotes this flow", [error.frame]
+    for direction in case.flow.directions:
+        row, lost = direction.row, direction.unfilled
+        if len(lost) >= MTU_HOLES and row.smallest_missing_len > row.max_payload_len:
+            because = (
+                f"{way(direction)}: {len(lost)} segments of {row.smallest_missing_len} bytes or more are missing, "
+                f"all up to {row.max_payload_len} bytes arrive"
+            )
+            return HOLDS, because, [hole.row.opened_frame for hole in lost[:8]]
+    return FAILS, "the missing segments are not the large ones"
+
+
+@claim(would_refute="no ICMP error about this flow", settled_by="an asp-drop capture on the firewall")
+def a_firewall_says_no(case: Case) -> Answer:
+    """A box on the path says that it drops this flow (ICMP administratively prohibited)."""
+    for error in case.icmp_errors:
+        if error.kind == "prohibited":
+            return HOLDS, "ICMP administratively prohibited quotes this flow", [error.frame]
+    return FAILS, "no ICMP error of a filter quotes this flow"
+
+
+@claim(would_refute="a SYN on the later flow, or another SPI", settled_by="the translation log of the NAT")
+def its_spi_goes_on_elsewhere(case: Case) -> Answer:
+    """The same SPI goes on from another address or port, without a SYN."""
+    later = case.rebound_to
+    if later is None:
+        return FAILS, "no other flow goes on with its SPI"
+    client = f"{later.client.address}:{later.client.port}"
+    return HOLDS, f"frame {later.row.first_frame} goes on with its SPI from {client}", [later.row.first_frame]
+
+
+@claim(would_refute="a window above zero later on", settled_by="a capture at the receiver")
+def the_window_stayed_closed(case: Case) -> Answer:
+    """The receiver closed its window and never opened it again; the sender obeyed."""
+    for direction in case.flow.directions:
+        receiver = case.flow.opposite(direction).row
+        probed = direction.row.keep_alives + direction.row.zero_window_probes
+        if receiver.last_window == 0 and receiver.zero_windows >= 2 and probed:
+            because = (
+                f"{count(receiver.zero_windows, 'segment')} with window 0, the last of its sender among them; "
+                f"{count(probed, 'probe')} {way(direction)}"
+            )
+            return HOLDS, because, [receiver.last_frame, direction.row.last_frame]
+    return FAILS, "no window stayed at zero"
+
+
+@claim(
+    would_refute="data or keep-alives within the silence",
+    settled_by="the connection's timeout on the firewall",
+)
+def it_did_not_survive_a_silence(case: Case) -> Answer:
+    """After a long silence of both ends the first segment had no answer, or a RST."""
+    row = case.flow.row
+    if row.longest_silence_ns < IDLE_NS:
+        return FAILS, f"the longest silence was {seconds(row.longest_silence_ns)}"
+    speaker = case.flow.sent_by(row.silence_to_direction)
+    other = case.flow.opposite(speaker).row
+    silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
+    frames = [row.silence_from_frame, row.silence_to_frame]
+    if other.last_frame < row.silence_to_frame:
+        return HOLDS, f"{silence} had no answer", frames
+    only_reset = other.rst_frame > row.silence_to_frame and other.data_last_frame < row.silence_to_frame
+    if only_reset and other.rst_frame == other.last_frame:
+        return (
+            HOLDS,
+            f"{silence} was answered by the RST in frame {other.rst_frame}",
+            [*frames, other.rst_frame],
+        )
+    return FAILS, f"{silence} was answered"
+
+
+@claim(
+    would_refute="a RST with the TTL of its alleged sender",
+    settled_by="a capture at the side of the alleged sender: the RST is absent there",
+)
+def the_reset_came_from_elsewhere(case: Case) -> Answer:
+    """The RST was not made by the end whose address it bears."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    row = author.row
+    if row.ttl_min == NEVER:
+        return (
+            UNKNOWN,
+            "nothing else of its alleged sender was captured to compare the RST with",
+            [row.rst_frame],
+        )
+    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
+    if row.ttl_min <= row.rst_ttl <= row.ttl_max:
+        return FAILS, because, [row.rst_frame]
+    return HOLDS, because, [row.rst_frame]
+
+
+def reset_author(case: Case) -> Direction | None:
+    """The direction in which the ending RST went."""
+    ending = case.flow.ending
+    if ending.kind != EndingKind.RST:
+        return None
+    return next(d for d in case.flow.directions if d.name == ending.direction)
+
+
+def ttl_range(direction: Direction) -> str:
+    low, high = direction.row.ttl_min, direction.row.ttl_max
+    return str(low) if low == high else f"{low} to {high}"
+
+
+@claim(would_refute="no RST, or one with another TTL than its alleged sender's")
+def an_end_reset_it(case: Case) -> Answer:
+    """One end closed the flow with a RST of its own."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    outcome = the_reset_came_from_elsewhere.check(case)[0]
+    return (
+        OPPOSITE[outcome],
+        f"frame {author.row.rst_frame} is a RST that went {way(author)}",
+        [author.row.rst_frame],
+    )
+
+
+@claim(would_refute="a RST in the middle of a burst, or no close at all")
+def it_was_closed_in_order(case: Case) -> Answer:
+    """The flow was closed in order: by FIN, or by a RST that an IKE informational announced."""
+    ending = case.flow.ending
+    if ending.kind == EndingKind.FIN:
+        return HOLDS, ending.because, [ending.frame or 0]
+    if ending.kind != EndingKind.RST:
+        return FAILS, ending.because
+    for direction in case.flow.directions:
+        row = direction.row
+        said_goodbye = (
+            row.last_ike_exchange == IKE_INFORMATIONAL and 0 <= ending.at_ns - row.last_ike_ns <= FAREWELL_NS
+        )
+        if said_goodbye and peer_was_alive(case, ending.at_ns):
+            because = f"an IKE informational in frame {row.last_ike_frame}, then {ending.because}"
+            return HOLDS, because, [row.last_ike_frame, ending.frame or 0]
+    return FAILS, f"{ending.because}, and no IKE informational announced it"
+
+
+def peer_was_alive(case: Case, at_ns: int) -> bool:
+    """Both ends had sent within the last seconds before the close."""
+    return all(at_ns - d.row.last_ns <= VANISHED_NS for d in case.flow.directions)
+
+
+@claim(
+    would_refute="any frame of the silent end",
+    settled_by="a capture at the silent end's side: did it send, did it receive?",
+)
+def one_end_fell_silent(case: Case) -> Answer:
+    """One end said nothing more while the other went on sending."""
+    return (
+        frames_without_reply(case)
+        or messages_without_reply(case)
+        or (FAILS, "neither end went on alone for long")
+    )
+
+
+def frames_without_reply(case: Case) -> Answer | None:
+    """Not even a bare ACK came back."""
+    row = case.flow.row
+    speaker = case.flow.sent_by(row.tail_direction)
+    silent, alone_ns = case.flow.opposite(speaker), speaker.row.last_ns - row.tail_first_ns
+    if row.tail_data_segments < ALONE_SEGMENTS or alone_ns < VANISHED_NS or not silent.row.frames:
+        return None
+    because = (
+        f"the last {count(row.tail_frames, 'frame')} in {seconds(alone_ns)} all go {way(speaker)}, "
+        f"{row.tail_data_segments} of them with data; nothing comes back"
+    )
+    return HOLDS, because, [silent.row.last_frame, row.tail_first_frame, row.last_frame]
+
+
+def messages_without_reply(case: Case) -> Answer | None:
+    """Bare ACKs may still come back, made by a box on the path; IPsec messages do not."""
+    row = case.flow.row
+    if not case.may_be_ctcp or row.data_tail_direction == NEVER:
+        return None
+    speaker = case.flow.sent_by(row.data_tail_direction)
+    silent = case.flow.opposite(speaker)
+    since_ns = row.last_ns - silent.row.data_last_ns
+    if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
+        return None
+    because = (
+        f"frame {silent.row.data_last_frame} is the last message {way(silent)}; {row.data_tail_segments} more go "
+        f"{way(speaker)}, and in {seconds(since_ns)} nothing but bare ACKs comes back"
+    )
+    return (
+        HOLDS,
+        because,
+        [silent.row.data_last_frame, row.data_tail_first_frame, speaker.row.data_last_frame],
+    )
+
+
+@claim(
+    would_refute="any later frame of the flow",
+    settled_by="a capture of the link itself, or the interface log",
+)
+def both_ends_fell_silent_at_once(case: Case) -> Answer:
+    """Both ends fell silent at once in the middle of their work, while the capture went on."""
+    ending, row = case.flow.ending, case.flow.row
+    if ending.kind != EndingKind.SILENCE:
+        return FAILS, ending.because
+    silent_ns = case.surroundings.last_ns - row.last_ns
+    busy = row.longest_silence_ns * LINK_DOWN_SILENCE <= silent_ns and row.frames >= BUSY_FRAMES
+    waiting = any(d.row.next_pos > d.row.acked_pos >= 0 for d in case.flow.directions)
+    if busy and waiting:
+        because = f"{ending.because}; until then it was never silent for more than {seconds(row.longest_silence_ns)}"
+        return HOLDS, because, [row.last_frame]
+    return FAILS, "the flow had been as silent before, or owed nothing"

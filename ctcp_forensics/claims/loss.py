@@ -1,0 +1,93 @@
+"""Loss: questions that were left open or answered, and loss that nobody minded."""
+
+from __future__ import annotations
+
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.identity import carries_ctcp
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import Direction, Flow
+
+
+@claim(would_refute="no duplicate ACK with outstanding data, or one that was passed")
+def a_question_is_left_open(case: Case) -> Answer:
+    """Duplicate ACKs were left open at the end, in a flow that may be IPsec over TCP."""
+    episode = case.episode
+    if episode is None or episode.is_answered:
+        return NO_QUESTION
+    if case.encapsulation.is_ctcp or carries_ctcp.check(case)[0] == UNKNOWN:
+        because = (
+            f"{count(episode.asks, 'duplicate ACK')} for byte {episode.wanted_seq} were still open at the end"
+        )
+        return HOLDS, because, episode.row.frames
+    return FAILS, "this sender is an ordinary TCP; why it did not answer is told by how the flow ended"
+
+
+@claim(would_refute="an episode that nobody answered")
+def questions_were_answered(case: Case) -> Answer:
+    """Duplicate ACKs were asked and the sender sent again."""
+    answered = [one for d in case.flow.directions for one in d.episodes if one.is_answered]
+    resent = sum(d.row.retransmissions for d in case.flow.directions)
+    if not case.episode_count:
+        return FAILS, "there was no duplicate ACK to answer"
+    if not answered or not resent:
+        return FAILS, "no answer to a duplicate ACK was seen"
+    first = answered[0]
+    asks = count(first.asks, "duplicate ACK")
+    because = f"after {asks} for byte {first.wanted_seq} frame {first.row.answered_frame} carries it again"
+    if len(answered) > 1:
+        because += f"; {count(len(answered) - 1, 'more question')} answered likewise"
+    return HOLDS, because, [*first.row.frames, first.row.answered_frame]
+
+
+@claim(would_refute="no hole and no skipped ESP number in either direction")
+def loss_was_seen(case: Case) -> Answer:
+    """Segments are missing in this capture: holes that nothing filled, or skipped ESP numbers."""
+    losing = [d for d in case.flow.directions if d.shows_loss]
+    if not losing:
+        return FAILS, "no hole stayed open and no ESP sequence number is missing"
+    because = "; ".join(loss_sentence(d) for d in losing)
+    frames = [hole.row.opened_frame for d in losing for hole in d.unfilled[:4]]
+    return HOLDS, because, frames
+
+
+def loss_sentence(direction: Direction) -> str:
+    holes = direction.row.holes_opened - direction.row.holes_filled
+    sentence = f"{way(direction)}: {count(holes, 'hole')} never filled"
+    if direction.row.esp_missing:
+        sentence += f", {count(direction.row.esp_missing, 'ESP number')} never seen"
+    return sentence
+
+
+@claim(would_refute="a direction that said nothing more after the loss")
+def both_ends_went_on(case: Case) -> Answer:
+    """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""
+    losing = [d for d in case.flow.directions if d.shows_loss]
+    if not losing:
+        return FAILS, "there was no loss to go on after"
+    for direction in losing:
+        frames = went_on_frames(case.flow, direction)
+        if not frames:
+            return UNKNOWN, f"nothing shows that the loss {way(direction)} was overcome"
+    return HOLDS, "the ACKs pass over the missing bytes and data goes on", frames
+
+
+def went_on_frames(flow: Flow, direction: Direction) -> list[int]:
+    """Frames that show it: an ACK beyond a hole, or later data of both ends."""
+    passed = [hole.row.acked_frame for hole in direction.unfilled if hole.is_acked_past]
+    if passed:
+        return passed[-2:]
+    last_loss = max((hole.row.opened_frame for hole in direction.unfilled), default=0)
+    latest = [d.row.data_last_frame for d in flow.directions]
+    return latest if min(latest) > last_loss else []
+
+
+@claim(would_refute="trouble of any kind")
+def nothing_is_wrong(case: Case) -> Answer:
+    """Nothing of what this capture shows needs an explanation."""
+    open_questions = [d for d in case.flow.directions if d.fatal is not None and d.fatal.is_open]
+    if open_questions:
+        return FAILS, "a question was left open"
+    if any(d.shows_loss for d in case.flow.directions) and case.may_be_ctcp:
+        return FAILS, "segments are missing"
+    return HOLDS, "no loss, no open question, no unexplained end"

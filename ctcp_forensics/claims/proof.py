@@ -1,0 +1,247 @@
+"""Proof: the three links of an unanswered question, and the guards of ctcp-protocol §5.
+
+Missing; asked for and not answered; stalled and dead while its sender was still
+sending.  All of them look at the question that was still open at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
+from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import Direction, EndingKind
+
+STUCK_NS: Final = 4 * SECOND
+"""Guard iv, and the ASA's default time to wait for a missing segment (tcp-map queue-limit timeout, 4 s)."""
+NEW_SEGMENTS: Final = 3
+"""Guard iv: the sender went on with at least so many new segments."""
+OUTLAST_NS: Final = 10 * SECOND
+"""Guard vi: the capture runs on for so long after the first duplicate ACK, or to the FIN or RST."""
+TIMER_NS: Final = SECOND
+"""Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
+TIMER_JITTER: Final = 0.1
+"""Guard iii: 5 ± 0.5 s."""
+PEER_SILENT_NS: Final = 4 * SECOND
+"""As long as the sender must have gone on: in that time an answer would have come."""
+
+
+# --- link 1: a segment is missing ---------------------------------------------------------
+
+
+@claim(
+    would_refute="the missing bytes, in any later frame",
+    settled_by="a capture at the other side of the loss",
+)
+def a_segment_is_missing(case: Case) -> Answer:
+    """A segment is missing at the receiver: the byte that its ACKs ask for."""
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
+        return NO_QUESTION
+    hole = hole_at(direction, episode.row.wanted_pos)
+    if hole is not None:
+        return HOLDS, hole_sentence(direction, hole), [hole.row.before_frame, hole.row.opened_frame]
+    if episode.missing_segment_frame is not None:
+        because = (
+            f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} past this capture point; "
+            f"the ACKs behind it still ask for that byte, so it was lost further on"
+        )
+        return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
+    if episode.row.wanted_seen:
+        because = f"byte {episode.wanted_seq} passed this capture point before it was asked for"
+        return HOLDS, because, [episode.row.first_frame]
+    return UNKNOWN, f"byte {episode.wanted_seq} lies before what this capture shows"
+
+
+def hole_at(direction: Direction, position: int) -> Hole | None:
+    for hole in reversed(direction.holes):
+        if hole.holds(position) and not hole.is_filled:
+            return hole
+    return None
+
+
+def hole_sentence(direction: Direction, hole: Hole) -> str:
+    start, end = direction.absolute(hole.row.start_pos), direction.absolute(hole.row.end_pos)
+    sentence = (
+        f"bytes {start} to {end} ({hole.length} bytes, {way(direction)}) are in no frame of this capture"
+    )
+    if hole.row.esp_missing:
+        sentence += f"; the ESP sequence skips {count(hole.row.esp_missing, 'number')} there"
+    return sentence
+
+
+# --- link 2: it was asked for, and nobody answered ---------------------------------------------
+
+
+@claim(
+    would_refute="fewer than three duplicate ACKs, or nothing outstanding when they were sent",
+    settled_by="a longer capture, or one nearer to the receiver of the ACKs",
+)
+def it_was_asked_for(case: Case) -> Answer:
+    """Three or more duplicate ACKs ask for it while data is outstanding (guard ii, RFC 5681 §2)."""
+    episode = case.episode
+    if episode is None:
+        return NO_QUESTION
+    row = episode.row
+    asks = f"{count(episode.asks, 'duplicate ACK')} for byte {episode.wanted_seq}"
+    because = (
+        f"{asks} in {seconds(row.last_ns - row.first_ns)}, {row.outstanding} bytes outstanding at the first"
+    )
+    frames = (*row.frames, row.last_frame)
+    if episode.asks >= DUP_THRESH:
+        return HOLDS, because, frames
+    return UNKNOWN, f"only {because}; three make a request (DupThresh, RFC 5681 §3.2)", frames
+
+
+@claim(
+    would_refute="ACKs at a fixed period of seconds, whether or not data was sent between them",
+    settled_by="a capture at the ASA, where the data that prompts each ACK is seen next to it",
+)
+def the_asking_follows_the_data(case: Case) -> Answer:
+    """The duplicate ACKs follow data; they are not a keep-alive timer (guard iii)."""
+    episode = case.episode
+    if episode is None:
+        return NO_QUESTION
+    row = episode.row
+    prompted = f"{row.prompted} of {episode.asks} came after a new data segment"
+    if is_timer_like(episode):
+        period = seconds(row.shortest_interval_ns)
+        return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
+    if row.prompted >= min(DUP_THRESH, episode.asks) and row.prompted * 2 >= episode.asks:
+        return HOLDS, prompted, row.frames
+    return UNKNOWN, f"only {prompted}", row.frames
+
+
+def is_timer_like(episode: Episode) -> bool:
+    """A steady period of a second or more, while the data kept another rhythm."""
+    row = episode.row
+    if episode.asks < DUP_THRESH or row.shortest_interval_ns < TIMER_NS:
+        return False
+    steady = row.longest_interval_ns - row.shortest_interval_ns <= 2 * TIMER_JITTER * row.longest_interval_ns
+    one_to_one = abs(row.new_segments - episode.asks) <= 1
+    return steady and not one_to_one
+
+
+@claim(
+    would_refute="a later segment that carries the wanted byte",
+    settled_by="a capture without drops at the sender's side",
+)
+def nobody_answered(case: Case) -> Answer:
+    """No later segment carries the wanted byte (guard v)."""
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
+        return NO_QUESTION
+    row = episode.row
+    if episode.is_answered:
+        return (
+            FAILS,
+            f"frame {row.answered_frame} carries byte {episode.wanted_seq} again",
+            [row.answered_frame],
+        )
+    if not direction.row.data_segments:
+        return UNKNOWN, f"this capture shows no data {way(direction)}, so an answer would not be seen"
+    because = f"no segment after frame {row.first_frame} carries byte {episode.wanted_seq}"
+    if row.rewritten_frame != NEVER:
+        because += f"; frame {row.rewritten_frame} puts another ESP message at its place, which is no answer"
+    return HOLDS, because, [row.first_frame]
+
+
+@claim(would_refute="one segment of this direction sent twice")
+def the_sender_never_repeats(case: Case) -> Answer:
+    """The sender sent nothing twice, anywhere in the flow: it is no real TCP."""
+    direction = case.direction
+    if direction is None:
+        return NO_QUESTION
+    row = direction.row
+    if row.retransmissions:
+        return (
+            FAILS,
+            f"{count(row.retransmissions, 'retransmission')} {way(direction)}: this sender does send again",
+        )
+    if row.undecided_repeats:
+        return UNKNOWN, f"{count(row.undecided_repeats, 'segment')} may be late originals or retransmissions"
+    return HOLDS, f"none of {row.data_segments} data segments {way(direction)} repeats another"
+
+
+# --- link 3: stalled, and died while its sender was still sending -------------------------------
+
+
+@claim(would_refute="an ACK beyond the wanted byte")
+def the_ack_never_moved_again(case: Case) -> Answer:
+    """No ACK ever went beyond the wanted byte."""
+    episode = case.episode
+    if episode is None:
+        passed = [one for d in case.flow.directions for one in d.episodes if one.is_passed]
+        if not passed:
+            return NO_QUESTION
+        last = passed[-1].row
+        return FAILS, f"the ACK went on in frame {last.passed_frame}", [last.passed_frame]
+    return HOLDS, f"the ACK stays at {episode.wanted_seq} to the end", [episode.row.last_frame]
+
+
+@claim(
+    would_refute="a stall shorter than 4 s, or a sender that stopped",
+    settled_by="a capture that runs until the connection has been given up",
+)
+def the_sender_went_on(case: Case) -> Answer:
+    """The sender went on for 4 s or more with three or more new segments (guard iv)."""
+    episode = case.episode
+    if episode is None:
+        return NO_QUESTION
+    row = episode.row
+    frames = [row.new_first_frame, row.new_last_frame]
+    because = f"{count(row.new_segments, 'new segment')} in the {seconds(episode.stuck_ns)} after the first duplicate ACK"
+    if row.new_segments >= NEW_SEGMENTS and episode.stuck_ns >= STUCK_NS:
+        return HOLDS, because, frames
+    outcome = UNKNOWN if case.closed_after is None else FAILS
+    return outcome, f"only {because}", frames
+
+
+@claim(
+    would_refute="a capture that stops within 10 s of the first duplicate ACK",
+    settled_by="a longer capture; on an ASA a larger or circular buffer",
+)
+def the_capture_outlasts_the_stall(case: Case) -> Answer:
+    """The capture runs 10 s past the first duplicate ACK, or to the FIN or RST (guard vi)."""
+    episode = case.episode
+    if episode is None:
+        return NO_QUESTION
+    since = case.surroundings.last_ns - episode.row.first_ns
+    ending = case.flow.ending
+    if ending.frame is not None and ending.at_ns >= episode.row.first_ns:
+        return HOLDS, ending.because, [ending.frame]
+    if since >= OUTLAST_NS:
+        return HOLDS, f"the capture runs on for {seconds(since)} after the first duplicate ACK"
+    return UNKNOWN, f"the capture ends {seconds(since)} after the first duplicate ACK"
+
+
+@claim(
+    would_refute="data of the peer until the end: the connection works although its ACK is stuck",
+    settled_by="a capture that runs until the connection has been given up",
+)
+def the_flow_is_dead(case: Case) -> Answer:
+    """The connection no longer worked: closed, silent, or its peer said nothing more."""
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
+        return NO_QUESTION
+    end_ns = max(case.flow.row.last_ns, episode.row.new_last_ns)
+    peer = case.flow.opposite(direction)
+    spoke_ns = max(episode.row.piggybacked_last_ns, episode.row.first_ns)
+    silent_ns = end_ns - spoke_ns
+    frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
+    if silent_ns >= PEER_SILENT_NS:
+        return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
+    if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
+        if dpd_unanswered(direction, peer, episode):
+            return HOLDS, "IKE messages of the sender stayed without an answer until it closed", frames
+        return UNKNOWN, f"{case.flow.ending.because}, but data came back {way(peer)} until then", frames
+    return FAILS, f"data still came back {way(peer)} when the capture ended", frames
+
+
+def dpd_unanswered(direction: Direction, peer: Direction, episode: Episode) -> bool:
+    """The sender's last IKE message came after the stall began, and none of the peer's did."""
+    asked = direction.row.last_ike_ns >= episode.row.first_ns and direction.row.last_ike_ns != NEVER
+    return asked and peer.row.last_ike_ns < episode.row.first_ns

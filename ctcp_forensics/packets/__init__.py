@@ -1,0 +1,114 @@
+"""Frames → Packets: the kernel decodes the common layers, this module the rest.
+
+Knows what the fast decoder leaves behind: tunnels and radio frames (through dpkt),
+IP fragments, ICMP errors.  What nobody knows is counted by reason.  Does not know flows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from ctcp_forensics import _kernel
+from ctcp_forensics._kernel.plain_decode import find_ip
+from ctcp_forensics._kernel.rows import Frame, Status
+from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, Reassembly
+from ctcp_forensics.packets.icmp import IcmpError, icmp_error
+from ctcp_forensics.packets.tunnels import MAX_LAYERS, unwrap_ip, unwrap_link
+
+__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError"]
+
+MAX_ICMP_ERRORS: Final = 1000
+
+UNWRAPPED: Final = (Status.EXOTIC, Status.FRAGMENT)
+REASONS: Final = {
+    Status.SHORT_LINK: "ends inside its link or IP header",
+    Status.SHORT_TCP: "ends inside its TCP header",
+    Status.MALFORMED_IP: "malformed IP header",
+    Status.MALFORMED_TCP: "malformed TCP header",
+    Status.FRAGMENT: "IP fragment whose datagram was never complete",
+}
+TCP_STATUSES: Final = (Status.TCP, Status.SHORT_TCP, Status.MALFORMED_TCP)
+
+
+class FrameTable(Protocol):
+    """A batch of frames, as savefile hands it over."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Frame: ...
+
+
+@dataclass(slots=True)
+class Decoder:
+    """Decodes batches of one capture and keeps count of what it could not."""
+
+    tcp_segments: int = 0
+    undecoded: Counter[str] = field(default_factory=Counter)
+    icmp_errors: list[IcmpError] = field(default_factory=list)
+    icmp_errors_refused: int = 0
+    packets: _kernel.Packets = field(default_factory=_kernel.Packets)
+    fragments: Reassembly = field(default_factory=Reassembly)
+
+    def decode(self, buffer: bytes | bytearray | memoryview, frames: FrameTable) -> _kernel.Packets:
+        """Decode one batch; the packets are good until the next call."""
+        _kernel.decode(buffer, frames, self.packets)
+        view = memoryview(buffer)
+        for index in self.packets.unfinished():
+            frame = frames[index]
+            data = bytes(view[frame.offset : frame.offset + frame.captured_len])
+            self._finish(index, data, frame)
+        self._count(self.packets.tally())
+        return self.packets
+
+    def _finish(self, index: int, data: bytes, frame: Frame) -> None:
+        """Unwrap, put together or read what the kernel left at `index`."""
+        status, at = find_ip(memoryview(data), frame.link_type)
+        if status == Status.EXOTIC:
+            datagram, reason = unwrap_link(data, frame.link_type)
+        else:
+            datagram, reason = data[at:], ""
+        for _ in range(MAX_LAYERS):
+            if datagram is None:
+                self._give_up(index, reason)
+                return
+            state = self.packets.place(index, datagram)
+            if state == Status.ICMP_ERROR:
+                self._note_icmp(datagram, frame)
+            if state not in UNWRAPPED:
+                return
+            datagram, reason = self._next_layer(index, state, datagram)
+        self._give_up(index, "more than eight layers of tunnels")
+
+    def _next_layer(self, index: int, state: int, datagram: bytes) -> tuple[bytes | None, str]:
+        if state == Status.FRAGMENT:
+            return self.fragments.take(datagram), ""
+        return unwrap_ip(datagram)
+
+    def _give_up(self, index: int, reason: str) -> None:
+        """An empty reason means a fragment that waits for others: it is counted as such until they come."""
+        if reason:
+            self.undecoded[reason] += 1
+            self.packets.settle(index, Status.UNKNOWN_LINK)
+        else:
+            self.packets.settle(index, Status.NOT_TCP)
+
+    def _count(self, tally: list[int]) -> None:
+        self.tcp_segments += sum(tally[status] for status in TCP_STATUSES)
+        for status, reason in REASONS.items():
+            if tally[status]:
+                self.undecoded[reason] += tally[status]
+
+    def _note_icmp(self, datagram: bytes, frame: Frame) -> None:
+        error = icmp_error(datagram, frame)
+        if error is None:
+            return
+        if len(self.icmp_errors) == MAX_ICMP_ERRORS:
+            self.icmp_errors_refused += 1
+            return
+        self.icmp_errors.append(error)
+
+    def finish(self) -> None:
+        """The capture is over: fragments that still wait will not be completed."""
+        if self.fragments.waiting:
+            self.undecoded[REASONS[Status.FRAGMENT]] += self.fragments.waiting

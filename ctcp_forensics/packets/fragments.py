@@ -1,0 +1,135 @@
+"""Fragments: IP datagrams put together, RFC 791 §3.2 and RFC 8200 §4.5.
+
+Knows where a piece belongs.  Does not know what a datagram carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import unpack_from
+from typing import Final
+
+MAX_DATAGRAMS: Final = 256
+"""IP datagrams put together at once; the oldest incomplete one makes room."""
+MAX_DATAGRAM_LEN: Final = 65_535
+MAX_FRAGMENTS: Final = 1024
+"""Pieces of one datagram: 64 KiB in pieces of 64 bytes, smaller than any link makes them."""
+
+
+@dataclass(slots=True)
+class Datagram:
+    """Pieces of one datagram, and its length once the last piece came."""
+
+    pieces: dict[int, bytes] = field(default_factory=dict)
+    total_len: int | None = None
+    header: bytes = b""
+    protocol: int = 0
+
+    def joined(self) -> bytes | None:
+        """The payload, where it is complete; of bytes that came twice the first are kept."""
+        if self.total_len is None or 0 not in self.pieces:
+            return None
+        payload = bytearray()
+        for offset in sorted(self.pieces):
+            if offset > len(payload):
+                return None
+            payload += self.pieces[offset][len(payload) - offset :]
+        return bytes(payload[: self.total_len]) if len(payload) >= self.total_len else None
+
+
+@dataclass(slots=True)
+class Reassembly:
+    """Puts datagrams together from their fragments, in bounded memory."""
+
+    datagrams: dict[tuple[bytes, ...], Datagram] = field(default_factory=dict)
+    evicted: int = 0
+    waiting: int = 0
+    """Fragments seen whose datagrams are not complete."""
+
+    def take(self, datagram: bytes) -> bytes | None:
+        """One fragment in; the whole datagram out, once it is complete."""
+        piece = fragment_of(datagram)
+        if piece is None:
+            return None
+        self.waiting += 1
+        kept = self._room_for(piece.key)
+        if len(kept.pieces) < MAX_FRAGMENTS and piece.offset + len(piece.payload) <= MAX_DATAGRAM_LEN:
+            kept.pieces.setdefault(piece.offset, piece.payload)
+        if piece.offset == 0:
+            kept.header, kept.protocol = piece.header, piece.protocol
+        if not piece.more:
+            kept.total_len = piece.offset + len(piece.payload)
+        payload = kept.joined()
+        if payload is None:
+            return None
+        self.waiting -= len(kept.pieces)
+        del self.datagrams[piece.key]
+        return whole_datagram(kept, payload)
+
+    def _room_for(self, key: tuple[bytes, ...]) -> Datagram:
+        if key not in self.datagrams and len(self.datagrams) == MAX_DATAGRAMS:
+            del self.datagrams[next(iter(self.datagrams))]
+            self.evicted += 1
+        return self.datagrams.setdefault(key, Datagram())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """One fragment, IPv4 or IPv6."""
+
+    key: tuple[bytes, ...]
+    offset: int
+    more: bool
+    header: bytes
+    protocol: int
+    payload: bytes
+
+
+def fragment_of(datagram: bytes) -> Fragment | None:
+    """Read a fragment's place; None where the capture holds less than the fragment had."""
+    return fragment_of_ipv4(datagram) if datagram[0] >> 4 == 4 else fragment_of_ipv6(datagram)
+
+
+def fragment_of_ipv4(datagram: bytes) -> Fragment | None:
+    header_len, (total_len, _, field_) = (datagram[0] & 15) * 4, unpack_from(">HHH", datagram, 2)
+    if total_len > len(datagram) or total_len < header_len:
+        return None
+    return Fragment(
+        key=(datagram[12:20], datagram[4:6], datagram[9:10]),
+        offset=(field_ & 0x1FFF) * 8,
+        more=bool(field_ & 0x2000),
+        header=datagram[:header_len],
+        protocol=datagram[9],
+        payload=datagram[header_len:total_len],
+    )
+
+
+def fragment_of_ipv6(datagram: bytes) -> Fragment | None:
+    """The fragment header may follow hop-by-hop, routing and destination options."""
+    end = 40 + unpack_from(">H", datagram, 4)[0]
+    protocol, at = datagram[6], 40
+    while protocol in (0, 43, 60) and len(datagram) >= at + 8:
+        protocol, at = datagram[at], at + (datagram[at + 1] + 1) * 8
+    if protocol != 44 or end > len(datagram) or end < at + 8:
+        return None
+    (field_,) = unpack_from(">H", datagram, at + 2)
+    return Fragment(
+        key=(datagram[8:40], datagram[at + 4 : at + 8]),
+        offset=field_ & 0xFFF8,
+        more=bool(field_ & 1),
+        header=datagram[:40],
+        protocol=datagram[at],
+        payload=datagram[at + 8 : end],
+    )
+
+
+def whole_datagram(kept: Datagram, payload: bytes) -> bytes:
+    """The header of the first fragment, with lengths as if there had been one datagram."""
+    header = bytearray(kept.header)
+    if header[0] >> 4 == 6:
+        header[4:6] = min(len(payload), 0xFFFF).to_bytes(2, "big")
+        header[6] = kept.protocol
+    else:
+        header[2:4] = min(len(header) + len(payload), 0xFFFF).to_bytes(2, "big")
+        header[6:8] = bytes(2)
+    return bytes(header) + payload
