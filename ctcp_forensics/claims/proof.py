@@ -193,7 +193,8 @@ def the_sender_went_on(case: Case) -> Answer:
         return NO_QUESTION
     row = episode.row
     frames = [row.new_first_frame, row.new_last_frame]
-    because = f"{count(row.new_segments, 'new segment')} in the {seconds(episode.stuck_ns)} after the first duplicate ACK"
+    went_on = f"{count(row.new_segments, 'new segment')} in the {seconds(episode.stuck_ns)}"
+    because = f"{went_on} after the first duplicate ACK"
     if row.new_segments >= NEW_SEGMENTS and episode.stuck_ns >= STUCK_NS:
         return HOLDS, because, frames
     outcome = UNKNOWN if case.closed_after is None else FAILS
