@@ -50,8 +50,9 @@ def test_a_question_about_the_command_loads_nothing_heavy(option: str) -> None:
         [sys.executable, "-X", "importtime", "-m", "ctcp_forensics", option],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert answer.returncode == 0, answer.stderr[-2000:]
     imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines() if "|" in line}
     assert "ctcp_forensics.cli" in imported
     assert not {name.partition(".")[0] for name in imported} & HEAVY
