@@ -48,10 +48,10 @@ class Reassembly:
 
     def take(self, datagram: bytes) -> bytes | None:
         """One fragment in; the whole datagram out, once it is complete."""
+        self.waiting += 1
         piece = fragment_of(datagram)
         if piece is None:
             return None
-        self.waiting += 1
         kept = self._room_for(piece.key)
         if len(kept.pieces) < MAX_FRAGMENTS and piece.offset + len(piece.payload) <= MAX_DATAGRAM_LEN:
             kept.pieces.setdefault(piece.offset, piece.payload)

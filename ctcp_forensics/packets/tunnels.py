@@ -1,72 +1,149 @@
-"""Tunnels and radio frames: the exotic, unwrapped by dpkt down to the first IP datagram.
+"""Tunnels and radio frames: the exotic, unwrapped down to the first IP datagram.
 
-Knows which dpkt class opens which link type.  dpkt is imported when the first such frame comes.
+dpkt opens the link layers and the headers it knows (802.11, PPPoE, MPLS, GRE, …); the four
+short headers between a mirrored or overlaid frame and its inside (ERSPAN, VXLAN, Geneve,
+GTP-U) are a few bytes each and stand here.  dpkt is imported when the first such frame comes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from struct import unpack_from
 from typing import Final
 
 MAX_LAYERS: Final = 8
 """Tunnels in tunnels that are unwrapped before a frame is given up."""
-
 LINK_NAMES: Final = {
-    105: "IEEE 802.11",
-    127: "radiotap",
-    107: "frame relay",
     8: "SLIP",
-    192: "PPI",
     51: "PPPoE",
+    105: "IEEE 802.11",
+    107: "frame relay",
+    127: "radiotap",
+    192: "PPI",
 }
+SNAP: Final = b"\xaa\xaa\x03"
+GRE, UDP = 47, 17
+
+Opener = Callable[[bytes], object]
 
 
 def unwrap_link(data: bytes, link_type: int) -> tuple[bytes | None, str]:
     """The first IP datagram inside a frame of an exotic link layer, or the reason why there is none."""
+    name = LINK_NAMES.get(link_type, f"link type {link_type}")
     opener = link_openers().get(link_type)
-    if opener is None:
-        return None, f"link type {link_type} ({LINK_NAMES.get(link_type, 'not decoded')})"
-    return unwrapped(lambda: opener(data), f"{LINK_NAMES.get(link_type, f'link type {link_type}')} frame")
+    return (None, f"{name} is not decoded") if opener is None else unwrapped(opener, data, name)
 
 
 def unwrap_ip(datagram: bytes) -> tuple[bytes | None, str]:
     """The IP datagram inside an IP tunnel."""
-    return unwrapped(lambda: ip_layer(datagram), "IP tunnel")
+    return unwrapped(open_ip, datagram, "IP tunnel")
 
 
-def link_openers() -> dict[int, Callable[[bytes], object]]:
+def unwrapped(opener: Opener, data: bytes, name: str) -> tuple[bytes | None, str]:
+    """Follow the layers down to the first IP datagram."""
+    import dpkt
+
+    try:
+        layer = opener(data)
+        for _ in range(MAX_LAYERS):
+            if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
+                return bytes(layer), ""
+            layer = next_layer(layer)
+    except Exception as error:  # noqa: BLE001 - dpkt raises what its struct and index operations raise on hostile bytes
+        return None, f"{name} that cannot be read ({type(error).__name__})"
+    return None, f"{name} without an IP datagram"
+
+
+def next_layer(layer: object) -> object:
+    """What dpkt found inside; bytes that it left alone may still begin with LLC and SNAP."""
+    import dpkt
+
+    if isinstance(layer, bytes):
+        return dpkt.llc.LLC(layer) if layer[:3] == SNAP else None
+    return getattr(layer, "data", None)
+
+
+def link_openers() -> dict[int, Opener]:
     import dpkt
 
     return {
         1: dpkt.ethernet.Ethernet,
-        51: dpkt.pppoe.PPPoE,
         9: dpkt.ppp.PPP,
         50: dpkt.ppp.PPP,
+        51: dpkt.pppoe.PPPoE,
         105: dpkt.ieee80211.IEEE80211,
-        127: dpkt.radiotap.Radiotap,
         113: dpkt.sll.SLL,
+        127: dpkt.radiotap.Radiotap,
         276: dpkt.sll2.SLL2,
     }
 
 
-def ip_layer(datagram: bytes) -> object:
-    """What dpkt finds inside an IP datagram: its payload layer, not the datagram itself."""
+# --- IP tunnels ------------------------------------------------------------------------------
+
+
+def open_ip(datagram: bytes) -> object:
+    """The payload layer of an IP datagram; of GRE and UDP the inside."""
     import dpkt
 
-    layer = dpkt.ip.IP(datagram) if datagram[0] >> 4 == 4 else dpkt.ip6.IP6(datagram)
-    return layer.data
+    ip = dpkt.ip.IP(datagram) if datagram[0] >> 4 == 4 else dpkt.ip6.IP6(datagram)
+    if ip.p == GRE:
+        return open_gre(bytes(ip.data))
+    if ip.p == UDP:
+        return open_udp(bytes(ip.data))
+    return ip.data
 
 
-def unwrapped(read: Callable[[], object], what: str) -> tuple[bytes | None, str]:
-    """Follow dpkt's layers down to the first IP datagram."""
+def open_gre(header: bytes) -> object:
+    """RFC 2784, RFC 2890, and ERSPAN by its two numbers (draft-foschiano-erspan-03 §4)."""
     import dpkt
 
-    try:
-        layer = read()
-        for _ in range(MAX_LAYERS):
-            if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
-                return bytes(layer), ""
-            layer = getattr(layer, "data", b"")
-    except Exception as error:  # noqa: BLE001 - dpkt raises what its struct and index operations raise on hostile bytes
-        return None, f"{what} that dpkt cannot read ({type(error).__name__})"
-    return None, f"{what} without an IP datagram that dpkt knows"
+    gre = dpkt.gre.GRE(header)
+    inside = bytes(gre.data) if isinstance(gre.data, bytes) else gre.data
+    if not isinstance(inside, bytes):
+        return inside
+    has_sequence = bool(gre.flags & 0x1000)
+    match gre.p:
+        case 0x0800:
+            return dpkt.ip.IP(inside)
+        case 0x86DD:
+            return dpkt.ip6.IP6(inside)
+        case 0x6558:
+            return dpkt.ethernet.Ethernet(inside)
+        case 0x88BE:  # type II has a header of eight bytes and a GRE sequence number, type I neither
+            return dpkt.ethernet.Ethernet(inside[8:] if has_sequence else inside)
+        case 0x22EB:  # type III: twelve bytes, and eight more where the last bit says so
+            return dpkt.ethernet.Ethernet(inside[20 if inside[11] & 1 else 12 :])
+        case _:
+            return None
+
+
+def open_udp(header: bytes) -> object:
+    """By destination port: VXLAN (RFC 7348 §5), Geneve (RFC 8926 §3.4), GTP-U (3GPP TS 29.281 §5.1)."""
+    import dpkt
+
+    (port,) = unpack_from(">H", header, 2)
+    inside = header[8:]
+    match port:
+        case 4789 | 8472:
+            return dpkt.ethernet.Ethernet(inside[8:])
+        case 6081:
+            return open_geneve(inside)
+        case 2152:
+            return open_ip_bytes(inside[12 if inside[0] & 7 else 8 :])
+        case _:
+            return None
+
+
+def open_geneve(header: bytes) -> object:
+    import dpkt
+
+    options_len = (header[0] & 0x3F) * 4
+    (protocol,) = unpack_from(">H", header, 2)
+    inside = header[8 + options_len :]
+    return dpkt.ethernet.Ethernet(inside) if protocol == 0x6558 else open_ip_bytes(inside)
+
+
+def open_ip_bytes(inside: bytes) -> object:
+    import dpkt
+
+    return dpkt.ip.IP(inside) if inside[0] >> 4 == 4 else dpkt.ip6.IP6(inside)
