@@ -8,6 +8,7 @@ Cython's own checks, so that the whole test suite can run with them.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import sysconfig
 
@@ -79,6 +80,8 @@ class WheelOfWhatWasBuilt(bdist_wheel):
     """Tags the wheel after the build: abi3 with the core, any platform without it."""
 
     def run(self) -> None:
+        # Whatever an earlier build left there, such as a core, would be packed too.
+        shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
         self.run_command("build_ext")
         self.root_is_pure = not self.distribution.has_ext_modules()
         super().run()
