@@ -1,9 +1,19 @@
-"""Reports made by hand, small and true to life, for the tests of what reads a report.
+"""Reports for the tests of what reads a report: a few made by hand, true to life, and any that could be.
 
 Knows the contract only.  No capture stands behind them.
 """
 
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import inspect
+
 from ctcp_forensics.report import (
+    SCHEMA_VERSION,
     AlsoPossible,
     Cap,
     Capture,
@@ -307,3 +317,55 @@ def damaged() -> Report:
         failed=(Failed(source="gone.pcap", reason="no such file"),),
     )
     return report((HEALTHY_FLOW,), (HEALTHY_FINDING,), coverage, (cut, gone))
+
+
+# --- any report at all -------------------------------------------------------------------
+
+SCALARS: dict[type[inspect.Type], st.SearchStrategy[Any]] = {
+    inspect.StrType: st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    inspect.IntType: st.integers(min_value=-(2**63), max_value=2**63 - 1),
+    inspect.BoolType: st.booleans(),
+    inspect.NoneType: st.none(),
+}
+
+
+@cache
+def anything(record: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
+    """Any record of one class of the contract, every field given, hostile texts among them."""
+    told = inspect.type_info(record)
+    assert isinstance(told, inspect.StructType)
+    fields = {field.name: _values(field.type) for field in told.fields}
+    if record is Report:
+        fields["schema_version"] = st.just(SCHEMA_VERSION)
+    return st.builds(record, **fields)
+
+
+def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
+    match kind:
+        case inspect.Metadata(extra_json_schema={"enum": list(words)}):
+            return st.sampled_from(words)
+        case inspect.Metadata():
+            return _values(kind.type)
+        case inspect.StructType():
+            return anything(kind.cls)
+        case inspect.VarTupleType():
+            return st.lists(_values(kind.item_type), max_size=2).map(tuple)
+        case inspect.DictType():
+            return st.dictionaries(_values(kind.key_type), _values(kind.value_type), max_size=2)
+        case inspect.UnionType():
+            return st.one_of(*map(_values, kind.types))
+    return SCALARS[type(kind)]
+
+
+@st.composite
+def joined(draw: st.DrawFn) -> Report:
+    """Any report whose findings belong to its flows, as the pipeline makes them."""
+    report: Report = draw(anything(Report))
+    flows = tuple(
+        msgspec.structs.replace(flow, id=f"{number}{flow.id}") for number, flow in enumerate(report.flows)
+    )
+    findings = tuple(
+        msgspec.structs.replace(draw(anything(Finding)), id=f"{flow.id}!", flow=flow.id, verdict=flow.verdict)
+        for flow in flows
+    )
+    return msgspec.structs.replace(report, flows=flows, findings=findings)
