@@ -144,8 +144,8 @@ class Backup(Application):
         return struct.pack("!I", 0x80000000 | len(head + body)) + head + body
 
 
-class Abandoned(Application):
-    """A real TCP that dies in the middle of a transfer: the path swallows everything from then on."""
+class Endless(Application):
+    """Small pieces for ever, until the program is killed; `size_len` is its life in milliseconds."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(READ_LEN):
@@ -155,10 +155,41 @@ class Abandoned(Application):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.size_len / 1000):
                 while True:
-                    writer.write(self.rng.randbytes(1200))
-                    await writer.drain()
-                    await asyncio.sleep(0.2)
+                    writer.write(self.rng.randbytes(self.rng.randrange(60, 600)))
+                    await asyncio.sleep(0.15)
         writer.transport.abort()
+
+
+class SlowReader(Application):
+    """A server whose window closes because it reads in long intervals."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left_len = self.size_len
+        while left_len > 0:
+            await asyncio.sleep(1.2)
+            left_len -= len(await reader.readexactly(min(left_len, READ_LEN // 2)))
+
+    async def use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self.rng.randbytes(self.size_len))
+        await writer.drain()
+        await reader.read()
+
+
+class Silent(Application):
+    """A connection that says one word, then lets the kernel keep it alive."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(64))
+        await reader.read()
+
+    async def use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened = writer.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            opened.setsockopt(socket.IPPROTO_TCP, option, 1)
+        writer.write(self.rng.randbytes(64))
+        await reader.readexactly(64)
+        await asyncio.sleep(14)
 
 
 APPLICATIONS: dict[str, type[Application]] = {
@@ -166,7 +197,9 @@ APPLICATIONS: dict[str, type[Application]] = {
     "http": Web,
     "tls": WebTls,
     "ndmp": Backup,
-    "abandoned": Abandoned,
+    "endless": Endless,
+    "slow-reader": SlowReader,
+    "silent": Silent,
 }
 
 

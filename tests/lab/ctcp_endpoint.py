@@ -130,6 +130,8 @@ class Habits:
     stalled_bursts_per_s: float = 1.6
     reply_probability: float = 0.75
     push_per_s: float = 0.3
+    push_when_silent: bool = False
+    nags_s: tuple[float, ...] = (0.6, 1.2, 2.4)
     silences: tuple[tuple[float, float], ...] = ()
     inner_lengths: tuple[int, ...] = INNER_LENGTHS
     inner_weights: tuple[int, ...] = INNER_WEIGHTS
@@ -154,12 +156,14 @@ class Habits:
 class Journal:
     """The log of one endpoint: every message sent and received, every decision, with its time."""
 
-    def __init__(self, file: TextIO, who: str) -> None:
+    def __init__(self, file: TextIO, who: str, flow: int) -> None:
         self.file = file
         self.who = who
+        self.flow = flow
 
     def note(self, event: str, **facts: Any) -> None:
-        print(json.dumps({"t_ns": time.time_ns(), "who": self.who, "event": event} | facts), file=self.file)
+        head = {"t_ns": time.time_ns(), "who": self.who, "flow": self.flow, "event": event}
+        print(json.dumps(head | facts), file=self.file)
 
 
 class PacketPort:
@@ -731,7 +735,7 @@ class Headend(Peer):
         """Traffic nobody asked for, as long as the client was heard a moment ago."""
         while not self.ended.is_set():
             await asyncio.sleep(self.rng.expovariate(self.habits.push_per_s))
-            if time.monotonic() - self.last_heard_s < 2:
+            if self.habits.push_when_silent or time.monotonic() - self.last_heard_s < 2:
                 self.send_esp()
 
     async def _nag(self) -> None:
@@ -739,7 +743,7 @@ class Headend(Peer):
         while not self.ended.is_set():
             await asyncio.sleep(0.2)
             silent_since_s = self.last_heard_s
-            for pause_s in (0.6, 1.2, 2.4):
+            for pause_s in self.habits.nags_s:
                 await asyncio.sleep(pause_s)
                 if self.last_heard_s != silent_since_s:
                     break

@@ -30,7 +30,8 @@ class Rule:
     """What a link does to the segments that match, and how often.
 
     `action` is drop, delay, duplicate or corrupt.  `nth` counts matching segments from 1.
-    `carries` is data, ack (pure), syn, rst or any.
+    `carries` is data, ack (pure), syn, rst or any.  `armed_by` names a rule that must have hit before.
+    A `sticky` rule goes on hitting whatever carries the bytes that it hit once.  `flow` picks one client.
     """
 
     name: str
@@ -44,7 +45,9 @@ class Rule:
     until_s: float = float("inf")
     limit: int | None = None
     delay_s: float = 0.0
-    port: int | None = None
+    armed_by: str | None = None
+    sticky: bool = False
+    flow: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,8 +56,10 @@ class RuleState:
 
     rule: Rule
     rng: random.Random
+    flow_port: int | None = None
     matched: int = 0
     hit: int = 0
+    stuck_at: list[tuple[int, int]] = field(default_factory=list)
 
     def applies(self, segment: Segment, direction: str, age_s: float) -> bool:
         rule = self.rule
@@ -62,9 +67,18 @@ class RuleState:
             return False
         if not _carries(segment, rule.carries) or segment.ip_len <= rule.longer_than:
             return False
-        if rule.port is not None and rule.port not in (segment.sport, segment.dport):
+        if self.flow_port is not None and self.flow_port not in (segment.sport, segment.dport):
             return False
-        return self._chosen()
+        return self._is_stuck(segment) or self._chosen_anew(segment)
+
+    def _is_stuck(self, segment: Segment) -> bool:
+        return any(segment.sport == port and segment.seq == seq for port, seq in self.stuck_at)
+
+    def _chosen_anew(self, segment: Segment) -> bool:
+        chosen = self._chosen()
+        if chosen and self.rule.sticky:
+            self.stuck_at.append((segment.sport, segment.seq))
+        return chosen
 
     def _chosen(self) -> bool:
         self.matched += 1
@@ -112,6 +126,7 @@ class Link:
     left_if: str = "left"
     right_if: str = "right"
     rules: Sequence[Rule] = ()
+    flow_ports: Sequence[int] = ()
     latency_s: float = 0.0
     hops: int = 0
     transform: Transform | None = None
@@ -123,7 +138,14 @@ class Link:
     count: int = field(init=False, default=0)
 
     def start(self) -> None:
-        self.states = [RuleState(rule=rule, rng=self.rng) for rule in self.rules]
+        self.states = [
+            RuleState(
+                rule=rule,
+                rng=self.rng,
+                flow_port=None if rule.flow is None else self.flow_ports[rule.flow],
+            )
+            for rule in self.rules
+        ]
         self.started_s = time.monotonic()
         left, right = self._open(self.left_if), self._open(self.right_if)
         self.sockets = {TO_HEADEND: left, TO_CLIENT: right}
@@ -170,8 +192,12 @@ class Link:
 
     def _first_that_applies(self, segment: Segment, direction: str) -> RuleState | None:
         age_s = time.monotonic() - self.started_s
-        hits = [state for state in self.states if state.applies(segment, direction, age_s)]
-        return hits[0] if hits else None
+        armed = [state for state in self.states if self._is_armed(state.rule)]
+        return next((state for state in armed if state.applies(segment, direction, age_s)), None)
+
+    def _is_armed(self, rule: Rule) -> bool:
+        trigger = rule.armed_by
+        return trigger is None or any(state.hit for state in self.states if state.rule.name == trigger)
 
     def _outcome(
         self, frame: bytes, segment: Segment, direction: str, state: RuleState | None, note: dict[str, Any]

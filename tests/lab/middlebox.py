@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
+from .link import TO_CLIENT, TO_HEADEND
 from .messages import MAGIC, TRAILER_LEN
 from .net import Namespace
 from .segment import ACK, RST, SEQ_SPACE, Segment, from_bytes, is_before, to_bytes
@@ -51,6 +52,14 @@ def filter_statefully(host: Namespace, idle_timeout_s: int) -> None:
         host.sysctl(f"net/netfilter/nf_conntrack_{key}", value)
 
 
+def drop_silently(host: Namespace, port: int) -> None:
+    """A rule that appears in the middle of the day."""
+    host.nft(
+        "table inet gate { chain through { type filter hook forward priority 0;"
+        f" tcp dport {port} drop; tcp sport {port} drop; }}; }}"
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class Proxy:
     """Nature three: every connection ends here and a second one, from the client's own address, goes on."""
@@ -58,6 +67,9 @@ class Proxy:
     host: Namespace
     log: TextIO
     port: int
+    receive_buffer_len: int | None = None
+    sulks: tuple[float, float] | None = None  # reads nothing from clients between these ages of a connection
+    resets_after_s: float | None = None  # how long a hole may last before both halves are reset
     listeners: list[socket.socket] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     halves: list[tuple[str, tuple[str, int], socket.socket]] = field(default_factory=list)
@@ -83,9 +95,7 @@ class Proxy:
         """What the kernel itself counted: its out-of-order segments are its duplicate ACKs."""
         for side, client, half in self.halves:
             with contextlib.suppress(OSError):
-                info = half.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-                out_of_order = struct.unpack_from("I", info, OUT_OF_ORDER_OFFSET)[0]
-                self._note("counters", side=side, client=client, out_of_order=out_of_order)
+                self._note("counters", side=side, client=client, out_of_order=_out_of_order(half))
 
     def _divert(self) -> None:
         self.host.nft(
@@ -102,6 +112,8 @@ class Proxy:
 
     def _listener(self, family: int) -> socket.socket:
         listener = self._transparent(family)
+        if self.receive_buffer_len is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer_len)
         listener.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", RELAY_PORT))
         listener.listen(64)
         return listener
@@ -144,13 +156,32 @@ class Proxy:
         for half in (outside, inside):
             half.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.gather(
-            self._pump(outside, inside, "client-to-headend"), self._pump(inside, outside, "headend-to-client")
+            self._pump(outside, inside, TO_HEADEND, self.sulks),
+            self._pump(inside, outside, TO_CLIENT, None),
+            self._lose_patience(outside, inside),
         )
 
-    async def _pump(self, source: socket.socket, target: socket.socket, direction: str) -> None:
+    async def _lose_patience(self, outside: socket.socket, inside: socket.socket) -> None:
+        """Some firewalls end a connection whose missing segment does not come."""
+        if self.resets_after_s is None:
+            return
+        while not (_out_of_order(outside) or _out_of_order(inside)):
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(self.resets_after_s)
+        self._note("lost-patience", after_s=self.resets_after_s)
+        for half in (outside, inside):
+            _reset(half)
+
+    async def _pump(
+        self, source: socket.socket, target: socket.socket, direction: str, sulks: tuple[float, float] | None
+    ) -> None:
         loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             while chunk := await loop.sock_recv(source, CHUNK_LEN):
+                if sulks is not None and sulks[0] <= loop.time() - began_s < sulks[1]:
+                    self._note("stops-reading", direction=direction)
+                    await asyncio.sleep(sulks[1] - (loop.time() - began_s))
                 for message in _at_boundaries(chunk):
                     await _send_record(target, message)
             self._note("end-of-stream", direction=direction)
@@ -161,6 +192,14 @@ class Proxy:
 
     def _note(self, event: str, **facts: Any) -> None:
         print(json.dumps({"t_ns": time.time_ns(), "who": "middlebox", "event": event} | facts), file=self.log)
+
+
+def _out_of_order(half: socket.socket) -> int:
+    if half.fileno() == -1:
+        return 0
+    info = half.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    count: int = struct.unpack_from("I", info, OUT_OF_ORDER_OFFSET)[0]
+    return count
 
 
 def _at_boundaries(chunk: bytes) -> list[bytes]:
@@ -285,7 +324,7 @@ class Randomiser:
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def __call__(self, segment: Segment, direction: str) -> Segment | None:
-        outward = direction == "client-to-headend"
+        outward = direction == TO_HEADEND
         client = (segment.src, segment.sport) if outward else (segment.dst, segment.dport)
         if client not in self.offsets:
             self.offsets[client] = (self.rng.randrange(SEQ_SPACE), self.rng.randrange(SEQ_SPACE))
@@ -296,3 +335,27 @@ class Randomiser:
             ack=(segment.ack - other) % SEQ_SPACE if segment.flags & ACK else segment.ack,
             options=b"",
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class Translator:
+    """NAT and PAT in the path: private clients behind one public address.
+
+    With `rebinds_at_s` the box forgets its table then and gives every client another port.
+    Used as the transform of the outer link.
+    """
+
+    public: str
+    ports: dict[tuple[str, int], int]
+    later_ports: dict[tuple[str, int], int] = field(default_factory=dict)
+    rebinds_at_s: float = float("inf")
+    began_s: float = field(default_factory=time.monotonic)
+
+    def __call__(self, segment: Segment, direction: str) -> Segment | None:
+        table = self.later_ports if time.monotonic() - self.began_s >= self.rebinds_at_s else self.ports
+        if direction == TO_HEADEND:
+            return replace(segment, src=self.public, sport=table[segment.src, segment.sport])
+        for (address, port), public_port in table.items():
+            if public_port == segment.dport:
+                return replace(segment, dst=address, dport=port)
+        return None

@@ -21,10 +21,10 @@ from typing import Any, TextIO
 from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .link import TO_CLIENT, TO_HEADEND, Link
-from .middlebox import Forger, Proxy, Randomiser, filter_statefully, forward
+from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
 from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
 from .scenarios import BY_NAME, SCENARIOS, Scenario
-from .truth import Entry, truth_of
+from .truth import ClientAddress, Entry, truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {
@@ -40,6 +40,7 @@ IPV6 = {
     "headend": "2001:db8:2::20",
 }
 PREFIX_LEN = {4: 24, 6: 64}
+PRIVATE_PREFIX = "192.0.2."
 OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
 APPLICATION_LIMIT_S = 60.0
 MISSING, NOT_AS_PLANNED = 3, 4
@@ -57,7 +58,7 @@ class Bench:
     journal: TextIO
     closers: list[Any] = field(default_factory=list)
     captures: dict[str, Capture] = field(default_factory=dict)
-    clients: list[tuple[str, int]] = field(default_factory=list)
+    clients: list[ClientAddress] = field(default_factory=list)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -82,6 +83,7 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
         bench = Bench(
             scenario=scenario, seed=seed, out=out, network=network, link_log=link_log, journal=journal
         )
+        bench.clients = _clients(bench)
         _build(bench)
         async with _running(bench):
             await _talk(bench)
@@ -93,6 +95,33 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
     truth = truth_of(scenario, seed, out, captures, bench.clients)
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
+
+
+def _clients(bench: Bench) -> list[ClientAddress]:
+    """One client at the usual address, or several behind a NAT that has it."""
+    rng, usual = bench.rng("port"), bench.addresses["client"]
+    if bench.scenario.talks != "ctcp":
+        place = (usual, rng.randint(32768, 60999))
+        return [ClientAddress(own=place, public=(place,))]
+    ports = rng.sample(range(1025, 65000), 3 * bench.scenario.clients)
+    found = []
+    for number in range(bench.scenario.clients):
+        own_port, first, second = ports[3 * number : 3 * number + 3]
+        own = (f"{PRIVATE_PREFIX}{11 + number}" if bench.scenario.nat else usual, own_port)
+        public = ((usual, first), (usual, second)) if bench.scenario.nat else (own,)
+        found.append(ClientAddress(own=own, public=public))
+    return found
+
+
+def _translator(bench: Bench) -> Translator | None:
+    if not bench.scenario.nat:
+        return None
+    return Translator(
+        public=bench.addresses["client"],
+        ports={client.own: client.public[0][1] for client in bench.clients},
+        later_ports={client.own: client.public[1][1] for client in bench.clients},
+        rebinds_at_s=bench.scenario.box.get("rebinds_at_s", float("inf")),
+    )
 
 
 def _build(bench: Bench) -> None:
@@ -157,6 +186,8 @@ def _links(bench: Bench) -> list[Link]:
         log=bench.link_log,
         rng=bench.rng("outer link"),
         rules=scenario.outer(bench.rng("outer rules")),
+        flow_ports=[client.own[1] for client in bench.clients],
+        transform=_translator(bench),
         latency_s=OUTER_LATENCY_S,
         hops=bench.rng("hops").randint(0, 9),
     )
@@ -175,13 +206,18 @@ def _middlebox(bench: Bench) -> Proxy | None:
     scenario, asa = bench.scenario, bench.host("asa")
     match scenario.middlebox:
         case "proxy":
-            proxy = Proxy(host=asa, log=bench.journal, port=scenario.port)
+            proxy = Proxy(host=asa, log=bench.journal, port=scenario.port, **scenario.box)
             proxy.start()
             return proxy
         case "forward":
             forward(asa)
+        case "gate":
+            forward(asa)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(scenario.box["shuts_at_s"], drop_silently, asa, scenario.port)
+            bench.closers.append(timer.cancel)
         case "stateful":
-            filter_statefully(asa, scenario.idle_timeout_s)
+            filter_statefully(asa, scenario.box["idle_timeout_s"])
         case "forger":
             forward(asa)
             _start_forger(bench, asa)
@@ -199,7 +235,7 @@ def _start_forger(bench: Bench, asa: Namespace) -> None:
         log=bench.journal,
         rng=bench.rng("forger"),
         port=bench.scenario.port,
-        at_s=bench.scenario.forge_at_s,
+        at_s=bench.scenario.box["forges_at_s"],
         neighbours=neighbours,
     )
     forger.start()
@@ -246,33 +282,39 @@ async def _talk(bench: Bench) -> None:
 
 
 async def _talk_ctcp(bench: Bench) -> None:
-    """Both pseudo TCPs beside a kernel that keeps quiet."""
-    scenario = bench.scenario
+    """Pseudo TCPs at both ends, beside kernels that keep quiet."""
     for role in ("client", "headend"):
         silence_kernel(bench.host(role))
     client_port = PacketPort(bench.host("client"), "eth0", bench.host("asa").mac("eth0"))
     headend_port = PacketPort(bench.host("headend"), "eth0", bench.host("asa").mac("eth1"))
     bench.closers += [client_port.close, headend_port.close]
+    await asyncio.gather(
+        *(_one_client(bench, number, client_port, headend_port) for number in range(len(bench.clients)))
+    )
+
+
+async def _one_client(bench: Bench, number: int, client_port: PacketPort, headend_port: PacketPort) -> None:
+    scenario, address = bench.scenario, bench.clients[number]
     habits = Habits(**scenario.habits)
-    local = (bench.addresses["client"], bench.rng("port").randint(1025, 65000))
     remote = (bench.addresses["headend"], scenario.port)
-    bench.clients.append(local)
+    who = "" if number == 0 else f" {number}"
     headend = Headend(
         headend_port,
         profile_from(bench.rng("headend profile"), **scenario.headend),
         habits,
-        bench.rng("headend"),
-        Journal(bench.journal, "headend"),
+        bench.rng("headend" + who),
+        Journal(bench.journal, "headend", number),
         address=remote[0],
         listens_on=remote[1],
+        only_client=address.public[0],
     )
     client = Client(
         client_port,
-        profile_from(bench.rng("client profile"), **scenario.client),
+        profile_from(bench.rng("client profile" + who), **scenario.client),
         habits,
-        bench.rng("client"),
-        Journal(bench.journal, "client"),
-        local=local,
+        bench.rng("client" + who),
+        Journal(bench.journal, "client", number),
+        local=address.own,
         remote=remote,
     )
     bench.closers += [client.stop, headend.stop]
@@ -283,8 +325,7 @@ async def _talk_application(bench: Bench) -> None:
     scenario = bench.scenario
     kind = APPLICATIONS[scenario.talks]
     application = kind(bench.rng("application"), bench.journal, scenario.size_len, bench.out)
-    sport = bench.rng("port").randint(32768, 60999)
-    bench.clients.append((bench.addresses["client"], sport))
+    sport = bench.clients[0].own[1]
     address = (bench.addresses["headend"], scenario.port)
     await asyncio.wait_for(
         converse(application, bench.host("client"), bench.host("headend"), address, sport),

@@ -24,19 +24,33 @@ def nothing(_: random.Random) -> Rules:
 
 
 def lose(
-    direction: str = TO_HEADEND, *, first: int = 30, last: int = 55, burst: int = 1, name: str = "lose"
+    direction: str = TO_HEADEND,
+    *,
+    first: int = 30,
+    last: int = 55,
+    burst: int = 1,
+    flow: int | None = None,
+    sticky: bool = False,
 ) -> Plan:
     """One data segment, or a burst of them, at a place that the seed chooses."""
 
     def plan(rng: random.Random) -> Rules:
         at = rng.randint(first, last)
-        return (Rule(name=name, action="drop", direction=direction, nth=tuple(range(at, at + burst))),)
+        nth = tuple(range(at, at + burst))
+        return (Rule(name="lose", action="drop", direction=direction, nth=nth, flow=flow, sticky=sticky),)
 
     return plan
 
 
-def lose_often(probability: float, *, after_s: float = 1.5, until_s: float = float("inf")) -> Plan:
-    """Random loss in both directions."""
+def lose_for_ever() -> Plan:
+    """One segment and every later copy of it."""
+    return lose(first=15, last=30, sticky=True)
+
+
+def lose_often(
+    probability: float, *, after_s: float = 1.5, directions: tuple[str, ...] = (TO_HEADEND, TO_CLIENT)
+) -> Plan:
+    """Random loss."""
 
     def plan(_: random.Random) -> Rules:
         return tuple(
@@ -46,10 +60,93 @@ def lose_often(probability: float, *, after_s: float = 1.5, until_s: float = flo
                 direction=direction,
                 probability=probability,
                 after_s=after_s,
-                until_s=until_s,
             )
+            for direction in directions
+        )
+
+    return plan
+
+
+def lose_with_asks(probability: float) -> Plan:
+    """One data segment, and from then on a share of the bare ACKs that come back."""
+
+    def plan(rng: random.Random) -> Rules:
+        asks = Rule(
+            name="lose-asks",
+            action="drop",
+            direction=TO_CLIENT,
+            carries="ack",
+            probability=probability,
+            armed_by="lose",
+        )
+        return (*lose()(rng), asks)
+
+    return plan
+
+
+def lose_until_pause(after_s: float, until_s: float) -> Plan:
+    """All that the client sends in a stretch of time that ends in a pause of its own."""
+
+    def plan(_: random.Random) -> Rules:
+        return (Rule(name="before-the-pause", action="drop", after_s=after_s, until_s=until_s),)
+
+    return plan
+
+
+def cut_off(after_s: float) -> Plan:
+    """Nothing passes any more, in either direction."""
+
+    def plan(_: random.Random) -> Rules:
+        return tuple(
+            Rule(name="cut", action="drop", direction=direction, carries="any", after_s=after_s)
             for direction in (TO_HEADEND, TO_CLIENT)
         )
+
+    return plan
+
+
+def spoil() -> Plan:
+    """One data segment arrives with a flipped bit."""
+
+    def plan(rng: random.Random) -> Rules:
+        return (Rule(name="spoil", action="corrupt", nth=(rng.randint(30, 55),)),)
+
+    return plan
+
+
+def reorder(until_hit: int | None = None) -> Plan:
+    """Every tenth segment of the client is overtaken."""
+
+    def plan(rng: random.Random) -> Rules:
+        late_s = rng.uniform(0.02, 0.06)
+        return (
+            Rule(name="late", action="delay", probability=0.1, delay_s=late_s, after_s=1.5, limit=until_hit),
+        )
+
+    return plan
+
+
+def reorder_then_lose() -> Plan:
+    def plan(rng: random.Random) -> Rules:
+        return (*lose(first=45, last=60)(rng), *reorder(until_hit=5)(rng))
+
+    return plan
+
+
+def hold_back(delay_s: float) -> Plan:
+    """One segment takes its time."""
+
+    def plan(rng: random.Random) -> Rules:
+        return (Rule(name="hold", action="delay", nth=(rng.randint(25, 40),), delay_s=delay_s),)
+
+    return plan
+
+
+def copy_some() -> Plan:
+    """Every tenth segment of the client comes twice."""
+
+    def plan(_: random.Random) -> Rules:
+        return (Rule(name="copy", action="duplicate", probability=0.1, delay_s=0.003, after_s=1.5),)
 
     return plan
 
@@ -78,7 +175,7 @@ def too_long(limit: int, *directions: str) -> Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One story.  `habits`, `client` and `headend` override what the seed would draw."""
+    """One story.  `habits`, `client`, `headend` and `box` (the middlebox) override what the seed would draw."""
 
     name: str
     story: str
@@ -92,15 +189,17 @@ class Scenario:
     outer: Plan = nothing
     inner: Plan = nothing
     clients: int = 1
+    others_expect: Expectation | None = None
+    nat: bool = False
+    box: Mapping[str, Any] = field(default_factory=dict)
     port: int = 10000
     ipv6: bool = False
-    idle_timeout_s: int = 8
-    forge_at_s: float = 6.0
+    must_lose: bool = False
+    min_stalled_segments: int = 15
     size_len: int = 40_000
     no_sack: bool = False
     tail_s: float = 2.5
     nanoseconds: bool = False
-    stretch_idle_s: int = 0
 
 
 def everywhere(*verdicts: str) -> Expectation:
@@ -116,10 +215,13 @@ def seen_inside(*outside: str) -> Expectation:
     return everywhere(FLAGSHIP) | {CLIENT: outside, OUTSIDE: outside}
 
 
-SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop")
+SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "reset-by-middlebox", "reset-by-endpoint")
+ANYTHING_BUT = ("healthy", "orderly-close", "loss-tolerated", UNSURE)
+REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
+BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
 
-SCENARIOS = (
+FAILURES = (
     Scenario(
         name="failure",
         story="A client segment is lost before the proxying firewall; nobody sends it again; the client "
@@ -141,10 +243,184 @@ SCENARIOS = (
         expect=seen_inside(*SILENT_PEER),
     ),
     Scenario(
+        name="failure-burst",
+        story="Four client segments in a row are lost before the proxy, which asks for the first of them.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(burst=4),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-corrupt",
+        story="A client segment arrives at the proxy with a flipped bit; its checksum is wrong and the proxy "
+        "does not take it.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=spoil(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-headend-first",
+        story="The headend goes on streaming to a client that it no longer hears; its DPD dies first, and it "
+        "deletes the session and closes.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE
+        | {"push_when_silent": True, "push_per_s": 3.0, "headend_peer_timeout_s": 17.0, "duration_s": 60.0},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER, "orderly-close"),
+    ),
+    Scenario(
+        name="failure-keepalives",
+        story="The failure, with bare keep-alive ACKs of both ends in between.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | {"keepalive_s": 0.8},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-wrap",
+        story="The sequence numbers wrap around 2^32 during the stall.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | {"client_isn": (1 << 32) - 14_000},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-rekey",
+        story="The client negotiates new SPIs before the segment is lost.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | {"rekey_at_s": 4.0},
+        outer=lose(first=70, last=90),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-asks-lost",
+        story="Half of the proxy's duplicate ACKs are lost on the way to the client.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose_with_asks(0.5),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-no-ask-arrives",
+        story="None of the proxy's bare ACKs reaches the client after the loss; only the firewall's own "
+        "capture shows them.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose_with_asks(1.0),
+        expect=seen_outside(*SILENT_PEER) | {CLIENT: (UNSURE, "peer-vanished", "firewall-drop")},
+    ),
+    Scenario(
+        name="failure-after-reordering",
+        story="Several segments come late and end their own runs of duplicate ACKs; then one does not come "
+        "at all, and only that one kills.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=reorder_then_lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-path-mtu",
+        story="The path to the proxy swallows long packets; the first long one starts the stall.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | BIG_PACKETS,
+        outer=too_long(1000, TO_HEADEND),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-ike",
+        story="The first quick-mode message is lost before the proxy; IKE repeats itself in new segments, "
+        "which the proxy holds back; no tunnel comes up.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | {"ike_tries": 12, "ike_retry_s": 1.6},
+        outer=lose(first=5, last=5),
+        min_stalled_segments=8,
+        expect=everywhere(FLAGSHIP, "negotiation-failed", UNSURE)
+        | {INSIDE: ("negotiation-failed", UNSURE, "peer-vanished")},
+    ),
+    Scenario(
+        name="failure-box-resets",
+        story="The firewall loses its patience 14 s after the hole and resets both sides.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | {"peer_timeout_s": 30.0},
+        box={"resets_after_s": 14.0},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-ipv6",
+        story="The failure over IPv6.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        ipv6=True,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-port-443",
+        story="The failure on a port that belongs to somebody else.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        port=443,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-one-of-three",
+        story="Three clients behind one NAT; one of them loses a segment and dies, the others work on.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits={"duration_s": 32.0, "peer_timeout_s": 16.0},
+        clients=3,
+        nat=True,
+        outer=lose(flow=0),
+        expect=seen_outside(*SILENT_PEER),
+        others_expect=everywhere("healthy", "orderly-close"),
+    ),
+    Scenario(
+        name="failure-sack",
+        story="The client offers SACK without meaning it, and the duplicate ACKs carry SACK blocks.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        client={"syn_options": "mss-sack"},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-no-options",
+        story="No options in any SYN: the proxy assumes an MSS of 536 and cuts long messages in two.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        client={"syn_options": "none"},
+        headend={"syn_options": "none"},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+)
+
+LIVING = (
+    Scenario(
         name="tolerated",
         story="Segments are lost in both directions on a path that looks at nothing; both ends go on.",
         habits={"duration_s": 15.0, "keepalive_s": 2.0},
         outer=lose_often(0.04),
+        must_lose=True,
         expect=everywhere("loss-tolerated"),
     ),
     Scenario(
@@ -155,11 +431,204 @@ SCENARIOS = (
         expect=everywhere("healthy", "orderly-close"),
     ),
     Scenario(
+        name="healthy-no-box",
+        story="No loss, no proxy, keep-alives while the user reads.",
+        habits={"duration_s": 14.0, "silences": ((4.0, 11.0),), "nags_s": (), "keepalive_s": 0.7},
+        expect=everywhere("healthy", "orderly-close"),
+    ),
+    Scenario(
+        name="randomised",
+        story="A firewall that changes initial sequence numbers and strips options, and some loss before it.",
+        middlebox="randomiser",
+        habits={"duration_s": 15.0},
+        outer=lose_often(0.04),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="loss-behind-the-proxy",
+        story="Segments are lost on the far side of the proxy, where its own TCP or nobody sends them again.",
+        middlebox="proxy",
+        habits={"duration_s": 18.0},
+        outer=lose_often(0.04, directions=(TO_CLIENT,)),
+        must_lose=True,
+        expect=everywhere(*ANYTHING_BUT),
+    ),
+    Scenario(
+        name="reordered",
+        story="Every tenth segment comes 20 to 60 ms late: duplicate ACKs without loss.",
+        middlebox="proxy",
+        habits={"duration_s": 15.0},
+        outer=reorder(),
+        expect=everywhere("healthy", "orderly-close", "loss-tolerated"),
+    ),
+    Scenario(
+        name="late-original",
+        story="One segment comes six seconds late; the stall ends and the talk goes on.",
+        middlebox="proxy",
+        habits={"duration_s": 22.0, "peer_timeout_s": 20.0},
+        outer=hold_back(6.0),
+        expect=everywhere(*ANYTHING_BUT, "answered"),
+    ),
+    Scenario(
+        name="duplicated",
+        story="The path delivers every tenth segment twice; the proxy answers the second copy with an ACK.",
+        middlebox="proxy",
+        habits={"duration_s": 15.0},
+        outer=copy_some(),
+        expect=everywhere("healthy", "orderly-close", "loss-tolerated"),
+    ),
+    Scenario(
+        name="keepalives-after-loss",
+        story="The last segments before a pause are lost; the headend's keep-alives repeat its ACK all the "
+        "while, and then the talk goes on.",
+        habits={
+            "duration_s": 20.0,
+            "silences": ((5.0, 14.0),),
+            "nags_s": (),
+            "push_per_s": 0.01,
+            "keepalive_s": 0.8,
+            "dpd_idle_s": 30.0,
+            "peer_timeout_s": 40.0,
+        },
+        outer=lose_until_pause(4.6, 9.0),
+        must_lose=True,
+        expect=everywhere("loss-tolerated", "orderly-close", "healthy", UNSURE),
+    ),
+    Scenario(
+        name="window-updates",
+        story="The relay pauses now and then; the proxy's window shrinks and opens again.",
+        middlebox="proxy",
+        habits={"duration_s": 16.0, "bursts_per_s": 6.0, "peer_timeout_s": 20.0},
+        box={"sulks": (4.0, 6.0), "receive_buffer_len": 60_000},
+        expect=everywhere("healthy", "orderly-close"),
+    ),
+    Scenario(
+        name="path-mtu",
+        story="The path swallows long packets of the client and says nothing; short ones pass.",
+        habits={"duration_s": 20.0, **BIG_PACKETS},
+        outer=too_long(1000, TO_HEADEND),
+        must_lose=True,
+        expect=everywhere("path-mtu-black-hole", "loss-tolerated", UNSURE)
+        | {CLIENT: ("path-mtu-black-hole", "loss-tolerated", "orderly-close", "healthy", UNSURE)},
+    ),
+)
+
+OTHER_DEATHS = (
+    Scenario(
+        name="idle-timeout",
+        story="Nobody speaks for longer than the firewall remembers; what comes afterwards is not let through.",
+        middlebox="stateful",
+        box={"idle_timeout_s": 6},
+        habits={
+            "duration_s": 60.0,
+            "silences": ((4.0, 14.0),),
+            "nags_s": (),
+            "push_per_s": 0.01,
+            "dpd_idle_s": 18.0,
+            "peer_timeout_s": 26.0,
+        },
+        expect=everywhere("idle-timeout", "firewall-drop", UNSURE)
+        | dict.fromkeys(
+            (CLIENT, OUTSIDE, INSIDE), ("idle-timeout", "peer-vanished", "firewall-drop", UNSURE)
+        ),
+    ),
+    Scenario(
+        name="peer-vanished",
+        story="The headend loses power; the client asks, waits and gives up.",
+        habits=FAILURE | {"headend_vanishes_at_s": 6.0},
+        expect=everywhere("peer-vanished", UNSURE),
+    ),
+    Scenario(
+        name="client-vanished",
+        story="The client's laptop is shut; the headend asks, waits and gives up.",
+        habits={"duration_s": 26.0, "client_vanishes_at_s": 6.0, "headend_peer_timeout_s": 14.0},
+        expect=everywhere("peer-vanished", UNSURE),
+    ),
+    Scenario(
+        name="link-down",
+        story="The line between client and firewall goes dead in both directions.",
+        habits=FAILURE | {"headend_peer_timeout_s": 14.0},
+        outer=cut_off(7.0),
+        must_lose=True,
+        expect=everywhere("link-down", "peer-vanished", UNSURE),
+    ),
+    Scenario(
+        name="firewall-drop",
+        story="A new rule on the firewall drops the connection in both directions.",
+        middlebox="gate",
+        box={"shuts_at_s": 7.0},
+        habits=FAILURE,
+        expect=everywhere("peer-vanished", "firewall-drop", UNSURE) | {TOGETHER: ("firewall-drop",)},
+    ),
+    Scenario(
+        name="nat-rebinding",
+        story="A NAT in the path forgets the client and gives it another port; the headend knows nobody there.",
+        habits=FAILURE,
+        nat=True,
+        box={"rebinds_at_s": 8.0},
+        expect=everywhere("nat-rebinding", UNSURE, "peer-vanished"),
+    ),
+    Scenario(
+        name="reset-by-middlebox",
+        story="An IPS beside the router sends RSTs in both names.",
+        middlebox="forger",
+        box={"forges_at_s": 7.0},
+        habits={"duration_s": 14.0},
+        expect=everywhere("reset-by-middlebox", UNSURE),
+    ),
+    Scenario(
+        name="reset-after-first-ask",
+        story="A segment is lost, and the firewall resets both sides with its first duplicate ACK.",
+        middlebox="proxy",
+        box={"resets_after_s": 0.0},
+        habits={"duration_s": 16.0},
+        outer=lose(),
+        must_lose=True,
+        expect=everywhere(UNSURE, "reset-by-middlebox", "reset-by-endpoint"),
+    ),
+    Scenario(
+        name="window-stall",
+        story="The relay stops reading; the proxy's window closes; the client sends on into it and gives up.",
+        middlebox="proxy",
+        box={"sulks": (4.0, 90.0), "receive_buffer_len": 6_000},
+        habits=FAILURE | {"bursts_per_s": 6.0, "stalled_bursts_per_s": 4.0},
+        expect=everywhere("window-stall", UNSURE) | {INSIDE: SILENT_PEER},
+    ),
+    Scenario(
+        name="handshake-failed",
+        story="The headend does not answer the SYN; each try has a new initial sequence number.",
+        habits={"headend_answers_syn": "no"},
+        expect=everywhere("handshake-failed", UNSURE),
+    ),
+    Scenario(
+        name="handshake-refused",
+        story="The headend's port is closed.",
+        habits={"headend_answers_syn": "rst"},
+        expect=everywhere("handshake-failed", "reset-by-endpoint", UNSURE),
+    ),
+    Scenario(
+        name="negotiation-failed",
+        story="The TCP handshake is done, but nobody answers the first IKE message.",
+        habits={"headend_answers_ike": "no"},
+        expect=everywhere("negotiation-failed", UNSURE),
+    ),
+    Scenario(
+        name="negotiation-refused",
+        story="The headend chooses no proposal.",
+        habits={"headend_answers_ike": "no-proposal-chosen"},
+        expect=everywhere("negotiation-failed", "orderly-close", UNSURE),
+    ),
+)
+
+ORDINARY = (
+    Scenario(
         name="answered",
         story="An ordinary kernel TCP moves a file each way on port 10000 over a lossy path and sends again.",
         talks="bulk",
         outer=lose_and_more(0.02),
-        expect=everywhere("not-ctcp", "answered", "orderly-close", "healthy"),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
     ),
     Scenario(
         name="answered-no-sack",
@@ -167,7 +636,49 @@ SCENARIOS = (
         talks="bulk",
         no_sack=True,
         outer=lose_and_more(0.02),
-        expect=everywhere("not-ctcp", "answered", "orderly-close", "healthy"),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="answered-proxied",
+        story="The same through the proxy, which answers and is answered.",
+        talks="bulk",
+        middlebox="proxy",
+        outer=lose_and_more(0.02),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="never-arrives",
+        story="A real TCP sends one segment again and again, and the path swallows every copy; it dies.",
+        talks="endless",
+        size_len=18_000,
+        outer=lose_for_ever(),
+        must_lose=True,
+        expect=everywhere("not-ctcp"),
+    ),
+    Scenario(
+        name="never-arrives-no-sack",
+        story="The same with bare duplicate ACKs.",
+        talks="endless",
+        no_sack=True,
+        size_len=18_000,
+        outer=lose_for_ever(),
+        must_lose=True,
+        expect=everywhere("not-ctcp"),
+    ),
+    Scenario(
+        name="slow-reader",
+        story="A server that does not read closes its window again and again.",
+        talks="slow-reader",
+        size_len=160_000,
+        expect=everywhere("not-ctcp"),
+    ),
+    Scenario(
+        name="silent",
+        story="An idle connection whose kernel sends TCP keep-alives.",
+        talks="silent",
+        expect=everywhere("not-ctcp"),
     ),
     Scenario(
         name="app-on-10000",
@@ -186,7 +697,10 @@ SCENARIOS = (
         story="A backup control connection, the registered user of the port, with some loss.",
         talks="ndmp",
         outer=lose_and_more(0.01),
+        must_lose=True,
         expect=everywhere("not-ctcp"),
     ),
 )
+
+SCENARIOS = (*FAILURES, *LIVING, *OTHER_DEATHS, *ORDINARY)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

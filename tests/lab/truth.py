@@ -7,6 +7,7 @@ the analyzer and never infers anything from a capture.
 import hashlib
 import json
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from .segment import ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
 TRUTH_VERSION = 1
 NS = 1_000_000_000
 MIN_STALL_S = 12.0
-MIN_STALLED_SEGMENTS = 15
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
 GONE = ("drop", "corrupt", "swallowed")
 # Which link a direction's loss must lie on to come before the firewall, and who sends there.
@@ -30,11 +30,24 @@ Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAddress:
+    """Where one client lives, and how it looks behind a NAT (in the order of its lives there)."""
+
+    own: tuple[str, int]
+    public: tuple[tuple[str, int], ...]
+
+    @property
+    def places(self) -> frozenset[tuple[str, int]]:
+        return frozenset((self.own, *self.public))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
     """All that was logged in one run."""
 
     links: Sequence[Entry]
     journal: Sequence[Entry]
+    clients: Sequence[ClientAddress]
 
     def on(self, link: str, direction: str | None = None) -> list[Entry]:
         return [
@@ -45,8 +58,10 @@ class Logs:
         return [entry for entry in self.journal if entry["who"] == who and entry["event"] == event]
 
 
-def read_logs(folder: Path) -> Logs:
-    return Logs(links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"))
+def read_logs(folder: Path, clients: Sequence[ClientAddress]) -> Logs:
+    return Logs(
+        links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"), clients=clients
+    )
 
 
 def _lines(path: Path) -> list[Entry]:
@@ -73,10 +88,10 @@ def packets_of(capture: Path) -> list[tuple[int, Segment | None]]:
 
 
 def truth_of(
-    scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[tuple[str, int]]
+    scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[ClientAddress]
 ) -> Entry:
-    logs = read_logs(folder)
-    flows = [_flow(scenario, logs, folder, captures, client) for client in clients]
+    logs = read_logs(folder, clients)
+    flows = [_flow(scenario, logs, folder, captures, number) for number in range(len(clients))]
     problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
     problems += [f"{one['file']}: {one['dropped']} packets dropped" for one in captures if one["dropped"]]
     return {
@@ -87,9 +102,15 @@ def truth_of(
         "command": f"python -m tests.lab.record {scenario.name} --seed {seed}",
         "as_planned": not problems,
         "problems": problems,
+        "hits": _hits(logs),
         "captures": [_identified(one, folder) for one in captures],
         "flows": flows,
     }
+
+
+def _hits(logs: Logs) -> dict[str, int]:
+    """How often each rule did something."""
+    return dict(Counter(entry["rule"] for entry in logs.links if "rule" in entry))
 
 
 def _identified(capture: Entry, folder: Path) -> Entry:
@@ -98,29 +119,45 @@ def _identified(capture: Entry, folder: Path) -> Entry:
     return capture | {"frames": len(packets_of(path)), "sha256": digest}
 
 
-def _flow(
-    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], client: tuple[str, int]
-) -> Entry:
-    own = Logs(links=[entry for entry in logs.links if _belongs(entry, client)], journal=logs.journal)
+def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], number: int) -> Entry:
+    client = logs.clients[number]
     is_ctcp = scenario.talks == "ctcp"
-    episode = _episode(scenario, own, folder, captures) if is_ctcp else None
+    own = Logs(
+        links=[entry for entry in logs.links if _belongs(entry, client)],
+        journal=[entry for entry in logs.journal if _concerns(entry, client, number)],
+        clients=(client,),
+    )
+    expect = scenario.expect if number == 0 or scenario.others_expect is None else scenario.others_expect
     return {
-        "client": {"address": client[0], "port": client[1]},
+        "client": _place(client.own),
+        "client_seen_by_asa": [_place(place) for place in client.public],
         "headend": _headend(own),
         "kind": "cisco-ctcp" if is_ctcp else scenario.talks,
         "middlebox": scenario.middlebox,
         "isn": {link: _isns(own, link) for link in VANTAGES_OF_LINK},
-        "direction": scenario.direction,
+        "direction": scenario.direction if expect is scenario.expect else None,
         "lost": _lost(own),
-        "episode": episode,
+        "episode": _episode(scenario, own, folder, captures) if is_ctcp else None,
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
-        "expect": {vantage: list(verdicts) for vantage, verdicts in scenario.expect.items()},
+        "expect": {vantage: list(verdicts) for vantage, verdicts in expect.items()},
     }
 
 
-def _belongs(entry: Entry, client: tuple[str, int]) -> bool:
-    return client in ((entry["src"], entry["sport"]), (entry["dst"], entry["dport"]))
+def _place(place: tuple[str, int]) -> Entry:
+    return {"address": place[0], "port": place[1]}
+
+
+def _belongs(entry: Entry, client: ClientAddress) -> bool:
+    ends = ((entry["src"], entry["sport"]), (entry["dst"], entry["dport"]))
+    return any(place in ends for place in client.places)
+
+
+def _concerns(entry: Entry, client: ClientAddress, number: int) -> bool:
+    """Endpoints note the number of their flow, the middlebox the client's address."""
+    if "client" in entry:
+        return tuple(entry["client"]) in client.places
+    return bool(entry.get("flow", number) == number)
 
 
 def _headend(logs: Logs) -> Entry | None:
@@ -177,8 +214,9 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
     if missing is None:
         return None
     asks = _duplicate_acks(logs, link, scenario.direction, missing)
+    places = logs.clients[0].places
     frames = {
-        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks)
+        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks, places)
         for vantage in VANTAGES_OF_LINK[link]
     }
     return {
@@ -232,23 +270,30 @@ def _capture_at(folder: Path, captures: Sequence[Entry], vantage: str) -> Path:
     return folder / file
 
 
-def _frames(capture: Path, vantage: str, missing: Entry, asks: Sequence[Entry]) -> Entry:
+def _frames(
+    capture: Path,
+    vantage: str,
+    missing: Entry,
+    asks: Sequence[Entry],
+    client_places: frozenset[tuple[str, int]],
+) -> Entry:
     """Looks the logged segments up in one capture.  Those after the sender's RST are told apart."""
     arrived = {
         (entry["ack"], entry["ip_id"])
         for entry in asks
         if vantage.startswith("asa") or entry["did"] not in GONE
     }
+    by_client = missing["direction"] == TO_HEADEND
     repeats, carries, resets = [], [], []
     for number, segment in packets_of(capture):
-        if segment is None:
+        if segment is None or client_places.isdisjoint(_ends_of(segment)):
             continue
-        own = (segment.src, segment.sport) == (missing["src"], missing["sport"])
-        if own and segment.payload and segment.seq == missing["seq"]:
+        by_sender = ((segment.src, segment.sport) in client_places) == by_client
+        if by_sender and segment.payload and segment.seq == missing["seq"]:
             carries.append(number)
-        elif own and segment.flags & RST:
+        elif by_sender and segment.flags & RST:
             resets.append(number)
-        elif not own and segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
+        elif not by_sender and segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
             repeats.append(number)
     closed_at = resets[0] if resets else None
     return {
@@ -262,6 +307,10 @@ def _frames(capture: Path, vantage: str, missing: Entry, asks: Sequence[Entry]) 
     }
 
 
+def _ends_of(segment: Segment) -> tuple[tuple[str, int], tuple[str, int]]:
+    return (segment.src, segment.sport), (segment.dst, segment.dport)
+
+
 def _ends(logs: Logs) -> list[Entry]:
     """Who ended it, how and why, in the order of time."""
     ends = [entry for entry in logs.journal if entry["event"] in ENDINGS]
@@ -270,12 +319,14 @@ def _ends(logs: Logs) -> list[Entry]:
 
 def _not_as_planned(scenario: Scenario, flow: Entry) -> Iterable[str]:
     """A failure must be long enough to be one."""
-    if FLAGSHIP not in scenario.expect[TOGETHER]:
+    if scenario.must_lose and not flow["lost"]:
+        yield "nothing was lost"
+    if FLAGSHIP not in flow["expect"][TOGETHER]:
         return
     stall = None if flow["episode"] is None else flow["episode"]["stall"]
     if stall is None:
         yield "no duplicate ACK: nothing was lost before the proxy"
     elif stall["lasted_s"] < MIN_STALL_S:
         yield f"the stall lasted {stall['lasted_s']} s only"
-    elif stall["segments_sent"] < MIN_STALLED_SEGMENTS:
+    elif stall["segments_sent"] < scenario.min_stalled_segments:
         yield f"{stall['segments_sent']} segments only were sent in the stall"
