@@ -1,0 +1,446 @@
+"""Savefile bytes → Frames in plain Python: pcap records and pcapng blocks.
+
+The readable twin of walk.pxi: the same checks in the same order.  Knows where a
+record or block begins and ends; every length is checked before it is used.  Does
+not know files, headers of files, nor options other than a comment's presence: a block that
+has to be read with care is handed back to the caller, see ctcp_forensics.savefile.
+
+Quoted: draft-ietf-opsawg-pcap (pcap) and draft-ietf-opsawg-pcapng (pcapng).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+from typing import Final, NamedTuple
+
+from ctcp_forensics._kernel.rows import FRAMES_PER_BATCH, MAX_CAPTURED_LEN, NEVER, Frame
+
+Buffer = bytes | bytearray | memoryview
+
+NS_PER_SECOND: Final = 1_000_000_000
+LAST_SECOND: Final = 9_223_372_035
+"""The last whole second that a signed 64-bit count of nanoseconds holds: April 2262."""
+LATEST_NS: Final = LAST_SECOND * NS_PER_SECOND
+
+# --- pcapng block types, §4 and §11.1 ------------------------------------------------------
+
+SECTION_HEADER: Final = 0x0A0D0D0A
+"""A palindrome of bytes: it can be found before the byte order is known."""
+INTERFACE_DESCRIPTION, PACKET, SIMPLE_PACKET = 1, 2, 3
+INTERFACE_STATISTICS, ENHANCED_PACKET = 5, 6
+
+SHORTEST_BLOCK: Final = 12
+"""§3.1: type, length, and the length again."""
+LONGEST_BLOCK: Final = 1 << 24
+"""A block that has to be held at once: the longest frame believed and its options fit 60 times over."""
+MAX_INTERFACES: Final = 1 << 16
+"""What the 16-bit interface ids of the first pcapng drafts can name."""
+
+ENHANCED_OVERHEAD: Final = 32
+"""§4.3: the fixed fields of an enhanced packet block; the obsolete packet block has as many."""
+SIMPLE_OVERHEAD: Final = 16
+PACKET_DATA_AT: Final = 28
+"""From the start of an enhanced or obsolete packet block to its packet's first byte."""
+SIMPLE_DATA_AT: Final = 12
+UNKNOWN_DROPS: Final = 0xFFFF
+
+OPTION_END, OPTION_COMMENT = 0, 1
+
+
+class Stop(IntEnum):
+    """Why a walk stopped at a position."""
+
+    MORE = 0
+    """The record there needs `value` bytes; fewer are in the buffer."""
+    FULL = 1
+    """The table of frames is full."""
+    READ = 2
+    """A block of `value` bytes that the caller has to read; for a section header, `value` is 0."""
+    SKIP = 3
+    """A block of `value` bytes that nobody needs and that goes beyond the buffer."""
+    FRAME_TOO_LONG = 4
+    """The record claims `value` captured bytes.  From here on, the savefile is damaged there."""
+    BLOCK_TOO_SHORT = 5
+    """The block claims `value` bytes, too few for its own fields."""
+    BLOCK_TOO_LONG = 6
+    TRAILER_DIFFERS = 7
+    """The copy of the block's length at its end is `value`."""
+    NO_SUCH_INTERFACE = 8
+    """The packet names interface `value` of this section."""
+    PACKET_BEYOND_BLOCK = 9
+    """The packet claims `value` captured bytes, more than its block holds."""
+
+
+class Walked(NamedTuple):
+    """How far a walk came, and why no further."""
+
+    stop: int
+    position: int
+    """Of the first byte not walked, in the buffer."""
+    value: int
+
+
+class Lengths(IntEnum):
+    """Order of the two lengths in a pcap record header."""
+
+    CAPTURED_FIRST = 0
+    ORIGINAL_FIRST = 1
+    """Before version 2.3, and version 543 of DG/UX."""
+    SMALLER_IS_CAPTURED = 2
+    """Version 2.3, which was written both ways."""
+
+
+class PcapLayout(NamedTuple):
+    """How the records of one pcap file are laid out."""
+
+    big_endian: int
+    header_len: int
+    """16; the patched libpcaps of 1999 and Nokia's add fields after the common ones."""
+    tick_ns: int
+    """Of the fraction of a second: 1000 or 1."""
+    lengths: int
+    link_type: int
+
+
+class Clock(NamedTuple):
+    """if_tsresol and if_tsoffset, §4.2: how an interface counts time."""
+
+    multiplier: int
+    """Nanoseconds in a tick, where a tick is a power of ten not below one…"""
+    divisor: int
+    """…and ticks in a nanosecond, where it is; one of the two is 1."""
+    shift: int
+    """n where a tick is 2⁻ⁿ seconds, else -1."""
+    offset_ns: int
+
+
+class Totals(NamedTuple):
+    """What all frames of a savefile had in common, counted as they were walked."""
+
+    frames: int
+    first_ns: int
+    last_ns: int
+    """Earliest and latest time; NEVER where no frame has one."""
+    out_of_order: int
+    """Frames with an earlier time than the frame before."""
+    snapped: int
+    longer_than_original: int
+    untimed: int
+    """Simple packets carry no time; they are given the time of the frame before."""
+    clamped: int
+    """Times outside 1970 to 2262, brought to its nearer end."""
+    commented: int
+
+
+class Frames(list[Frame]):
+    """One batch of frames, and the totals over all batches.  `clear` empties the batch only."""
+
+    def __init__(self, capacity: int = FRAMES_PER_BATCH) -> None:
+        super().__init__()
+        self.capacity = capacity
+        self._totals = Totals(0, NEVER, NEVER, 0, 0, 0, 0, 0, 0)
+        self._previous_ns = NEVER
+
+    @property
+    def full(self) -> bool:
+        return len(self) >= self.capacity
+
+    @property
+    def totals(self) -> Totals:
+        return self._totals
+
+    @property
+    def next_number(self) -> int:
+        return self._totals.frames + 1
+
+    @property
+    def time_of_untimed_ns(self) -> int:
+        return max(self._previous_ns, 0)
+
+    def append(self, frame: Frame, *, clamped: int = 0) -> None:
+        super().append(frame)
+        seen = self._totals
+        self._count(
+            frame,
+            first_ns=frame.time_ns if seen.first_ns == NEVER else min(seen.first_ns, frame.time_ns),
+            last_ns=max(seen.last_ns, frame.time_ns),
+            out_of_order=seen.out_of_order + (frame.time_ns < self._previous_ns),
+            clamped=seen.clamped + clamped,
+        )
+        self._previous_ns = frame.time_ns
+
+    def append_untimed(self, frame: Frame) -> None:
+        super().append(frame)
+        self._count(frame, untimed=self._totals.untimed + 1)
+
+    def _count(self, frame: Frame, **changed: int) -> None:
+        seen = self._totals
+        self._totals = seen._replace(
+            frames=seen.frames + 1,
+            snapped=seen.snapped + (frame.captured_len < frame.original_len),
+            longer_than_original=seen.longer_than_original + (frame.captured_len > frame.original_len),
+            commented=seen.commented + frame.commented,
+            **changed,
+        )
+
+
+class Interfaces:
+    """The interfaces of all sections, counted from 0 over the whole file."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, Clock]] = []
+        self._dropped: list[int] = []
+        self._section = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def section(self) -> int:
+        """Index of interface 0 of the section being walked."""
+        return self._section
+
+    def start_section(self) -> None:
+        """§4.2: interface ids start again from 0 in each section."""
+        self._section = len(self._rows)
+
+    def add(self, link_type: int, snap_len: int, clock: Clock) -> None:
+        self._rows.append((link_type, snap_len, clock))
+        self._dropped.append(0)
+
+    def has(self, identifier: int) -> bool:
+        return self._section + identifier < len(self._rows)
+
+    def row(self, identifier: int) -> tuple[int, int, Clock]:
+        """Link type, snap length and clock."""
+        return self._rows[self._section + identifier]
+
+    def drop(self, identifier: int, count: int) -> None:
+        self._dropped[self._section + identifier] += count
+
+    def dropped(self, index: int) -> int:
+        """What the obsolete packet blocks of this interface counted."""
+        return self._dropped[index]
+
+
+# --- time ----------------------------------------------------------------------------------
+
+
+def ticks_to_ns(ticks: int, clock: Clock) -> int:
+    """Nanoseconds, rounded down; exact for powers of two as well."""
+    if clock.shift >= 0:
+        return ticks * NS_PER_SECOND >> clock.shift
+    return ticks * clock.multiplier // clock.divisor
+
+
+def time_of(ticks: int, clock: Clock) -> tuple[int, int]:
+    """Nanoseconds since 1970, and 1 where they had to be brought into range."""
+    elapsed = ticks_to_ns(ticks, clock)
+    since_1970 = min(elapsed, LATEST_NS) + clock.offset_ns
+    within = min(max(since_1970, 0), LATEST_NS)
+    return within, int(elapsed > LATEST_NS or within != since_1970)
+
+
+# --- pcap ----------------------------------------------------------------------------------
+
+_RECORD: Final = (Struct("<IIII"), Struct(">IIII"))
+
+
+def in_order(first: int, second: int, lengths: int) -> tuple[int, int]:
+    """Captured and original length, whichever way round this version of the format wrote them."""
+    swapped = lengths == Lengths.ORIGINAL_FIRST or (lengths == Lengths.SMALLER_IS_CAPTURED and first > second)
+    return (second, first) if swapped else (first, second)
+
+
+def walk_pcap(buffer: Buffer, start: int, end: int, layout: PcapLayout, frames: Frames) -> Walked:
+    """Packet records, draft-ietf-opsawg-pcap §5, from `start` until `end` or a reason to stop."""
+    read = _RECORD[layout.big_endian].unpack_from
+    position = start
+    while not frames.full:
+        data = position + layout.header_len
+        if data > end:
+            return Walked(Stop.MORE, position, layout.header_len)
+        seconds, fraction, first, second = read(buffer, position)
+        captured_len, original_len = in_order(first, second, layout.lengths)
+        if captured_len > MAX_CAPTURED_LEN:
+            return Walked(Stop.FRAME_TOO_LONG, position, captured_len)
+        if captured_len > end - data:
+            return Walked(Stop.MORE, position, layout.header_len + captured_len)
+        frames.append(
+            Frame(
+                number=frames.next_number,
+                time_ns=seconds * NS_PER_SECOND + fraction * layout.tick_ns,
+                offset=data,
+                captured_len=captured_len,
+                original_len=original_len,
+                interface=0,
+                link_type=layout.link_type,
+                commented=0,
+            )
+        )
+        position = data + captured_len
+    return Walked(Stop.FULL, position, 0)
+
+
+# --- pcapng --------------------------------------------------------------------------------
+
+
+class _Order(NamedTuple):
+    """The integers of one section, which are all in its byte order."""
+
+    two: Struct
+    """Block type and length; timestamp halves; two lengths."""
+    one: Struct
+    shorts: Struct
+
+
+_ORDERS: Final = (
+    _Order(Struct("<II"), Struct("<I"), Struct("<HH")),
+    _Order(Struct(">II"), Struct(">I"), Struct(">HH")),
+)
+
+_SHORTEST: Final = {
+    ENHANCED_PACKET: ENHANCED_OVERHEAD,
+    PACKET: ENHANCED_OVERHEAD,
+    SIMPLE_PACKET: SIMPLE_OVERHEAD,
+    INTERFACE_DESCRIPTION: 20,
+    INTERFACE_STATISTICS: 24,
+}
+"""Blocks that are walked or read, and the least each can be.  All others are skipped."""
+
+
+def padded(length: int) -> int:
+    """§3.1: fields are padded to 32 bits.  So are blocks, though some writers left that out of their length."""
+    return (length + 3) & ~3
+
+
+def walk_pcapng(
+    buffer: Buffer, start: int, end: int, big_endian: int, interfaces: Interfaces, frames: Frames
+) -> Walked:
+    """Blocks of one section, §3.1, from `start` until `end` or a reason to stop."""
+    order = _ORDERS[big_endian]
+    position = start
+    while not frames.full:
+        if end - position < SHORTEST_BLOCK:
+            return Walked(Stop.MORE, position, SHORTEST_BLOCK)
+        kind, length = order.two.unpack_from(buffer, position)
+        stop = _check_block(buffer, position, end, order, kind, length)
+        span = padded(length)
+        if stop is None and kind in (ENHANCED_PACKET, PACKET):
+            stop = _take_packet(buffer, position, order, kind, span, interfaces, frames)
+        elif stop is None and kind == SIMPLE_PACKET:
+            stop = _take_simple_packet(buffer, position, order, span, interfaces, frames)
+        if stop is not None:
+            return stop
+        position += span
+    return Walked(Stop.FULL, position, 0)
+
+
+def _check_block(
+    buffer: Buffer, position: int, end: int, order: _Order, kind: int, length: int
+) -> Walked | None:
+    """None where the block is whole and sound, and of a kind that is walked or passed over."""
+    if kind == SECTION_HEADER:
+        return Walked(Stop.READ, position, 0)
+    if length < _SHORTEST.get(kind, SHORTEST_BLOCK):
+        return Walked(Stop.BLOCK_TOO_SHORT, position, length)
+    if kind in _SHORTEST and length > LONGEST_BLOCK:
+        return Walked(Stop.BLOCK_TOO_LONG, position, length)
+    span = padded(length)
+    if span > end - position:
+        return Walked(Stop.MORE if kind in _SHORTEST else Stop.SKIP, position, span)
+    (trailer,) = order.one.unpack_from(buffer, position + span - 4)
+    if trailer != length:
+        return Walked(Stop.TRAILER_DIFFERS, position, trailer)
+    if kind in (INTERFACE_DESCRIPTION, INTERFACE_STATISTICS):
+        return Walked(Stop.READ, position, span)
+    return None
+
+
+def _take_packet(
+    buffer: Buffer,
+    position: int,
+    order: _Order,
+    kind: int,
+    span: int,
+    interfaces: Interfaces,
+    frames: Frames,
+) -> Walked | None:
+    """Enhanced packet block, §4.3, and its obsolete forerunner, Appendix A."""
+    (identifier,) = order.one.unpack_from(buffer, position + 8)
+    drops = UNKNOWN_DROPS
+    if kind == PACKET:
+        identifier, drops = order.shorts.unpack_from(buffer, position + 8)
+    captured_len, original_len = order.two.unpack_from(buffer, position + 20)
+    stop = _check_packet(position, captured_len, span - ENHANCED_OVERHEAD, identifier, interfaces)
+    if stop is not None:
+        return stop
+    if drops != UNKNOWN_DROPS:
+        interfaces.drop(identifier, drops)
+    link_type, _, clock = interfaces.row(identifier)
+    high, low = order.two.unpack_from(buffer, position + 12)
+    time_ns, clamped = time_of(high << 32 | low, clock)
+    data = position + PACKET_DATA_AT
+    frame = Frame(
+        number=frames.next_number,
+        time_ns=time_ns,
+        offset=data,
+        captured_len=captured_len,
+        original_len=original_len,
+        interface=interfaces.section + identifier,
+        link_type=link_type,
+        commented=has_comment(buffer, data + padded(captured_len), position + span - 4, order.shorts),
+    )
+    frames.append(frame, clamped=clamped)
+    return None
+
+
+def _take_simple_packet(
+    buffer: Buffer, position: int, order: _Order, span: int, interfaces: Interfaces, frames: Frames
+) -> Walked | None:
+    """Simple packet block, §4.4: interface 0, no time, and the snap length says how much was kept."""
+    if not interfaces.has(0):
+        return Walked(Stop.NO_SUCH_INTERFACE, position, 0)
+    link_type, snap_len, _ = interfaces.row(0)
+    (original_len,) = order.one.unpack_from(buffer, position + 8)
+    captured_len = original_len if snap_len == 0 else min(original_len, snap_len)
+    stop = _check_packet(position, captured_len, span - SIMPLE_OVERHEAD, 0, interfaces)
+    if stop is not None:
+        return stop
+    frame = Frame(
+        number=frames.next_number,
+        time_ns=frames.time_of_untimed_ns,
+        offset=position + SIMPLE_DATA_AT,
+        captured_len=captured_len,
+        original_len=original_len,
+        interface=interfaces.section,
+        link_type=link_type,
+        commented=0,
+    )
+    frames.append_untimed(frame)
+    return None
+
+
+def _check_packet(
+    position: int, captured_len: int, room: int, identifier: int, interfaces: Interfaces
+) -> Walked | None:
+    if captured_len > MAX_CAPTURED_LEN:
+        return Walked(Stop.FRAME_TOO_LONG, position, captured_len)
+    if padded(captured_len) > room:
+        return Walked(Stop.PACKET_BEYOND_BLOCK, position, captured_len)
+    if not interfaces.has(identifier):
+        return Walked(Stop.NO_SUCH_INTERFACE, position, identifier)
+    return None
+
+
+def has_comment(buffer: Buffer, start: int, end: int, shorts: Struct) -> int:
+    """1 where the options from `start` hold a whole comment, §3.5."""
+    while end - start >= 4:
+        code, length = shorts.unpack_from(buffer, start)
+        if code == OPTION_END or length > end - start - 4:
+            return 0
+        if code == OPTION_COMMENT:
+            return 1
+        start += 4 + padded(length)
+    return 0

@@ -1,0 +1,12 @@
+"""Capture: a file or standard input → its bytes in bounded chunks, uncompressed, and its identity.
+
+Knows files, pipes and compression, which it finds by content and never by name; one
+layer of it is opened.  Does not know what the bytes mean: see savefile.
+
+Nothing seeks, and nothing is held but a few chunks: a file may be larger than memory,
+and a small compressed file may hold a large savefile, so neither needs a limit.
+"""
+
+from ctcp_forensics.capture.source import Capture, open_capture
+
+__all__ = ["Capture", "open_capture"]

@@ -1,0 +1,197 @@
+"""Source: what the user named → an open Capture, its chunks, size and hashes.
+
+Knows paths, standard input and what can be wrong with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Generator, Iterator
+from io import UnsupportedOperation
+from itertools import chain, cycle
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self, cast
+
+from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
+from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.errors import CaptureError
+
+CHUNK_LEN: Final = 1 << 20
+"""A chunk costs much more to read than to hand over, and still fits the cache."""
+SMALLEST_LEN: Final = 1 << 16
+"""Files that are made as they are read say that they have 0 bytes."""
+STDIN: Final = "-"
+
+
+class Readable(Protocol):
+    """A file, as far as it is used."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class Capture:
+    """One source of bytes, open.  `chunks` can be read once; what describes the whole is final after it."""
+
+    def __init__(
+        self, source: str, file: Readable, *, size: int | None, close: Callable[[], None] = lambda: None
+    ) -> None:
+        self.source = source
+        self.size = size
+        """Bytes on disk; None for a pipe."""
+        self.position = 0
+        """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
+        self.compression: str | None = None
+        self.sha256: str | None = None
+        """Of the file as it lies there; None until `chunks` is exhausted."""
+        self.content_sha256: str | None = None
+        """Of the savefile inside; the same where it is not compressed."""
+        self.notes: tuple[str, ...] = ()
+        """What is unusual about the file and no damage to the savefile."""
+        self._file = file
+        self._close = close
+        self._hash = hashlib.sha256()
+        self._chunks = self._read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Also stops reading ahead."""
+        self._chunks.close()
+        self._close()
+
+    def chunks(self) -> Iterator[Buffer]:
+        """The savefile in chunks, each good until the next one is asked for.
+
+        Raises CaptureError, after the chunks that could be had, where the file cannot be
+        read or unpacked to its end.
+        """
+        return self._chunks
+
+    def _read(self) -> Generator[Buffer, None, None]:
+        """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
+        content = self._content()
+        if self.size is not None and self.size > CHUNK_LEN:
+            content = ahead(content)
+        yield from content
+
+    def _content(self) -> Iterator[Buffer]:
+        blocks = self._blocks()
+        first = next(blocks, memoryview(b""))
+        codec = codec_of(bytes(first[:MAGIC_LEN]))
+        if codec is None:
+            yield from chain((first,), blocks)
+            self.sha256 = self.content_sha256 = self._hash.hexdigest()
+        else:
+            self.compression = codec.name
+            yield from self._unpacked(codec, chain((first,), blocks))
+
+    def _blocks(self) -> Iterator[memoryview]:
+        """The file in full blocks, hashed on the way, in memory that is used again and again."""
+        for memory in self._memories():
+            block = memory[: self._fill(memory)]
+            if not block:
+                return
+            self._hash.update(block)
+            yield block
+
+    def _memories(self) -> Iterator[memoryview]:
+        """A small file is read in one piece and needs no more memory than that."""
+        if self.size is not None and self.size < CHUNK_LEN:
+            return cycle([memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))])
+        return cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
+
+    def _fill(self, memory: memoryview) -> int:
+        """As many bytes as there is room for, or are left."""
+        filled = 0
+        try:
+            while filled < len(memory):
+                count = self._file.readinto(memory[filled:])
+                if not count:
+                    break
+                filled += count
+        except OSError as error:
+            raise CaptureError(
+                self.source, offset=self.position + filled, reason=f"cannot be read on: {_words(error)}"
+            ) from error
+        self.position += filled
+        return filled
+
+    def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
+        content = hashlib.sha256()
+        unpacker = Unpacker(codec)
+        damage = None
+        try:
+            for block in blocks:
+                for piece in unpacker.feed(block):
+                    content.update(piece)
+                    yield piece
+            unpacker.finish()
+        except CodecError as error:
+            damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
+        for _ in blocks:
+            """Nothing can be unpacked from the rest, but the file's hash covers it."""
+        self.content_sha256 = content.hexdigest()
+        self.sha256 = self._hash.hexdigest()
+        if damage is not None:
+            raise damage
+        if unpacker.has_tail:
+            self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
+
+
+def open_capture(source: str) -> Capture:
+    """A path, or `-` for standard input.  Raises CaptureError where there is nothing to read."""
+    try:
+        return _open_stdin() if source == STDIN else _open_path(source)
+    except (OSError, ValueError) as error:
+        raise CaptureError(source, offset=0, reason=_words(error)) from error
+
+
+def _open_path(path: str) -> Capture:
+    file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
+    return Capture(path, file, size=_size(file.fileno()), close=file.close)
+
+
+def _open_stdin() -> Capture:
+    """Left open at the end: it is not ours."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise CaptureError(STDIN, offset=0, reason="standard input is closed")
+    if sys.stdin.isatty():
+        raise CaptureError(STDIN, offset=0, reason="standard input is a terminal; pipe a capture into it")
+    try:
+        size = _size(sys.stdin.fileno())
+    except UnsupportedOperation:
+        size = None
+    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size)
+
+
+def _size(descriptor: int) -> int | None:
+    found = os.fstat(descriptor)
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _words(error: OSError | ValueError) -> str:
+    """What the system says, in the reader's terms where it says it oddly."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case IsADirectoryError():
+            return "is a directory; name the files in it"
+        case PermissionError():
+            return "no permission to read it"
+        case OSError(strerror=str(words)):
+            return words.lower()
+        case _:
+            return str(error)

@@ -1,0 +1,10 @@
+"""Savefile: pcap and pcapng bytes → Frames, and Damage where they are not what they claim.
+
+Knows the two formats and their variants.  Does no I/O: bytes come in chunks of any
+size, see capture.  Does not look into frames: see packets.
+"""
+
+from ctcp_forensics.savefile.account import Comment, Damage, Interface
+from ctcp_forensics.savefile.reader import Batch, Reader
+
+__all__ = ["Batch", "Comment", "Damage", "Interface", "Reader"]

@@ -1,0 +1,85 @@
+"""Account: what is to be said about a savefile beside its frames.
+
+Damage, comments, interfaces: collected while reading, each list with a cap that is
+reported when it was reached.  Knows no format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ctcp_forensics._kernel.plain_walk import Totals
+
+MAX_COMMENTS: Final = 1000
+MAX_DAMAGE: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """What is wrong with the savefile at a byte of it, counted after decompression."""
+
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """What somebody wrote into a pcapng file; `frame` is None on a section or an interface."""
+
+    frame: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """Where frames were captured, as far as the savefile says."""
+
+    index: int
+    """Over all sections, from 0."""
+    link_type: int
+    snap_len: int
+    """0 where it was not limited."""
+    resolution: str
+    """Of its clock, as "10^-6 s" or "2^-20 s"."""
+    name: str = ""
+    filter: str = ""
+    dropped: int | None = None
+    """By the interface and the operating system, as they counted; None where nobody counted."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """The lists, and what went beyond their caps."""
+
+    interfaces: list[Interface] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
+    comments_beyond: int = 0
+    damage_beyond: int = 0
+
+    def add_damage(self, offset: int, reason: str) -> None:
+        if len(self.damage) < MAX_DAMAGE:
+            self.damage.append(Damage(offset=offset, reason=reason))
+        else:
+            self.damage_beyond += 1
+
+    def add_comments(self, frame: int | None, texts: tuple[str, ...]) -> None:
+        room = MAX_COMMENTS - len(self.comments)
+        self.comments += [Comment(frame=frame, text=text) for text in texts[:room]]
+        self.comments_beyond += len(texts[room:])
+
+    def set_dropped(self, index: int, dropped: int) -> None:
+        """Counters run on, so the last block of an interface holds them all."""
+        self.interfaces[index] = replace(self.interfaces[index], dropped=dropped)
+
+    def notes(self, seen: Totals) -> tuple[str, ...]:
+        """What is unusual and no damage, and which caps were reached."""
+        counted = (
+            (seen.longer_than_original, "frames hold more bytes than they say were on the wire"),
+            (seen.untimed, "frames carry no time; each is given the time of the frame before"),
+            (seen.clamped, "frames have a time outside 1970 to 2262, taken as its nearer end"),
+            (self.comments_beyond, f"comments are not kept beyond the first {MAX_COMMENTS}"),
+            (self.damage_beyond, f"more places are damaged than the {MAX_DAMAGE} listed"),
+        )
+        return tuple(f"{count} {words}" for count, words in counted if count)

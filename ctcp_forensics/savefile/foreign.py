@@ -1,0 +1,67 @@
+"""What a file is that is no savefile, in words for the one who named it.
+
+Knows a few first bytes.  Only words: no other format is read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PEEKED_LEN: Final = 512
+"""Enough for every mark below and for telling text."""
+
+COMPRESSED: Final = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+)
+MARKS: Final = (
+    (b"snoop\x00\x00\x00", "is a Solaris snoop file; `editcap -F pcap` converts it"),
+    (b"RTSS", "is a Microsoft Network Monitor 1 file; `editcap -F pcap` converts it"),
+    (b"GMBU", "is a Microsoft Network Monitor 2 file; `editcap -F pcap` converts it"),
+    (b"XCP\x00", "is a NetXRay or Sniffer file; `editcap -F pcap` converts it"),
+    (b"TRSNIFF data", "is a Sniffer file; `editcap -F pcap` converts it"),
+    (b"\x02\x21\x4c\x18", "is lz4 in its legacy format; `lz4 -d` unpacks it"),
+    (b"\x1f\x9d", "is compressed with compress (.Z); `gzip -d` unpacks it"),
+    (b"PK\x03\x04", "is a zip archive; unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+    (b"Rar!\x1a\x07", "is a rar archive; unpack it first"),
+    (b"\x7fELF", "is a program (ELF)"),
+    (b"MZ", "is a Windows program"),
+    (b"%PDF-", "is a PDF document"),
+    (b"\x89PNG", "is a picture (PNG)"),
+    (b"SQLite format 3\x00", "is an SQLite database"),
+)
+TAR_MARK: Final = (257, b"ustar")
+CONTROLS_IN_TEXT: Final = frozenset(b"\t\n\r\f\x1b\x08")
+
+
+def describe(head: bytes) -> str:
+    """The end of the sentence *this file …*."""
+    if not head:
+        return "is empty"
+    for mark, name in COMPRESSED:
+        if head.startswith(mark):
+            return f"is compressed once more ({name}); only one layer is opened"
+    for mark, words in MARKS:
+        if head.startswith(mark):
+            return words
+    at, mark = TAR_MARK
+    if head[at:].startswith(mark):
+        return "is a tar archive; unpack it first"
+    if is_text(head):
+        return "is a text file"
+    return f"is no savefile: it starts with {head[:4].hex(' ')}"
+
+
+def is_text(head: bytes) -> bool:
+    """UTF-8, of which the last character may be cut, without control characters."""
+    if any(byte < 0x20 and byte not in CONTROLS_IN_TEXT for byte in head):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return len(head) == PEEKED_LEN and error.start > len(head) - 4
+    return True

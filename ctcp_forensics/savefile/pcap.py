@@ -1,0 +1,194 @@
+"""The pcap file header and its variants: which of them wrote this file.
+
+Quoted: draft-ietf-opsawg-pcap.  The variants beyond it are those that Wireshark
+reads; three of them share one magic number, and only the records tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, NamedTuple
+
+from ctcp_forensics._kernel.plain_walk import Lengths, PcapLayout
+from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
+from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.savefile.account import Interface
+from ctcp_forensics.savefile.window import Window
+
+MICROSECOND_NS, NANOSECOND_NS = 1000, 1
+RESOLUTIONS: Final = {MICROSECOND_NS: "10^-6 s", NANOSECOND_NS: "10^-9 s"}
+
+FILE_HEADER_LEN: Final = 24
+RECORD_HEADER_LEN: Final = 16
+RECORDS_JUDGED: Final = 3
+"""How many records Wireshark looks at to tell variants apart."""
+IMPLAUSIBLE_LEN: Final = 128 * 1024 * 1024
+"""Longest frame of any link type that Wireshark believes."""
+MAX_INTERFACE_INDEX: Final = 10_000
+MAX_PACKET_TYPE: Final = 4
+OLDEST_MAJOR: Final = 2
+
+NETWORK_MASK: Final = 0xFFFF
+RESERVED_MASK: Final = 0x03FF_0000
+"""draft-ietf-opsawg-pcap §4: bits 6 to 15 of the link type's word must be zero; above them the FCS length."""
+
+
+class Variant(NamedTuple):
+    """One way to write pcap."""
+
+    name: str
+    """As capinfos calls it."""
+    file_header_len: int
+    record_header_len: int
+    tick_ns: int
+    oddities: Callable[[bytes, str], int]
+    """How many of the fields after the common 16 bytes have values that this variant would not write."""
+
+
+def _none(_rest: bytes, _order: str) -> int:
+    return 0
+
+
+def _patched_oddities(rest: bytes, order: str) -> int:
+    """Interface index, Ethernet type, Linux packet type: what the libpcap patches of 1999 added."""
+    index, ethertype, packet_type = Struct(f"{order}IHB").unpack_from(rest)
+    is_linux_type = ethertype <= 0x17 or ethertype in (0x60, 0x200, 0x400) or ethertype >= 0x600
+    return sum((index > MAX_INTERFACE_INDEX, not is_linux_type, packet_type > MAX_PACKET_TYPE))
+
+
+def _nokia_oddities(rest: bytes, order: str) -> int:
+    """A word of unknown meaning; seen are 9fbfb601 and a few like it."""
+    (word,) = Struct(f"{order}I").unpack_from(rest)
+    fits = (
+        word & 0x0FFF_00F0 == 0x0FBF_0000
+        and word >> 28 in (0x9, 0xB)
+        and word >> 12 & 0xF in (0xB, 0xD)
+        and word >> 8 & 0xF in (0x6, 0x9)
+        and word & 0xF in (1, 2)
+    )
+    return int(not fits)
+
+
+PCAP: Final = Variant("pcap", 24, 16, MICROSECOND_NS, _none)
+RED_HAT: Final = Variant("rh6_1pcap", 24, 24, MICROSECOND_NS, _patched_oddities)
+NOKIA: Final = Variant("nokiapcap", 24, 20, MICROSECOND_NS, _nokia_oddities)
+MODIFIED: Final = Variant("modpcap", 24, 24, MICROSECOND_NS, _patched_oddities)
+SUSE: Final = Variant("suse6_3pcap", 24, 28, MICROSECOND_NS, _patched_oddities)
+
+VARIANTS: Final[dict[int, tuple[Variant, ...]]] = {
+    0xA1B2C3D4: (PCAP, RED_HAT, NOKIA),
+    0xA1B23C4D: (Variant("nsecpcap", 24, 16, NANOSECOND_NS, _none),),
+    0xA1B2CD34: (MODIFIED, SUSE),
+    0x1C0001AC: (Variant("nsecpcap", 28, 16, NANOSECOND_NS, _none),),
+    0x1C0001AB: (Variant("pcap", 28, 16, MICROSECOND_NS, _none),),
+}
+"""By magic number, the likeliest first; the last two are Ixia's, with a count after the file header."""
+
+
+def byte_order(head: bytes) -> str | None:
+    """`>` or `<` where the first four bytes are a pcap magic number, else None."""
+    for order in "<>":
+        if len(head) >= 4 and Struct(f"{order}I").unpack_from(head)[0] in VARIANTS:
+            return order
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcapHeader:
+    """What the file header says, and which variant the records show."""
+
+    variant: Variant
+    layout: PcapLayout
+    interface: Interface
+
+
+def read_header(window: Window, source: str) -> PcapHeader:
+    """The file header, draft-ietf-opsawg-pcap §4; the window is left at the first record."""
+    head = window.peek(FILE_HEADER_LEN)
+    if len(head) < FILE_HEADER_LEN:
+        raise _unreadable(source, len(head), f"the pcap file header is cut off after {len(head)} bytes")
+    order = byte_order(head) or "<"
+    magic, major, minor, _, _, snap_len, network = Struct(f"{order}IHHIIII").unpack(head)
+    if major < OLDEST_MAJOR:
+        raise _unreadable(source, 4, f"pcap version {major}.{minor} is unknown")
+    if network & RESERVED_MASK:
+        raise _unreadable(source, 20, f"the reserved bits of the link type are not zero (0x{network:08x})")
+    lengths = order_of_lengths(major, minor)
+    candidates = VARIANTS[magic] if lengths == Lengths.CAPTURED_FIRST else VARIANTS[magic][:1]
+    window.skip(candidates[0].file_header_len)
+    variant = likeliest(candidates, window, order, snap_len)
+    layout = PcapLayout(
+        big_endian=int(order == ">"),
+        header_len=variant.record_header_len,
+        tick_ns=variant.tick_ns,
+        lengths=lengths,
+        link_type=network & NETWORK_MASK,
+    )
+    interface = Interface(
+        index=0,
+        link_type=layout.link_type,
+        snap_len=snap_len,
+        resolution=RESOLUTIONS[variant.tick_ns],
+    )
+    return PcapHeader(variant=variant, layout=layout, interface=interface)
+
+
+def _unreadable(source: str, offset: int, reason: str) -> CaptureError:
+    return CaptureError(source, offset=offset, reason=reason)
+
+
+def order_of_lengths(major: int, minor: int) -> Lengths:
+    """Version 2.3 changed the order of the two lengths, and was at first written both ways."""
+    if (major, minor) < (2, 3) or major == 543:
+        return Lengths.ORIGINAL_FIRST
+    return Lengths.SMALLER_IS_CAPTURED if (major, minor) == (2, 3) else Lengths.CAPTURED_FIRST
+
+
+# --- telling variants apart ----------------------------------------------------------------
+
+
+def likeliest(candidates: tuple[Variant, ...], window: Window, order: str, snap_len: int) -> Variant:
+    """The first variant under which the first records make sense, or the one with the fewest oddities."""
+    if len(candidates) == 1:
+        return candidates[0]
+    fewest: tuple[int, Variant] | None = None
+    for variant in candidates:
+        odd = count_oddities(variant, window, order, snap_len)
+        if odd == 0:
+            return variant
+        if fewest is None or odd < fewest[0]:
+            fewest = (odd, variant)
+    return candidates[0] if fewest is None else fewest[1]
+
+
+def count_oddities(variant: Variant, window: Window, order: str, snap_len: int) -> int:
+    """Over the first records read as `variant`; reading stops at a length that cannot be."""
+    odd = 0
+    position = 0
+    for _ in range(RECORDS_JUDGED):
+        header = window.peek(position + variant.record_header_len)[position:]
+        if len(header) < variant.record_header_len:
+            return odd + (len(header) > 0)
+        odd += variant.oddities(header[RECORD_HEADER_LEN:], order)
+        captured_len, found = _common_oddities(header, order, snap_len)
+        odd += found
+        if captured_len > MAX_CAPTURED_LEN:
+            return odd
+        position += variant.record_header_len + captured_len
+        if not window.reach(position):
+            return odd + 1
+    return odd
+
+
+def _common_oddities(header: bytes, order: str, snap_len: int) -> tuple[int, int]:
+    """The captured length, and how many of the four common fields are odd."""
+    _, fraction, captured_len, original_len = Struct(f"{order}IIII").unpack_from(header)
+    return captured_len, (
+        (fraction >= 1_000_000)
+        + (captured_len > MAX_CAPTURED_LEN)
+        + (captured_len > snap_len)
+        + (original_len > IMPLAUSIBLE_LEN)
+        + (captured_len > original_len)
+    )
