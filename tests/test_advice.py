@@ -255,6 +255,23 @@ def test_the_loss_is_looked_for_in_the_direction_in_which_it_happened(
     assert advice("repair-loss", replace(FLAGSHIP, direction=direction)).change.startswith(way)
 
 
+def test_a_black_hole_of_ipv6_is_repaired_in_the_words_of_ipv6() -> None:
+    black_hole = replace(IPV6, verdict="path-mtu-black-hole")
+    assert slugs(black_hole) == ["lower-mtu", "allow-icmp-too-big"]  # there is no DF bit to clear
+    assert slugs(replace(IPV6, loss_size_dependent=True))[:3] == [
+        "lower-mtu",
+        "allow-icmp-too-big",
+        "ipsec-over-udp",
+    ]
+    assert advice("lower-mtu", black_hole).commands[1] == "ping -l 1400 2001:db8:1::20"
+    assert advice("allow-icmp-too-big", black_hole).commands[2] == (
+        "access-list <ACL-TOWARDS-HEADEND> extended permit icmp6 any host 2001:db8:1::20 packet-too-big"
+    )
+    assert advice("allow-icmp-too-big", replace(FLAGSHIP, verdict="path-mtu-black-hole")).commands[2] == (
+        "access-list <ACL-TOWARDS-HEADEND> extended permit icmp any host 198.51.100.20 unreachable"
+    )
+
+
 def test_an_ordinary_application_is_not_told_to_change_a_vpn_profile() -> None:
     told = advice("keep-alive", replace(FLAGSHIP, verdict="idle-timeout", encapsulation_kind="none"))
     assert told.commands == ()

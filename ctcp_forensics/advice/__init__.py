@@ -15,8 +15,10 @@ from ctcp_forensics.advice import documented, next_steps
 from ctcp_forensics.advice.conditions import (
     could_be_surer,
     is_ctcp,
+    is_ipv4,
     is_not_ctcp,
     is_undetermined,
+    only_large_ipv4_packets_lost,
     only_large_packets_lost,
 )
 from ctcp_forensics.advice.step import Condition, Recommendation, Situation, Step, always, filled
@@ -40,14 +42,15 @@ _KEEP_ALIVES = (
     Offer(step=next_steps.SEND_CTCP_KEEP_ALIVES, when=is_ctcp),
     Offer(step=next_steps.SEND_KEEP_ALIVES, when=is_not_ctcp),
 )
-_BLACK_HOLE = (next_steps.LOWER_THE_MTU, next_steps.CLEAR_DF, next_steps.ALLOW_ICMP_TOO_BIG)
 
 OFFERS: dict[str, tuple[Offer, ...]] = {
     "unanswered-duplicate-acks": (
         # A weak verdict is no reason to change a network: look first.
         Offer(step=next_steps.TAKE_CAPTURES, when=is_undetermined),
         # Where only large packets are lost, the cause of the loss is known and kills UDP as well.
-        *(Offer(step=step, when=only_large_packets_lost) for step in _BLACK_HOLE),
+        Offer(step=next_steps.LOWER_THE_MTU, when=only_large_packets_lost),
+        Offer(step=next_steps.CLEAR_DF, when=only_large_ipv4_packets_lost),
+        Offer(step=next_steps.ALLOW_ICMP_TOO_BIG, when=only_large_packets_lost),
         *_offers(
             documented.IPSEC_OVER_UDP,  # at the client, reversible, whatever box it is that waits
             documented.NATIVE_ESP,
@@ -58,7 +61,11 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
         ),
         Offer(step=next_steps.TAKE_CAPTURES, when=could_be_surer),
     ),
-    "path-mtu-black-hole": _offers(*_BLACK_HOLE),
+    "path-mtu-black-hole": (
+        Offer(step=next_steps.LOWER_THE_MTU),
+        Offer(step=next_steps.CLEAR_DF, when=is_ipv4),  # IPv6 has no such bit
+        Offer(step=next_steps.ALLOW_ICMP_TOO_BIG),
+    ),
     "firewall-drop": _offers(next_steps.NAME_THE_DROP),
     "reset-by-middlebox": _offers(next_steps.FIND_THE_RESETTER, next_steps.TAKE_CAPTURES),
     "nat-rebinding": (*_KEEP_ALIVES, *_offers(next_steps.HOLD_THE_TRANSLATION)),

@@ -28,6 +28,10 @@ def only_large_packets_lost(situation: Situation) -> bool:
     return situation.loss_size_dependent is True
 
 
+def only_large_ipv4_packets_lost(situation: Situation) -> bool:
+    return only_large_packets_lost(situation) and is_ipv4(situation)
+
+
 def is_undetermined(situation: Situation) -> bool:
     return situation.confidence == "undetermined"
 
@@ -43,6 +47,10 @@ def box_unnamed(situation: Situation) -> bool:
 
 def is_ipv6(situation: Situation) -> bool:
     return addresses_of(situation)[0].version == 6
+
+
+def is_ipv4(situation: Situation) -> bool:
+    return not is_ipv6(situation)
 
 
 def client_is_private(situation: Situation) -> bool:

@@ -26,7 +26,8 @@ _LOOKS_ONLY = "None: it only looks."
 _NOTHING_CHANGED = ("Nothing was changed.",)
 
 _GUIDES = "Cisco ASA command references and guides; no fix of TAC 113578"
-_PRACTICE = "General practice of TCP troubleshooting; no fix of TAC 113578"
+_NOT_CONFIRMED = "is not confirmed by the sources read"
+_PRACTICE = "General practice of troubleshooting, from no single document; no fix of TAC 113578"
 
 TAKE_CAPTURES = Step(
     fix="take-captures",
@@ -77,8 +78,8 @@ TAKE_CAPTURES = Step(
         "A circular buffer overwrites its oldest packets: copy it soon after the failure.",
         "Counters of `show asp drop` are the whole firewall's: note them before and after. Only a packet in "
         "the asp-drop capture proves a drop of this flow.",
-        "`show service-policy flow` is not confirmed by the sources read. In multiple-context mode, `copy "
-        "/pcap` works from the system context only.",
+        "`show service-policy flow` and `delete /noconfirm` are not confirmed by the sources read. In "
+        "multiple-context mode, `copy /pcap` works from the system context only.",
         "Where the firewall translates addresses, each interface sees others: give each capture those of "
         "its side.",
         TRANSLATED_CLIENT,
@@ -134,7 +135,7 @@ LONGER_IDLE_TIMEOUT = Step(
     ),
     cost="Connections whose ends have vanished stay in the table for as long.",
     verify=(
-        "`show conn address {client} detail`: the connection's timeout is 8h.",
+        "`show conn address {client} detail`: the connection's timeout is eight hours.",
         "Traffic passes after a silence as long as the one that ended this flow.",
     ),
     roll_back=(
@@ -182,7 +183,7 @@ FIND_THE_RESETTER = Step(
         "A second capture beyond the suspect: the RST is on one side of it only, or leaves it on both sides.",
     ),
     roll_back=_NOTHING_CHANGED,
-    source=_GUIDES,
+    source=f"{_GUIDES}; `show logging` {_NOT_CONFIRMED}",
     caveats=("A device that is not an ASA logs it elsewhere and otherwise.",),
 )
 
@@ -257,21 +258,22 @@ ALLOW_ICMP_TOO_BIG = Step(
     commands=(
         f"{_ON_THE_FIREWALL}; the names stand for the access lists of its two sides",
         "configure terminal",
-        "access-list <ACL-TOWARDS-HEADEND> extended permit icmp any host {headend} unreachable",
-        "access-list <ACL-TOWARDS-CLIENT> extended permit icmp any host {client} unreachable",
+        "access-list <ACL-TOWARDS-HEADEND> extended permit {icmp} any host {headend} {too_big}",
+        "access-list <ACL-TOWARDS-CLIENT> extended permit {icmp} any host {client} {too_big}",
         "end",
     ),
-    cost="All ICMP unreachable messages to these two hosts pass, not code 4 alone.",
-    verify=("A new capture shows ICMP type 3 code 4 arriving, and smaller packets from then on.",),
+    cost="All ICMP unreachable messages to these two hosts pass, not the one that is meant alone (on IPv6: "
+    "none but it).",
+    verify=("A new capture shows these messages arriving, and smaller packets from then on.",),
     roll_back=(
         "configure terminal",
-        "no access-list <ACL-TOWARDS-CLIENT> extended permit icmp any host {client} unreachable",
-        "no access-list <ACL-TOWARDS-HEADEND> extended permit icmp any host {headend} unreachable",
+        "no access-list <ACL-TOWARDS-CLIENT> extended permit {icmp} any host {client} {too_big}",
+        "no access-list <ACL-TOWARDS-HEADEND> extended permit {icmp} any host {headend} {too_big}",
         "end",
     ),
     source="RFC 1191 and RFC 8201 (path MTU discovery); no fix of TAC 113578",
     caveats=(
-        "For IPv6 hosts the words are `icmp6` and `packet-too-big` (not confirmed by the sources read).",
+        f"The spelling of these lines {_NOT_CONFIRMED}.",
         "Whether cTCP heeds these messages is unknown: the smaller MTU is the safer way.",
         NOT_SAVED,
     ),
@@ -308,7 +310,7 @@ OPEN_THE_PORT = Step(
     cost=_LOOKS_ONLY,
     verify=("A new capture at the client shows the SYN, a SYN-ACK and the ACK.",),
     roll_back=_NOTHING_CHANGED,
-    source=_GUIDES,
+    source=f"{_GUIDES}; `packet-tracer` {_NOT_CONFIRMED}",
     caveats=(
         "A capture at the headend tells on which way the handshake is lost: there and back look alike from "
         "one side.",
@@ -333,7 +335,7 @@ CHECK_THE_NEGOTIATION = Step(
     "briefly.",
     verify=("A new capture shows answers to the client's IKE messages, and ESP after them.",),
     roll_back=("undebug all",),
-    source=_GUIDES,
+    source=f"{_GUIDES}; `debug crypto ikev1` {_NOT_CONFIRMED}",
     caveats=(
         "Up to 8.3 the commands have `isakmp` for `ikev1`. What the statistics count is not documented in "
         "the sources read.",

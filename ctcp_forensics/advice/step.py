@@ -14,6 +14,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 HIGHEST_PORT = 65535
 
+# IPv6 routers never fragment, so its ping needs no Don't Fragment (-f); the client runs on Windows.
+FAMILY_WORDS = {
+    4: {"ping": "ping -f -l", "icmp": "icmp", "too_big": "unreachable"},
+    6: {"ping": "ping -l", "icmp": "icmp6", "too_big": "packet-too-big"},
+}
+
 WAYS = {
     "client-to-headend": "from the client to the headend",
     "headend-to-client": "from the headend to the client",
@@ -74,7 +80,7 @@ class Caveat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A recommendation with blanks: {client}, {client_port}, {headend}, {port}, {name}, {way}, {ping}."""
+    """A recommendation with blanks, such as {client} and {port}: see `blanks_of`."""
 
     fix: str
     title: str
@@ -111,13 +117,13 @@ def blanks_of(situation: Situation) -> Mapping[str, str]:
     client, headend = addresses_of(situation)
     port = _checked_port(situation.headend_port)
     return {
+        **FAMILY_WORDS[headend.version],
         "client": str(client),
         "client_port": str(_checked_port(situation.client_port)),
         "headend": str(headend),
         "port": str(port),
         "name": configuration_name(client, headend, port),
         "way": WAYS.get(situation.direction, WAYS[None]),
-        "ping": "ping -f -l" if headend.version == 4 else "ping -l",
     }
 
 
