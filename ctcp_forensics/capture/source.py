@@ -45,9 +45,9 @@ class Capture:
         self.position = 0
         """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
         self.compression: str | None = None
-        self.sha256: str | None = None
-        """Of the file as it lies there; None until `chunks` is exhausted."""
-        self.content_sha256: str | None = None
+        self.sha256 = ""
+        """Of the file as it lies there; empty until `chunks` is exhausted."""
+        self.content_sha256 = ""
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
