@@ -519,6 +519,7 @@ def note_arrival(flow: Flow, d: Direction, side: int, p: Packet) -> None:
     flow.previous_ns = p.time_ns
     flow.last_ns = max(flow.last_ns, p.time_ns)
     d.frames += 1
+    d.payload_bytes += p.payload_len
     d.last_frame = p.frame
     d.last_ns = p.time_ns
     if d.first_frame == NEVER:
@@ -641,7 +642,6 @@ def is_keep_alive(d: Direction, p: Packet, pos: int) -> bool:
 def take_bytes(flow: Flow, d: Direction, peer: Direction, p: Packet, pos: int, keep_alive: bool) -> None:
     """Account for the segment's share of the sequence space."""
     length = p.payload_len + bool(p.flags & Tcp.SYN) + bool(p.flags & Tcp.FIN)
-    d.payload_bytes += p.payload_len
     d.keep_alives += keep_alive
     d.keep_alive_pending = keep_alive
     d.probe_pending = False
@@ -695,7 +695,7 @@ def place_bytes(d: Direction, p: Packet, pos: int, end: int) -> None:
     if hole is not None:
         note_filling(d, p, hole, key)
     elif again and not fresh:
-        note_repeat(d, end, key)
+        note_repeat(d, p, end, key)
     if d.episode is not None:
         note_sending(d.episode, p, pos, end, fresh, key)
     d.next_pos = max(d.next_pos, end)
@@ -738,13 +738,13 @@ def ids_count(d: Direction) -> bool:
     return d.ids_rising >= 3 and d.ids_rising > 4 * d.ids_other
 
 
-def note_repeat(d: Direction, end: int, key: int) -> None:
+def note_repeat(d: Direction, p: Packet, end: int, key: int) -> None:
     """Nothing but bytes seen before: sent again, unless another message sits in their place."""
     if key == Key.NEWEST:
         d.rewrites += 1
         return
     d.retransmissions += 1
-    if d.acked_pos != NEVER and end <= d.acked_pos:
+    if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         d.spurious_retransmissions += 1
 
 

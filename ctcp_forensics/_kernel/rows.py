@@ -252,7 +252,9 @@ class DirectionRow(NamedTuple):
     """When it last advanced."""
     acked_frame: int
     payload_bytes: int
+    """Of every segment, copies, strays and RSTs included, as Wireshark's tcp.len adds up."""
     data_segments: int
+    """Those that were placed: without copies, strays, keep-alives and RSTs."""
     data_first_frame: int
     data_last_frame: int
     data_last_ns: int
