@@ -23,6 +23,7 @@ from benchmarks.peers import (
     Argv,
     Listen,
     Peer,
+    beside_python,
     captures_in,
     everyone,
     sum_of,
@@ -232,7 +233,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "captures", nargs="*", default=USUAL, help="kinds of benchmarks.generate, files, folders"
     )
-    parser.add_argument("--ours", default="ctcp-diag", metavar="PROGRAM")
+    parser.add_argument("--ours", default=beside_python("ctcp-diag"), metavar="PROGRAM")
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="only programs whose name contains NAME"
     )

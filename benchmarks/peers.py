@@ -200,6 +200,16 @@ def _ours(program: str) -> list[Peer]:
     ]
 
 
+def _module_version(name: str) -> Argv:
+    return [sys.executable, "-c", f"from importlib.metadata import version; print(version('{name}'))"]
+
+
+def beside_python(name: str) -> str:
+    """The program of the environment that runs this, even where the environment is not activated."""
+    sibling = Path(sys.executable).with_name(name)
+    return str(sibling) if sibling.exists() else name
+
+
 def everyone(ours: str) -> list[Peer]:
     """In the order in which they take turns."""
     return [
@@ -249,7 +259,7 @@ def everyone(ours: str) -> list[Peer]:
             name="dpkt in a loop",
             program=sys.executable,
             argv=lambda capture: [sys.executable, str(_HERE / "dpkt_loop.py"), str(capture)],
-            version=[sys.executable, "-c", "import dpkt; print('dpkt', dpkt.__version__)"],
+            version=_module_version("dpkt"),
             ask=_ask_script("dpkt_loop.py"),
             needs_module="dpkt",
         ),
@@ -257,11 +267,7 @@ def everyone(ours: str) -> list[Peer]:
             name="pyshark in a loop",
             program=sys.executable,
             argv=lambda capture: [sys.executable, str(_HERE / "pyshark_loop.py"), str(capture)],
-            version=[
-                sys.executable,
-                "-c",
-                "import pyshark, importlib.metadata as m; print('pyshark', m.version('pyshark'))",
-            ],
+            version=_module_version("pyshark"),
             ask=_ask_script("pyshark_loop.py"),
             largest_bytes=PYSHARK_BYTES,
             needs_module="pyshark",
@@ -270,10 +276,12 @@ def everyone(ours: str) -> list[Peer]:
 
 
 def version_of(peer: Peer) -> str:
-    """The first line that holds a number, wherever the program prints it."""
+    """The program's name and the first dotted number, wherever it prints that."""
     done = subprocess.run(peer.version, capture_output=True, check=False)
-    lines = (done.stdout + b"\n" + done.stderr).decode(errors="replace").splitlines()
-    return next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown version")
+    said = (done.stdout + b"\n" + done.stderr).decode(errors="replace")
+    number = re.search(r"\d+(\.\d+)+", said)
+    name = peer.needs_module or Path(peer.program).name
+    return f"{name} {'of unknown version' if number is None else number[0]}"
 
 
 def sum_of(answers: Sequence[Answer]) -> Answer:
