@@ -9,7 +9,29 @@ from __future__ import annotations
 
 import os
 
-from ctcp_forensics._kernel.plain_decode import Packets, decode
-from ctcp_forensics._kernel.plain_track import Tracker
+__all__ = ["NAME", "Frames", "Interfaces", "Packets", "Tracker", "decode", "walk_pcap", "walk_pcapng"]
 
-NAME = "plain"
+
+def _refuse_the_core_where_asked() -> None:
+    if os.environ.get("CTCP_DIAG_KERNEL") == "plain":
+        raise ImportError("the plain kernel was asked for")
+
+
+try:
+    _refuse_the_core_where_asked()
+    from ctcp_forensics._kernel.core import (
+        NAME,
+        Frames,
+        Interfaces,
+        Packets,
+        Tracker,
+        decode,
+        walk_pcap,
+        walk_pcapng,
+    )
+except ImportError:
+    from ctcp_forensics._kernel.plain_decode import Packets, decode
+    from ctcp_forensics._kernel.plain_track import Tracker
+    from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
+
+    NAME = "plain"

@@ -1,0 +1,11 @@
+# The compiled core shows what the plain kernel shows.  The classes are others, and are not mixed with the plain ones.
+
+from ctcp_forensics._kernel.plain_decode import Packets as Packets
+from ctcp_forensics._kernel.plain_decode import decode as decode
+from ctcp_forensics._kernel.plain_track import Tracker as Tracker
+from ctcp_forensics._kernel.plain_walk import Frames as Frames
+from ctcp_forensics._kernel.plain_walk import Interfaces as Interfaces
+from ctcp_forensics._kernel.plain_walk import walk_pcap as walk_pcap
+from ctcp_forensics._kernel.plain_walk import walk_pcapng as walk_pcapng
+
+NAME: str

@@ -1,0 +1,23 @@
+# cython: language_level=3
+"""The compiled kernel: bytes → frames → packets → flows, in C structs, without the interpreter.
+
+Three rooms in one module, so that they share structs without a call between them.  The same names and the same
+answers as plain_walk, plain_decode and plain_track, which are the reference and say why; nothing here is a
+Python object until a caller asks for a row.  Speed directives are set where the module is built (setup.py).
+"""
+
+import os
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from ctcp_forensics._kernel import rows
+
+NAME = "compiled"
+
+include "walk.pxi"
+include "decode.pxi"
+include "track.pxi"
