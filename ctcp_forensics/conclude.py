@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 
-from ctcp_forensics import report
+from ctcp_forensics import claims, report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.advice import Recommendation, Situation, recommend
 from ctcp_forensics.case import Case
@@ -282,8 +282,16 @@ def situation_of(case: Case, judgement: Judgement) -> Situation:
         headend_port=flow.headend.port,
         direction=accused_direction(case, judgement),
         encapsulation_kind=case.encapsulation.kind,
+        loss_size_dependent=size_dependent(case),
         firewall_suspected=acks_of_another_box(case),
     )
+
+
+def size_dependent(case: Case) -> bool | None:
+    """Whether only large segments were lost; None where nothing was lost, so nobody can tell."""
+    if not any(direction.shows_loss for direction in case.flow.directions):
+        return None
+    return claims.only_large_segments_vanish(case).outcome == Outcome.HOLDS
 
 
 def acks_of_another_box(case: Case) -> bool:

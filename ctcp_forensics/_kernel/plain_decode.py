@@ -8,9 +8,8 @@ flows, nor what a retransmission is: see plain_track.  What it does not know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import unpack_from
-from typing import Final
+from typing import Final, Protocol
 
 from ctcp_forensics._kernel.rows import (
     MAX_EXTENSION_HEADERS,
@@ -144,11 +143,19 @@ class Packets:
         self._rows[index] = self._rows[index]._replace(status=status)
 
 
-def decode(buffer: Buffer, frames: Sequence[Frame], packets: Packets) -> None:
+class FrameTable(Protocol):
+    """A batch of frames, as the record walk leaves it."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+
+def decode(buffer: Buffer, frames: FrameTable, packets: Packets) -> None:
     """Decode every frame of a batch into `packets`, which is emptied first."""
     packets.clear()
     view = memoryview(buffer)
-    for frame in frames:
+    for index in range(len(frames)):
+        frame = frames[index]
         data = view[frame.offset : frame.offset + frame.captured_len]
         packets.append(decode_frame(data, frame))
 

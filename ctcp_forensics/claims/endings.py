@@ -12,6 +12,7 @@ from ctcp_forensics.flows import Direction, EndingKind
 
 IDLE_NS: Final = 60 * SECOND
 """The shortest idle timeout that a stateful box is commonly given for TCP; ASA's default is one hour."""
+REPLY_NS: Final = 5 * SECOND
 ALONE_SEGMENTS: Final = 3
 VANISHED_NS: Final = 10 * SECOND
 """Three segments and ten seconds without a reply: longer than any round trip with its retransmissions."""
@@ -59,18 +60,37 @@ def ike_never_completed(case: Case) -> Answer:
 @claim(would_refute="a small segment missing too", settled_by="ping with DF set, in steps of size")
 def only_large_segments_vanish(case: Case) -> Answer:
     """Segments above a size are lost and smaller ones are not: a path MTU black hole."""
-    for error in case.icmp_errors:
-        if error.kind == "fragmentation-needed":
-            return HOLDS, f"ICMP fragmentation needed, MTU {error.mtu}, quotes this flow", [error.frame]
+    return (
+        large_ones_missing(case)
+        or refused_for_their_size(case)
+        or (FAILS, "no size divides lost from delivered")
+    )
+
+
+def large_ones_missing(case: Case) -> Answer | None:
+    """Three or more missing, all of them larger than all that came.
+
+    What an ordinary TCP acknowledged did arrive, and is a gap of the capture; a cTCP
+    receiver acknowledges what it never got.
+    """
     for direction in case.flow.directions:
-        row, lost = direction.row, direction.unfilled
+        row = direction.row
+        lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
         if len(lost) >= MTU_HOLES and row.smallest_missing_len > row.max_payload_len:
-            because = (
-                f"{way(direction)}: {len(lost)} segments of {row.smallest_missing_len} bytes or more are missing, "
-                f"all up to {row.max_payload_len} bytes arrive"
-            )
+            sizes = f"{len(lost)} segments of {row.smallest_missing_len} bytes or more are missing"
+            because = f"{way(direction)}: {sizes}, all up to {row.max_payload_len} bytes arrive"
             return HOLDS, because, [hole.row.opened_frame for hole in lost[:8]]
-    return FAILS, "the missing segments are not the large ones"
+    return None
+
+
+def refused_for_their_size(case: Case) -> Answer | None:
+    """A router says so (RFC 1191 §4), and what was outstanding then never arrived."""
+    too_big = [error for error in case.icmp_errors if error.kind == "fragmentation-needed"]
+    waiting = any(d.row.next_pos > d.row.acked_pos >= 0 or d.unfilled for d in case.flow.directions)
+    if not too_big or not waiting or case.flow.ending.kind == EndingKind.FIN:
+        return None
+    because = f"ICMP fragmentation needed, MTU {too_big[0].mtu}, quotes this flow, and it did not recover"
+    return HOLDS, because, [error.frame for error in too_big[:8]]
 
 
 @claim(would_refute="no ICMP error about this flow", settled_by="an asp-drop capture on the firewall")
@@ -121,7 +141,7 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
     frames = [row.silence_from_frame, row.silence_to_frame]
     if other.last_frame < row.silence_to_frame:
-        return HOLDS, f"{silence} had no answer", frames
+        return no_answer(case, silence, frames)
     only_reset = other.rst_frame > row.silence_to_frame and other.data_last_frame < row.silence_to_frame
     if only_reset and other.rst_frame == other.last_frame:
         return (
@@ -130,6 +150,15 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
             [*frames, other.rst_frame],
         )
     return FAILS, f"{silence} was answered"
+
+
+def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
+    """An answer is missing only if there was time for it."""
+    row = case.flow.row
+    waited_ns = case.surroundings.last_ns - row.tail_first_ns
+    if row.tail_frames >= ALONE_SEGMENTS and waited_ns >= REPLY_NS:
+        return HOLDS, f"{silence} and {row.tail_frames - 1} more had no answer", frames
+    return UNKNOWN, f"{silence}; the capture is over before an answer could be missed", frames
 
 
 @claim(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel.plain_decode import find_ip
+from ctcp_forensics._kernel.plain_decode import FrameTable, find_ip
 from ctcp_forensics._kernel.rows import Frame, Status
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, Reassembly
 from ctcp_forensics.packets.icmp import IcmpError, icmp_error
@@ -30,13 +30,6 @@ REASONS: Final = {
     Status.FRAGMENT: "IP fragment whose datagram was never complete",
 }
 TCP_STATUSES: Final = (Status.TCP, Status.SHORT_TCP, Status.MALFORMED_TCP)
-
-
-class FrameTable(Protocol):
-    """A batch of frames, as savefile hands it over."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> Frame: ...
 
 
 @dataclass(slots=True)
