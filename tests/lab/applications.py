@@ -145,7 +145,7 @@ class Backup(Application):
 
 
 class Endless(Application):
-    """Small pieces for ever, until the program is killed; `size_len` is its life in milliseconds."""
+    """Bursts for ever, until the program is killed; `size_len` is its life in milliseconds."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(READ_LEN):
@@ -155,7 +155,7 @@ class Endless(Application):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.size_len / 1000):
                 while True:
-                    writer.write(self.rng.randbytes(self.rng.randrange(60, 600)))
+                    writer.write(self.rng.randbytes(self.rng.randrange(2000, 9000)))
                     await asyncio.sleep(0.15)
         writer.transport.abort()
 

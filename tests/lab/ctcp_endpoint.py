@@ -468,19 +468,19 @@ class Peer:
 
     def leave(self, why: str) -> None:
         self.send_ike("delete")
-        if self.tcp is not None:
+        if self.tcp is not None:  # a host that vanished has none, and says nothing
             self.tcp.close(why)
-        self.end(why)
+            self.end(why)
 
     async def vanish(self, at_s: float | None) -> None:
         """The host is gone: no word to anybody."""
         if at_s is not None:
             await asyncio.sleep(at_s)
             self.journal.note("vanished")
-            self.ended.set()
-            if self.tcp is not None:
-                self.tcp.state = "closed"
-            self.port.listeners.clear()
+            self.tcp = None
+            for task in self.tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
 
 
 class Client(Peer):

@@ -103,7 +103,10 @@ class Proxy:
             f" meta l4proto tcp socket transparent 1 meta mark set {MARK} accept;"
             f" meta nfproto ipv4 tcp dport {self.port} tproxy ip to :{RELAY_PORT} meta mark set {MARK} accept;"
             f" meta nfproto ipv6 tcp dport {self.port} tproxy ip6 to :{RELAY_PORT} meta mark set {MARK} accept;"
-            " }; }"
+            " };"
+            # What belongs to no connection of the proxy goes nowhere.
+            " chain through { type filter hook forward priority 0;"
+            f" tcp dport {self.port} drop; tcp sport {self.port} drop; }}; }}"
         )
         for family, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
             self.host.ip(family, "rule", "add", "fwmark", str(MARK), "lookup", TABLE)

@@ -20,11 +20,12 @@ from typing import Any, TextIO
 
 from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
+from .distort import draw_out_pause
 from .link import TO_CLIENT, TO_HEADEND, Link
 from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
 from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
 from .scenarios import BY_NAME, SCENARIOS, Scenario
-from .truth import ClientAddress, Entry, truth_of
+from .truth import NS, ClientAddress, Entry, truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {
@@ -88,6 +89,7 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
         async with _running(bench):
             await _talk(bench)
             await asyncio.sleep(scenario.tail_s)
+    _draw_out(scenario, out)
     captures = [
         {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
         for vantage, capture in bench.captures.items()
@@ -95,6 +97,18 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
     truth = truth_of(scenario, seed, out, captures, bench.clients)
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
+
+
+def _draw_out(scenario: Scenario, out: Path) -> None:
+    if not scenario.pause_becomes_s:
+        return
+    start_s, stop_s = scenario.habits["silences"][0]
+    journal = [
+        json.loads(line) for line in (out / "endpoints.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    opened_ns = next(entry["t_ns"] for entry in journal if entry["event"] == "open")
+    middle_ns = opened_ns + int((start_s + stop_s) / 2 * NS)
+    draw_out_pause(out, middle_ns, scenario.pause_becomes_s - int(stop_s - start_s))
 
 
 def _clients(bench: Bench) -> list[ClientAddress]:

@@ -200,6 +200,7 @@ class Scenario:
     no_sack: bool = False
     tail_s: float = 2.5
     nanoseconds: bool = False
+    pause_becomes_s: int = 0  # the first of the habits' silences, drawn out after the recording
 
 
 def everywhere(*verdicts: str) -> Expectation:
@@ -520,6 +521,7 @@ OTHER_DEATHS = (
         story="Nobody speaks for longer than the firewall remembers; what comes afterwards is not let through.",
         middlebox="stateful",
         box={"idle_timeout_s": 6},
+        pause_becomes_s=3900,
         habits={
             "duration_s": 60.0,
             "silences": ((4.0, 14.0),),
