@@ -67,7 +67,7 @@ class BuildCoreIfPossible(build_ext):
         except Exception as error:  # noqa: BLE001  # whatever it was, the plain-Python kernel answers the same
             self.extensions = []
             self.distribution.ext_modules = []
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join([f"{type(error).__name__}:", *str(error).split()])
             print(
                 f"WARNING: ctcp-forensics is installed WITHOUT its compiled core: {reason}. "
                 "Answers are the same, analysis is many times slower. "
