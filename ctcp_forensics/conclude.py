@@ -36,7 +36,7 @@ def flow_of(case: Case, judgement: Judgement, account: Account) -> report.Flow:
     )
     episodes = [(d, one) for d in flow.directions for one in d.episodes]
     return report.Flow(
-        id=flow_id(flow, account.content),
+        id=flow_id(flow),
         client=client,
         headend=headend,
         roles_because=flow.roles_because,
@@ -59,8 +59,8 @@ def flow_of(case: Case, judgement: Judgement, account: Account) -> report.Flow:
 
 def finding_of(case: Case, judgement: Judgement, account: Account) -> report.Finding:
     return report.Finding(
-        id=finding_id(case, judgement, account.content),
-        flow=flow_id(case.flow, account.content),
+        id=finding_id(case, judgement),
+        flow=flow_id(case.flow),
         verdict=judgement.verdict.slug,
         title=judgement.verdict.title,
         confidence=judgement.confidence,
@@ -80,24 +80,28 @@ def finding_of(case: Case, judgement: Judgement, account: Account) -> report.Fin
 # --- identity ------------------------------------------------------------------------------
 
 
-def canonical(flow: Flow) -> str:
-    """The 4-tuple without direction, and where in the capture it begins: ports are used again."""
-    ends = sorted(f"{end.address} {end.port}" for end in (flow.client, flow.headend))
-    return f"{ends[0]} {ends[1]} {flow.row.first_frame}"
-
-
-def digest(*parts: str) -> str:
+def digest(*parts: object) -> str:
     """Sixteen hexadecimal digits over the parts; content only, never a path or an order."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
-def flow_id(flow: Flow, content: str) -> str:
-    return digest("flow", content, canonical(flow))
+def content_of(flow: Flow) -> tuple[object, ...]:
+    """What the capture holds of this flow: 4-tuple, frames, times to the nanosecond, initial numbers, lengths.
+
+    Two captures of one flow differ in it, and so do two flows of one 4-tuple.
+    """
+    ends = sorted((end.address, end.port) for end in (flow.client, flow.headend))
+    halves = sorted((d.row.anchor, d.row.frames, d.row.payload_bytes) for d in flow.directions)
+    return (*ends, flow.row.first_frame, flow.row.last_frame, flow.row.first_ns, flow.row.last_ns, *halves)
 
 
-def finding_id(case: Case, judgement: Judgement, content: str) -> str:
-    wanted = "" if case.episode is None else str(case.episode.wanted_seq)
-    return digest(judgement.verdict.slug, RULES_VERSION, content, canonical(case.flow), wanted)
+def flow_id(flow: Flow) -> str:
+    return digest("flow", *content_of(flow))
+
+
+def finding_id(case: Case, judgement: Judgement) -> str:
+    wanted = "" if case.episode is None else case.episode.wanted_seq
+    return digest(judgement.verdict.slug, RULES_VERSION, wanted, *content_of(case.flow))
 
 
 # --- the flow --------------------------------------------------------------------------------

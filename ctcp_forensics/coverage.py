@@ -25,8 +25,6 @@ class Account:
     """What became of one source."""
 
     capture: report.Capture
-    content: str
-    """SHA-256 of the savefile's bytes, after decompression: what findings are identified by."""
     surroundings: Surroundings
     flows: int
     caps: tuple[report.Cap, ...]
@@ -36,7 +34,6 @@ def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, ta
     described = describe(name, capture, reader, decoder)
     return Account(
         capture=described,
-        content=capture.content_sha256,
         surroundings=Surroundings(
             last_ns=tallies.last_ns,
             dropped_frames=sum(one.dropped or 0 for one in described.interfaces),
@@ -67,8 +64,8 @@ def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> r
             for one in reader.interfaces
         ),
         undecoded=undecoded_rows(decoder.undecoded),
-        comments=len(reader.comments),
-        notes=notes_on(reader),
+        comments=reader.comment_count,
+        notes=(*capture.notes, *reader.notes),
     )
 
 
@@ -76,17 +73,6 @@ def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
     """Most frequent first, then by name."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(report.Undecoded(reason=reason, frames=frames) for reason, frames in ordered)
-
-
-def notes_on(reader: Reader) -> tuple[str, ...]:
-    """What a reader should know of this capture, though nothing is wrong with it."""
-    dropped = sum(one.dropped or 0 for one in reader.interfaces)
-    notes = (
-        (reader.snapped_frames, "frames are cut off by the snap length"),
-        (reader.out_of_order_frames, "frames are earlier than the frame before them"),
-        (dropped, "frames were dropped while capturing, by its own counters"),
-    )
-    return tuple(f"{number} {text}" for number, text in notes if number)
 
 
 def caps_reached(name: str, reader: Reader, decoder: Decoder, tallies: Tallies) -> tuple[report.Cap, ...]:
