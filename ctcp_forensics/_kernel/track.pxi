@@ -89,7 +89,7 @@ cdef struct direction_t:
     # second: what its own segments touch
     int64_t last_frame
     int64_t last_ns
-    int64_t new_bytes
+    int64_t payload_bytes
     int64_t data_last_frame
     int64_t data_last_ns
     uint32_t frames
@@ -112,7 +112,7 @@ cdef struct direction_t:
     uint32_t trailer_cut_off
     uint32_t signatures
     uint32_t windows_seen
-    int32_t bare_numbers  # SYNs and FINs, less the bytes of keep-alives: what the placed bytes differ by from the payload
+    uint32_t bare_numbers  # those of SYNs and FINs that were placed
     uint32_t cargo
 
 cdef struct start_t:  # how a direction began; written once or twice
@@ -184,6 +184,7 @@ cdef struct trouble_t:  # of one direction
     int64_t sacked_to
     int64_t again_bytes
     int64_t filling_bytes
+    int64_t unplaced_bytes  # payload of copies, strays, keep-alives and RSTs
     int64_t smallest_missing_len
     uint32_t holes_opened
     uint32_t holes_filled
@@ -578,6 +579,7 @@ cdef inline void follow(
     note_arrival(flow, d, side, p)
     if unlikely(is_copy(d, peer, p)):
         trouble_of(t, d).copies += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
         return
     if unlikely(p.flags & RST):
         note_reset(t, d, p)
@@ -606,6 +608,7 @@ cdef inline void note_arrival(flow_t* flow, direction_t* d, int side, const pack
     d.frames += 1
     d.last_frame = p.frame
     d.last_ns = p.time_ns
+    d.payload_bytes += p.payload_len
 
 
 cdef inline void note_tail(flow_t* flow, int side, const packet_t* p) noexcept nogil:
@@ -677,6 +680,7 @@ cdef inline void note_sender(start_t* start, direction_t* d, const packet_t* p) 
 cdef void note_reset(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:
     cdef trouble_t* trouble = trouble_of(t, d)
     trouble.rsts += 1
+    trouble.unplaced_bytes += p.payload_len
     if trouble.rst_frame != NEVER:
         return
     trouble.rst_frame, trouble.rst_ns = p.frame, p.time_ns
@@ -717,6 +721,7 @@ cdef inline int64_t take_segment(
     pos = place(d, p.seq)
     if unlikely(is_far(d, pos)):
         trouble_of(t, d).strays += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
         return NEVER
     keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
     take_bytes(t, flow, side, p, extra, messages, pos, keep_alive)
@@ -780,8 +785,8 @@ cdef inline void take_bytes(
         trouble_of(t, d).zero_windows += 1
     if unlikely(keep_alive):
         d.state |= KEEP_ALIVE_PENDING
-        d.bare_numbers -= <int32_t> p.payload_len
         trouble_of(t, d).keep_alives += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
         return
     if unlikely(bare_numbers):
         d.bare_numbers += bare_numbers
@@ -833,7 +838,6 @@ cdef inline void place_bytes(
     elif unlikely(d.run >= WATCHED_RUN) and p.trailer == TRAILER_CUT_OFF:
         key = note_headless(t, d, p)
     if likely(pos == d.next_pos and not d.trouble):
-        d.new_bytes += end - pos
         d.next_pos = end
         return
     place_odd_bytes(t, d, p, pos, end, key)
@@ -852,14 +856,13 @@ cdef void place_odd_bytes(
     if pos < d.next_pos and d.trouble:  # every hole lies below what comes next
         filling = fill_holes(t, d, p, pos, end)
     again = end - pos - fresh - filling.filled
-    d.new_bytes += fresh
     if again or filling.filled:
         trouble_of(t, d).filling_bytes += filling.filled
         trouble_of(t, d).again_bytes += again
     if filling.found:
         note_filling(t, d, p, &filling, key.key)
     elif again and not fresh:
-        note_repeat(t, d, end, key.key)
+        note_repeat(t, d, p, end, key.key)
     if seen_trouble(t, d).episode:
         note_sending(episode_at(t, seen_trouble(t, d).episode), p, pos, end, fresh, key.key)
     d.next_pos = max(d.next_pos, end)
@@ -909,13 +912,13 @@ cdef inline bint ids_count(const direction_t* d) noexcept nogil:
     return d.ids_rising >= 3 and d.ids_rising > 4 * <uint64_t> d.ids_other
 
 
-cdef void note_repeat(tracker_t* t, direction_t* d, int64_t end, int key) noexcept nogil:
+cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t end, int key) noexcept nogil:
     cdef trouble_t* trouble = trouble_of(t, d)
     if key == KEY_NEWEST:
         trouble.rewrites += 1
         return
     trouble.retransmissions += 1
-    if d.acked_pos != NEVER and end <= d.acked_pos:
+    if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         trouble.spurious_retransmissions += 1
 
 
@@ -1694,7 +1697,7 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
     cdef const trouble_t* trouble = seen_trouble(t, d)
     cdef const cargo_t* cargo = seen_cargo(t, d)
     cdef bint seen = d.state & SENDER_SEEN != 0
-    cdef int64_t placed = d.new_bytes + trouble.again_bytes + trouble.filling_bytes
+    cdef int64_t placed = d.payload_bytes - trouble.unplaced_bytes + d.bare_numbers
     return rows.DirectionRow._make(
         (
             d.frames,
@@ -1708,12 +1711,12 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             d.acked_pos,
             d.acked_ns,
             d.acked_frame,
-            placed - d.bare_numbers,
+            d.payload_bytes,
             d.data_segments,
             start.data_first_frame,
             d.data_last_frame,
             d.data_last_ns,
-            d.new_bytes,
+            placed - trouble.again_bytes - trouble.filling_bytes,
             trouble.again_bytes,
             trouble.filling_bytes,
             trouble.holes_opened,
