@@ -177,6 +177,13 @@ def test_a_pure_build_is_asked_for_by_a_variable_and_is_no_warning(root: Path, t
     assert pure.warnings == []
 
 
+@needs_compiler
+def test_the_core_compiles_with_every_check_on(root: Path, tmp_path: Path) -> None:
+    checked = build(copy_of_the_tree(root, tmp_path / "tree"), CTCP_FORENSICS_BOUNDSCHECK="1")
+    assert checked.warnings == []
+    assert kernel_of(checked.unpacked(tmp_path / "unpacked")) == "compiled"
+
+
 READS_ONE_BYTE = "def at(const unsigned char[:] data, Py_ssize_t index):\n    return data[index]\n"
 
 
