@@ -86,9 +86,13 @@ def copy_of_the_tree(root: Path, folder: Path) -> Path:
     return folder
 
 
+def without_choices() -> dict[str, str]:
+    """The environment, less what this run of the tests was told about the core."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("CTCP_")}
+
+
 def build(tree: Path, **variables: str) -> Built:
     out = Path(tempfile.mkdtemp(prefix="wheel-", dir=tree))
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("CTCP_FORENSICS_")}
     pip = [
         sys.executable,
         "-m",
@@ -101,7 +105,9 @@ def build(tree: Path, **variables: str) -> Built:
         str(out),
         ".",
     ]
-    run = subprocess.run(pip, cwd=tree, env=plain | variables, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        pip, cwd=tree, env=without_choices() | variables, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     (wheel,) = out.iterdir()
     return Built(wheel=wheel, said=run.stdout + run.stderr)
@@ -113,7 +119,7 @@ def kernel_of(installed: Path) -> str:
     answer = subprocess.run(
         [sys.executable, "-P", "-c", question],
         cwd=installed,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**without_choices(), "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         check=True,
