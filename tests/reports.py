@@ -132,7 +132,7 @@ BYPASS = Recommendation(
         " match access-list CTCP_BYPASS",
     ),
     cost="No inspection, normaliser, IPS or sequence randomisation for what the access list matches.",
-    verify=("show conn address 192.0.2.10   ! flag b",),
+    verify=("`show conn address 192.0.2.10`: the new connection has flag b.",),
     roll_back=("no set connection advanced-options tcp-state-bypass",),
     source="Cisco TAC 113578",
     caveats=("Acts on new connections only.",),

@@ -95,6 +95,9 @@ def test_a_spreadsheet_gets_no_formula(start: str) -> None:
 
 def test_markdown_shows_the_characters_of_a_name_and_obeys_none() -> None:
     assert prose("![x](http://e) <b> |a|_b_*c*#") == r"!\[x\](http://e) \<b\> \|a\|\_b\_\*c\*\#"
+    assert prose("use `show | b*` now_") == r"use `show | b*` now\_"
+    assert prose("one ` only") == r"one \` only"
+    assert prose("``none``") == r"\`\`none\`\`"
     assert code("a`b``c") == "```a`b``c```"
     assert code("`") == "`` ` ``"
 
@@ -247,7 +250,7 @@ def test_times_are_rfc_3339_in_utc(time_ns: int | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("length_ns", "shown"),
     [
-        (0, "0 us"),
+        (0, "0 s"),
         (412_000, "412 us"),
         (850_000_000, "850 ms"),
         (4_000_000_000, "4 s"),

@@ -11,9 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from ctcp_forensics import __version__
-from ctcp_forensics.cli.ends import Done, guarded, say
-
-USAGE_ERROR = 2
+from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, guarded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,9 +38,9 @@ def _answer(arguments: list[str]) -> int:
 
 
 def _status_of(ended: SystemExit) -> int:
-    """Typer ends with 0 after help, 2 after a usage error, and 1 only when the reader of its help has gone."""
+    """Typer ends with 0 after help, 1 where the reader of it has gone, 2 after a usage error, 130 interrupted."""
+    if ended.code == INTERRUPTED:
+        raise KeyboardInterrupt
     if ended.code in (0, 1, None):
         return 0
-    if ended.code != USAGE_ERROR:
-        say(f"ended with {ended.code}")
-    return USAGE_ERROR
+    return TROUBLE

@@ -207,3 +207,14 @@ def schema() -> None:
     from ctcp_forensics.report import schema_json
 
     write(sys.stdout, (schema_json().decode(),))
+
+
+@app.command(
+    short_help="Say what is installed and in use.",
+    epilog=f"\b\nExamples:\n  ctcp-diag doctor\n  ctcp-diag doctor | grep kernel\n\n{EXIT_STATUS_SHORT}",
+)
+def doctor() -> None:
+    """Say what is installed, which optional parts are present and whether the compiled core is in use."""
+    from ctcp_forensics.doctor import examine, render
+
+    write(sys.stdout, (render(examine()), "\n"))

@@ -110,7 +110,7 @@ def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
     for seen in flow.seen:
         yield from _labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
     if flow.roles_because:
-        yield from _labelled("roles", flow.roles_because, look)
+        yield from _labelled("client", flow.roles_because, look)
     lasted = duration(flow.last_ns - flow.first_ns)
     yield from _labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
     found = flow.encapsulation
@@ -188,7 +188,8 @@ def _fix(fix: Recommendation, look: Look) -> Iterator[str]:
     yield from _detail("change", fix.change, look)
     yield from _commands("commands", fix.commands)
     yield from _detail("cost", fix.cost, look)
-    yield from _commands("verify", fix.verify)
+    for step in fix.verify:
+        yield from _detail("verify", step, look)
     yield from _commands("roll back", fix.roll_back)
     for caveat in fix.caveats:
         yield from _detail("caveat", caveat, look)

@@ -23,8 +23,11 @@ def markdown(report: Report) -> Iterator[str]:
 
 
 def prose(text: str) -> str:
-    """`text` as Markdown that shows just these characters."""
-    return SPECIAL.sub(r"\\\1", clean(text))
+    """`text` as Markdown that shows just these characters; what stands between backticks is code."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 and all(parts[1::2]):
+        return "".join(code(part) if place % 2 else _literal(part) for place, part in enumerate(parts))
+    return _literal("`".join(parts))
 
 
 def code(text: str) -> str:
@@ -33,6 +36,10 @@ def code(text: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def _literal(text: str) -> str:
+    return SPECIAL.sub(r"\\\1", text)
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -138,15 +145,22 @@ def _actions(finding: Finding) -> Iterator[str]:
 def _action(fix: Recommendation) -> Iterator[str]:
     yield ""
     yield prose(fix.change)
-    for heading, commands in (("", fix.commands), ("Verify:", fix.verify), ("Roll back:", fix.roll_back)):
-        yield from _block(heading, commands)
+    yield from _block("", fix.commands)
     yield ""
     yield f"Cost: {prose(fix.cost)}"
-    for caveat in fix.caveats:
-        yield ""
-        yield f"Caveat: {prose(caveat)}"
+    yield from _bullets("Verify:", fix.verify)
+    yield from _block("Roll back:", fix.roll_back)
+    yield from _bullets("Caveats:", fix.caveats)
     yield ""
     yield f"Source: {prose(fix.source)}"
+
+
+def _bullets(heading: str, sentences: tuple[str, ...]) -> Iterator[str]:
+    if sentences:
+        yield ""
+        yield heading
+        yield ""
+    yield from (f"- {prose(sentence)}" for sentence in sentences)
 
 
 def _block(heading: str, commands: tuple[str, ...]) -> Iterator[str]:

@@ -102,7 +102,7 @@ def _whole_seconds(seconds: int) -> str:
 
 
 def _below_a_minute(length_ns: int) -> str:
-    if length_ns >= SECOND_NS:
+    if length_ns >= SECOND_NS or length_ns == 0:
         tenths = length_ns // 100_000_000
         return f"{tenths // 10}.{tenths % 10} s" if tenths % 10 else f"{tenths // 10} s"
     if length_ns >= 1_000_000:
