@@ -139,8 +139,9 @@ class Frames(list[Frame]):
     def __init__(self, capacity: int = FRAMES_PER_BATCH) -> None:
         super().__init__()
         self.capacity = capacity
-        self._totals = Totals(0, NEVER, NEVER, 0, 0, 0, 0, 0, 0)
-        self._previous_ns = NEVER
+        self._frames = self._snapped = self._longer = self._commented = 0
+        self._untimed = self._clamped = self._out_of_order = 0
+        self._first_ns = self._last_ns = self._previous_ns = NEVER
 
     @property
     def full(self) -> bool:
@@ -148,41 +149,46 @@ class Frames(list[Frame]):
 
     @property
     def totals(self) -> Totals:
-        return self._totals
+        return Totals(
+            frames=self._frames,
+            first_ns=self._first_ns,
+            last_ns=self._last_ns,
+            out_of_order=self._out_of_order,
+            snapped=self._snapped,
+            longer_than_original=self._longer,
+            untimed=self._untimed,
+            clamped=self._clamped,
+            commented=self._commented,
+        )
 
     @property
     def next_number(self) -> int:
-        return self._totals.frames + 1
+        return self._frames + 1
 
     @property
     def time_of_untimed_ns(self) -> int:
         return max(self._previous_ns, 0)
 
     def append(self, frame: Frame, *, clamped: int = 0) -> None:
-        super().append(frame)
-        seen = self._totals
-        self._count(
-            frame,
-            first_ns=frame.time_ns if seen.first_ns == NEVER else min(seen.first_ns, frame.time_ns),
-            last_ns=max(seen.last_ns, frame.time_ns),
-            out_of_order=seen.out_of_order + (frame.time_ns < self._previous_ns),
-            clamped=seen.clamped + clamped,
-        )
-        self._previous_ns = frame.time_ns
+        self._count(frame)
+        time_ns = frame.time_ns
+        if self._first_ns == NEVER or time_ns < self._first_ns:
+            self._first_ns = time_ns
+        self._last_ns = max(self._last_ns, time_ns)
+        self._out_of_order += time_ns < self._previous_ns
+        self._clamped += clamped
+        self._previous_ns = time_ns
 
     def append_untimed(self, frame: Frame) -> None:
-        super().append(frame)
-        self._count(frame, untimed=self._totals.untimed + 1)
+        self._count(frame)
+        self._untimed += 1
 
-    def _count(self, frame: Frame, **changed: int) -> None:
-        seen = self._totals
-        self._totals = seen._replace(
-            frames=seen.frames + 1,
-            snapped=seen.snapped + (frame.captured_len < frame.original_len),
-            longer_than_original=seen.longer_than_original + (frame.captured_len > frame.original_len),
-            commented=seen.commented + frame.commented,
-            **changed,
-        )
+    def _count(self, frame: Frame) -> None:
+        super().append(frame)
+        self._frames += 1
+        self._snapped += frame.captured_len < frame.original_len
+        self._longer += frame.captured_len > frame.original_len
+        self._commented += frame.commented
 
 
 class Interfaces:

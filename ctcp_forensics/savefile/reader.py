@@ -13,7 +13,7 @@ from struct import Struct
 from types import ModuleType
 from typing import Final, Literal, Protocol
 
-from ctcp_forensics._kernel import plain_walk
+from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.plain_walk import (
     ENHANCED_PACKET,
     INTERFACE_DESCRIPTION,
@@ -70,9 +70,7 @@ class Reader:
     `kernel` is for tests that compare the two.
     """
 
-    def __init__(
-        self, chunks: Iterable[Buffer], *, source: str = "", kernel: ModuleType = plain_walk
-    ) -> None:
+    def __init__(self, chunks: Iterable[Buffer], *, source: str = "", kernel: ModuleType = _kernel) -> None:
         self._window = Window(chunks)
         self._source = source
         self._kernel = kernel
