@@ -4,7 +4,6 @@ Knows RFC 4180 and what spreadsheets do to cells.  Columns are added at the end,
 """
 
 import csv
-import io
 from collections.abc import Iterator
 
 from ctcp_forensics.render.judged import Judged, worst_first
@@ -40,12 +39,21 @@ COLUMNS = (
 )
 
 
+class _Line:
+    """What csv writes to: it hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
 def spreadsheet(report: Report) -> Iterator[str]:
     """The rows, each with its end, worst first; the head is there even without a flow."""
     sources = {capture.id: capture.source for capture in report.captures}
-    yield _row(COLUMNS)
+    # Lines end in LF: the tools that read this in a pipe would carry a CR in the last column.
+    writer = csv.writer(_Line(), lineterminator="\n")
+    yield writer.writerow(COLUMNS)
     for one in worst_first(report):
-        yield _row(_cells(one, sources))
+        yield writer.writerow(map(_harmless, _cells(one, sources)))
 
 
 def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
@@ -76,13 +84,6 @@ def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
         finding.summary,
         finding.display_filter,
     )
-
-
-def _row(cells: tuple[str | int, ...]) -> str:
-    """Lines end in LF: the tools that read this in a pipe would carry a CR in the last column."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(map(_harmless, cells))
-    return text.getvalue()
 
 
 def _harmless(cell: str | int) -> str | int:
