@@ -104,15 +104,17 @@ def coverage_of(
     for capture in captures:
         undecoded.update({one.reason: one.frames for one in capture.undecoded})
     return report.Coverage(
-        captures=len(captures),
+        captures=len(captures) + len(failed),
         complete=outcomes[COMPLETE],
         partial=outcomes[PARTIAL],
-        rejected=outcomes[REJECTED],
+        rejected=outcomes[REJECTED] + len(failed),
         frames=sum(capture.frames for capture in captures),
         tcp_segments=sum(capture.tcp_segments for capture in captures),
         flows_seen=sum(account.flows for account in accounts),
         flows_judged=flows_judged,
         undecoded=undecoded_rows(undecoded),
         caps=tuple(cap for account in accounts for cap in account.caps),
-        failed=tuple(report.Failed(source=error.source or "", reason=str(error)) for error in failed),
+        failed=tuple(
+            report.Failed(source=error.source, reason=error.reason, offset=error.offset) for error in failed
+        ),
     )

@@ -68,7 +68,7 @@ def read(source: str, name: str, progress: Progress | None) -> Reading:
     """One pass over one capture: bytes to frames to packets to flows, batch by batch."""
     decoder, tracker = Decoder(), Tracker()
     with open_capture(source) as capture:
-        reader = Reader(capture.chunks())
+        reader = Reader(capture.chunks(), source=source)
         for buffer, frames in reader.batches():
             tracker.feed(decoder.decode(buffer, frames))
             if progress is not None:

@@ -156,7 +156,7 @@ def open_capture(source: str) -> Capture:
     try:
         return _open_stdin() if source == STDIN else _open_path(source)
     except (OSError, ValueError) as error:
-        raise CaptureError(source, offset=0, reason=_words(error)) from error
+        raise CaptureError(source, offset=None, reason=_words(error)) from error
 
 
 def _open_path(path: str) -> Capture:
@@ -167,9 +167,9 @@ def _open_path(path: str) -> Capture:
 def _open_stdin() -> Capture:
     """Left open at the end: it is not ours."""
     if sys.stdin is None or sys.stdin.closed:
-        raise CaptureError(STDIN, offset=0, reason="standard input is closed")
+        raise CaptureError(STDIN, offset=None, reason="standard input is closed")
     if sys.stdin.isatty():
-        raise CaptureError(STDIN, offset=0, reason="standard input is a terminal; pipe a capture into it")
+        raise CaptureError(STDIN, offset=None, reason="standard input is a terminal; pipe a capture into it")
     try:
         size = _size(sys.stdin.fileno())
     except UnsupportedOperation:

@@ -39,8 +39,12 @@ def unwrap_ip(datagram: bytes) -> tuple[bytes | None, str]:
     return unwrapped(open_ip, datagram, "IP tunnel")
 
 
+class NoTunnelError(Exception):
+    """A UDP datagram that only shares its port number with a tunnel."""
+
+
 def unwrapped(opener: Opener, data: bytes, name: str) -> tuple[bytes | None, str]:
-    """Follow the layers down to the first IP datagram."""
+    """Follow the layers down to the first IP datagram; no datagram and no reason: there is no tunnel at all."""
     import dpkt
 
     try:
@@ -49,6 +53,8 @@ def unwrapped(opener: Opener, data: bytes, name: str) -> tuple[bytes | None, str
             if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
                 return bytes(layer), ""
             layer = next_layer(layer)
+    except NoTunnelError:
+        return None, ""
     except Exception as error:  # noqa: BLE001 - dpkt raises what its struct and index operations raise on hostile bytes
         return None, f"{name} that cannot be read ({type(error).__name__})"
     return None, f"{name} without an IP datagram"
@@ -118,29 +124,65 @@ def open_gre(header: bytes) -> object:
 
 
 def open_udp(header: bytes) -> object:
-    """By destination port: VXLAN (RFC 7348 §5), Geneve (RFC 8926 §3.4), GTP-U (3GPP TS 29.281 §5.1)."""
+    """By port and first bytes; a port number alone makes no tunnel."""
+    source, destination = unpack_from(">HH", header)
+    inside = header[8:]
+    opener = UDP_OPENERS.get(destination) or UDP_OPENERS.get(source)
+    if opener is None or len(inside) < 8:
+        raise NoTunnelError
+    return opener(inside)
+
+
+def open_vxlan(header: bytes) -> object:
+    """RFC 7348 §5: only the I flag is set, or the G flag of group policy too."""
     import dpkt
 
-    (port,) = unpack_from(">H", header, 2)
-    inside = header[8:]
-    match port:
-        case 4789 | 8472:
-            return dpkt.ethernet.Ethernet(inside[8:])
-        case 6081:
-            return open_geneve(inside)
-        case 2152:
-            return open_ip_bytes(inside[12 if inside[0] & 7 else 8 :])
-        case _:
-            return None
+    if header[0] & 0x7F != 0x08:
+        raise NoTunnelError
+    return dpkt.ethernet.Ethernet(header[8:])
 
 
 def open_geneve(header: bytes) -> object:
+    """RFC 8926 §3.4: version 0, options in words of four bytes, the inside's Ethernet type."""
     import dpkt
 
-    options_len = (header[0] & 0x3F) * 4
     (protocol,) = unpack_from(">H", header, 2)
-    inside = header[8 + options_len :]
+    if header[0] & 0xC0 or protocol not in (0x6558, 0x0800, 0x86DD):
+        raise NoTunnelError
+    inside = header[8 + (header[0] & 0x3F) * 4 :]
     return dpkt.ethernet.Ethernet(inside) if protocol == 0x6558 else open_ip_bytes(inside)
+
+
+def open_gtp(header: bytes) -> object:
+    """3GPP TS 29.281 §5.1: version 1, message type 255 carries a datagram."""
+    if header[0] & 0xF0 != 0x30 or header[1] != 255:
+        raise NoTunnelError
+    return open_ip_bytes(header[12 if header[0] & 7 else 8 :])
+
+
+def open_teredo(header: bytes) -> object:
+    """RFC 4380 §5.1.1: a bare IPv6 datagram, or an indicator before it that is not read."""
+    if header[0] >> 4 != 6:
+        raise NoTunnelError
+    return open_ip_bytes(header)
+
+
+def leave_l2tp(header: bytes) -> object:
+    """RFC 2661 §3.1: a data message, which nobody here opens."""
+    if header[0] & 0x80 or header[1] & 0x0F != 2:
+        raise NoTunnelError
+    return None
+
+
+UDP_OPENERS: Final[dict[int, Opener]] = {
+    1701: leave_l2tp,
+    2152: open_gtp,
+    3544: open_teredo,
+    4789: open_vxlan,
+    4790: open_vxlan,
+    6081: open_geneve,
+    8472: open_vxlan,
+}
 
 
 def open_ip_bytes(inside: bytes) -> object:
