@@ -17,6 +17,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
 
+NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
 
 
@@ -65,7 +66,7 @@ def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> r
         ),
         undecoded=undecoded_rows(decoder.undecoded),
         comments=reader.comment_count,
-        notes=(*capture.notes, *reader.notes),
+        notes=(*capture.notes, *reader.notes, *([] if capture.sha256 else [NOT_HASHED])),
     )
 
 

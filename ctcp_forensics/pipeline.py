@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ctcp_forensics import __version__, report
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import HASH_LIMIT, open_capture
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.conclude import finding_of, flow_of
 from ctcp_forensics.coverage import Account, account_of, coverage_of
@@ -32,6 +32,8 @@ class Options:
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
+    hash_limit: int | None = HASH_LIMIT
+    """Captures longer than this are not hashed; None hashes all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ def diagnose(sources: Sequence[str], options: Options, progress: Progress | None
     failed: list[CaptureError] = []
     for number, source in enumerate(sources, start=1):
         try:
-            readings.append(read(source, f"c{number}", progress))
+            readings.append(read(source, f"c{number}", options, progress))
         except CaptureError as error:
             failed.append(error)
     judged = [
@@ -64,10 +66,10 @@ def diagnose(sources: Sequence[str], options: Options, progress: Progress | None
     )
 
 
-def read(source: str, name: str, progress: Progress | None) -> Reading:
+def read(source: str, name: str, options: Options, progress: Progress | None) -> Reading:
     """One pass over one capture: bytes to frames to packets to flows, batch by batch."""
     decoder, tracker = Decoder(), Tracker()
-    with open_capture(source) as capture:
+    with open_capture(source, hash_limit=options.hash_limit) as capture:
         reader = Reader(capture.chunks(), source=source)
         for buffer, frames in reader.batches():
             tracker.feed(decoder.decode(buffer, frames))

@@ -22,6 +22,9 @@ from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
+HASH_LIMIT: Final = 1 << 28
+"""256 MiB.  SHA-256 runs at 1.6 GB/s and cannot be shared between cores: beyond this size it would take
+longer than the analysis, so it is done where it is asked for (docs/decisions/0004)."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 STDIN: Final = "-"
@@ -33,11 +36,34 @@ class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
+class Digest:
+    """SHA-256 of a stream, given up where the stream is longer than `limit` bytes."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._hash = hashlib.sha256()
+        self._left = limit
+
+    def update(self, block: Buffer) -> None:
+        if self._left is not None:
+            self._left -= len(block)
+        if self._left is None or self._left >= 0:
+            self._hash.update(block)
+
+    def hexdigest(self) -> str | None:
+        return None if self._left is not None and self._left < 0 else self._hash.hexdigest()
+
+
 class Capture:
     """One source of bytes, open.  `chunks` can be read once; what describes the whole is final after it."""
 
     def __init__(
-        self, source: str, file: Readable, *, size: int | None, close: Callable[[], None] = lambda: None
+        self,
+        source: str,
+        file: Readable,
+        *,
+        size: int | None,
+        close: Callable[[], None] = lambda: None,
+        hash_limit: int | None = HASH_LIMIT,
     ) -> None:
         self.source = source
         self.size = size
@@ -45,15 +71,17 @@ class Capture:
         self.position = 0
         """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
         self.compression: str | None = None
-        self.sha256 = ""
-        """Of the file as it lies there; empty until `chunks` is exhausted."""
-        self.content_sha256 = ""
+        self.sha256: str | None = None
+        """Of the file as it lies there; None until `chunks` is exhausted, and where it is too long to be hashed."""
+        self.content_sha256: str | None = None
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
         self._file = file
         self._close = close
-        self._hash = hashlib.sha256()
+        is_too_long = size is not None and hash_limit is not None and size > hash_limit
+        self._hash_limit = 0 if is_too_long else hash_limit
+        self._hash = Digest(self._hash_limit)
         self._chunks = self._read()
 
     def __enter__(self) -> Self:
@@ -130,7 +158,7 @@ class Capture:
         return filled
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
-        content = hashlib.sha256()
+        content = Digest(self._hash_limit)
         unpacker = Unpacker(codec)
         damage = None
         try:
@@ -151,20 +179,23 @@ class Capture:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
 
 
-def open_capture(source: str) -> Capture:
-    """A path, or `-` for standard input.  Raises CaptureError where there is nothing to read."""
+def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
+    """A path, or `-` for standard input; `hash_limit` None hashes files of any length.
+
+    Raises CaptureError where there is nothing to read.
+    """
     try:
-        return _open_stdin() if source == STDIN else _open_path(source)
+        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
     except (OSError, ValueError) as error:
         raise CaptureError(source, offset=None, reason=_words(error)) from error
 
 
-def _open_path(path: str) -> Capture:
+def _open_path(path: str, hash_limit: int | None) -> Capture:
     file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
-    return Capture(path, file, size=_size(file.fileno()), close=file.close)
+    return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
 
 
-def _open_stdin() -> Capture:
+def _open_stdin(hash_limit: int | None) -> Capture:
     """Left open at the end: it is not ours."""
     if sys.stdin is None or sys.stdin.closed:
         raise CaptureError(STDIN, offset=None, reason="standard input is closed")
@@ -174,7 +205,7 @@ def _open_stdin() -> Capture:
         size = _size(sys.stdin.fileno())
     except UnsupportedOperation:
         size = None
-    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size)
+    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size, hash_limit=hash_limit)
 
 
 def _size(descriptor: int) -> int | None:

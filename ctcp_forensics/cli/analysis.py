@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.progress import watched
@@ -30,6 +31,7 @@ class Request:
     sources: Sequence[str]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
+    hash_all: bool = False
     form: str
     output: str
     depth: Depth
@@ -88,7 +90,11 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
 
 
 def _diagnosed(request: Request) -> Report:
-    options = Options(ports=frozenset({CTCP_PORT}) | request.ports, all_tcp=request.all_tcp)
+    options = Options(
+        ports=frozenset({CTCP_PORT}) | request.ports,
+        all_tcp=request.all_tcp,
+        hash_limit=None if request.hash_all else HASH_LIMIT,
+    )
     line = watched(_what(request.sources), wanted=request.shows_progress)
     if line is None:
         return diagnose(request.sources, options)
