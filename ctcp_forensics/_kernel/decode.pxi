@@ -427,8 +427,8 @@ cdef inline int decode_tcp(
     note_ends(p)
     if header_len > 20:
         take_options(data + at + 20, min(start, size) - (at + 20), p, extra)
-    if held > start:
-        take_payload(data + start, held - start, p, extra, batch)
+    if p.payload_len:
+        take_payload(data + min(start, held), max(0, held - start), p, extra, batch)
     p.mark = mark_of(p)
     return TCP_SEGMENT
 

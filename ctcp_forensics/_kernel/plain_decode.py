@@ -373,7 +373,7 @@ def decode_tcp(data: memoryview, at: int, end: int, base: Packet) -> Packet:
     )
     if header_len > 20:
         packet = with_options(packet, data[at + 20 : min(start, len(data))])
-    return with_payload(packet, data[start : min(len(data), end)]) if packet.captured_payload_len else packet
+    return with_payload(packet, data[start : min(len(data), end)]) if packet.payload_len else packet
 
 
 def with_options(packet: Packet, options: memoryview) -> Packet:

@@ -743,6 +743,9 @@ def note_repeat(d: Direction, p: Packet, end: int, key: int) -> None:
     if key == Key.NEWEST:
         d.rewrites += 1
         return
+    if key == Key.LATE:  # not seen before: its bytes lie before a capture's beginning, or in a hole let go
+        d.late_originals += 1
+        return
     d.retransmissions += 1
     if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         d.spurious_retransmissions += 1
@@ -837,7 +840,7 @@ def take_ack(d: Direction, p: Packet, keep_alive: bool) -> None:
         take_repeated_ack(d, p, keep_alive)
     else:
         d.old_acks += 1
-    if not p.flags & Tcp.SYN:  # the window of a SYN is never scaled (RFC 7323 §2.2)
+    if not p.flags & Tcp.SYN or p.window_scale == NEVER:  # a SYN's own window is not scaled (RFC 7323 §2.2)
         d.last_ack_window = p.window
     d.data_at_last_ack = d.data_segments
 
@@ -904,11 +907,11 @@ def is_duplicate_ack(d: Direction, p: Packet, keep_alive: bool) -> bool:
         return False
     if keep_alive:
         return False
-    if d.keep_alive_pending:
-        d.keep_alive_acks += 1
-        return False
     if p.window != d.last_ack_window:  # (e) the window of the last ACK
         d.window_updates += d.last_ack_window != NEVER
+        return False
+    if d.keep_alive_pending:
+        d.keep_alive_acks += 1
         return False
     if p.window == 0:  # a closed window is repeated for its own sake (RFC 9293 §3.8.6.1)
         d.zero_window_probe_acks += d.probe_pending

@@ -917,6 +917,9 @@ cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t e
     if key == KEY_NEWEST:
         trouble.rewrites += 1
         return
+    if key == KEY_LATE:
+        trouble.late_originals += 1
+        return
     trouble.retransmissions += 1
     if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         trouble.spurious_retransmissions += 1
@@ -1100,7 +1103,7 @@ cdef inline void take_ack(
         take_repeated_ack(t, d, p, extra, keep_alive)
     else:
         trouble_of(t, d).old_acks += 1
-    if likely(not p.flags & SYN):
+    if likely(not p.flags & SYN) or not p.has_extra or extra.window_scale < 0:
         d.last_ack_window = p.window
         d.state |= ACK_SEEN
     d.state &= ~DATA_SINCE_ACK
@@ -1194,11 +1197,11 @@ cdef inline bint is_duplicate_ack(tracker_t* t, direction_t* d, const packet_t* 
     """RFC 5681 §2 (a) to (e); what Wireshark names otherwise is counted under its own name."""
     if p.payload_len or p.flags & OPENING or keep_alive:
         return False
-    if unlikely(d.state & KEEP_ALIVE_PENDING):
-        trouble_of(t, d).keep_alive_acks += 1
-        return False
     if not d.state & ACK_SEEN or p.window != d.last_ack_window:
         d.window_updates += d.state & ACK_SEEN != 0
+        return False
+    if unlikely(d.state & KEEP_ALIVE_PENDING):
+        trouble_of(t, d).keep_alive_acks += 1
         return False
     if unlikely(p.window == 0):
         if d.state & PROBE_PENDING:
