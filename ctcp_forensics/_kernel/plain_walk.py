@@ -29,6 +29,8 @@ SECTION_HEADER: Final = 0x0A0D0D0A
 """A palindrome of bytes: it can be found before the byte order is known."""
 INTERFACE_DESCRIPTION, PACKET, SIMPLE_PACKET = 1, 2, 3
 INTERFACE_STATISTICS, ENHANCED_PACKET = 5, 6
+NUMBERED_KINDS: Final = (0x9, 0x204, 0x216, 0x221, 0xBAD, 0x4000_0BAD)
+"""Journal entries, sysdig events and custom blocks: Wireshark gives them frame numbers, too."""
 
 SHORTEST_BLOCK: Final = 12
 """§3.1: type, length, and the length again."""
@@ -127,10 +129,12 @@ class Totals(NamedTuple):
     snapped: int
     longer_than_original: int
     untimed: int
-    """Simple packets carry no time; they are given the time of the frame before."""
-    clamped: int
-    """Times outside 1970 to 2262, brought to its nearer end."""
+    """Frames without a usable time are given the time of the frame before: a made-up one could prove a silence."""
+    mistimed: int
+    """Those of them whose time lies outside 1970 to 2262; the others are simple packets, which carry none."""
     commented: int
+    other_records: int
+    """Records that are no packets and that Wireshark numbers with the frames."""
 
 
 class Frames(list[Frame]):
@@ -140,7 +144,7 @@ class Frames(list[Frame]):
         super().__init__()
         self.capacity = capacity
         self._frames = self._snapped = self._longer = self._commented = 0
-        self._untimed = self._clamped = self._out_of_order = 0
+        self._untimed = self._mistimed = self._out_of_order = self._other_records = 0
         self._first_ns = self._last_ns = self._previous_ns = NEVER
 
     @property
@@ -157,31 +161,39 @@ class Frames(list[Frame]):
             snapped=self._snapped,
             longer_than_original=self._longer,
             untimed=self._untimed,
-            clamped=self._clamped,
+            mistimed=self._mistimed,
             commented=self._commented,
+            other_records=self._other_records,
         )
 
     @property
     def next_number(self) -> int:
-        return self._frames + 1
+        return self._frames + self._other_records + 1
+
+    def pass_over_number(self) -> None:
+        """For a record that is no packet."""
+        self._other_records += 1
 
     @property
     def time_of_untimed_ns(self) -> int:
         return max(self._previous_ns, 0)
 
-    def append(self, frame: Frame, *, clamped: int = 0) -> None:
+    def append(self, frame: Frame) -> None:
         self._count(frame)
         time_ns = frame.time_ns
         if self._first_ns == NEVER or time_ns < self._first_ns:
             self._first_ns = time_ns
         self._last_ns = max(self._last_ns, time_ns)
         self._out_of_order += time_ns < self._previous_ns
-        self._clamped += clamped
         self._previous_ns = time_ns
 
     def append_untimed(self, frame: Frame) -> None:
         self._count(frame)
         self._untimed += 1
+
+    def append_mistimed(self, frame: Frame) -> None:
+        self.append_untimed(frame)
+        self._mistimed += 1
 
     def _count(self, frame: Frame) -> None:
         super().append(frame)
@@ -240,12 +252,11 @@ def ticks_to_ns(ticks: int, clock: Clock) -> int:
     return ticks * clock.multiplier // clock.divisor
 
 
-def time_of(ticks: int, clock: Clock) -> tuple[int, int]:
-    """Nanoseconds since 1970, and 1 where they had to be brought into range."""
-    elapsed = ticks_to_ns(ticks, clock)
-    since_1970 = min(elapsed, LATEST_NS) + clock.offset_ns
-    within = min(max(since_1970, 0), LATEST_NS)
-    return within, int(elapsed > LATEST_NS or within != since_1970)
+def time_of(ticks: int, clock: Clock) -> int:
+    """Nanoseconds since 1970; NEVER where that is before 1970 or after 2262, with or without the offset."""
+    elapsed_ns = ticks_to_ns(ticks, clock)
+    since_1970_ns = elapsed_ns + clock.offset_ns
+    return since_1970_ns if elapsed_ns <= LATEST_NS and 0 <= since_1970_ns <= LATEST_NS else NEVER
 
 
 # --- pcap ----------------------------------------------------------------------------------
@@ -337,6 +348,8 @@ def walk_pcapng(
             stop = _take_packet(buffer, position, order, kind, span, interfaces, frames)
         elif stop is None and kind == SIMPLE_PACKET:
             stop = _take_simple_packet(buffer, position, order, span, interfaces, frames)
+        elif stop is None and kind in NUMBERED_KINDS:
+            frames.pass_over_number()
         if stop is not None:
             return stop
         position += span
@@ -386,11 +399,11 @@ def _take_packet(
         interfaces.drop(identifier, drops)
     link_type, _, clock = interfaces.row(identifier)
     high, low = order.two.unpack_from(buffer, position + 12)
-    time_ns, clamped = time_of(high << 32 | low, clock)
+    time_ns = time_of(high << 32 | low, clock)
     data = position + PACKET_DATA_AT
     frame = Frame(
         number=frames.next_number,
-        time_ns=time_ns,
+        time_ns=frames.time_of_untimed_ns if time_ns == NEVER else time_ns,
         offset=data,
         captured_len=captured_len,
         original_len=original_len,
@@ -398,7 +411,10 @@ def _take_packet(
         link_type=link_type,
         commented=has_comment(buffer, data + padded(captured_len), position + span - 4, order.shorts),
     )
-    frames.append(frame, clamped=clamped)
+    if time_ns == NEVER:
+        frames.append_mistimed(frame)
+    else:
+        frames.append(frame)
     return None
 
 

@@ -71,8 +71,9 @@ cdef struct totals_t:  # plain_walk.Totals, and the time of the latest frame tha
     int64_t snapped
     int64_t longer_than_original
     int64_t untimed
-    int64_t clamped
+    int64_t mistimed
     int64_t commented
+    int64_t other_records
     int64_t previous_ns
 
 
@@ -141,15 +142,30 @@ cdef class Frames:
             t.snapped,
             t.longer_than_original,
             t.untimed,
-            t.clamped,
+            t.mistimed,
             t.commented,
+            t.other_records,
         )
 
+    @property
+    def next_number(self):
+        return next_number(&self.seen)
+
+    def pass_over_number(self):
+        self.refuse_if_busy()
+        self.seen.other_records += 1
+
     def append(self, row):
-        self.take(row, True)
+        self.take(row)
+        count_time(&self.seen, self.rows[self.count - 1].time_ns)
 
     def append_untimed(self, row):
-        self.take(row, False)
+        self.take(row)
+        self.seen.untimed += 1
+
+    def append_mistimed(self, row):
+        self.append_untimed(row)
+        self.seen.mistimed += 1
 
     def clear(self):
         self.refuse_if_busy()
@@ -161,7 +177,7 @@ cdef class Frames:
             raise RuntimeError("the frames are being walked")
         return 0
 
-    cdef int take(self, row, bint is_timed) except -1:
+    cdef int take(self, row) except -1:
         cdef frame_t f
         (
             f.number, f.time_ns, f.offset, f.captured_len, f.original_len, f.interface, f.link_type, f.commented
@@ -172,10 +188,6 @@ cdef class Frames:
         self.rows[self.count] = f
         self.count += 1
         count_frame(&self.seen, &f)
-        if is_timed:
-            count_time(&self.seen, f.time_ns)
-        else:
-            self.seen.untimed += 1
         return 0
 
 
@@ -232,6 +244,10 @@ cdef class Interfaces:
 
 
 # --- what every frame is counted for -------------------------------------------------------
+
+cdef inline int64_t next_number(const totals_t* seen) noexcept nogil:
+    return seen.frames + seen.other_records + 1
+
 
 cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
     seen.frames += 1
@@ -294,18 +310,21 @@ cdef inline int64_t elapsed_ns(uint64_t ticks, const interface_t* on) noexcept n
     return <int64_t> ns if ns <= <uint64_t> LATEST_NS else LATEST_NS + 1
 
 
-cdef inline int64_t time_of(uint64_t ticks, const interface_t* on, totals_t* seen) noexcept nogil:
+cdef inline int64_t time_of(uint64_t ticks, const interface_t* on) noexcept nogil:
+    """-1 where that is before 1970 or after 2262, with or without the offset."""
     cdef int64_t ns = elapsed_ns(ticks, on)
-    cdef bint clamped = ns > LATEST_NS
-    ns = min(ns, LATEST_NS)
-    if on.offset_ns > LATEST_NS - ns:
-        clamped, ns = True, LATEST_NS
-    elif on.offset_ns + ns < 0:
-        clamped, ns = True, 0
+    if ns > LATEST_NS or on.offset_ns > LATEST_NS - ns or on.offset_ns < -ns:
+        return -1
+    return ns + on.offset_ns
+
+
+cdef inline void take_time(frame_t* f, int64_t time_ns, totals_t* seen) noexcept nogil:
+    """A frame without a usable time is given the time of the frame before."""
+    f.time_ns = time_ns if time_ns >= 0 else max(seen.previous_ns, <int64_t> 0)
+    if time_ns >= 0:
+        count_time(seen, time_ns)
     else:
-        ns += on.offset_ns
-    seen.clamped += clamped
-    return ns
+        seen.untimed += 1
 
 
 # --- pcap ----------------------------------------------------------------------------------
@@ -348,7 +367,7 @@ cdef walked_t pcap_records(
             walked.stop, walked.value = STOP_MORE, layout.header_len + <int64_t> captured_len
             break
         f = &frames[count[0]]
-        f.number = seen.frames + 1
+        f.number = next_number(&seen)
         f.time_ns = <int64_t> word_at(p, big) * NS_PER_SECOND + <int64_t> word_at(p + 4, big) * layout.tick_ns
         f.offset = walked.position + layout.header_len
         f.captured_len, f.original_len = captured_len, original_len
@@ -408,6 +427,13 @@ cdef inline uint32_t shortest(uint32_t kind) noexcept nogil:
     if kind == BLOCK_INTERFACE_STATISTICS:
         return 24
     return 0
+
+
+cdef inline bint is_numbered(uint32_t kind) noexcept nogil:
+    """Journal entries, sysdig events and custom blocks."""
+    return (
+        kind == 0xBAD or kind == 0x40000BAD or kind == 0x9 or kind == 0x204 or kind == 0x216 or kind == 0x221
+    )
 
 
 cdef inline int check_block(
@@ -472,6 +498,7 @@ cdef inline int take_packet(
     cdef uint32_t drops = UNKNOWN_DROPS
     cdef uint32_t captured_len = word_at(block + 20, big)
     cdef int64_t data_end = PACKET_DATA_AT + padded(captured_len)
+    cdef int64_t time_ns
     cdef interface_t* on
     cdef int stop
     if kind == BLOCK_PACKET:
@@ -482,14 +509,15 @@ cdef inline int take_packet(
     on = &section.interfaces[identifier]
     if drops != UNKNOWN_DROPS:
         on.dropped += drops
-    f.number = seen.frames + 1
-    f.time_ns = time_of(<uint64_t> word_at(block + 12, big) << 32 | word_at(block + 16, big), on, seen)
+    f.number = next_number(seen)
+    time_ns = time_of(<uint64_t> word_at(block + 12, big) << 32 | word_at(block + 16, big), on)
+    seen.mistimed += time_ns < 0
+    take_time(f, time_ns, seen)
     f.offset = position + PACKET_DATA_AT
     f.captured_len, f.original_len = captured_len, word_at(block + 24, big)
     f.interface, f.link_type = <int32_t> (section.first_interface + identifier), on.link_type
     f.commented = has_comment(block + data_end, span - 4 - data_end, big)
     count_frame(seen, f)
-    count_time(seen, f.time_ns)
     return STOP_NOWHERE
 
 
@@ -510,13 +538,12 @@ cdef inline int take_simple_packet(
     stop = check_packet(captured_len, span - SIMPLE_OVERHEAD, 0, section, value)
     if stop != STOP_NOWHERE:
         return stop
-    f.number = seen.frames + 1
-    f.time_ns = max(seen.previous_ns, <int64_t> 0)
+    f.number = next_number(seen)
+    take_time(f, -1, seen)
     f.offset = position + SIMPLE_DATA_AT
     f.captured_len, f.original_len = captured_len, original_len
     f.interface, f.link_type, f.commented = <int32_t> section.first_interface, on.link_type, 0
     count_frame(seen, f)
-    seen.untimed += 1
     return STOP_NOWHERE
 
 
@@ -547,6 +574,8 @@ cdef walked_t pcapng_blocks(
                 block, walked.position, padded(length), section, &frames[count[0]], &seen, &walked.value
             )
             count[0] += walked.stop == STOP_NOWHERE
+        elif walked.stop == STOP_NOWHERE and is_numbered(kind):
+            seen.other_records += 1
         if walked.stop != STOP_NOWHERE:
             break
         walked.position += padded(length)

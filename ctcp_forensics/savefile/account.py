@@ -77,8 +77,9 @@ class Account:
         """What is unusual and no damage, and which caps were reached."""
         counted = (
             (seen.longer_than_original, "frames hold more bytes than they say were on the wire"),
-            (seen.untimed, "frames carry no time; each is given the time of the frame before"),
-            (seen.clamped, "frames have a time outside 1970 to 2262, taken as its nearer end"),
+            (seen.untimed, "frames carry no usable time; each is given the time of the frame before"),
+            (seen.mistimed, "of them have a time outside 1970 to 2262"),
+            (seen.other_records, "records are no packets; they have frame numbers, as in Wireshark"),
             (self.comments_beyond, f"comments are not kept beyond the first {MAX_COMMENTS}"),
             (self.damage_beyond, f"more places are damaged than the {MAX_DAMAGE} listed"),
         )

@@ -20,6 +20,7 @@ from ctcp_forensics._kernel.plain_walk import (
     INTERFACE_STATISTICS,
     LONGEST_BLOCK,
     MAX_INTERFACES,
+    NUMBERED_KINDS,
     PACKET,
     PACKET_DATA_AT,
     SIMPLE_PACKET,
@@ -55,6 +56,11 @@ class FrameTable(Protocol):
     def __getitem__(self, index: int) -> Frame: ...
 
     def clear(self) -> None: ...
+
+    def pass_over_number(self) -> None: ...
+
+    @property
+    def next_number(self) -> int: ...
 
     @property
     def totals(self) -> Totals: ...
@@ -274,6 +280,8 @@ class Reader:
         if trailer != length:
             return self._give_up(_lengths_differ(name, length, trailer), start)
         self._window.start += 4
+        if kind in NUMBERED_KINDS:
+            self._frames.pass_over_number()
         return True
 
     def _note_options(self, options: pcapng.Options) -> None:
@@ -334,7 +342,7 @@ class Reader:
 
     def _cut_thing(self) -> str:
         """What the savefile's last bytes are the beginning of."""
-        frame = f"frame {self.frames + 1}"
+        frame = f"frame {self._frames.next_number}"
         if self.format != "pcapng":
             return frame
         head = self._window.peek(4)
@@ -347,7 +355,7 @@ class Reader:
 
     def _say(self, walked: Walked) -> str:
         """The words for what the walk stopped at."""
-        frame, value = f"frame {self.frames + 1}", walked.value
+        frame, value = f"frame {self._frames.next_number}", walked.value
         if walked.stop == Stop.FRAME_TOO_LONG:
             return f"{frame} claims {value} captured bytes; more than {MAX_CAPTURED_LEN} are not believed"
         kind, length = Struct(f"{self._order}II").unpack(self._window.peek(8))
