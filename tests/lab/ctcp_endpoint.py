@@ -149,6 +149,8 @@ class Habits:
     client_vanishes_at_s: float | None = None
     headend_answers_syn: str = "syn-ack"
     headend_answers_ike: str = "yes"
+    stays_open: bool = False
+    headend_aborts_at_s: float | None = None
     client_isn: int | None = None
     headend_isn: int | None = None
 
@@ -516,7 +518,8 @@ class Client(Peer):
         try:
             await asyncio.wait_for(self.ended.wait(), self.habits.duration_s)
         except TimeoutError:
-            self.leave("user-disconnects")
+            if not self.habits.stays_open:
+                self.leave("user-disconnects")
 
     def on_esp(self, message: Esp) -> None:
         pass
@@ -710,6 +713,7 @@ class Headend(Peer):
             self.keep_alive(),
             self.watch_peer(self.habits.headend_peer_timeout_s),
             self.vanish(self.habits.headend_vanishes_at_s),
+            self._abort(self.habits.headend_aborts_at_s),
         )
 
     def _answer_first(self, message: Ike) -> None:
@@ -750,6 +754,14 @@ class Headend(Peer):
                 self.send_esp()
             while self.last_heard_s == silent_since_s and not self.ended.is_set():
                 await asyncio.sleep(0.2)
+
+    async def _abort(self, at_s: float | None) -> None:
+        """The service is killed: its connections are reset and nobody is told why."""
+        if at_s is not None:
+            await asyncio.sleep(at_s)
+            if self.tcp is not None:
+                self.tcp.close("killed")
+            self.end("killed")
 
     async def _let_go(self) -> None:
         await asyncio.sleep(0.03)

@@ -10,19 +10,23 @@ import asyncio
 import gzip
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .distort import to_pcapng
+from .distort import BY_NAME as DISTORTION_BY_NAME
+from .distort import distort, to_pcapng
 from .net import what_is_missing
 from .record import record
-from .scenarios import BY_NAME
+from .scenarios import BY_NAME, TOGETHER
 from .truth import Entry
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+JOBS = 4
 ORDER = ("client", "asa-outside", "asa-inside")
 
 
@@ -34,39 +38,60 @@ class Run:
     scenario: str
     seed: int
     files: dict[str, str]
+    distortion: str | None = None
+
+
+def only(name: str, scenario: str, seed: int, *vantages: str, distortion: str | None = None) -> Run:
+    """A run whose captures are called after it, or after it and the vantage point where there are several."""
+    several = len(vantages) > 1
+    files = {vantage: f"{name}-{vantage}.pcap" if several else f"{name}.pcap" for vantage in vantages}
+    return Run(name=name, scenario=scenario, seed=seed, files=files, distortion=distortion)
 
 
 RUNS = (
-    Run(
-        name="failure",
-        scenario="failure",
-        seed=5,
-        files={vantage: f"failure-{vantage}.pcap" for vantage in ORDER},
-    ),
+    only("failure", "failure", 5, *ORDER),
     Run(
         name="failure-reverse",
         scenario="failure-reverse",
         seed=1,
         files={"client": "failure-reverse-client.pcap.gz", "asa-inside": "failure-reverse-asa-inside.pcapng"},
     ),
-    Run(name="loss-tolerated", scenario="tolerated", seed=1, files={"client": "loss-tolerated.pcap"}),
-    Run(name="healthy", scenario="healthy", seed=4, files={"client": "healthy.pcap"}),
-    Run(name="answered", scenario="answered", seed=1, files={"client": "answered.pcap"}),
-    Run(name="app-port-10000", scenario="app-on-10000", seed=1, files={"asa-outside": "app-port-10000.pcap"}),
+    only("failure-capture-full", "failure", 8, "client", distortion="full"),
+    only("loss-tolerated", "tolerated", 1, "client"),
+    only("healthy", "healthy", 4, "client"),
+    only("orderly-close", "orderly-close", 2, "client"),
+    only("path-mtu", "path-mtu", 2, "client", "asa-outside"),
+    only("idle-timeout", "idle-timeout", 2, "client", "asa-inside"),
+    only("peer-vanished", "peer-vanished", 2, "client"),
+    only("link-down", "link-down", 2, "client", "asa-outside"),
+    only("firewall-drop", "firewall-drop", 2, "asa-outside", "asa-inside"),
+    only("nat-rebinding", "nat-rebinding", 2, "asa-outside"),
+    only("reset-by-middlebox", "reset-by-middlebox", 2, "client", "asa-inside"),
+    only("reset-by-endpoint", "reset-by-endpoint", 2, "client"),
+    only("window-stall", "window-stall", 2, "asa-outside"),
+    only("handshake-failed", "handshake-failed", 2, "client"),
+    only("negotiation-failed", "negotiation-failed", 2, "client"),
+    only("answered", "answered", 1, "client"),
+    only("never-arrives", "never-arrives-no-sack", 2, "asa-outside"),
+    only("app-port-10000", "app-on-10000", 1, "asa-outside"),
 )
 
 
 def publish(run: Run) -> None:
     """Records until the story went as planned, then keeps what the run is to show."""
     with tempfile.TemporaryDirectory() as folder:
-        truth = asyncio.run(record(BY_NAME[run.scenario], run.seed, Path(folder)))
+        recorded = Path(folder)
+        truth = asyncio.run(record(BY_NAME[run.scenario], run.seed, recorded))
         if not truth["as_planned"]:
             raise SystemExit(f"{run.name}: {truth['problems']}")
+        if run.distortion is not None:
+            truth = distort(recorded, DISTORTION_BY_NAME[run.distortion], recorded / "distorted")
+            recorded /= "distorted"
         truth["captures"] = [one for one in truth["captures"] if one["vantage"] in run.files]
         for capture in truth["captures"]:
-            keep(Path(folder) / capture["file"], SAMPLES / run.files[capture["vantage"]])
+            keep(recorded / capture["file"], SAMPLES / run.files[capture["vantage"]])
             capture["file"] = run.files[capture["vantage"]]
-            del capture["sha256"]
+            capture.pop("sha256", None)  # of the recording; the sample may be compressed
     (SAMPLES / "truth").mkdir(exist_ok=True)
     text = json.dumps(truth, indent=1) + "\n"
     (SAMPLES / "truth" / f"{run.name}.json").write_text(text, encoding="utf-8")
@@ -90,14 +115,26 @@ def table() -> str:
         if path.exists():
             truth = json.loads(path.read_text(encoding="utf-8"))
             rows += [_row(truth, capture) for capture in truth["captures"]]
+            rows += [_together(truth)] if len(truth["captures"]) > 1 else []
     return "\n".join(rows)
 
 
+def _verdict(truth: Entry, place: str) -> str:
+    best, *others = truth["flows"][0]["expect"][place]
+    return f"`{best}`" + (f" (also right: {', '.join(f'`{one}`' for one in others)})" if others else "")
+
+
+def _together(truth: Entry) -> str:
+    names = " and ".join(f"`{capture['file']}`" for capture in truth["captures"])
+    return f"| {names} together | | | {_verdict(truth, TOGETHER)} |"
+
+
 def _row(truth: Entry, capture: Entry) -> str:
-    best, *others = truth["flows"][0]["expect"][capture["vantage"]]
-    verdict = f"`{best}`" + (f" (also right: {', '.join(f'`{one}`' for one in others)})" if others else "")
-    story = f"{truth['story']} Seen at {capture['vantage']}, {capture['frames']} frames."
-    return f"| `{capture['file']}` | {story} | `{truth['scenario']}` seed {truth['seed']} | {verdict} |"
+    verdict = _verdict(truth, capture["vantage"])
+    spoilt = truth.get("distortion_story", "")
+    story = f"{truth['story']} {spoilt} Seen at {capture['vantage']}, {capture['frames']} frames."
+    command = f"`{truth['scenario']}` seed {truth['seed']}"
+    return f"| `{capture['file']}` | {' '.join(story.split())} | {command} | {verdict} |"
 
 
 def proofs() -> str:
@@ -142,16 +179,29 @@ def write_readme() -> None:
     readme.write_text(text, encoding="utf-8")
 
 
+def publish_all(names: Sequence[str]) -> int:
+    """Each run in a process of its own: one that prepares its hosts would hold up another's packets."""
+
+    def one(name: str) -> int:
+        command = [sys.executable, "-m", f"{__package__}.publish", "--only", name]
+        return subprocess.run(command, cwd=SAMPLES.parent, check=False).returncode
+
+    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        worst = max(pool.map(one, names))
+    write_readme()
+    return worst
+
+
 def main(arguments: Sequence[str]) -> int:
     missing = what_is_missing()
     if missing:
         print(f"the laboratory cannot run here; missing: {', '.join(missing)}", file=sys.stderr)
         return 3
-    for run in RUNS:
-        if not arguments or run.name in arguments:
-            publish(run)
-    write_readme()
-    return 0
+    by_name = {run.name: run for run in RUNS}
+    if arguments[:1] == ["--only"]:
+        publish(by_name[arguments[1]])
+        return 0
+    return publish_all(arguments or list(by_name))
 
 
 if __name__ == "__main__":

@@ -220,6 +220,7 @@ SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "reset-by-middlebox", "
 ANYTHING_BUT = ("healthy", "orderly-close", "loss-tolerated", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
+SMALL_PACKETS = {"inner_weights": (9, 6, 4, 3, 2, 2, 1, 1, 1, 0, 0)}
 BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
 
 FAILURES = (
@@ -426,16 +427,24 @@ LIVING = (
     ),
     Scenario(
         name="healthy",
+        story="No loss, a proxy in the path, and a session that is still at work when the capture ends.",
+        middlebox="proxy",
+        habits={"duration_s": 10.0, "stays_open": True},
+        tail_s=0.1,
+        expect=everywhere("healthy"),
+    ),
+    Scenario(
+        name="orderly-close",
         story="No loss, a proxy in the path, the user disconnects.",
         middlebox="proxy",
         habits={"duration_s": 10.0},
-        expect=everywhere("healthy", "orderly-close"),
+        expect=everywhere("orderly-close", "healthy"),
     ),
     Scenario(
-        name="healthy-no-box",
-        story="No loss, no proxy, keep-alives while the user reads.",
+        name="keepalives",
+        story="No loss, no proxy, bare keep-alive ACKs while the user reads, then he disconnects.",
         habits={"duration_s": 14.0, "silences": ((4.0, 11.0),), "nags_s": (), "keepalive_s": 0.7},
-        expect=everywhere("healthy", "orderly-close"),
+        expect=everywhere("orderly-close", "healthy"),
     ),
     Scenario(
         name="randomised",
@@ -580,6 +589,13 @@ OTHER_DEATHS = (
         expect=everywhere("reset-by-middlebox", UNSURE),
     ),
     Scenario(
+        name="reset-by-endpoint",
+        story="The headend's service is killed; its connections are reset without a word.",
+        habits={"duration_s": 14.0, "headend_aborts_at_s": 7.0},
+        headend={"closes_with": "rst-ack"},
+        expect=everywhere("reset-by-endpoint"),
+    ),
+    Scenario(
         name="reset-after-first-ask",
         story="A segment is lost, and the firewall resets both sides with its first duplicate ACK.",
         middlebox="proxy",
@@ -594,7 +610,7 @@ OTHER_DEATHS = (
         story="The relay stops reading; the proxy's window closes; the client sends on into it and gives up.",
         middlebox="proxy",
         box={"sulks": (4.0, 90.0), "receive_buffer_len": 6_000},
-        habits=FAILURE | {"bursts_per_s": 6.0, "stalled_bursts_per_s": 4.0},
+        habits=FAILURE | SMALL_PACKETS | {"bursts_per_s": 4.0, "stalled_bursts_per_s": 1.6},
         expect=everywhere("window-stall", UNSURE) | {INSIDE: SILENT_PEER},
     ),
     Scenario(
