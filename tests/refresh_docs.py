@@ -1,0 +1,516 @@
+"""What the documents show, run and written down anew: commands and their output, tables, the picture.
+
+    python -m tests.refresh_docs
+
+Knows three marks in Markdown.  A ```console block holds commands behind `$ ` and, below each, what it printed;
+`<!-- generated: NAME -->` to `<!-- end -->` holds a table read from the code; the picture is drawn by its own
+script.  Does not judge what comes out: read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import pty
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import ctcp_forensics
+from ctcp_forensics.evidence import Claim
+from ctcp_forensics.verdict import FLAGSHIP, LINKS, VERDICTS
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+DOCUMENTS: Final = ("README.md", "docs/ARCHITECTURE.md", "docs/METHOD.md")
+PICTURE: Final = "docs/time-sequence.svg"
+PICTURE_SCRIPT: Final = "docs/time_sequence.py"
+
+COLUMNS: Final = 100
+"""The terminal that the documents show: as wide as a page of code."""
+PROMPT: Final = "$ "
+SHELL_WORDS: Final = frozenset(
+    {"echo", "head", "tail", "sort", "uniq", "cut", "grep", "sed", "zcat", "wc", "cat"}
+)
+
+# --- Markdown --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One fenced block of a document."""
+
+    language: str
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One command and what the document says it prints."""
+
+    command: str
+    shown: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Fenced blocks, in order; a fence inside a block would end it."""
+    language, start, inside = "", 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("```"):
+            inside.append(line)
+            continue
+        if start:
+            yield Block(language=language, first_line=start, lines=tuple(inside))
+        language, start, inside = line[3:].strip(), 0 if start else number, []
+
+
+def examples(text: str) -> list[Example]:
+    """Every command of every console block."""
+    return [one for block in blocks(text) if block.language == "console" for one in examples_of(block.lines)]
+
+
+def examples_of(lines: Iterable[str]) -> Iterator[Example]:
+    command, shown = "", list[str]()
+    for line in lines:
+        if command.endswith("\\") and not shown:
+            command += "\n" + line
+        elif line.startswith(PROMPT):
+            if command:
+                yield Example(command=command, shown=text_of(shown))
+            command, shown = line.removeprefix(PROMPT), []
+        else:
+            shown.append(line)
+    if command:
+        yield Example(command=command, shown=text_of(shown))
+
+
+def text_of(lines: Iterable[str]) -> str:
+    """Without what nobody sees: white space at the ends of lines, empty lines at the end."""
+    return "\n".join(line.rstrip() for line in lines).rstrip("\n")
+
+
+def rewritten(text: str, answer: Callable[[str], str]) -> str:
+    """The document, with what its commands print now."""
+    out, at = list[str](), 0
+    lines = text.splitlines()
+    for block in blocks(text):
+        if block.language != "console":
+            continue
+        out += lines[at : block.first_line]
+        for number, one in enumerate(examples_of(block.lines)):
+            gap = [""] if number and out[-1] else []
+            out += [*gap, *(PROMPT + one.command).split("\n"), *answer(one.command).splitlines()]
+        at = block.first_line + len(block.lines)
+    return "\n".join([*out, *lines[at:]]) + "\n"
+
+
+# --- running what is shown -------------------------------------------------------------------
+
+
+def programs(command: str) -> set[str]:
+    """The programs that a command names, less those that every system has."""
+    words = shlex.split(command.replace("\\\n", " "), comments=True)
+    starts = [0, *(place + 1 for place, word in enumerate(words) if word in ("|", ";", "&&"))]
+    named = {words[place] for place in starts if place < len(words)}
+    return {name.rstrip(";") for name in named} - SHELL_WORDS - {"ctcp-diag"}
+
+
+def missing_programs(command: str) -> list[str]:
+    return sorted(name for name in programs(command) if shutil.which(name, path=search_path("")) is None)
+
+
+def search_path(first: str) -> str:
+    """Debian keeps tcpdump and others where only root's PATH looks."""
+    return os.pathsep.join(filter(None, [first, os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]))
+
+
+class Shell:
+    """Runs commands as the reader would: in the project's folder, on a terminal, without a profile of theirs."""
+
+    def __init__(self, folder: Path) -> None:
+        programs_ = folder / "bin"
+        programs_.mkdir()
+        command = programs_ / "ctcp-diag"
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ctcp_forensics "$@"\n')
+        command.chmod(0o755)
+        kept = ("LD_LIBRARY_PATH", "CTCP_DIAG_KERNEL")
+        self._environment = {name: os.environ[name] for name in kept if name in os.environ} | {
+            "PATH": search_path(str(programs_)),
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "TERM": "xterm",
+            "COLUMNS": str(COLUMNS),
+            "NO_COLOR": "1",
+        }
+
+    def __call__(self, command: str) -> str:
+        """What the command prints on a terminal; what it says on standard error is not shown."""
+        keeper, terminal = pty.openpty()
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(terminal)
+        shown = everything(keeper)
+        process.wait()
+        return text_of(shown.decode().replace("\r\n", "\n").splitlines())
+
+
+def everything(keeper: int) -> bytes:
+    """All that comes through a terminal until its other side is gone, which Linux tells by an error."""
+    shown = b""
+    try:
+        while piece := os.read(keeper, 65536):
+            shown += piece
+    except OSError:
+        pass
+    finally:
+        os.close(keeper)
+    return shown
+
+
+# --- tables read from the code ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A bound of the code, and what happens beyond it."""
+
+    module: str
+    name: str
+    bounds: str
+    beyond: str
+
+
+CAPS: Final = (
+    Cap(
+        module="capture.ahead",
+        name="ITEMS_AHEAD",
+        bounds="chunks of 1 MiB read ahead of the analysis",
+        beyond="the reader waits",
+    ),
+    Cap(
+        module="capture.codecs",
+        name="XZ_MEMORY",
+        bounds="bytes of memory that an xz stream may ask for",
+        beyond="damage, with its byte offset",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="MAX_CAPTURED_LEN",
+        bounds="captured bytes of one frame",
+        beyond="damage; nothing behind it is read",
+    ),
+    Cap(
+        module="_kernel.plain_walk",
+        name="LONGEST_BLOCK",
+        bounds="bytes of one pcapng block that has to be held",
+        beyond="damage; nothing behind it is read",
+    ),
+    Cap(
+        module="_kernel.plain_walk",
+        name="MAX_INTERFACES",
+        bounds="interfaces of one pcapng file",
+        beyond="damage; nothing behind it is read",
+    ),
+    Cap(
+        module="savefile.pcapng",
+        name="MAX_OPTIONS",
+        bounds="options of one block",
+        beyond="damage; the frames behind it are read",
+    ),
+    Cap(
+        module="savefile.pcapng",
+        name="MAX_TEXT_LEN",
+        bounds="characters of one name, filter or comment",
+        beyond="cut, with an ellipsis",
+    ),
+    Cap(
+        module="savefile.account",
+        name="MAX_COMMENTS",
+        bounds="comments kept",
+        beyond="the capture's `notes` count the rest",
+    ),
+    Cap(
+        module="savefile.account",
+        name="MAX_DAMAGE",
+        bounds="places of damage listed",
+        beyond="the capture's `notes` count the rest",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="FRAMES_PER_BATCH",
+        bounds="frames between two stages",
+        beyond="the next batch begins",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="MAX_VLAN_TAGS",
+        bounds="VLAN tags of one frame",
+        beyond="the frame goes to dpkt",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="MAX_EXTENSION_HEADERS",
+        bounds="IPv6 extension headers of one datagram",
+        beyond="counted in `undecoded`",
+    ),
+    Cap(
+        module="packets.tunnels",
+        name="MAX_LAYERS",
+        bounds="tunnels in tunnels",
+        beyond="counted in `undecoded`",
+    ),
+    Cap(
+        module="packets.fragments",
+        name="MAX_DATAGRAMS",
+        bounds="datagrams put together at once",
+        beyond="the oldest goes; told in `coverage.caps`",
+    ),
+    Cap(
+        module="packets.fragments",
+        name="MAX_FRAGMENTS",
+        bounds="pieces of one datagram",
+        beyond="never complete: counted in `undecoded`",
+    ),
+    Cap(
+        module="packets.fragments",
+        name="MAX_DATAGRAM_LEN",
+        bounds="bytes of one datagram",
+        beyond="never complete: counted in `undecoded`",
+    ),
+    Cap(
+        module="packets",
+        name="MAX_ICMP_ERRORS",
+        bounds="ICMP errors kept",
+        beyond="told in `coverage.caps`",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="MAX_MESSAGES_PER_SEGMENT",
+        bounds="cTCP messages split out of one segment",
+        beyond="the rest of the segment is one message",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="FLOW_CAP",
+        bounds="flows followed",
+        beyond="segments of further flows: told in `coverage.caps`",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="LIVE_HOLES",
+        bounds="open holes per direction",
+        beyond="the oldest that nobody asks for goes",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="HOLES_KEPT",
+        bounds="closed holes kept per direction",
+        beyond="the oldest goes; counters go on",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="EPISODES_KEPT",
+        bounds="episodes kept per direction",
+        beyond="the oldest goes; `episodes_total` goes on",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="DUP_ACK_FRAMES_KEPT",
+        bounds="frame numbers kept of one episode",
+        beyond="the first are kept, and the last; counters go on",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="ASSOCIATIONS_KEPT",
+        bounds="ESP security associations per direction",
+        beyond="the longest unused goes; its counts stay",
+    ),
+    Cap(
+        module="_kernel.rows",
+        name="SEGMENT_LOG_CAP",
+        bounds="segments of cTCP-like flows kept as evidence",
+        beyond="the oldest go; told in `coverage.caps`",
+    ),
+    Cap(
+        module="render.table",
+        name="ROWS_AT_A_GLANCE",
+        bounds="rows of the table of flows without `-v`",
+        beyond="a line counts the rest",
+    ),
+    Cap(
+        module="render.table",
+        name="FINDINGS_AT_A_GLANCE",
+        bounds="findings told without `-v`",
+        beyond="a line counts the rest",
+    ),
+    Cap(
+        module="render.wording",
+        name="RUNS_AT_A_GLANCE",
+        bounds="runs of frame numbers beside a sentence",
+        beyond="the line counts the rest",
+    ),
+    Cap(
+        module="cli.analysis",
+        name="DAMAGE_AT_A_GLANCE",
+        bounds="lines about damage on standard error, per capture",
+        beyond="a line counts the rest",
+    ),
+)
+
+
+def caps_table() -> Iterator[str]:
+    yield "| Bound | Value | Of what | Beyond it |"
+    yield "|---|--:|---|---|"
+    for cap in CAPS:
+        value = value_in(cap.module, cap.name)
+        yield f"| `{cap.module}.{cap.name}` | {spelled(cap.name, value)} | {cap.bounds} | {cap.beyond} |"
+
+
+def claims_table() -> Iterator[str]:
+    """The accusation, claim by claim, as the table of verdicts has it."""
+    yield "| | Claim | Says | Would refute it |"
+    yield "|---|---|---|---|"
+    for number, (link, claims) in enumerate(LINKS.items(), start=1):
+        for claim in claims:
+            yield claim_row(f"link {number}: {link}" if claim is claims[0] else "", claim)
+    for claim in FLAGSHIP.doubts:
+        yield claim_row("less sure without" if claim is FLAGSHIP.doubts[0] else "", claim)
+    for claim in FLAGSHIP.refuted_by:
+        yield claim_row("refuted by" if claim is FLAGSHIP.refuted_by[0] else "", claim)
+
+
+def claim_row(heading: str, claim: Claim) -> str:
+    return f"| {heading} | `{claim.name}` | {claim.sentence} | {claim.would_refute} |"
+
+
+def verdicts_table() -> Iterator[str]:
+    """Every verdict in the order of the judgement; what has no requirement comes last."""
+    yield "| Verdict | Means | Required | Refuted by |"
+    yield "|---|---|---|---|"
+    for row in VERDICTS:
+        required, refuting = (
+            [f"`{claim.name}`" for claim in some] for some in (row.requires, row.refuted_by)
+        )
+        if row is FLAGSHIP:
+            required, refuting = ["the three links above"], ["see above"]
+        yield f"| `{row.slug}` | {row.means} | {', '.join(required)} | {', '.join(refuting)} |"
+
+
+def rooms_table() -> Iterator[str]:
+    """Every module that has a place in the import contract, from the top down, with its first sentence."""
+    yield "| Room | Is |"
+    yield "|---|---|"
+    for layer in layers():
+        for name in layer:
+            docstring = importlib.import_module(f"ctcp_forensics.{name}").__doc__ or ""
+            yield f"| `{name}` | {' '.join(docstring.strip().partition(chr(10) * 2)[0].split())} |"
+
+
+def layers() -> list[list[str]]:
+    """The layers of the import contract that exist."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    written = next(one["layers"] for one in contracts["contracts"] if one["type"] == "layers")
+    named = [[name.strip(" ()") for name in layer.split("|")] for layer in written]
+    there = [[name for name in layer if has_module(name)] for layer in named]
+    return [layer for layer in there if layer]
+
+
+def has_module(name: str) -> bool:
+    path = ROOT / "ctcp_forensics" / name
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "caps": caps_table,
+    "claims": claims_table,
+    "verdicts": verdicts_table,
+    "rooms": rooms_table,
+}
+
+
+def with_tables(text: str) -> str:
+    """The document, with the tables as the code has them now."""
+    for name, table in TABLES.items():
+        before, mark, rest = text.partition(f"<!-- generated: {name} -->\n")
+        if mark:
+            _, end, after = rest.partition("<!-- end -->")
+            text = "\n".join([before + mark.rstrip("\n"), *table(), end + after])
+    return text
+
+
+# --- constants ---------------------------------------------------------------------------------
+
+
+def value_in(module: str, name: str) -> int:
+    value = getattr(importlib.import_module(f"ctcp_forensics.{module}"), name)
+    assert isinstance(value, int), f"{module}.{name} is no whole number"
+    return value
+
+
+def spelled(name: str, value: float) -> str:
+    """A constant as the documents write it: times in the unit that suits them, numbers in groups of three."""
+    if not name.endswith("_NS"):
+        return f"{value:,}"
+    for length, unit in ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")):
+        if value >= length and value % length == 0:
+            return f"{value // length:,.0f} {unit}"
+    return f"{value:,} ns"
+
+
+def constants() -> dict[str, set[str]]:
+    """Every numeric constant of the package, as the documents write it; a name may stand for several."""
+    found: dict[str, set[str]] = {}
+    for module in pkgutil.walk_packages(ctcp_forensics.__path__, "ctcp_forensics."):
+        if module.name.endswith(("__main__", "_kernel.core")):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if name.isupper() and isinstance(value, int | float) and not isinstance(value, bool):
+                found.setdefault(name, set()).add(spelled(name, value))
+    return found
+
+
+# --- all of it -------------------------------------------------------------------------------
+
+
+def picture() -> str:
+    drawn = subprocess.run(
+        [sys.executable, PICTURE_SCRIPT],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return drawn.stdout
+
+
+def main() -> None:
+    (ROOT / PICTURE).write_text(picture(), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        shell = Shell(Path(folder))
+        for name in DOCUMENTS:
+            path = ROOT / name
+            before = path.read_text(encoding="utf-8")
+            after = with_tables(rewritten(before, shell))
+            path.write_text(after, encoding="utf-8")
+            print(f"{name}: {'changed' if after != before else 'current'}")
+
+
+if __name__ == "__main__":
+    main()
