@@ -1527,12 +1527,16 @@ cdef void log_message(
 # --- batches ---------------------------------------------------------------------------------------------
 
 cdef inline void prefetch_flow(const tracker_t* t, const packet_t* p) noexcept nogil:
-    """Ask for the cache lines that this packet will touch, where its hash leads to its flow at once."""
-    cdef uint64_t slot = t.slots[p.flow_hash & t.slot_mask]
+    """Ask for the cache lines that this packet will touch."""
+    cdef uint32_t at = p.flow_hash & t.slot_mask
+    cdef uint64_t slot = t.slots[at]
     cdef const flow_t* flow
     cdef int side
-    if slot >> 32 != p.flow_hash:
-        return
+    while slot >> 32 != p.flow_hash:
+        if slot == 0:
+            return
+        at = (at + 1) & t.slot_mask
+        slot = t.slots[at]
     flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
     side = side_in(slot, p)
     prefetch(flow)
