@@ -12,7 +12,7 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -331,7 +331,7 @@ def distort(run: Path, distortion: Distortion, out: Path) -> Entry:
         _renumber(truth, capture["vantage"], changed)
     truth |= {"distortion": distortion.name, "distortion_story": distortion.story}
     for flow in truth["flows"]:
-        flow["expect"] = {place: _expected(best, distortion) for place, best in flow["expect"].items()}
+        flow["expect"] = expected(flow["expect"], distortion)
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
 
@@ -364,6 +364,11 @@ def _moment(truth: Entry, distortion: Distortion) -> Moment:
         client_ports=frozenset(ports),
         rng=random.Random(f"{truth['scenario']}/{truth['seed']}/{distortion.name}"),
     )
+
+
+def expected(expect: Mapping[str, Sequence[str]], distortion: Distortion) -> dict[str, list[str]]:
+    """What is right to say, at each place, of a capture spoilt like this."""
+    return {place: _expected(list(verdicts), distortion) for place, verdicts in expect.items()}
 
 
 def _expected(verdicts: list[str], distortion: Distortion) -> list[str]:
