@@ -31,6 +31,9 @@ SILENCE_NS = 30_000_000_000
 """A flow that said nothing for 30 s while its capture went on fell silent: six of cTCP's default
 keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation timeout (PAT, 0:00:30)."""
 
+SPLICED_NS = 365 * 86_400_000_000_000
+"""No capture runs on for a year after a flow: its file is spliced from several, or the clock was set."""
+
 
 class Tracked(Protocol):
     """What the kernel's Tracker answers."""
@@ -221,7 +224,7 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
         because = f"a {kind.name} went {name.replace('-', ' ')} in frame {frame}"
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
-    if silent_ns >= SILENCE_NS:
+    if SILENCE_NS <= silent_ns < SPLICED_NS:
         because = f"nothing more for {silent_ns / 1e9:.0f} s, while the capture went on"
         return Ending(kind=EndingKind.SILENCE, direction=None, frame=None, at_ns=row.last_ns, because=because)
     because = "the capture ended while the flow was there; how the flow ended is not known"

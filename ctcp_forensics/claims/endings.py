@@ -6,9 +6,10 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.identity import is_something_else
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import Direction, EndingKind
+from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
 
 IDLE_NS: Final = 60 * SECOND
 """The shortest idle timeout that a stateful box is commonly given for TCP; ASA's default is one hour."""
@@ -136,6 +137,8 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     row = case.flow.row
     if row.longest_silence_ns < IDLE_NS:
         return FAILS, f"the longest silence was {seconds(row.longest_silence_ns)}"
+    if row.longest_silence_ns >= SPLICED_NS:
+        return UNKNOWN, f"{seconds(row.longest_silence_ns)} between two frames is a jump of the clock"
     speaker = case.flow.sent_by(row.silence_to_direction)
     other = case.flow.opposite(speaker).row
     silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
@@ -258,7 +261,15 @@ def frames_without_reply(case: Case) -> Answer | None:
         f"the last {count(row.tail_frames, 'frame')} in {seconds(alone_ns)} all go {way(speaker)}, "
         f"{row.tail_data_segments} of them with data; nothing comes back"
     )
-    return HOLDS, because, [silent.row.last_frame, row.tail_first_frame, row.last_frame]
+    frames = [silent.row.last_frame, row.tail_first_frame, row.last_frame]
+    if is_content(case, speaker):
+        return UNKNOWN, f"{because}, and yet nothing is sent twice: its ACKs may pass elsewhere", frames
+    return HOLDS, because, frames
+
+
+def is_content(case: Case, speaker: Direction) -> bool:
+    """A TCP without ACKs sends again (RFC 6298 §5.4); one that does not had them, out of this capture's sight."""
+    return is_something_else.check(case)[0] == HOLDS and not speaker.row.retransmissions
 
 
 def messages_without_reply(case: Case) -> Answer | None:

@@ -13,7 +13,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import Direction, EndingKind
+from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
 
 STUCK_NS: Final = 4 * SECOND
 """Guard iv, and the ASA's default time to wait for a missing segment (tcp-map queue-limit timeout, 4 s)."""
@@ -214,6 +214,8 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
     ending = case.flow.ending
     if ending.frame is not None and ending.at_ns >= episode.row.first_ns:
         return HOLDS, ending.because, [ending.frame]
+    if since >= SPLICED_NS:
+        return UNKNOWN, f"the capture's clock jumps: its last frame is {seconds(since)} away"
     if since >= OUTLAST_NS:
         return HOLDS, f"the capture runs on for {seconds(since)} after the first duplicate ACK"
     return UNKNOWN, f"the capture ends {seconds(since)} after the first duplicate ACK"
