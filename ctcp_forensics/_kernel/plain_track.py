@@ -186,6 +186,8 @@ class Episode:
         self.new_first_frame = self.new_last_frame = self.new_last_ns = NEVER
         self.sacked_left = NEVER
         self.ttl_min = self.ttl_max = NEVER
+        self.window = NEVER
+        self.sender_ike = self.peer_ike = 0
         self.answered_frame = self.answered_ns = NEVER
         self.rewritten_frame = NEVER
         self.passed_frame = self.passed_ns = NEVER
@@ -197,6 +199,7 @@ class Episode:
         if self.first_frame == NEVER:
             self.first_frame, self.first_ns = p.frame, p.time_ns
             self.ttl_min = self.ttl_max = p.ttl
+            self.window = p.window
         else:
             self.note_interval(max(0, p.time_ns - self.last_ns))
         self.last_frame, self.last_ns, self.last_asked_ns = p.frame, p.time_ns, p.time_ns
@@ -246,6 +249,9 @@ class Episode:
             self.sacked_left,
             self.ttl_min,
             self.ttl_max,
+            self.window,
+            self.sender_ike,
+            self.peer_ike,
             self.wanted_seen,
             self.answered_frame,
             self.answered_ns,
@@ -653,6 +659,7 @@ def take_bytes(flow: Flow, d: Direction, peer: Direction, p: Packet, pos: int, k
     if p.payload_len:
         note_data_segment(d, peer, p, pos)
         note_payload(flow, d, p)
+        note_ike_while_asked(d, peer, p)
     if length:
         place_bytes(d, p, pos, pos + length)
     else:
@@ -973,6 +980,15 @@ def note_payload(flow: Flow, d: Direction, p: Packet) -> None:
         d.signature = d.signature or p.signature
     if p.trailer in (Trailer.CISCO, Trailer.WEAK) or d.run >= WATCHED_RUN:
         flow.watched = 1
+
+
+def note_ike_while_asked(d: Direction, peer: Direction, p: Packet) -> None:
+    """IKE goes on while a question is open: dead-peer detection, and in the end a farewell."""
+    messages = sum(message.kind == Kind.IKE for message in p.messages)
+    if d.episode is not None:
+        d.episode.sender_ike += messages
+    if peer.episode is not None:
+        peer.episode.peer_ike += messages
 
 
 def note_weak(d: Direction, magic: int) -> None:

@@ -398,6 +398,11 @@ class EpisodeRow(NamedTuple):
     ttl_min: int
     ttl_max: int
     """Of the duplicate ACKs."""
+    window: int
+    """Of the first duplicate ACK, as sent."""
+    sender_ike: int
+    peer_ike: int
+    """IKE messages of either end while the question was open."""
     wanted_seen: int
     """1 where this capture had seen the wanted byte before it was asked for."""
     answered_frame: int

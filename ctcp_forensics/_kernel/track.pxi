@@ -261,6 +261,9 @@ cdef struct episode_t:
     int64_t passed_ns
     int32_t ttl_min
     int32_t ttl_max
+    int32_t window
+    uint32_t sender_ike
+    uint32_t peer_ike
 
 cdef struct cargo_t:  # of one direction
     uint64_t weak_magic
@@ -795,12 +798,28 @@ cdef inline void take_bytes(
     if p.payload_len:
         note_data_segment(t, flow, side, p, pos)
         note_payload(t, flow, side, p, extra)
+        if unlikely(p.message_count):
+            note_ike_while_asked(t, flow, side, p, messages)
     if p.payload_len or bare_numbers:
         place_bytes(t, d, p, messages, pos, pos + p.payload_len + bare_numbers)
     else:
         d.pure_acks += 1
         if unlikely(pos > d.next_pos):
             note_bare(t, d, p, pos)
+
+
+cdef void note_ike_while_asked(
+    tracker_t* t, flow_t* flow, int side, const packet_t* p, const message_t* messages
+) noexcept nogil:
+    cdef trouble_t* own = seen_trouble(t, &flow.directions[side])
+    cdef trouble_t* peers = seen_trouble(t, &flow.directions[1 - side])
+    cdef uint32_t i, ike = 0
+    for i in range(p.message_count):
+        ike += messages[i].kind == KIND_IKE
+    if own.episode:
+        episode_at(t, own.episode).sender_ike += ike
+    if peers.episode:
+        episode_at(t, peers.episode).peer_ike += ike
 
 
 cdef void note_bare(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
@@ -1264,6 +1283,7 @@ cdef void ask(episode_t* episode, const packet_t* p, bint duplicate, bint news, 
     if episode.first_frame == NEVER:
         episode.first_frame, episode.first_ns = p.frame, p.time_ns
         episode.ttl_min, episode.ttl_max = p.ttl, p.ttl
+        episode.window = p.window
     else:
         note_interval(episode, max(0, p.time_ns - episode.last_ns))
     episode.last_frame, episode.last_ns, episode.last_asked_ns = p.frame, p.time_ns, p.time_ns
@@ -1653,6 +1673,7 @@ cdef void set_episode_defaults(episode_t* episode) noexcept nogil:
     episode.piggybacked_last_ns, episode.last_asked_ns = NEVER, NEVER
     episode.new_first_frame, episode.new_last_frame, episode.new_last_ns = NEVER, NEVER, NEVER
     episode.sacked_left, episode.ttl_min, episode.ttl_max = NEVER, NEVER, NEVER
+    episode.window = NEVER
     episode.answered_frame, episode.answered_ns, episode.rewritten_frame = NEVER, NEVER, NEVER
     episode.passed_frame, episode.passed_ns = NEVER, NEVER
 
@@ -1846,6 +1867,9 @@ cdef object episode_row(const episode_t* episode):
             episode.sacked_left,
             episode.ttl_min,
             episode.ttl_max,
+            episode.window,
+            episode.sender_ike,
+            episode.peer_ike,
             episode.wanted_seen,
             episode.answered_frame,
             episode.answered_ns,
