@@ -119,6 +119,8 @@ def open_gre(header: bytes) -> object:
             return dpkt.ethernet.Ethernet(inside[8:] if has_sequence else inside)
         case 0x22EB:  # type III: twelve bytes, and eight more where the last bit says so
             return dpkt.ethernet.Ethernet(inside[20 if inside[11] & 1 else 12 :])
+        case 0x883E:  # WCCP version 2 (draft-mclaggan-wccp-v2rev1 §4.12): a redirect header of four bytes
+            return dpkt.ip.IP(inside[4:])
         case _:
             return None
 
@@ -134,10 +136,10 @@ def open_udp(header: bytes) -> object:
 
 
 def open_vxlan(header: bytes) -> object:
-    """RFC 7348 §5: only the I flag is set, or the G flag of group policy too."""
+    """RFC 7348 §5: the I flag is set, reserved bits are ignored; the frame inside says that it carries IP."""
     import dpkt
 
-    if header[0] & 0x7F != 0x08:
+    if not header[0] & 0x08 or header[20:22] not in (b"\x08\x00", b"\x86\xdd", b"\x81\x00", b"\x88\xa8"):
         raise NoTunnelError
     return dpkt.ethernet.Ethernet(header[8:])
 
@@ -154,10 +156,17 @@ def open_geneve(header: bytes) -> object:
 
 
 def open_gtp(header: bytes) -> object:
-    """3GPP TS 29.281 §5.1: version 1, message type 255 carries a datagram."""
+    """3GPP TS 29.281 §5.1: version 1, message type 255 carries a datagram, behind §5.2's extension headers."""
     if header[0] & 0xF0 != 0x30 or header[1] != 255:
         raise NoTunnelError
-    return open_ip_bytes(header[12 if header[0] & 7 else 8 :])
+    if not header[0] & 7:
+        return open_ip_bytes(header[8:])
+    at = 12
+    while header[0] & 4 and header[at - 1]:  # the type of the next one, which says its length in words
+        if not header[at]:
+            return None
+        at += header[at] * 4
+    return open_ip_bytes(header[at:])
 
 
 def open_teredo(header: bytes) -> object:
