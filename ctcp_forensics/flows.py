@@ -27,6 +27,8 @@ CLIENT_TO_HEADEND = "client-to-headend"
 HEADEND_TO_CLIENT = "headend-to-client"
 SEQUENCE_SPACE = 1 << 32
 
+AFTER_CLOSE_NS = 4_000_000_000
+"""Where both ends still send data so long after a RST, neither believed it."""
 SILENCE_NS = 30_000_000_000
 """A flow that said nothing for 30 s while its capture went on fell silent: six of cTCP's default
 keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation timeout (PAT, 0:00:30)."""
@@ -80,6 +82,15 @@ class Direction:
     def missing_bytes(self) -> int:
         """Bytes not seen: in the open holes that are kept."""
         return sum(hole.length for hole in self.unfilled)
+
+    @property
+    def repeats_data(self) -> bool:
+        """Some byte was sent again.
+
+        A SYN or FIN sent again repeats one number and no byte: the handshake has a
+        timer even where the data has none.
+        """
+        return self.row.retransmissions > 0 and self.row.again_bytes != self.row.retransmissions
 
     @property
     def shows_loss(self) -> bool:
@@ -136,9 +147,9 @@ class Flow:
 
     @property
     def worst(self) -> Direction | None:
-        """The direction whose last question was asked most often and stayed open."""
-        asked = [d for d in self.directions if d.fatal is not None]
-        return max(asked, key=lambda d: d.fatal.asks if d.fatal else 0, default=None)
+        """The direction whose last question stayed open; of two, the one that was asked more often."""
+        asked = [(d.fatal.is_open, d.fatal.asks, d) for d in self.directions if d.fatal is not None]
+        return max(asked, key=lambda one: one[:2])[2] if asked else None
 
     def sent_by(self, side: int) -> Direction:
         """The direction that the kernel knows by the number `side`."""
@@ -210,6 +221,7 @@ def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, on
 
 def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int) -> Ending:
     """The first FIN or RST; else silence, where the capture went on long enough to tell."""
+    both_spoke_ns = min(to_headend.row.data_last_ns, to_client.row.data_last_ns)
     closes = [
         (frame, kind, at_ns, d.name)
         for d in (to_headend, to_client)
@@ -217,7 +229,7 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
             (d.row.fin_frame, EndingKind.FIN, d.row.fin_ns),
             (d.row.rst_frame, EndingKind.RST, d.row.rst_ns),
         )
-        if frame != NEVER
+        if frame != NEVER and not (kind == EndingKind.RST and both_spoke_ns - at_ns >= AFTER_CLOSE_NS)
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)

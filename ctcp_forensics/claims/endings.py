@@ -8,8 +8,10 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
+from ctcp_forensics.episodes import Hole
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
+from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind, endpoint
+from ctcp_forensics.packets import IcmpError
 
 IDLE_NS: Final = 60 * SECOND
 """The shortest idle timeout that a stateful box is commonly given for TCP; ASA's default is one hour."""
@@ -20,11 +22,19 @@ VANISHED_NS: Final = 10 * SECOND
 LINK_DOWN_SILENCE: Final = 10
 """A silence ten times longer than any before is not the rhythm of the flow."""
 BUSY_FRAMES: Final = 20
+RHYTHM_NS: Final = 60 * SECOND
+"""A flow must have lived so long before a silence can break its rhythm: a user who stops after a few busy
+seconds is no broken link."""
 FAREWELL_NS: Final = 2 * SECOND
 """An ISAKMP informational (a delete) this close before the close announces it."""
 IKE_INFORMATIONAL: Final = 5
 """RFC 2408 §3.1, exchange type 5."""
 MTU_HOLES: Final = 3
+ETHERNET_SEGMENT_LEN: Final = 1460
+"""Ethernet's 1,500 bytes less two headers: a longer hole may have held several segments."""
+ROUTE_CHANGE_HOPS: Final = 3
+"""A route that changes adds or saves a few hops; another box starts from another TTL.  Data is made by the
+end alone, while a proxy may have made some of its ACKs."""
 
 
 @claim(would_refute="a SYN-ACK", settled_by="a capture at the headend's side")
@@ -41,6 +51,8 @@ def the_handshake_failed(case: Case) -> Answer:
     refusals = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
     if refusals:
         return HOLDS, f"{tried}; refused by the RST in frame {refusals[0]}", [flow.syn_frame, *refusals]
+    if case.surroundings.last_ns - flow.first_ns < REPLY_NS:
+        return UNKNOWN, f"{tried} before the capture ended", [flow.syn_frame]
     return HOLDS, tried, [flow.syn_frame, flow.last_frame]
 
 
@@ -51,6 +63,8 @@ def ike_never_completed(case: Case) -> Answer:
     repeats = sum(d.row.ike_repeats for d in case.flow.directions)
     if case.has_esp or not ike:
         return FAILS, "ESP messages were seen" if case.has_esp else "no IKE message was seen"
+    if not any(d.row.ike_opened for d in case.flow.directions):
+        return UNKNOWN, "the negotiation began before this capture, if these messages belong to one"
     because = f"{count(ike, 'IKE message')}, {repeats} of them repeated, and no ESP"
     last = [d.row.last_ike_frame for d in case.flow.directions]
     if repeats >= 2 or case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
@@ -77,6 +91,8 @@ def large_ones_missing(case: Case) -> Answer | None:
     for direction in case.flow.directions:
         row = direction.row
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
+        if not all(is_sized(hole) for hole in lost):
+            continue
         if len(lost) >= MTU_HOLES and row.smallest_missing_len > row.max_payload_len:
             sizes = f"{len(lost)} segments of {row.smallest_missing_len} bytes or more are missing"
             because = f"{way(direction)}: {sizes}, all up to {row.max_payload_len} bytes arrive"
@@ -84,11 +100,17 @@ def large_ones_missing(case: Case) -> Answer | None:
     return None
 
 
+def is_sized(hole: Hole) -> bool:
+    """Whether it is known how many segments a hole held: by their ESP numbers, or because two do not fit."""
+    return hole.row.esp_missing > 0 or hole.length <= ETHERNET_SEGMENT_LEN
+
+
 def refused_for_their_size(case: Case) -> Answer | None:
     """A router says so (RFC 1191 §4), and what was outstanding then never arrived."""
     too_big = [error for error in case.icmp_errors if error.kind == "fragmentation-needed"]
-    waiting = any(d.row.next_pos > d.row.acked_pos >= 0 or d.unfilled for d in case.flow.directions)
-    if not too_big or not waiting or case.flow.ending.kind == EndingKind.FIN:
+    senders = [sender_quoted(case, error) for error in too_big]
+    waiting = any(d.row.next_pos > d.row.acked_pos >= 0 for d in senders)
+    if not waiting or case.flow.ending.kind == EndingKind.FIN:
         return None
     because = f"ICMP fragmentation needed, MTU {too_big[0].mtu}, quotes this flow, and it did not recover"
     return HOLDS, because, [error.frame for error in too_big[:8]]
@@ -98,9 +120,19 @@ def refused_for_their_size(case: Case) -> Answer | None:
 def a_firewall_says_no(case: Case) -> Answer:
     """A box on the path says that it drops this flow (ICMP administratively prohibited)."""
     for error in case.icmp_errors:
-        if error.kind == "prohibited":
+        if error.kind != "prohibited":
+            continue
+        answers = case.flow.opposite(sender_quoted(case, error)).row.data_last_frame
+        if answers < error.frame:
             return HOLDS, "ICMP administratively prohibited quotes this flow", [error.frame]
+        return FAILS, f"the flow went on in frame {answers} after ICMP said that it may not", [error.frame]
     return FAILS, "no ICMP error of a filter quotes this flow"
+
+
+def sender_quoted(case: Case, error: IcmpError) -> Direction:
+    """The direction of the datagram that an ICMP error quotes."""
+    by_client = endpoint(error.src, error.sport) == case.flow.client
+    return case.flow.to_headend if by_client else case.flow.to_client
 
 
 @claim(would_refute="a SYN on the later flow, or another SPI", settled_by="the translation log of the NAT")
@@ -143,6 +175,8 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     other = case.flow.opposite(speaker).row
     silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
     frames = [row.silence_from_frame, row.silence_to_frame]
+    if speaker.row.rst_frame == row.silence_to_frame:
+        return FAILS, f"{silence}, a RST, which asks for no answer", frames
     if other.last_frame < row.silence_to_frame:
         return no_answer(case, silence, frames)
     only_reset = other.rst_frame > row.silence_to_frame and other.data_last_frame < row.silence_to_frame
@@ -157,8 +191,12 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
 
 def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
     """An answer is missing only if there was time for it."""
-    row = case.flow.row
-    waited_ns = case.surroundings.last_ns - row.tail_first_ns
+    row, speaker = case.flow.row, case.flow.sent_by(case.flow.row.silence_to_direction).row
+    began_ns = row.tail_first_ns
+    if row.tail_first_frame < row.silence_to_frame:  # the same end had spoken last before the silence
+        began_ns += row.longest_silence_ns
+    over_ns = case.surroundings.last_ns if speaker.rst_frame == NEVER else speaker.rst_ns
+    waited_ns = over_ns - began_ns
     if row.tail_frames >= ALONE_SEGMENTS and waited_ns >= REPLY_NS:
         return HOLDS, f"{silence} and {row.tail_frames - 1} more had no answer", frames
     return UNKNOWN, f"{silence}; the capture is over before an answer could be missed", frames
@@ -180,6 +218,9 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
             "nothing else of its alleged sender was captured to compare the RST with",
             [row.rst_frame],
         )
+    if row.data_ttl != NEVER and abs(row.rst_ttl - row.data_ttl) > ROUTE_CHANGE_HOPS:
+        because = f"its TTL is {row.rst_ttl}, data of its alleged sender has {row.data_ttl}"
+        return HOLDS, because, [row.rst_frame]
     because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
     if row.ttl_min <= row.rst_ttl <= row.ttl_max:
         return FAILS, because, [row.rst_frame]
@@ -304,6 +345,7 @@ def both_ends_fell_silent_at_once(case: Case) -> Answer:
         return FAILS, ending.because
     silent_ns = case.surroundings.last_ns - row.last_ns
     busy = row.longest_silence_ns * LINK_DOWN_SILENCE <= silent_ns and row.frames >= BUSY_FRAMES
+    busy = busy and row.last_ns - row.first_ns >= RHYTHM_NS
     waiting = any(d.row.next_pos > d.row.acked_pos >= 0 for d in case.flow.directions)
     if busy and waiting:
         because = f"{ending.because}; until then it was never silent for more than {seconds(row.longest_silence_ns)}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.endings import it_was_closed_in_order
 from ctcp_forensics.claims.identity import carries_ctcp
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import Direction, Flow
+from ctcp_forensics.flows import Direction, EndingKind, Flow
 
 
 @claim(would_refute="no duplicate ACK with outstanding data, or one that was passed")
@@ -90,4 +91,6 @@ def nothing_is_wrong(case: Case) -> Answer:
         return FAILS, "a question was left open"
     if any(d.shows_loss for d in case.flow.directions) and case.may_be_ctcp:
         return FAILS, "segments are missing"
+    if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.check(case)[0] != HOLDS:
+        return FAILS, f"{case.flow.ending.because}, and nothing announced it"
     return HOLDS, "no loss, no open question, no unexplained end"
