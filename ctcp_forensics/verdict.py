@@ -57,6 +57,7 @@ LINKS: dict[str, tuple[Claim, ...]] = {
     "a segment is missing": (claims.a_segment_is_missing,),
     "it was asked for, and nobody answered": (
         claims.it_was_asked_for,
+        claims.the_window_had_room,
         claims.the_asking_follows_the_data,
         claims.nobody_answered,
         claims.the_sender_never_repeats,
@@ -200,7 +201,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug="not-ctcp",
         title="Not IPsec over TCP",
-        means="The flow carries something else, so TAC 113578 does not concern it, and nothing is wrong with it.",
+        means="The flow carries something else, so TAC 113578 does not concern it, however it fared.",
         requires=(claims.is_something_else,),
     ),
     Verdict(

@@ -46,6 +46,7 @@ from ctcp_forensics.claims.proof import (
     the_flow_is_dead,
     the_sender_never_repeats,
     the_sender_went_on,
+    the_window_had_room,
 )
 
 __all__ = [
@@ -81,5 +82,6 @@ __all__ = [
     "the_reset_came_from_elsewhere",
     "the_sender_never_repeats",
     "the_sender_went_on",
+    "the_window_had_room",
     "the_window_stayed_closed",
 ]

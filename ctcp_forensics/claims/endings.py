@@ -7,6 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
+from ctcp_forensics.claims.proof import the_window_was_too_small
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -147,7 +148,10 @@ def its_spi_goes_on_elsewhere(case: Case) -> Answer:
 
 @claim(would_refute="a window above zero later on", settled_by="a capture at the receiver")
 def the_window_stayed_closed(case: Case) -> Answer:
-    """The receiver closed its window and never opened it again; the sender obeyed."""
+    """The receiver's window closed, or grew too small for a segment, and never opened again."""
+    too_small = the_window_was_too_small(case)
+    if too_small is not None:
+        return too_small
     for direction in case.flow.directions:
         receiver = case.flow.opposite(direction).row
         probed = direction.row.keep_alives + direction.row.zero_window_probes

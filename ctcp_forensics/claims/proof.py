@@ -13,7 +13,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
+from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind, Flow
 
 STUCK_NS: Final = 4 * SECOND
 """Guard iv, and the ASA's default time to wait for a missing segment (tcp-map queue-limit timeout, 4 s)."""
@@ -25,6 +25,10 @@ TIMER_NS: Final = SECOND
 """Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
 TIMER_JITTER: Final = 0.1
 """Guard iii: 5 ± 0.5 s."""
+MAX_SCALE: Final = 14
+"""RFC 7323 §2.3."""
+OPENING_IKE: Final = 8
+"""IKE messages of one end that set up a tunnel, at most: aggressive mode 2, XAUTH and mode config 4, quick mode 2."""
 PEER_SILENT_NS: Final = 4 * SECOND
 """As long as the sender must have gone on: in that time an answer would have come."""
 
@@ -97,6 +101,41 @@ def it_was_asked_for(case: Case) -> Answer:
 
 
 @claim(
+    would_refute="a window smaller than the segment that is asked for",
+    settled_by="a capture that begins with the SYNs, which tell how windows are scaled",
+)
+def the_window_had_room(case: Case) -> Answer:
+    """The window of the duplicate ACKs has room for the segment: it was lost, not refused."""
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
+        return NO_QUESTION
+    window, is_scaled = window_of(case.flow, direction, episode)
+    needed = direction.row.max_payload_len
+    because = f"it offers {window} bytes, the largest segment has {needed}"
+    if window >= needed:
+        return HOLDS, because, [episode.row.first_frame]
+    return (FAILS if is_scaled else UNKNOWN), because, [episode.row.first_frame]
+
+
+def the_window_was_too_small(case: Case) -> Answer | None:
+    """The same for window stalls: refused again and again, because there was no room."""
+    if case.episode is None or case.episode.asks < DUP_THRESH:
+        return None
+    evidence = the_window_had_room(case)
+    if evidence.outcome != FAILS:
+        return None
+    return HOLDS, f"the window stayed too small: {evidence.because}", evidence.frames
+
+
+def window_of(flow: Flow, direction: Direction, episode: Episode) -> tuple[int, bool]:
+    """The window in bytes, and whether its scale is known: both SYNs must offer one (RFC 7323 §2.2)."""
+    receiver = flow.opposite(direction).row
+    shifts = (receiver.window_scale, direction.row.window_scale)
+    scale = receiver.window_scale if NEVER not in shifts else 0
+    return episode.row.window << min(scale, MAX_SCALE), bool(direction.row.isn_known and receiver.isn_known)
+
+
+@claim(
     would_refute="ACKs at a fixed period of seconds, whether or not data was sent between them",
     settled_by="a capture at the ASA, where the data that prompts each ACK is seen next to it",
 )
@@ -156,7 +195,7 @@ def the_sender_never_repeats(case: Case) -> Answer:
     if direction is None:
         return NO_QUESTION
     row = direction.row
-    if row.retransmissions:
+    if direction.repeats_data:
         return (
             FAILS,
             f"{count(row.retransmissions, 'retransmission')} {way(direction)}: this sender does send again",
@@ -232,15 +271,23 @@ def the_flow_is_dead(case: Case) -> Answer:
         return NO_QUESTION
     end_ns = max(case.flow.row.last_ns, episode.row.new_last_ns)
     peer = case.flow.opposite(direction)
-    spoke_ns = max(episode.row.piggybacked_last_ns, episode.row.first_ns)
-    silent_ns = end_ns - spoke_ns
+    silent_ns = end_ns - max(peer.row.data_last_ns, episode.row.first_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
     if silent_ns >= PEER_SILENT_NS:
         return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
     if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
         if dpd_unanswered(direction, peer, episode):
             return HOLDS, "IKE messages of the sender stayed without an answer until it closed", frames
-        return UNKNOWN, f"{case.flow.ending.because}, but data came back {way(peer)} until then", frames
+        if peer_gave_up(case, peer, episode):
+            asked = count(episode.row.peer_ike, "IKE message")
+            return HOLDS, f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed", frames
+        return (
+            UNKNOWN,
+            f"{case.flow.ending.because}, only {seconds(silent_ns)} after the last sign of life",
+            frames,
+        )
+    if peer.row.data_last_ns <= episode.row.first_ns:
+        return UNKNOWN, f"the capture ends {seconds(silent_ns)} after the first duplicate ACK", frames
     return FAILS, f"data still came back {way(peer)} when the capture ended", frames
 
 
@@ -248,3 +295,17 @@ def dpd_unanswered(direction: Direction, peer: Direction, episode: Episode) -> b
     """The sender's last IKE message came after the stall began, and none of the peer's did."""
     asked = direction.row.last_ike_ns >= episode.row.first_ns and direction.row.last_ike_ns != NEVER
     return asked and peer.row.last_ike_ns < episode.row.first_ns
+
+
+def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
+    """The end whose ACK is stuck closed, after it had sent IKE at twice its former rate or more.
+
+    That is dead-peer detection (RFC 3706 §5.4): it asks because it hears nothing, though the other end sends.
+    """
+    ending, row = case.flow.ending, episode.row
+    if ending.frame is None or ending.direction != peer.name or row.peer_ike < DUP_THRESH:
+        return False
+    before_ns = max(1, row.first_ns - case.flow.row.first_ns)
+    during_ns = max(1, ending.at_ns - row.first_ns)
+    before = peer.row.ike_messages - row.peer_ike - OPENING_IKE
+    return row.peer_ike * before_ns >= 2 * max(0, before) * during_ns
