@@ -58,12 +58,17 @@ Change = Callable[[Records, Moment], Records]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distortion:
-    """One way to spoil a capture.  `instead` replaces an expected flagship; None leaves it."""
+    """One way to spoil a capture.
+
+    `instead` replaces an expected flagship; None leaves it.  `also` may be said of any other flow, because
+    the capture now hides what would forbid it.
+    """
 
     name: str
     story: str
     change: Change
     instead: tuple[str, ...] | None = None
+    also: tuple[str, ...] = ()
     link_type: int = LINKTYPE_ETHERNET
 
 
@@ -246,24 +251,30 @@ def _fragments(one: Record) -> Iterator[Record]:
         yield replace(one, frame=frame, original_len=len(frame), time_ns=one.time_ns + at // 8)
 
 
+# The IKE message that announces the end is cut off or missing, so that the RST behind it looks sudden.
+NO_FAREWELL = ("reset-by-endpoint", UNSURE)
+
 DISTORTIONS = (
     Distortion(
         name="snaplen-128",
         story="128 bytes of each frame: most trailers are cut off.",
         change=snapped(128),
         instead=(FLAGSHIP, UNSURE),
+        also=NO_FAREWELL,
     ),
     Distortion(
         name="snaplen-64",
         story="64 bytes of each frame: SPI and ESP sequence number are just in.",
         change=snapped(64),
         instead=(FLAGSHIP, UNSURE),
+        also=NO_FAREWELL,
     ),
     Distortion(
         name="headers-only",
         story="Nothing behind the TCP header.",
         change=snapped(54),
-        instead=(UNSURE, "not-ctcp"),
+        instead=(UNSURE, FLAGSHIP, "not-ctcp"),
+        also=NO_FAREWELL,
     ),
     Distortion(
         name="some-dropped", story="The capture lacks three frames in a hundred.", change=some_dropped
@@ -273,19 +284,22 @@ DISTORTIONS = (
         story="The capture buffer was full three seconds after the first duplicate ACK.",
         change=full_after(3.0),
         instead=(UNSURE,),
+        also=("healthy", UNSURE),
     ),
     Distortion(name="begun-late", story="The capture began in the middle of the flow.", change=begun_late),
     Distortion(
         name="only-client",
         story="Only the client's side was captured.",
         change=only_client,
-        instead=(UNSURE,),
+        instead=(UNSURE, "reset-by-endpoint"),
+        also=NO_FAREWELL,
     ),
     Distortion(
         name="only-headend",
         story="Only the headend's side was captured.",
         change=only_headend,
-        instead=(UNSURE,),
+        instead=(UNSURE, "reset-by-endpoint"),
+        also=NO_FAREWELL,
     ),
     Distortion(
         name="mirrored-twice", story="A SPAN port delivered every frame twice.", change=mirrored_twice
@@ -372,11 +386,9 @@ def expected(expect: Mapping[str, Sequence[str]], distortion: Distortion) -> dic
 
 
 def _expected(verdicts: list[str], distortion: Distortion) -> list[str]:
-    if distortion.instead is None:
-        return verdicts
-    if verdicts[0] == FLAGSHIP:
+    if verdicts[0] == FLAGSHIP and distortion.instead is not None:
         return list(distortion.instead)
-    return [*verdicts, UNSURE] if UNSURE not in verdicts else verdicts
+    return list(dict.fromkeys([*verdicts, *distortion.also]))
 
 
 def _renumber(truth: Entry, vantage: str, changed: Records) -> None:
