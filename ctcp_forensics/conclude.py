@@ -15,9 +15,9 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import count, seconds, way
 from ctcp_forensics.coverage import Account
 from ctcp_forensics.episodes import Episode, known
-from ctcp_forensics.evidence import Evidence, Outcome
+from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind, Endpoint, Flow
-from ctcp_forensics.verdict import FLAGSHIP, RULES_VERSION, Judgement, Role, link_of
+from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
 
 CLIENT, HEADEND = "client", "headend"
 

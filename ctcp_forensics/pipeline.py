@@ -12,13 +12,12 @@ from ctcp_forensics import __version__, report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics.capture import HASH_LIMIT, open_capture
 from ctcp_forensics.case import Case, assemble
-from ctcp_forensics.conclude import finding_of, flow_of
 from ctcp_forensics.coverage import Account, account_of, coverage_of
 from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.savefile import Reader
-from ctcp_forensics.verdict import RULES_VERSION, judge
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -54,15 +53,28 @@ def diagnose(sources: Sequence[str], options: Options, progress: Progress | None
             readings.append(read(source, f"c{number}", options, progress))
         except CaptureError as error:
             failed.append(error)
-    judged = [
-        (case, judge(case), reading.account) for reading in readings for case in cases_of(reading, options)
-    ]
+    cases = [(case, reading.account) for reading in readings for case in cases_of(reading, options)]
+    flows, findings = concluded(cases) if cases else ((), ())
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
         captures=tuple(reading.account.capture for reading in readings),
-        flows=tuple(flow_of(case, judgement, account) for case, judgement, account in judged),
-        findings=tuple(finding_of(case, judgement, account) for case, judgement, account in judged),
-        coverage=coverage_of([reading.account for reading in readings], failed, flows_judged=len(judged)),
+        flows=flows,
+        findings=findings,
+        coverage=coverage_of([reading.account for reading in readings], failed, flows_judged=len(cases)),
+    )
+
+
+def concluded(
+    cases: Sequence[tuple[Case, Account]],
+) -> tuple[tuple[report.Flow, ...], tuple[report.Finding, ...]]:
+    """Judge every case.  The judgement is loaded here: most captures of an archive have nothing to judge."""
+    from ctcp_forensics.conclude import finding_of, flow_of
+    from ctcp_forensics.verdict import judge
+
+    judged = [(case, judge(case), account) for case, account in cases]
+    return (
+        tuple(flow_of(case, judgement, account) for case, judgement, account in judged),
+        tuple(finding_of(case, judgement, account) for case, judgement, account in judged),
     )
 
 

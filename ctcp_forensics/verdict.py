@@ -15,7 +15,6 @@ from ctcp_forensics import claims
 from ctcp_forensics.case import Case
 from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
 
-RULES_VERSION = "1"
 UNANSWERED = "unanswered-duplicate-acks"
 INSUFFICIENT = "insufficient-evidence"
 
