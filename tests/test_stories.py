@@ -153,7 +153,11 @@ def find_counts(direction: Direction, wanted: dict[str, Any]) -> dict[str, Any]:
 
 def find_ending(flow: Judged, wanted: dict[str, Any]) -> dict[str, Any]:
     ending = flow.case.flow.ending
-    known = {"kind": str(ending.kind), "direction": ending.direction or "none", "frame": ending.frame or "none"}
+    known = {
+        "kind": str(ending.kind),
+        "direction": ending.direction or "none",
+        "frame": ending.frame or "none",
+    }
     return {key: known[key] for key in wanted}
 
 

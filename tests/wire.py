@@ -79,8 +79,22 @@ HOSTS: Mapping[str, Host] = {
 """C: client.  S: headend.  F: a firewall that speaks in another's name.  D: a second client.  N: C behind a
 new translation.  C6, S6: the same over IPv6."""
 
-ISNS = {"C": 649_174_419, "S": 3_060_607_095, "D": 77_000_000, "N": 649_174_419, "C6": 5_000_000, "S6": 9_000_000}
-SPIS = {"C": 0xC0FFEE01, "S": 0xBEEFED02, "D": 0xC0FFEE0D, "N": 0xC0FFEE01, "C6": 0xC0FFEE06, "S6": 0xBEEFED06}
+ISNS = {
+    "C": 649_174_419,
+    "S": 3_060_607_095,
+    "D": 77_000_000,
+    "N": 649_174_419,
+    "C6": 5_000_000,
+    "S6": 9_000_000,
+}
+SPIS = {
+    "C": 0xC0FFEE01,
+    "S": 0xBEEFED02,
+    "D": 0xC0FFEE0D,
+    "N": 0xC0FFEE01,
+    "C6": 0xC0FFEE06,
+    "S6": 0xBEEFED06,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +111,10 @@ class Payload:
         """As much of it as a snap length leaves."""
         if length >= len(self.data):
             return self
-        shows_start = length >= 6 and self.signature != Signature.NDMP or length >= 16
+        shows_start = (length >= 6 and self.signature != Signature.NDMP) or length >= 16
         return Payload(
             data=self.data[:length],
-            trailer=Trailer.CUT_OFF if length and len(self.data) > 24 else Trailer.ABSENT,
+            trailer=Trailer.CUT_OFF if len(self.data) > 24 else Trailer.ABSENT,
             signature=self.signature if shows_start else Signature.NONE,
         )
 
@@ -450,7 +464,7 @@ def told(
 
 
 def flags_of(line: Line) -> int:
-    flags = sum(FLAGS[letter] for letter in line.flags)
+    flags: int = sum(FLAGS[letter] for letter in line.flags)
     if not line.flags or line.flags == "P":
         flags |= Tcp.ACK
     return flags
@@ -496,10 +510,14 @@ def esp(spi: int, seq: int, length: int, cookie: bytes = COOKIE) -> Payload:
 def ike(me: End, exchange: int, length: int, cookie: bytes = COOKIE, *, opens: bool = False) -> Payload:
     """An ISAKMP message in its UDP header; `opens`: the responder's cookie is still zero."""
     body_len = length - 8 - 28 - TRAILER_LEN
-    cookies = struct.pack("!I", me.spi) + noise("initiator", 4) + (bytes(8) if opens else noise("responder", 8))
+    cookies = (
+        struct.pack("!I", me.spi) + noise("initiator", 4) + (bytes(8) if opens else noise("responder", 8))
+    )
     head = struct.pack("!BBBBII", 8, 0x10, exchange, 1, me.ike_id, 28 + body_len)
     udp = struct.pack("!HHHH", 500, 500, length - TRAILER_LEN, 0)
-    data = udp + cookies + head + noise(f"ike {me.spi} {me.ike_id}", body_len) + trailer_bytes(Kind.IKE, cookie)
+    data = (
+        udp + cookies + head + noise(f"ike {me.spi} {me.ike_id}", body_len) + trailer_bytes(Kind.IKE, cookie)
+    )
     message = Message(Kind.IKE, 0, length, me.spi, me.ike_id, exchange, int(opens), 0)
     return message_payload(message, data, cookie)
 
@@ -607,7 +625,12 @@ def icmp_errors_of(wire: Wire) -> list[IcmpError]:
 
 # --- products: frames ----------------------------------------------------------------------------
 
-ICMP_CODES = {"fragmentation-needed": (3, 4), "prohibited": (3, 13), "unreachable": (3, 1), "time-exceeded": (11, 0)}
+ICMP_CODES = {
+    "fragmentation-needed": (3, 4),
+    "prohibited": (3, 13),
+    "unreachable": (3, 1),
+    "time-exceeded": (11, 0),
+}
 
 
 def frames_of(wire: Wire) -> tuple[bytes, list[Frame]]:
@@ -648,7 +671,7 @@ def frame_bytes(one: Captured) -> bytes:
             udp = struct.pack("!HHHH", 53, 40_000, 12, 0) + b"else"
             datagram = ip_bytes(HOSTS["F"], HOSTS["D"], 17, udp, ttl=64, ip_id=8)
     ethertype = 0x0800 if datagram[0] >> 4 == 4 else 0x86DD
-    return bytes.fromhex("020000000002" "020000000001") + struct.pack("!H", ethertype) + datagram
+    return bytes.fromhex("020000000002020000000001") + struct.pack("!H", ethertype) + datagram
 
 
 def ip_bytes(src: Host, dst: Host, protocol: int, body: bytes, *, ttl: int, ip_id: int) -> bytes:
@@ -698,7 +721,7 @@ def icmp_bytes(one: Quote) -> bytes:
 def checksum(data: bytes) -> int:
     """RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

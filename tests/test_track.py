@@ -1,0 +1,397 @@
+"""Tracking: on made-up histories the tracker counts what slow obvious twins count, and says where it stops.
+
+Both kernels are held to it, each with sequence spaces that begin anywhere, also just before the wrap.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctcp_forensics._kernel import plain_decode, plain_track
+from ctcp_forensics._kernel.rows import (
+    ASSOCIATIONS_KEPT,
+    DUP_ACK_FRAMES_KEPT,
+    EPISODES_KEPT,
+    HOLES_KEPT,
+    LIVE_HOLES,
+    NEVER,
+    DirectionRow,
+    Kind,
+    Message,
+    Packet,
+    Tcp,
+    Trailer,
+)
+from tests import naive
+from tests.judged import compiled_kernel
+from tests.naive import Sent
+
+ENDS = ((b"\xc0\x00\x02\x0a", 49_731), (b"\xc6\x33\x64\x14", 10_000))
+STEP_NS = 20_000_000
+FEW = settings(max_examples=60, deadline=None)
+
+PLAIN = types.SimpleNamespace(Packets=plain_decode.Packets, Tracker=plain_track.Tracker)
+KERNELS = [pytest.param(PLAIN, id="plain")]
+if (compiled := compiled_kernel()) is not None:
+    KERNELS.append(pytest.param(compiled, id="compiled"))
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+# --- histories become packets ------------------------------------------------------------------
+
+
+def packet(at: int, one: Sent, isns: Sequence[int], **fields: Any) -> Packet:
+    """One segment of a history; every datagram has an IP ID of its own, so that none is a copy."""
+    (src, sport), (dst, dport) = ENDS[one.side], ENDS[1 - one.side]
+    flags = Tcp.SYN * one.syn | Tcp.FIN * one.fin | Tcp.RST * one.rst | Tcp.ACK * (one.ack is not None)
+    numbers = dict.fromkeys(Packet._fields, 0) | {
+        "frame": at + 1,
+        "time_ns": at * STEP_NS,
+        "sport": sport,
+        "dport": dport,
+        "ttl": 64,
+        "ip_id": at + 1,
+        "seq": (isns[one.side] + one.pos) % (1 << 32),
+        "ack": (isns[1 - one.side] + (one.ack or 0)) % (1 << 32),
+        "flags": int(flags),
+        "window": one.window,
+        "payload_len": one.payload_len,
+        "captured_payload_len": one.payload_len,
+        "mss": NEVER,
+        "window_scale": NEVER,
+        "print64": at,
+    }
+    edges = [tuple((isns[1 - one.side] + edge) % (1 << 32) for edge in block) for block in one.sacks]
+    others = {"src": src, "dst": dst, "sacks": tuple(edges), "head": (0, 0), "messages": ()}
+    return Packet(**(numbers | others | fields))
+
+
+def tracked(kernel: Any, packets: Sequence[Packet], batch_len: int = 4096) -> Any:
+    tracker = kernel.Tracker()
+    for start in range(0, len(packets), batch_len):
+        batch = kernel.Packets()
+        for one in packets[start : start + batch_len]:
+            batch.append(one)
+        tracker.feed(batch)
+    return tracker
+
+
+def tracked_history(kernel: Any, history: Sequence[Sent], isns: Sequence[int] = (7_000, 9_000)) -> Any:
+    return tracked(kernel, [packet(at, one, isns) for at, one in enumerate(history)])
+
+
+HANDSHAKE = (Sent(side=0, pos=0, syn=True), Sent(side=1, pos=0, syn=True, ack=1), Sent(side=0, pos=1, ack=1))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Sent, ...]:
+    """A handshake, then segments and ACKs of both ends: in order, late, again, overlapping, beyond holes."""
+    history = list(HANDSHAKE)
+    for _ in range(draw(st.integers(1, 30))):
+        side = draw(st.integers(0, 1))
+        next_, peer_next = naive.known_to(history, side), naive.known_to(history, 1 - side)
+        ack = max(
+            1,
+            peer_next
+            - draw(st.sampled_from((0, 0, 0, 10, 25, 40)))
+            + draw(st.sampled_from((0,) * 9 + (15,))),
+        )
+        window = draw(st.sampled_from((65_535, 65_535, 65_535, 60_000, 0)))
+        at = max(1, next_ + draw(st.sampled_from((0, 0, 0, 0, 10, 20, -1, -10, -25, -60))))
+        length = draw(st.sampled_from((0, 0, 0, 1, 10, 20, 35)))
+        if not length:
+            at = draw(st.sampled_from((next_, next_, next_, next_ - 1)))
+        fin = draw(st.sampled_from((False,) * 30 + (True,)))
+        history.append(Sent(side=side, pos=at, payload_len=length, ack=ack, window=window, fin=fin))
+    return tuple(history)
+
+
+# --- bytes ---------------------------------------------------------------------------------------
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_every_byte_is_new_or_fills_a_hole_or_was_seen_or_is_missing(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        row, total = tracker.direction(0, side), naive.bytes_of(history, side)
+        open_holes = [hole for hole in tracker.holes(0, side) if hole.filled_frame == NEVER]
+        missing = {number for hole in open_holes for number in range(hole.start_pos, hole.end_pos)}
+        assert (row.new_bytes, row.filling_bytes, row.again_bytes) == (total.new, total.filling, total.again)
+        assert row.next_pos == total.known_to
+        assert missing == total.missing
+        assert sum(hole.end_pos - hole.start_pos for hole in open_holes) == len(missing), "holes overlap"
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_every_segment_that_repeats_or_fills_has_exactly_one_name(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        row = tracker.direction(0, side)
+        named = row.retransmissions + row.late_originals + row.undecided_repeats + row.rewrites
+        assert named == naive.bytes_of(history, side).repeating_segments
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_duplicate_acks_are_those_of_the_five_letters(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        asked = [
+            at for at, one in enumerate(history) if one.side != side and naive.is_duplicate_ack(history, at)
+        ]
+        assert tracker.direction(0, side).duplicate_acks == len(asked)
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_an_episode_is_one_question_with_its_answer_and_its_end(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        rows, questions = tracker.episodes(0, side), naive.questions_to(history, side)
+        assert tracker.direction(0, side).episodes == len(questions)
+        assert [
+            (
+                row.wanted_pos,
+                row.duplicate_acks,
+                row.frames,
+                row.answered_frame,
+                row.passed_frame,
+                row.new_segments,
+            )
+            for row in rows
+        ] == [
+            (
+                one.wanted,
+                len(one.asked_at),
+                tuple(at + 1 for at in one.asked_at)[:DUP_ACK_FRAMES_KEPT],
+                NEVER if one.answered_at is None else one.answered_at + 1,
+                NEVER if one.passed_at is None else one.passed_at + 1,
+                one.new_segments,
+            )
+            for one in questions
+        ]
+
+
+@each_kernel
+@FEW
+@given(data=st.data())
+def test_a_duplicate_ack_by_sack_does_tell_news(kernel: Any, data: st.DataObject) -> None:
+    """The tracker compares with the highest SACKed byte only: it may miss news, and never invents it."""
+    history = [*HANDSHAKE, Sent(side=0, pos=1, payload_len=100, ack=1), Sent(side=1, pos=1, ack=101)]
+    history += [Sent(side=0, pos=201 + 100 * turn, payload_len=100, ack=1) for turn in range(5)]
+    lefts = data.draw(st.lists(st.sampled_from((51, 201, 251, 301, 451, 601)), max_size=8))
+    for left in lefts:
+        right = left + data.draw(st.sampled_from((25, 50, 100)))
+        window = data.draw(st.sampled_from((65_535, 60_000)))
+        history.append(Sent(side=1, pos=1, ack=101, window=window, sacks=((left, right),)))
+    told = sum(naive.tells_news(history, at) for at in range(len(history)))
+    counted = tracked_history(kernel, history).direction(0, 0).sack_duplicate_acks
+    assert counted <= told
+    assert bool(counted) == bool(told)
+
+
+# --- what must not matter --------------------------------------------------------------------------
+
+POSITION_FREE = [name for name in DirectionRow._fields if name != "anchor"]
+
+
+def facts(tracker: Any) -> list[Any]:
+    """All that a tracker says of its first flow, without the absolute numbers."""
+    directions = [tracker.direction(0, side)._asdict() for side in (0, 1)]
+    counted = [[values[name] for name in POSITION_FREE] for values in directions]
+    return [*counted, *(tracker.episodes(0, side) + tracker.holes(0, side) for side in (0, 1))]
+
+
+@each_kernel
+@FEW
+@given(history=histories(), isns=st.tuples(*[st.integers((1 << 32) - 700, (1 << 32) - 1)] * 2))
+def test_a_wrap_of_the_sequence_space_changes_nothing(kernel: Any, history: Any, isns: Any) -> None:
+    assert facts(tracked_history(kernel, history, isns)) == facts(tracked_history(kernel, history))
+
+
+@each_kernel
+@FEW
+@given(history=histories(), batch_len=st.integers(1, 12))
+def test_the_size_of_a_batch_changes_nothing(kernel: Any, history: Any, batch_len: int) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+    assert facts(tracked(kernel, packets, batch_len)) == facts(tracked(kernel, packets))
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_frames_captured_twice_change_only_the_number_of_copies(kernel: Any, history: Any) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+    doubled = [copy for one in packets for copy in (one, one._replace(time_ns=one.time_ns + 20_000))]
+    once, twice = tracked(kernel, packets), tracked(kernel, doubled)
+    counted_twice = {"frames", "payload_bytes", "copies", "last_ns"}
+    for side in (0, 1):
+        single, double = once.direction(0, side), twice.direction(0, side)
+        same = [name for name in POSITION_FREE if name not in counted_twice]
+        assert [getattr(single, name) for name in same] == [getattr(double, name) for name in same]
+        assert double.copies == single.frames
+        assert once.episodes(0, side) == twice.episodes(0, side)
+
+
+@given(
+    number=st.integers(0, (1 << 32) - 1), anchor=st.integers(0, (1 << 32) - 1), near=st.integers(0, 1 << 34)
+)
+def test_a_number_is_placed_nearest_to_what_comes_next(number: int, anchor: int, near: int) -> None:
+    direction = plain_track.Direction()
+    direction.anchor_at((anchor + near) % (1 << 32), near)
+    placed, expected = direction.place(number), naive.unwrapped(number, anchor, near)
+    assert abs(placed - near) == abs(expected - near)  # half the space away there are two such places
+    assert (placed - number + anchor) % (1 << 32) == 0
+
+
+# --- ESP -------------------------------------------------------------------------------------------
+
+
+def esp_packets(numbers: Sequence[int], spis: Sequence[int] | None = None) -> list[Packet]:
+    """One message a segment, each new to TCP, so that only ESP's own numbers tell."""
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(HANDSHAKE)]
+    for at, number in enumerate(numbers):
+        spi = spis[at] if spis else 1
+        message = Message(Kind.ESP, 0, 100, spi, number, 0, 0, number)
+        sent = Sent(side=0, pos=1 + 100 * at, payload_len=100, ack=1)
+        place = len(HANDSHAKE) + at
+        packets.append(packet(place, sent, (7_000, 9_000), trailer=int(Trailer.CISCO), messages=(message,)))
+    return packets
+
+
+@each_kernel
+@FEW
+@given(steps=st.lists(st.integers(-20, 12), max_size=40))
+def test_esp_numbers_missing_and_repeated_are_those_of_a_set(kernel: Any, steps: list[int]) -> None:
+    """Within the 64 numbers that the anti-replay window remembers (RFC 4303 §3.4.3)."""
+    numbers = [1_000]
+    for step in steps:
+        numbers.append(max(max(numbers) - 60, numbers[-1] + step))
+    row = tracked(kernel, esp_packets(numbers)).direction(0, 0)
+    assert row.esp_messages == len(numbers)
+    assert row.esp_missing == naive.esp_missing(numbers)
+    assert row.esp_repeats == naive.esp_repeats(numbers)
+
+
+@each_kernel
+def test_associations_that_make_room_keep_their_loss_in_the_total(kernel: Any) -> None:
+    spis = [spi for spi in range(1, 2 * ASSOCIATIONS_KEPT + 1) for _ in (1, 3)]
+    tracker = tracked(kernel, esp_packets([1, 3] * (2 * ASSOCIATIONS_KEPT), spis))
+    row = tracker.direction(0, 0)
+    assert row.associations == 2 * ASSOCIATIONS_KEPT
+    assert row.esp_missing == 2 * ASSOCIATIONS_KEPT
+    assert [one.spi for one in tracker.associations(0, 0)] == spis[-2 * ASSOCIATIONS_KEPT :: 2]
+
+
+# --- caps: reached, counted, and what is kept stays right ----------------------------------------------
+
+
+def with_holes(count: int) -> list[Sent]:
+    """Every second hundred bytes is missing; the ACK stays before the first hole."""
+    lossy = [Sent(side=0, pos=101 + 200 * turn, payload_len=100, ack=1) for turn in range(count)]
+    return [*HANDSHAKE, *lossy]
+
+
+@each_kernel
+@pytest.mark.parametrize("count", [LIVE_HOLES, LIVE_HOLES + 1, 3 * LIVE_HOLES])
+def test_holes_beyond_those_kept_open_are_let_go_and_counted(kernel: Any, count: int) -> None:
+    row = tracked_history(kernel, with_holes(count)).direction(0, 0)
+    assert row.holes_opened == count
+    assert row.holes_forgotten == max(0, count - LIVE_HOLES)
+
+
+@each_kernel
+def test_the_hole_that_is_asked_for_is_never_let_go(kernel: Any) -> None:
+    history = [*with_holes(2 * LIVE_HOLES), Sent(side=1, pos=1, ack=1)]
+    history.append(Sent(side=0, pos=1, payload_len=100, ack=1))
+    tracker = tracked_history(kernel, history)
+    first = min(tracker.holes(0, 0), key=lambda hole: hole.start_pos)
+    assert (first.start_pos, first.end_pos, first.filled_frame) == (1, 101, len(history))
+    assert tracker.direction(0, 0).filling_bytes == 100
+
+
+@each_kernel
+def test_the_latest_holes_are_kept_as_evidence(kernel: Any) -> None:
+    history = list(HANDSHAKE)
+    count = HOLES_KEPT + 10
+    for turn in range(count):
+        at = 1 + 200 * turn
+        history.append(Sent(side=0, pos=at + 100, payload_len=100, ack=1))
+        history.append(Sent(side=0, pos=at, payload_len=100, ack=1))
+    tracker = tracked_history(kernel, history)
+    assert tracker.direction(0, 0).holes_filled == count
+    assert [hole.start_pos for hole in tracker.holes(0, 0)] == [1 + 200 * turn for turn in range(10, count)]
+
+
+@each_kernel
+def test_the_latest_episodes_are_kept_and_all_are_counted(kernel: Any) -> None:
+    history, count = list(HANDSHAKE), EPISODES_KEPT + 5
+    for turn in range(count):
+        at = 1 + 300 * turn
+        history.append(Sent(side=0, pos=at + 100, payload_len=100, ack=1))
+        history += [Sent(side=1, pos=1, ack=at)] * 2
+        history.append(Sent(side=1, pos=1, ack=at + 300))
+    tracker = tracked_history(kernel, history)
+    assert tracker.direction(0, 0).episodes == count
+    assert [row.wanted_pos for row in tracker.episodes(0, 0)] == [1 + 300 * turn for turn in range(5, count)]
+
+
+@each_kernel
+def test_an_episode_keeps_its_first_frames_and_counts_them_all(kernel: Any) -> None:
+    history = [*HANDSHAKE, Sent(side=0, pos=101, payload_len=100, ack=1)]
+    history += [Sent(side=1, pos=1, ack=1)] * (DUP_ACK_FRAMES_KEPT + 4)
+    (row,) = tracked_history(kernel, history).episodes(0, 0)
+    assert row.duplicate_acks == DUP_ACK_FRAMES_KEPT + 4
+    assert row.frames == tuple(range(5, 5 + DUP_ACK_FRAMES_KEPT))
+
+
+def test_flows_beyond_the_cap_are_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_track, "FLOW_CAP", 2)
+    opened = [packet(at, HANDSHAKE[0], (7_000, 9_000), sport=port) for at, port in enumerate((1, 2, 3, 2, 3))]
+    tallies = tracked(PLAIN, opened).tallies()
+    assert (tallies.flows, tallies.flows_refused, tallies.segments) == (2, 2, 3)
+
+
+def test_a_full_log_lets_the_oldest_quarter_go_and_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_track, "SEGMENT_LOG_CAP", 8)
+    tracker = tracked(PLAIN, esp_packets(range(1, 11)))
+    tallies = tracker.tallies()
+    assert tallies.segments_logged + tallies.segments_unlogged == 10
+    assert tallies.segments_unlogged == 4
+    assert [row.esp_seq for row in tracker.segments(0)] == list(range(5, 11))
+
+
+# --- the log -----------------------------------------------------------------------------------------
+
+
+@each_kernel
+def test_the_log_names_the_frames_that_carry_a_byte(kernel: Any) -> None:
+    packets = esp_packets([1, 2, 3])
+    again = packets[4]._replace(frame=7, time_ns=10**9, ip_id=77)
+    tracker = tracked(kernel, [*packets, again])
+    assert tracker.frames_with(0, 0, 101) == [5, 7]
+    assert tracker.frames_with(0, 0, 100) == [4]
+    assert tracker.frames_with(0, 1, 101) == []
+
+
+@each_kernel
+def test_an_ordinary_flow_is_not_logged(kernel: Any) -> None:
+    tracker = tracked_history(kernel, with_holes(3))
+    assert tracker.segments(0) == []
+    assert tracker.suspects(frozenset()) == []
+    assert tracker.suspects(frozenset({10_000})) == [0]
