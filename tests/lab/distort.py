@@ -341,7 +341,7 @@ def distort(run: Path, distortion: Distortion, out: Path) -> Entry:
         changed = distortion.change(records, _moment(truth, distortion))
         (out / capture["file"]).write_bytes(to_pcap(changed, distortion.link_type))
         capture["frames"] = len(changed)
-        del capture["sha256"]
+        capture.pop("sha256", None)
         _renumber(truth, capture["vantage"], changed)
     truth |= {"distortion": distortion.name, "distortion_story": distortion.story}
     for flow in truth["flows"]:

@@ -137,7 +137,8 @@ class Link:
     started_s: float = field(init=False, default=0.0)
     count: int = field(init=False, default=0)
 
-    def start(self) -> None:
+    def prepare(self) -> None:
+        """Rules ready, clock running; no socket yet."""
         self.states = [
             RuleState(
                 rule=rule,
@@ -147,6 +148,9 @@ class Link:
             for rule in self.rules
         ]
         self.started_s = time.monotonic()
+
+    def start(self) -> None:
+        self.prepare()
         left, right = self._open(self.left_if), self._open(self.right_if)
         self.sockets = {TO_HEADEND: left, TO_CLIENT: right}
         self.queues = {TO_HEADEND: Outlet(socket=right), TO_CLIENT: Outlet(socket=left)}
@@ -184,13 +188,13 @@ class Link:
             if self.router_macs is None:
                 self.queues[direction].put(frame, self.latency_s)
             return
-        state = self._first_that_applies(segment, direction)
+        state = self.first_that_applies(segment, direction)
         note = self._note(direction, segment, state)
         for copy, delay_s in self._outcome(frame, segment, direction, state, note):
             self.queues[direction].put(copy, delay_s)
         print(json.dumps(note), file=self.log)
 
-    def _first_that_applies(self, segment: Segment, direction: str) -> RuleState | None:
+    def first_that_applies(self, segment: Segment, direction: str) -> RuleState | None:
         age_s = time.monotonic() - self.started_s
         armed = [state for state in self.states if self._is_armed(state.rule)]
         return next((state for state in armed if state.applies(segment, direction, age_s)), None)
