@@ -1,0 +1,376 @@
+"""Streams: packets and frames made to be awkward, for comparing the two kernels.
+
+Knows how segments and frames look, and which values lie on edges.  Does not know what a kernel should make of them.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from ctcp_forensics._kernel.plain_decode import NO_PACKET
+from ctcp_forensics._kernel.rows import Frame, Kind, Message, Packet, Signature, Tcp, Trailer
+
+SEQUENCE_SPACE = 1 << 32
+EDGE = SEQUENCE_SPACE - 700
+"""Numbers begin here, so that a stream of a few segments wraps."""
+MS = 1_000_000
+
+ETHERNET = 1
+LINK_LAYERS: dict[int, bytes] = {
+    0: b"\x02\x00\x00\x00",
+    1: bytes(12) + b"\x08\x00",
+    9: b"\xff\x03\x00\x21",
+    12: b"",
+    14: b"",
+    50: b"\x21",
+    101: b"",
+    104: b"\x0f\x00\x08\x00",
+    108: b"\x00\x00\x00\x02",
+    113: bytes(14) + b"\x08\x00",
+    228: b"",
+    229: b"",
+    276: b"\x08\x00" + bytes(18),
+    105: b"\x08\x01",
+}
+"""The bytes before an IPv4 header, by link type; the last is one that nobody decodes."""
+
+ETHERNET_HEADS: tuple[bytes, ...] = (
+    b"\x08\x00",
+    b"\x81\x00\x00\x07\x08\x00",
+    b"\x88\xa8\x00\x07\x81\x00\x00\x08\x08\x00",
+    b"\x81\x00\x00\x01" * 16 + b"\x08\x00",
+    b"\x81\x00\x00\x01" * 17 + b"\x08\x00",
+    b"\x00\x40\xaa\xaa\x03\x00\x00\x00\x08\x00",
+    b"\x00\x40\xaa\xaa\x03\x00\x00\x01\x08\x00",
+    b"\x00\x40\xaa\xaa\x03\x00\x00\x00\x88\x47",
+    b"\x05\xdc\x42\x42\x03" + bytes(20),
+    b"\x88\x47" + bytes(20),
+    b"\x89\x3f" + bytes(20),
+    b"\x08\x06" + bytes(28),
+)
+
+OPTIONS: tuple[bytes, ...] = (
+    b"",
+    b"\x01\x01\x08\x0a" + bytes(8),
+    b"\x02\x04\x05\xb4\x04\x02\x08\x0a" + bytes(8) + b"\x01\x03\x03\x07",
+    b"\x01\x01\x05\x0a" + struct.pack(">II", EDGE + 100, EDGE + 200),
+    b"\x01\x01\x05\x22" + struct.pack(">8I", *range(EDGE - 800, EDGE, 100)),
+    b"\x05\x09" + bytes(7) + b"\x00\x02\x04",
+    b"\x02\x04\x00\x01\x02\x04\x00\x02",
+    b"\x03\x01\x00\x00",
+    b"\x08\x00\x01\x01",
+    b"\xfe\x28" + bytes(2),
+    b"\x04\x02\x01\x00",
+)
+
+
+# --- packets, as a tracker is fed with them ------------------------------------------------------------
+
+
+def trailer_messages(kind: int, length: int, spi: int, esp_seq: int) -> tuple[Message, ...]:
+    return (Message(kind, 0, length, spi, esp_seq, 2 if kind == Kind.IKE else 0, esp_seq & 1, esp_seq * 7),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """A 4-tuple of which either end may speak."""
+
+    one: tuple[bytes, int]
+    other: tuple[bytes, int]
+
+
+ALL_ENDS: tuple[Ends, ...] = (
+    Ends(one=(b"\x0a\x00\x00\x01", 40_000), other=(b"\x0a\x00\x00\x02", 10_000)),
+    Ends(one=(b"\x0a\x00\x00\x02", 10_000), other=(b"\x0a\x00\x00\x01", 40_001)),
+    Ends(one=(b"\x20\x01" + bytes(14), 500), other=(b"\x20\x01" + bytes(13) + b"\x01", 10_000)),
+    Ends(one=(b"\x7f\x00\x00\x01", 7), other=(b"\x7f\x00\x00\x01", 7)),
+)
+
+_lengths = st.sampled_from([0, 0, 0, 1, 2, 50, 100, 100, 100, 150, 300])
+_offsets = st.sampled_from([0, 0, 1, 99, 100, 100, 200, 200, 300, 400, 500, 600, 800, 1000, 1 << 30, 1 << 31])
+_flags = st.sampled_from(
+    [Tcp.ACK] * 8
+    + [Tcp.ACK | Tcp.PSH] * 3
+    + [Tcp.SYN, Tcp.SYN | Tcp.ACK, Tcp.FIN | Tcp.ACK, Tcp.RST, Tcp.RST | Tcp.ACK, Tcp.SYN | Tcp.FIN, 0]
+)
+_steps_ns = st.sampled_from([0, 1, 100_000, 100_001, MS, 3 * MS, 50 * MS, 51 * MS, 10**9, -MS, -(10**9)])
+_ip_ids = st.sampled_from([-1, 0, 0, 1, 2, 3, 900, 2000, 40_000, 0xFFFF])
+_blocks = st.lists(st.tuples(_offsets, _offsets), max_size=4)
+_cargo = st.sampled_from(["none", "none", "none", "esp", "esp", "ike", "weak", "cut", "cut", "merged", "tls"])
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> list[Packet]:
+    """A few flows in a small sequence space, in which nearly everything touches something."""
+    stream: list[Packet] = []
+    time_ns, ends = 1_700_000_000 * 10**9, draw(st.integers(1, len(ALL_ENDS)))
+    for frame in range(1, draw(st.integers(2, 40)) + 1):
+        time_ns += draw(_steps_ns)
+        repeated = bool(stream) and draw(st.integers(0, 7)) == 0
+        packet = draw(st.sampled_from(stream[-3:])) if repeated else draw(segment(ALL_ENDS[:ends]))
+        stream.append(packet._replace(frame=frame, time_ns=time_ns))
+    return stream
+
+
+@st.composite
+def segment(draw: st.DrawFn, all_ends: tuple[Ends, ...]) -> Packet:
+    ends = draw(st.sampled_from(all_ends))
+    (src, sport), (dst, dport) = draw(st.sampled_from([(ends.one, ends.other), (ends.other, ends.one)]))
+    flags, length = draw(_flags), draw(_lengths)
+    packet = NO_PACKET._replace(
+        status=0,
+        src=src,
+        dst=dst,
+        sport=sport,
+        dport=dport,
+        ttl=draw(st.sampled_from([64, 64, 63, 128, 255])),
+        ip_id=draw(_ip_ids),
+        seq=(EDGE + draw(_offsets)) % SEQUENCE_SPACE,
+        ack=(EDGE + draw(_offsets)) % SEQUENCE_SPACE,
+        flags=int(flags),
+        window=draw(st.sampled_from([65_535, 65_535, 65_535, 65_535, 500, 0])),
+        payload_len=length,
+        captured_payload_len=length,
+        print64=draw(st.integers(0, 3)),
+    )
+    if flags & Tcp.SYN:
+        packet = packet._replace(mss=1460, window_scale=draw(st.sampled_from([-1, 0, 7])), sack_permitted=1)
+    elif flags == Tcp.ACK:
+        packet = packet._replace(sacks=tuple(sack_block(*block) for block in draw(_blocks)))
+    return with_cargo(
+        packet, draw(_cargo), draw(st.integers(0, 9)), draw(st.sampled_from([5, 6, 70, 200, 5000]))
+    )
+
+
+def sack_block(left: int, right: int) -> tuple[int, int]:
+    return (EDGE + left) % SEQUENCE_SPACE, (EDGE + right) % SEQUENCE_SPACE
+
+
+def with_cargo(packet: Packet, cargo: str, spi: int, esp_seq: int) -> Packet:
+    """What the payload shows; a bare segment shows nothing."""
+    length = packet.payload_len
+    if length == 0:
+        return packet
+    match cargo:
+        case "esp":
+            messages = trailer_messages(Kind.ESP, length, spi, esp_seq)
+            return packet._replace(trailer=Trailer.CISCO, head=(spi, esp_seq), messages=messages)
+        case "ike":
+            messages = trailer_messages(Kind.IKE, length, spi, esp_seq)
+            return packet._replace(trailer=Trailer.CISCO, head=(0x01F4_01F4, 0), messages=messages)
+        case "weak":
+            messages = trailer_messages(Kind.ESP, length, spi, esp_seq)
+            return packet._replace(trailer=Trailer.WEAK, magic=spi & 1, messages=messages)
+        case "merged":
+            parts = [
+                trailer_messages(Kind.ESP, 40, spi, esp_seq + i)[0]._replace(offset=40 * i) for i in range(3)
+            ]
+            return packet._replace(trailer=Trailer.CISCO, messages=tuple(parts), unsplit=1)
+        case "cut":
+            return packet._replace(
+                trailer=Trailer.CUT_OFF, head=(spi & 1, esp_seq), captured_payload_len=min(length, 20)
+            )
+        case "tls":
+            return packet._replace(signature=Signature.IKETCP if spi == 9 else Signature.TLS)
+    return packet
+
+
+@dataclass(slots=True)
+class _Sender:
+    """One end that sends data, now and then loses, repeats or overtakes it."""
+
+    seq: int
+    ip_id: int
+    esp_seq: int = 0
+    sent: int = 0
+
+
+def long_stream(seed: int, count: int) -> Iterator[Packet]:
+    """A conversation of `count` segments that fills every table: holes, episodes, associations, copies."""
+    chance = random.Random(seed)
+    time_ns = 1_600_000_000 * 10**9
+    senders = [_Sender(chance.randrange(SEQUENCE_SPACE), chance.randrange(1, 9000)) for _ in range(2)]
+    acked = [senders[1].seq, senders[0].seq]
+    history: list[Packet] = []
+    for frame in range(1, count + 1):
+        time_ns += chance.choice([1000, 20_000, 100_000, 2 * MS, 40 * MS, 300 * MS])
+        if history and chance.random() < 0.2:  # sent again, doubled by the network, or late
+            packet = chance.choice(history[-60:])
+            again = packet._replace(ip_id=packet.ip_id + chance.choice([0, 0, 5]))
+            yield again._replace(frame=frame, time_ns=time_ns)
+            continue
+        packet = _next_segment(chance, senders, acked)
+        history.append(packet)
+        if chance.random() < 0.85:
+            yield packet._replace(frame=frame, time_ns=time_ns)
+
+
+def _next_segment(chance: random.Random, senders: list[_Sender], acked: list[int]) -> Packet:
+    side = chance.random() < 0.4
+    sender, ends = senders[side], ALL_ENDS[0]
+    (src, sport), (dst, dport) = (ends.other, ends.one) if side else (ends.one, ends.other)
+    length = chance.choice([0, 0, 60, 120, 120])
+    if chance.random() < 0.5:
+        acked[side] = senders[1 - side].seq - chance.choice([0, 0, 0, 120, 500])
+    sender.ip_id = (sender.ip_id + chance.choice([1, 1, 1, 2, 3000])) % 0x1_0000
+    packet = NO_PACKET._replace(
+        status=0,
+        src=src,
+        dst=dst,
+        sport=sport,
+        dport=dport,
+        ttl=chance.choice([64, 64, 64, 250]),
+        ip_id=sender.ip_id,
+        seq=sender.seq % SEQUENCE_SPACE,
+        ack=acked[side] % SEQUENCE_SPACE,
+        flags=int(Tcp.ACK),
+        window=chance.choice([8000, 8000, 8000, 8000, 7000]),
+        payload_len=length,
+        captured_payload_len=length,
+        print64=sender.seq,
+    )
+    sender.seq += length
+    sender.esp_seq += length > 0
+    if length == 0 and chance.random() < 0.4:
+        left = acked[side] + chance.choice([120, 240, 600])
+        packet = packet._replace(sacks=((left % SEQUENCE_SPACE, (left + 120) % SEQUENCE_SPACE),))
+    cargo = chance.choice(["esp", "esp", "esp", "cut", "cut", "ike", "none"])
+    return with_cargo(packet, cargo, chance.choice([1, 1, 1, chance.randrange(30)]), sender.esp_seq)
+
+
+# --- frames, as a decoder is given them -----------------------------------------------------------------
+
+
+def ipv4(
+    payload: bytes, *, protocol: int = 6, total_len: int | None = None, fragment: int = 0, ihl: int = 5
+) -> bytes:
+    length = 4 * ihl + len(payload) if total_len is None else total_len
+    head = struct.pack(">BBHHHBBH", 0x40 | ihl, 0, length, 0x1234, fragment, 64, protocol, 0)
+    return head + b"\x0a\x00\x00\x01\x0a\x00\x00\x02" + bytes(max(0, 4 * ihl - 20)) + payload
+
+
+def ipv6(payload: bytes, *, following: int = 6, payload_len: int | None = None) -> bytes:
+    length = len(payload) if payload_len is None else payload_len
+    return struct.pack(">IHBB", 0x6000_0000, length, following, 60) + bytes(range(32)) + payload
+
+
+def tcp(payload: bytes, options: bytes = b"", *, data_offset: int | None = None) -> bytes:
+    words = 5 + len(options) // 4 if data_offset is None else data_offset
+    flags = words << 12 | Tcp.ACK | Tcp.PSH
+    return struct.pack(">HHIIHHHH", 40_000, 10_000, EDGE, EDGE + 1, flags, 500, 0, 0) + options + payload
+
+
+def trailer(
+    kind: int = Kind.ESP, *, cookie: bytes = b"\x21\x45\x6c\x69\x10", tail: bytes = b"\x01\x00"
+) -> bytes:
+    return bytes(4) + b"\xaa\xbb\x50\x00" + cookie + bytes([kind]) + tail
+
+
+def ike(*, is_first: bool = True) -> bytes:
+    responder = bytes(8) if is_first else b"\x05" * 8
+    header = b"\x11" * 8 + responder + b"\x01\x10\x02\x00" + struct.pack(">II", 77, 60)
+    return b"\x01\xf4\x01\xf4\x00\x44\x00\x00" + header + bytes(32)
+
+
+ESP = struct.pack(">II", 0xC0FFEE, 9) + bytes(range(64))
+
+PAYLOADS: tuple[bytes, ...] = (
+    b"",
+    b"\x00",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03",
+    b"SSH-2.0-x\r\n",
+    b"IKETCP" + bytes(30),
+    struct.pack(">HI", 40, 0) + bytes(34),
+    b"\x11" * 16 + b"\x01\x10\x02\x00" + struct.pack(">II", 0, 60) + bytes(32),
+    struct.pack(">IIII", 0x8000_0040, 1, 1_700_000_000, 0) + bytes(64),
+    ESP + trailer(),
+    ESP + trailer(Kind.AH),
+    ESP + trailer(cookie=b"\x07vend"),
+    ESP + trailer(tail=b"\x01\x01"),
+    ike() + trailer(Kind.IKE),
+    ike(is_first=False) + trailer(Kind.IKE),
+    b"\x01\xf4\x01\xf4" + bytes(10) + trailer(Kind.IKE),
+    bytes(9) + trailer(),
+    bytes(8) + trailer(),
+    (ESP + trailer()) * 3 + ike() + trailer(Kind.IKE),
+    bytes(8) + trailer() + ESP + trailer() + b"\x21\x45\x6c\x69\x10" * 3 + trailer(),
+    (bytes(9) + trailer()) * 66,
+    bytes(range(256)) * 5,
+)
+
+
+def datagrams() -> Iterator[bytes]:
+    """IP datagrams: every payload, every option list, extension headers, fragments, other protocols."""
+    yield from (ipv4(tcp(payload, OPTIONS[1])) for payload in PAYLOADS)
+    yield from (ipv4(tcp(b"x" * 30, options)) for options in OPTIONS)
+    yield from (ipv6(tcp(payload)) for payload in PAYLOADS[:4])
+    yield from (ipv4(tcp(ESP), total_len=length) for length in (0, 19, 20, 39, 40, 41, 2000))
+    yield from (ipv4(tcp(ESP, data_offset=words)) for words in (0, 4, 6, 15))
+    yield from (ipv4(tcp(ESP), ihl=ihl) for ihl in (4, 6, 15))
+    for protocol in (1, 4, 6, 17, 41, 47, 50, 58, 97, 115, 137):
+        yield from (
+            ipv4(first + bytes(30), protocol=protocol) for first in (b"\x03\x04", b"\x08\x00", b"\x12\xb5")
+        )
+        yield from (ipv4(bytes(30), protocol=protocol, fragment=bits) for bits in (0x2000, 0x0001, 0x4000))
+        yield ipv6(b"\x12\xb5" + bytes(30), following=protocol)
+    yield from extension_headers()
+    yield ipv6(tcp(ESP), payload_len=0)
+    yield b"\x50" + bytes(60)
+
+
+def extension_headers() -> Iterator[bytes]:
+    """RFC 8200 §4: each kind, a fragment, an atomic fragment, chains at and beyond the bound."""
+    for kind in (0, 43, 51, 60, 135, 139, 140):
+        yield ipv6(b"\x06\x01" + bytes(14) + tcp(ESP), following=kind)
+        yield ipv6(b"\x06\xff" + bytes(14) + tcp(ESP), following=kind)
+    for bits in (0, 1, 8):
+        yield ipv6(struct.pack(">BBHI", 6, 0, bits, 7) + tcp(ESP), following=44)
+    for count in (15, 16, 17):
+        yield ipv6((b"\x3c\x00" + bytes(6)) * (count - 1) + b"\x06\x00" + bytes(6) + tcp(ESP), following=60)
+
+
+def framed() -> Iterator[tuple[int, bytes]]:
+    """(link type, frame): every link layer, every head of an Ethernet frame, every datagram."""
+    plain = ipv4(tcp(ESP + trailer(), OPTIONS[1]))
+    for link_type, head in LINK_LAYERS.items():
+        yield link_type, head + plain
+    yield from (
+        (0, family + plain) for family in (b"\x1e\x00\x00\x00", b"\x00\x00\x00\x1e", b"\x00\x00\x00\x07")
+    )
+    yield from ((9, head + plain) for head in (b"\x21", b"\x00\x57", b"\x00\x2d", b"\x02\x81", b"\xc0\x21"))
+    yield from ((276, head + bytes(18) + plain) for head in (b"\x81\x00", b"\x88\x47", b"\x00\x04"))
+    yield 276, b"\x81\x00" + bytes(18) + b"\x00\x07\x08\x00" + plain
+    yield from ((ETHERNET, bytes(12) + head + plain) for head in ETHERNET_HEADS)
+    yield from ((ETHERNET, bytes(12) + b"\x08\x00" + datagram) for datagram in datagrams())
+
+
+def cut_everywhere() -> Iterator[tuple[Frame, bytes]]:
+    """Every frame whole, then captured up to each of its bytes; as the wire's length, its own, more, or the cut."""
+    number = 0
+    for link_type, data in framed():
+        for captured_len in sorted({len(data), *range(min(len(data), 160)), *range(160, len(data), 97)}):
+            for original_len in {len(data), captured_len, len(data) + 6}:
+                number += 1
+                frame = Frame(number, number * 1000, 0, captured_len, original_len, 0, link_type, 0)
+                yield frame, data[:captured_len]
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A few bytes replaced, removed or doubled."""
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(changed)) if changed else 0
+        match chance.randrange(4):
+            case 0 | 1:
+                changed[at : at + 1] = bytes([chance.randrange(256)])
+            case 2:
+                del changed[at : at + chance.choice([1, 2, 4, 30])]
+            case _:
+                changed[at:at] = changed[at : at + chance.choice([1, 4, 40])]
+    return bytes(changed)
