@@ -25,6 +25,9 @@ TIMER_NS: Final = SECOND
 """Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
 TIMER_JITTER: Final = 0.1
 """Guard iii: 5 ± 0.5 s."""
+ONE_TO_ONE: Final = 0.25
+"""As many ACKs as data segments, give or take a quarter (some ride on data, some are lost): a sender with a
+steady rhythm of its own, such as a ping each second, is answered in that rhythm."""
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
 OPENING_IKE: Final = 8
@@ -160,7 +163,7 @@ def is_timer_like(episode: Episode) -> bool:
     if episode.asks < DUP_THRESH or row.shortest_interval_ns < TIMER_NS:
         return False
     steady = row.longest_interval_ns - row.shortest_interval_ns <= 2 * TIMER_JITTER * row.longest_interval_ns
-    one_to_one = abs(row.new_segments - episode.asks) <= 1
+    one_to_one = abs(row.new_segments - episode.asks) <= max(1, ONE_TO_ONE * episode.asks)
     return steady and not one_to_one
 
 
@@ -276,11 +279,16 @@ def the_flow_is_dead(case: Case) -> Answer:
     if silent_ns >= PEER_SILENT_NS:
         return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
     if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
-        if dpd_unanswered(direction, peer, episode):
-            return HOLDS, "IKE messages of the sender stayed without an answer until it closed", frames
+        if dpd_unanswered(episode):
+            asked = count(episode.row.sender_ike, "IKE message")
+            return HOLDS, f"{asked} of the sender stayed without an answer until it closed", frames
         if peer_gave_up(case, peer, episode):
             asked = count(episode.row.peer_ike, "IKE message")
-            return HOLDS, f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed", frames
+            return (
+                HOLDS,
+                f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed",
+                frames,
+            )
         return (
             UNKNOWN,
             f"{case.flow.ending.because}, only {seconds(silent_ns)} after the last sign of life",
@@ -291,10 +299,12 @@ def the_flow_is_dead(case: Case) -> Answer:
     return FAILS, f"data still came back {way(peer)} when the capture ended", frames
 
 
-def dpd_unanswered(direction: Direction, peer: Direction, episode: Episode) -> bool:
-    """The sender's last IKE message came after the stall began, and none of the peer's did."""
-    asked = direction.row.last_ike_ns >= episode.row.first_ns and direction.row.last_ike_ns != NEVER
-    return asked and peer.row.last_ike_ns < episode.row.first_ns
+def dpd_unanswered(episode: Episode) -> bool:
+    """The sender asked by IKE again and again during the stall, and no IKE came back (RFC 3706 §5.4).
+
+    One message may be the farewell of a user who disconnects: it says nothing about the connection.
+    """
+    return episode.row.sender_ike >= DUP_THRESH and episode.row.peer_ike == 0
 
 
 def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
