@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import ctcp_forensics
 from ctcp_forensics.evidence import Claim
@@ -186,8 +186,7 @@ def everything(keeper: int) -> bytes:
 # --- tables read from the code ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
+class Cap(NamedTuple):
     """A bound of the code, and what happens beyond it."""
 
     module: str
@@ -197,179 +196,116 @@ class Cap:
 
 
 CAPS: Final = (
+    Cap("capture.ahead", "ITEMS_AHEAD", "chunks of 1 MiB read ahead of the analysis", "the reader waits"),
     Cap(
-        module="capture.ahead",
-        name="ITEMS_AHEAD",
-        bounds="chunks of 1 MiB read ahead of the analysis",
-        beyond="the reader waits",
+        "capture.codecs",
+        "XZ_MEMORY",
+        "bytes of memory that an xz stream may ask for",
+        "damage, with its byte offset",
     ),
     Cap(
-        module="capture.codecs",
-        name="XZ_MEMORY",
-        bounds="bytes of memory that an xz stream may ask for",
-        beyond="damage, with its byte offset",
+        "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
-        module="_kernel.rows",
-        name="MAX_CAPTURED_LEN",
-        bounds="captured bytes of one frame",
-        beyond="damage; nothing behind it is read",
+        "_kernel.plain_walk",
+        "LONGEST_BLOCK",
+        "bytes of one pcapng block that has to be held",
+        "damage; nothing behind it is read",
     ),
     Cap(
-        module="_kernel.plain_walk",
-        name="LONGEST_BLOCK",
-        bounds="bytes of one pcapng block that has to be held",
-        beyond="damage; nothing behind it is read",
+        "_kernel.plain_walk",
+        "MAX_INTERFACES",
+        "interfaces of one pcapng file",
+        "damage; nothing behind it is read",
+    ),
+    Cap("savefile.pcapng", "MAX_OPTIONS", "options of one block", "damage; the frames behind it are read"),
+    Cap(
+        "savefile.pcapng",
+        "MAX_TEXT_LEN",
+        "characters of one name, filter or comment",
+        "cut, with an ellipsis",
+    ),
+    Cap("savefile.account", "MAX_COMMENTS", "comments kept", "the capture's `notes` count the rest"),
+    Cap("savefile.account", "MAX_DAMAGE", "places of damage listed", "the capture's `notes` count the rest"),
+    Cap("_kernel.rows", "FRAMES_PER_BATCH", "frames between two stages", "the next batch begins"),
+    Cap("_kernel.rows", "MAX_VLAN_TAGS", "VLAN tags of one frame", "the frame goes to dpkt"),
+    Cap(
+        "_kernel.rows",
+        "MAX_EXTENSION_HEADERS",
+        "IPv6 extension headers of one datagram",
+        "counted in `undecoded`",
+    ),
+    Cap("packets.tunnels", "MAX_LAYERS", "tunnels in tunnels", "counted in `undecoded`"),
+    Cap(
+        "packets.fragments",
+        "MAX_DATAGRAMS",
+        "datagrams put together at once",
+        "the oldest goes; told in `coverage.caps`",
     ),
     Cap(
-        module="_kernel.plain_walk",
-        name="MAX_INTERFACES",
-        bounds="interfaces of one pcapng file",
-        beyond="damage; nothing behind it is read",
+        "packets.fragments",
+        "MAX_FRAGMENTS",
+        "pieces of one datagram",
+        "never complete: counted in `undecoded`",
     ),
     Cap(
-        module="savefile.pcapng",
-        name="MAX_OPTIONS",
-        bounds="options of one block",
-        beyond="damage; the frames behind it are read",
+        "packets.fragments",
+        "MAX_DATAGRAM_LEN",
+        "bytes of one datagram",
+        "never complete: counted in `undecoded`",
+    ),
+    Cap("packets", "MAX_ICMP_ERRORS", "ICMP errors kept", "told in `coverage.caps`"),
+    Cap(
+        "_kernel.rows",
+        "MAX_MESSAGES_PER_SEGMENT",
+        "cTCP messages split out of one segment",
+        "the rest of the segment is one message",
+    ),
+    Cap("_kernel.rows", "FLOW_CAP", "flows followed", "segments of further flows: told in `coverage.caps`"),
+    Cap("_kernel.rows", "LIVE_HOLES", "open holes per direction", "the oldest that nobody asks for goes"),
+    Cap("_kernel.rows", "HOLES_KEPT", "closed holes kept per direction", "the oldest goes; counters go on"),
+    Cap(
+        "_kernel.rows",
+        "EPISODES_KEPT",
+        "episodes kept per direction",
+        "the oldest goes; `episodes_total` goes on",
     ),
     Cap(
-        module="savefile.pcapng",
-        name="MAX_TEXT_LEN",
-        bounds="characters of one name, filter or comment",
-        beyond="cut, with an ellipsis",
+        "_kernel.rows",
+        "DUP_ACK_FRAMES_KEPT",
+        "frame numbers kept of one episode",
+        "the first are kept, and the last; counters go on",
     ),
     Cap(
-        module="savefile.account",
-        name="MAX_COMMENTS",
-        bounds="comments kept",
-        beyond="the capture's `notes` count the rest",
+        "_kernel.rows",
+        "ASSOCIATIONS_KEPT",
+        "ESP security associations per direction",
+        "the longest unused goes; its counts stay",
     ),
     Cap(
-        module="savefile.account",
-        name="MAX_DAMAGE",
-        bounds="places of damage listed",
-        beyond="the capture's `notes` count the rest",
+        "_kernel.rows",
+        "SEGMENT_LOG_CAP",
+        "segments of cTCP-like flows kept as evidence",
+        "the oldest go; told in `coverage.caps`",
     ),
     Cap(
-        module="_kernel.rows",
-        name="FRAMES_PER_BATCH",
-        bounds="frames between two stages",
-        beyond="the next batch begins",
+        "render.table",
+        "ROWS_AT_A_GLANCE",
+        "rows of the table of flows without `-v`",
+        "a line counts the rest",
+    ),
+    Cap("render.table", "FINDINGS_AT_A_GLANCE", "findings told without `-v`", "a line counts the rest"),
+    Cap(
+        "render.wording",
+        "RUNS_AT_A_GLANCE",
+        "runs of frame numbers beside a sentence",
+        "the line counts the rest",
     ),
     Cap(
-        module="_kernel.rows",
-        name="MAX_VLAN_TAGS",
-        bounds="VLAN tags of one frame",
-        beyond="the frame goes to dpkt",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="MAX_EXTENSION_HEADERS",
-        bounds="IPv6 extension headers of one datagram",
-        beyond="counted in `undecoded`",
-    ),
-    Cap(
-        module="packets.tunnels",
-        name="MAX_LAYERS",
-        bounds="tunnels in tunnels",
-        beyond="counted in `undecoded`",
-    ),
-    Cap(
-        module="packets.fragments",
-        name="MAX_DATAGRAMS",
-        bounds="datagrams put together at once",
-        beyond="the oldest goes; told in `coverage.caps`",
-    ),
-    Cap(
-        module="packets.fragments",
-        name="MAX_FRAGMENTS",
-        bounds="pieces of one datagram",
-        beyond="never complete: counted in `undecoded`",
-    ),
-    Cap(
-        module="packets.fragments",
-        name="MAX_DATAGRAM_LEN",
-        bounds="bytes of one datagram",
-        beyond="never complete: counted in `undecoded`",
-    ),
-    Cap(
-        module="packets",
-        name="MAX_ICMP_ERRORS",
-        bounds="ICMP errors kept",
-        beyond="told in `coverage.caps`",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="MAX_MESSAGES_PER_SEGMENT",
-        bounds="cTCP messages split out of one segment",
-        beyond="the rest of the segment is one message",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="FLOW_CAP",
-        bounds="flows followed",
-        beyond="segments of further flows: told in `coverage.caps`",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="LIVE_HOLES",
-        bounds="open holes per direction",
-        beyond="the oldest that nobody asks for goes",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="HOLES_KEPT",
-        bounds="closed holes kept per direction",
-        beyond="the oldest goes; counters go on",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="EPISODES_KEPT",
-        bounds="episodes kept per direction",
-        beyond="the oldest goes; `episodes_total` goes on",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="DUP_ACK_FRAMES_KEPT",
-        bounds="frame numbers kept of one episode",
-        beyond="the first are kept, and the last; counters go on",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="ASSOCIATIONS_KEPT",
-        bounds="ESP security associations per direction",
-        beyond="the longest unused goes; its counts stay",
-    ),
-    Cap(
-        module="_kernel.rows",
-        name="SEGMENT_LOG_CAP",
-        bounds="segments of cTCP-like flows kept as evidence",
-        beyond="the oldest go; told in `coverage.caps`",
-    ),
-    Cap(
-        module="render.table",
-        name="ROWS_AT_A_GLANCE",
-        bounds="rows of the table of flows without `-v`",
-        beyond="a line counts the rest",
-    ),
-    Cap(
-        module="render.table",
-        name="FINDINGS_AT_A_GLANCE",
-        bounds="findings told without `-v`",
-        beyond="a line counts the rest",
-    ),
-    Cap(
-        module="render.wording",
-        name="RUNS_AT_A_GLANCE",
-        bounds="runs of frame numbers beside a sentence",
-        beyond="the line counts the rest",
-    ),
-    Cap(
-        module="cli.analysis",
-        name="DAMAGE_AT_A_GLANCE",
-        bounds="lines about damage on standard error, per capture",
-        beyond="a line counts the rest",
+        "cli.analysis",
+        "DAMAGE_AT_A_GLANCE",
+        "lines about damage on standard error, per capture",
+        "a line counts the rest",
     ),
 )
 
