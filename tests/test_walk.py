@@ -15,21 +15,7 @@ from ctcp_forensics._kernel import plain_walk
 from ctcp_forensics._kernel.plain_walk import LATEST_NS, Clock, Lengths, PcapLayout, Stop, Walked
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER, Frame
 from tests import savefiles as sf
-
-try:
-    from ctcp_forensics._kernel import core as compiled
-except ImportError:
-    compiled = None  # type: ignore[assignment]
-
-KERNELS = [
-    pytest.param(plain_walk, id="plain"),
-    pytest.param(
-        compiled,
-        id="compiled",
-        marks=pytest.mark.skipif(compiled is None, reason="the compiled core is not built"),
-    ),
-]
-needs_core = pytest.mark.skipif(compiled is None, reason="the compiled core is not built")
+from tests.kernels import WALKS, both_walks, needs_core
 
 MICROSECONDS = Clock(1000, 1, -1, 0)
 LAYOUT = PcapLayout(
@@ -58,7 +44,7 @@ def walk_blocks(
 # --- pcap ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", WALKS)
 class TestPcapRecords:
     """draft-ietf-opsawg-pcap §5."""
 
@@ -132,7 +118,7 @@ class TestPcapRecords:
 # --- pcapng --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", WALKS)
 @pytest.mark.parametrize("order", ["<", ">"])
 class TestBlocks:
     """draft-ietf-opsawg-pcapng §3.1 and §4."""
@@ -212,9 +198,7 @@ class TestBlocks:
         data = sf.block(order, 0x1234, b"abcd", trailer=20)
         assert walk_blocks(kernel, data, order=order)[0] == (Stop.TRAILER_DIFFERS, 0, 20)
 
-    def test_a_length_that_leaves_the_padding_out_is_understood(
-        self, kernel: ModuleType, order: str
-    ) -> None:
+    def test_a_length_that_leaves_the_padding_out_is_understood(self, kernel: ModuleType, order: str) -> None:
         """As Wireshark does: some early writers counted the block without its padding."""
         data = sf.obsolete(order, b"abc")
         short = pack(f"{order}I", len(data) - 1)
@@ -272,7 +256,7 @@ class TestBlocks:
         assert interfaces.dropped(0) == 7
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", WALKS)
 def test_interfaces_start_again_in_each_section(kernel: ModuleType) -> None:
     frames, interfaces = kernel.Frames(), kernel.Interfaces()
     interfaces.add(sf.ETHERNET, 0, MICROSECONDS)
@@ -301,7 +285,7 @@ def time_in(kernel: ModuleType, ticks: int, clock: Clock) -> int:
     return NEVER if frames.totals.mistimed else int(frames[0].time_ns)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", WALKS)
 class TestTime:
     """§4.2 if_tsresol and if_tsoffset."""
 
@@ -350,7 +334,7 @@ class TestTime:
 # --- the table -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", WALKS)
 def test_frames_can_be_put_in_by_hand_and_leave_only_with_their_batch(kernel: ModuleType) -> None:
     frames = kernel.Frames(2)
     row = Frame(1, 5, 0, 4, 4, 0, 1, 1)
@@ -385,14 +369,21 @@ def test_mutated_blocks_are_walked_alike(seed: int) -> None:
                 (0, 1, 2, 3, 4, 5, 6, 0x7F, 0x80, 0xFF)
             )
         data = bytes(mutated[: random_numbers.randint(0, len(mutated))])
-        assert walk_blocks(plain_walk, data, order=order) == walk_blocks(compiled, data, order=order)
+        plain, core = both_walks()
+        assert walk_blocks(plain, data, order=order) == walk_blocks(core, data, order=order)
 
 
 @needs_core
 @given(data=st.binary(max_size=200), header_len=st.sampled_from([16, 20, 24, 28]), swapped=st.booleans())
 def test_any_bytes_are_walked_alike_as_pcap(data: bytes, header_len: int, swapped: bool) -> None:
     layout = PcapLayout(int(swapped), header_len, 1000, Lengths.SMALLER_IS_CAPTURED, 1)
-    assert walk_records(plain_walk, data, layout) == walk_records(compiled, data, layout)
+    plain, core = both_walks()
+    assert walk_records(plain, data, layout) == walk_records(core, data, layout)
+
+
+@pytest.fixture
+def core() -> ModuleType:
+    return both_walks()[1]
 
 
 @needs_core
@@ -400,27 +391,27 @@ class TestCompiledRefuses:
     """What would reach outside of memory is a programming error, and is refused as one."""
 
     @pytest.mark.parametrize(("start", "end"), [(-1, 4), (0, 5), (3, 2)])
-    def test_positions_outside_of_the_buffer(self, start: int, end: int) -> None:
+    def test_positions_outside_of_the_buffer(self, core: ModuleType, start: int, end: int) -> None:
         with pytest.raises(ValueError, match="outside"):
-            compiled.walk_pcap(b"abcd", start, end, LAYOUT, compiled.Frames())
+            core.walk_pcap(b"abcd", start, end, LAYOUT, core.Frames())
         with pytest.raises(ValueError, match="outside"):
-            compiled.walk_pcapng(b"abcd", start, end, 0, compiled.Interfaces(), compiled.Frames())
+            core.walk_pcapng(b"abcd", start, end, 0, core.Interfaces(), core.Frames())
 
-    def test_a_record_header_shorter_than_its_fields(self) -> None:
+    def test_a_record_header_shorter_than_its_fields(self, core: ModuleType) -> None:
         with pytest.raises(ValueError, match="16"):
-            compiled.walk_pcap(b"", 0, 0, LAYOUT._replace(header_len=15), compiled.Frames())
+            core.walk_pcap(b"", 0, 0, LAYOUT._replace(header_len=15), core.Frames())
 
-    def test_more_frames_than_the_table_holds(self) -> None:
-        frames = compiled.Frames(1)
+    def test_more_frames_than_the_table_holds(self, core: ModuleType) -> None:
+        frames = core.Frames(1)
         frames.append(Frame(1, 0, 0, 0, 0, 0, 1, 0))
         with pytest.raises(ValueError, match="full"):
             frames.append(Frame(2, 0, 0, 0, 0, 0, 1, 0))
         with pytest.raises(ValueError, match="at least one"):
-            compiled.Frames(0)
+            core.Frames(0)
 
     @pytest.mark.parametrize("index", [-1, 0, 1])
-    def test_rows_that_are_not_there(self, index: int) -> None:
+    def test_rows_that_are_not_there(self, core: ModuleType, index: int) -> None:
         with pytest.raises(IndexError):
-            compiled.Frames()[index]
+            core.Frames()[index]
         with pytest.raises(IndexError):
-            compiled.Interfaces().dropped(index)
+            core.Interfaces().dropped(index)

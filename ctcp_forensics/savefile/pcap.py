@@ -26,6 +26,7 @@ RECORDS_JUDGED: Final = 3
 """How many records Wireshark looks at to tell variants apart."""
 IMPLAUSIBLE_LEN: Final = 128 * 1024 * 1024
 """Longest frame of any link type that Wireshark believes."""
+MICROSECONDS_PER_SECOND: Final = 1_000_000
 MAX_INTERFACE_INDEX: Final = 10_000
 MAX_PACKET_TYPE: Final = 4
 OLDEST_MAJOR: Final = 2
@@ -43,46 +44,47 @@ class Variant(NamedTuple):
     file_header_len: int
     record_header_len: int
     tick_ns: int
-    oddities: Callable[[bytes, str], int]
-    """How many of the fields after the common 16 bytes have values that this variant would not write."""
+    fits: Callable[[bytes, str], bool]
+    """Whether this variant would write such bytes after the common 16, in such a byte order."""
 
 
-def _none(_rest: bytes, _order: str) -> int:
-    return 0
+def _nothing_more(_rest: bytes, _order: str) -> bool:
+    return True
 
 
-def _patched_oddities(rest: bytes, order: str) -> int:
+def _patched(rest: bytes, order: str) -> bool:
     """Interface index, Ethernet type, Linux packet type: what the libpcap patches of 1999 added."""
     index, ethertype, packet_type = Struct(f"{order}IHB").unpack_from(rest)
     is_linux_type = ethertype <= 0x17 or ethertype in (0x60, 0x200, 0x400) or ethertype >= 0x600
-    return sum((index > MAX_INTERFACE_INDEX, not is_linux_type, packet_type > MAX_PACKET_TYPE))
+    fits: bool = index <= MAX_INTERFACE_INDEX and is_linux_type and packet_type <= MAX_PACKET_TYPE
+    return fits
 
 
-def _nokia_oddities(rest: bytes, order: str) -> int:
+def _nokia(rest: bytes, order: str) -> bool:
     """A word of unknown meaning; seen are 9fbfb601 and a few like it."""
     (word,) = Struct(f"{order}I").unpack_from(rest)
-    fits = (
+    fits: bool = (
         word & 0x0FFF_00F0 == 0x0FBF_0000
         and word >> 28 in (0x9, 0xB)
         and word >> 12 & 0xF in (0xB, 0xD)
         and word >> 8 & 0xF in (0x6, 0x9)
         and word & 0xF in (1, 2)
     )
-    return int(not fits)
+    return fits
 
 
-PCAP: Final = Variant("pcap", 24, 16, MICROSECOND_NS, _none)
-RED_HAT: Final = Variant("rh6_1pcap", 24, 24, MICROSECOND_NS, _patched_oddities)
-NOKIA: Final = Variant("nokiapcap", 24, 20, MICROSECOND_NS, _nokia_oddities)
-MODIFIED: Final = Variant("modpcap", 24, 24, MICROSECOND_NS, _patched_oddities)
-SUSE: Final = Variant("suse6_3pcap", 24, 28, MICROSECOND_NS, _patched_oddities)
+PCAP: Final = Variant("pcap", 24, 16, MICROSECOND_NS, _nothing_more)
+RED_HAT: Final = Variant("rh6_1pcap", 24, 24, MICROSECOND_NS, _patched)
+NOKIA: Final = Variant("nokiapcap", 24, 20, MICROSECOND_NS, _nokia)
+MODIFIED: Final = Variant("modpcap", 24, 24, MICROSECOND_NS, _patched)
+SUSE: Final = Variant("suse6_3pcap", 24, 28, MICROSECOND_NS, _patched)
 
 VARIANTS: Final[dict[int, tuple[Variant, ...]]] = {
     0xA1B2C3D4: (PCAP, RED_HAT, NOKIA),
-    0xA1B23C4D: (Variant("nsecpcap", 24, 16, NANOSECOND_NS, _none),),
+    0xA1B23C4D: (Variant("nsecpcap", 24, 16, NANOSECOND_NS, _nothing_more),),
     0xA1B2CD34: (MODIFIED, SUSE),
-    0x1C0001AC: (Variant("nsecpcap", 28, 16, NANOSECOND_NS, _none),),
-    0x1C0001AB: (Variant("pcap", 28, 16, MICROSECOND_NS, _none),),
+    0x1C0001AC: (Variant("nsecpcap", 28, 16, NANOSECOND_NS, _nothing_more),),
+    0x1C0001AB: (Variant("pcap", 28, 16, MICROSECOND_NS, _nothing_more),),
 }
 """By magic number, the likeliest first; the last two are Ixia's, with a count after the file header."""
 
@@ -150,45 +152,30 @@ def order_of_lengths(major: int, minor: int) -> Lengths:
 
 
 def likeliest(candidates: tuple[Variant, ...], window: Window, order: str, snap_len: int) -> Variant:
-    """The first variant under which the first records make sense, or the one with the fewest oddities."""
-    if len(candidates) == 1:
-        return candidates[0]
-    fewest: tuple[int, Variant] | None = None
+    """The first variant under which the first records make sense, else the commonest.
+
+    Wireshark takes the least odd one; then one damaged record can make another format of a sound file.
+    """
     for variant in candidates:
-        odd = count_oddities(variant, window, order, snap_len)
-        if odd == 0:
+        if make_sense(variant, window, order, snap_len):
             return variant
-        if fewest is None or odd < fewest[0]:
-            fewest = (odd, variant)
-    return candidates[0] if fewest is None else fewest[1]
+    return candidates[0]
 
 
-def count_oddities(variant: Variant, window: Window, order: str, snap_len: int) -> int:
-    """Over the first records read as `variant`; reading stops at a length that cannot be."""
-    odd = 0
+def make_sense(variant: Variant, window: Window, order: str, snap_len: int) -> bool:
+    """Whether the first records, read as `variant`, have nothing odd about them."""
     position = 0
     for _ in range(RECORDS_JUDGED):
         header = window.peek(position + variant.record_header_len)[position:]
-        if len(header) < variant.record_header_len:
-            return odd + (len(header) > 0)
-        odd += variant.oddities(header[RECORD_HEADER_LEN:], order)
-        captured_len, found = _common_oddities(header, order, snap_len)
-        odd += found
-        if captured_len > MAX_CAPTURED_LEN:
-            return odd
-        position += variant.record_header_len + captured_len
+        if not header:
+            return True
+        if len(header) < variant.record_header_len or not variant.fits(header[RECORD_HEADER_LEN:], order):
+            return False
+        _, fraction, captured_len, original_len = Struct(f"{order}IIII").unpack_from(header)
+        believable = captured_len <= min(original_len, snap_len, MAX_CAPTURED_LEN)
+        if fraction >= MICROSECONDS_PER_SECOND or not believable or original_len > IMPLAUSIBLE_LEN:
+            return False
+        position += len(header) + captured_len
         if not window.reach(position):
-            return odd + 1
-    return odd
-
-
-def _common_oddities(header: bytes, order: str, snap_len: int) -> tuple[int, int]:
-    """The captured length, and how many of the four common fields are odd."""
-    _, fraction, captured_len, original_len = Struct(f"{order}IIII").unpack_from(header)
-    return captured_len, (
-        (fraction >= 1_000_000)
-        + (captured_len > MAX_CAPTURED_LEN)
-        + (captured_len > snap_len)
-        + (original_len > IMPLAUSIBLE_LEN)
-        + (captured_len > original_len)
-    )
+            return False
+    return True

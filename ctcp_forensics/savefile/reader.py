@@ -180,10 +180,10 @@ class Reader:
         return lambda: walk_pcap(window.buffer, window.start, window.end, header.layout, frames)
 
     def _open_pcapng(self) -> Callable[[], Walked]:
+        self.format = "pcapng"
         if not self._read_section():
             found = self._account.damage.pop()
             raise CaptureError(self._source, offset=found.offset, reason=found.reason)
-        self.format = "pcapng"
         window, frames, table, walk_pcapng = self._window, self._frames, self._table, self._kernel.walk_pcapng
         return lambda: walk_pcapng(
             window.buffer, window.start, window.end, int(self._order == ">"), table, frames

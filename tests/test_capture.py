@@ -1,0 +1,409 @@
+"""Captures: whatever was named on the command line, read to its end in bounded chunks, or refused in one line."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ctcp_forensics.capture import Capture, open_capture
+from ctcp_forensics.capture.ahead import ahead
+from ctcp_forensics.capture.source import CHUNK_LEN
+from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.savefile import Reader
+from tests import savefiles as sf
+
+ONE_FRAME = sf.pcap_header() + sf.record(data=b"abc")
+LARGE = sf.pcap_header() + b"".join(sf.record(data=bytes([n % 256]) * 997) for n in range(5000))
+"""Five chunks, whose edges fall into records."""
+
+
+def zstd(data: bytes) -> bytes:
+    module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    return bytes(module.compress(data))
+
+
+def lz4(data: bytes) -> bytes:
+    return bytes(pytest.importorskip("lz4.frame").compress(data, content_checksum=True))
+
+
+COMPRESSIONS = [
+    pytest.param("gzip", gzip.compress, id="gzip"),
+    pytest.param("bzip2", bz2.compress, id="bzip2"),
+    pytest.param("xz", lzma.compress, id="xz"),
+    pytest.param("zstd", zstd, id="zstd"),
+    pytest.param("lz4", lz4, id="lz4"),
+]
+Compress = Callable[[bytes], bytes]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def content_of(path: Path) -> tuple[bytes, Capture]:
+    with open_capture(str(path)) as capture:
+        return b"".join(bytes(chunk) for chunk in capture.chunks()), capture
+
+
+def no_reader_is_left() -> bool:
+    return not any(thread.name == "read-ahead" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[bytes], Path]:
+    def write(content: bytes) -> Path:
+        path = tmp_path / "named-as-one-likes.txt"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+File = Callable[[bytes], Path]
+
+
+# --- what is read ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [ONE_FRAME, LARGE, LARGE[:CHUNK_LEN], LARGE[: CHUNK_LEN + 1]])
+def test_a_file_is_read_to_its_end_and_hashed(file: File, content: bytes) -> None:
+    found, capture = content_of(file(content))
+    assert found == content
+    assert capture.sha256 == capture.content_sha256 == sha256(content)
+    assert (capture.compression, capture.size, capture.position) == (None, len(content), len(content))
+    assert no_reader_is_left()
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+@pytest.mark.parametrize("content", [ONE_FRAME, LARGE], ids=["small", "large"])
+def test_compression_is_found_by_content(file: File, name: str, compress: Compress, content: bytes) -> None:
+    packed = compress(content)
+    found, capture = content_of(file(packed))
+    assert found == content
+    assert (capture.compression, capture.size) == (name, len(packed))
+    assert (capture.sha256, capture.content_sha256) == (sha256(packed), sha256(content))
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+def test_streams_one_after_another_are_one_savefile(file: File, name: str, compress: Compress) -> None:
+    packed = b"".join(compress(LARGE[at : at + 100_000]) for at in range(0, len(LARGE), 100_000))
+    found, capture = content_of(file(packed))
+    assert (found, capture.compression, capture.notes) == (LARGE, name, ())
+
+
+def test_many_tiny_streams_cost_time_linear_in_the_file(file: File) -> None:
+    packed = gzip.compress(b"x") * 50_000
+    found, _ = content_of(file(packed))
+    assert found == b"x" * 50_000
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_zeros_after_a_stream_are_padding(file: File, compress: Compress) -> None:
+    found, capture = content_of(file(compress(ONE_FRAME) + bytes(64) + compress(LARGE) + bytes(4)))
+    assert (found, capture.notes) == (ONE_FRAME + LARGE, ())
+
+
+@pytest.mark.parametrize("tail", [b"X", b"what somebody appended" * 10])
+def test_what_follows_the_compressed_data_is_left_alone_and_said(file: File, tail: bytes) -> None:
+    packed = gzip.compress(ONE_FRAME) + tail
+    found, capture = content_of(file(packed))
+    assert found == ONE_FRAME
+    assert capture.notes == ("what follows the gzip data is not gzip, and is left alone",)
+    assert capture.sha256 == sha256(packed)
+
+
+def test_a_skippable_frame_before_the_data_is_skipped(file: File) -> None:
+    skippable = bytes.fromhex("502a4d18 04000000") + b"pzst"
+    found, capture = content_of(file(skippable + zstd(ONE_FRAME)))
+    assert (found, capture.compression) == (ONE_FRAME, "zstd")
+
+
+def test_only_one_layer_is_opened(file: File) -> None:
+    with open_capture(str(file(gzip.compress(bz2.compress(ONE_FRAME))))) as capture:
+        reader = Reader(capture.chunks(), source="twice.gz")
+        with pytest.raises(CaptureError, match=r"^twice\.gz: byte 0: is compressed once more \(bzip2\)"):
+            list(reader.batches())
+
+
+def test_a_small_file_that_unpacks_to_a_gigabyte_is_read_in_bounded_memory(file: File) -> None:
+    """The savefile is larger than any limit that a guard against such files could set."""
+    megabytes = 512
+    packed = lzma.compress(bytes(1 << 20)) * megabytes
+    path = file(packed)
+    tracemalloc.start()
+    with open_capture(str(path)) as capture:
+        total = sum(len(chunk) for chunk in capture.chunks())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == megabytes << 20
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_hashed"), [(len(LARGE) - 1, False), (len(LARGE), True), (None, True), (10, False)]
+)
+def test_only_files_up_to_a_limit_are_hashed(file: File, limit: int | None, is_hashed: bool) -> None:
+    with open_capture(str(file(LARGE)), hash_limit=limit) as capture:
+        assert sum(len(chunk) for chunk in capture.chunks()) == len(LARGE)
+    expected = sha256(LARGE) if is_hashed else None
+    assert (capture.sha256, capture.content_sha256) == (expected, expected)
+
+
+def test_a_small_file_with_a_large_savefile_inside_is_hashed_by_itself(file: File) -> None:
+    packed = gzip.compress(bytes(1 << 20))
+    with open_capture(str(file(packed)), hash_limit=100_000) as capture:
+        assert sum(len(chunk) for chunk in capture.chunks()) == 1 << 20
+    assert (capture.sha256, capture.content_sha256) == (sha256(packed), None)
+
+
+# --- standard input ----------------------------------------------------------------------------
+
+READ_STDIN = """
+import sys
+from ctcp_forensics.capture import open_capture
+with open_capture("-") as capture:
+    total = sum(len(chunk) for chunk in capture.chunks())
+print(total, capture.size, capture.compression, capture.content_sha256)
+"""
+
+
+def test_a_pipe_is_read_without_seeking(root: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", READ_STDIN],
+        input=gzip.compress(LARGE),
+        capture_output=True,
+        cwd=root,
+        check=True,
+    )
+    assert run.stdout.decode().split() == [str(len(LARGE)), "None", "gzip", sha256(LARGE)]
+
+
+def test_a_redirected_file_has_a_size(root: Path, file: File) -> None:
+    with file(LARGE).open("rb") as stdin:
+        run = subprocess.run(
+            [sys.executable, "-c", READ_STDIN], stdin=stdin, capture_output=True, cwd=root, check=True
+        )
+    assert run.stdout.decode().split() == [str(len(LARGE)), str(len(LARGE)), "None", sha256(LARGE)]
+
+
+def test_standard_input_without_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ONE_FRAME)))
+    with open_capture("-") as capture:
+        assert b"".join(bytes(chunk) for chunk in capture.chunks()) == ONE_FRAME
+        assert capture.size is None
+
+
+def test_a_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CaptureError, match=r"^-: standard input is closed$"):
+        open_capture("-")
+
+
+def test_a_terminal_is_no_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(CaptureError, match="standard input is a terminal; pipe a capture into it"):
+            open_capture("-")
+
+
+# --- what cannot be opened -----------------------------------------------------------------------
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.pcap")
+    with pytest.raises(CaptureError) as caught:
+        open_capture(missing)
+    assert str(caught.value) == f"{missing}: there is no such file"
+    assert (caught.value.source, caught.value.offset) == (missing, None)
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match=r": is a directory; name the files in it$"):
+        open_capture(str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_no_permission(file: File) -> None:
+    path = file(ONE_FRAME)
+    path.chmod(0)
+    with pytest.raises(CaptureError, match=r": no permission to read it$"):
+        open_capture(str(path))
+
+
+def test_no_permission_as_the_system_says_it(monkeypatch: pytest.MonkeyPatch, file: File) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CaptureError, match=r": no permission to read it$"):
+        open_capture("some.pcap")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"), [("a\0b", "embedded null byte"), ("x" * 5000, "file name too long")]
+)
+def test_what_is_no_file_name(source: str, reason: str) -> None:
+    with pytest.raises(CaptureError, match=f": {reason}$"):
+        open_capture(source)
+
+
+# --- what breaks on the way ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+def test_a_cut_compressed_file_gives_what_came_before(file: File, name: str, compress: Compress) -> None:
+    noise = b"".join(sf.record(data=os.urandom(997)) for _ in range(3000))
+    packed = compress(sf.pcap_header() + noise)
+    cut = packed[: len(packed) * 2 // 3]
+    with open_capture(str(file(cut))) as capture:
+        reader = Reader(capture.chunks())
+        frames = sum(len(batch) for _, batch in reader.batches())
+    assert frames > 500
+    assert reader.outcome == "partial"
+    (damage,) = reader.damage
+    assert damage.offset == 24 + frames * 1013
+    assert (
+        damage.reason
+        == f"the {name} data ends early, at byte {len(cut)} of the file, inside frame {frames + 1}"
+    )
+    assert capture.sha256 == sha256(cut)
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+def test_damaged_compressed_data_is_said_and_the_file_still_hashed(
+    file: File, name: str, compress: Compress
+) -> None:
+    packed = bytearray(compress(os.urandom(3_000_000)))
+    packed[len(packed) // 2 :] = bytes(len(packed) - len(packed) // 2)
+    with open_capture(str(file(bytes(packed)))) as capture:
+        with pytest.raises(CaptureError, match=f"the {name} data (is damaged|ends early)"):
+            for _ in capture.chunks():
+                pass
+        assert capture.sha256 == sha256(bytes(packed))
+    assert no_reader_is_left()
+
+
+def test_memory_that_a_hostile_xz_asks_for_is_refused(file: File) -> None:
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 29}]
+    with open_capture(str(file(lzma.compress(b"x", filters=greedy)))) as capture:  # noqa: SIM117
+        with pytest.raises(CaptureError, match=r"xz data is damaged \(Memory usage limit exceeded\)"):
+            list(capture.chunks())
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, file: File) -> None:
+    monkeypatch.setitem(sys.modules, "isal", None)
+    with open_capture(str(file(gzip.compress(ONE_FRAME)))) as capture:  # noqa: SIM117
+        with pytest.raises(CaptureError, match="gzip data needs the Python package isal"):
+            list(capture.chunks())
+
+
+class Failing:
+    """A file whose disk breaks after so many bytes."""
+
+    def __init__(self, good: int) -> None:
+        self._left = good
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if self._left == 0:
+            raise OSError(5, "Input/output error")
+        count = min(self._left, len(buffer), 65_536)
+        buffer[:count] = LARGE[:count]
+        self._left -= count
+        return count
+
+
+@pytest.mark.parametrize("size", [None, 1 << 30], ids=["here", "on a thread"])
+def test_a_disk_that_fails_is_said_with_its_byte(size: int | None) -> None:
+    with Capture("broken.pcap", Failing(3_000_000), size=size) as capture:
+        chunks = capture.chunks()
+        assert [len(next(chunks)), len(next(chunks))] == [CHUNK_LEN, CHUNK_LEN]
+        with pytest.raises(CaptureError) as caught:
+            next(chunks)
+    assert str(caught.value) == "broken.pcap: byte 3000000: cannot be read on: input/output error"
+    assert no_reader_is_left()
+
+
+# --- the thread --------------------------------------------------------------------------------
+
+
+def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Iterator[object]) -> Iterator[object]:
+        raise AssertionError("a thread for one chunk")
+
+    monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
+    assert content_of(file(LARGE[:CHUNK_LEN]))[0] == LARGE[:CHUNK_LEN]
+    with pytest.raises(AssertionError, match="a thread for one chunk"):
+        content_of(file(LARGE))
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) -> None:
+    with open_capture(str(file(LARGE))) as capture:
+        chunks = capture.chunks()
+        for _ in range(taken):
+            next(chunks)
+    assert no_reader_is_left()
+    assert capture.sha256 is None
+
+
+def test_chunks_stay_good_until_the_next_is_asked_for(file: File) -> None:
+    """The reader is ahead by now, in other memory."""
+    with open_capture(str(file(LARGE))) as capture:
+        start = 0
+        for chunk in capture.chunks():
+            threading.Event().wait(0.005)
+            assert bytes(chunk) == LARGE[start : start + len(chunk)]
+            start += len(chunk)
+
+
+def test_items_made_ahead_come_in_order_and_their_error_after_them() -> None:
+    def items() -> Iterator[int]:
+        yield from range(100)
+        raise RuntimeError("after the last")
+
+    taken: list[int] = []
+    with pytest.raises(RuntimeError, match="after the last"):
+        taken.extend(ahead(items()))
+    assert taken == list(range(100))
+    assert no_reader_is_left()
+
+
+def test_the_maker_is_never_more_than_two_items_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            made.append(number)
+            yield number
+
+    for item in ahead(items()):
+        threading.Event().wait(0.001)
+        assert len(made) <= item + 4
+    assert made == list(range(50))
+
+
+# --- the error -----------------------------------------------------------------------------------
+
+
+def test_an_error_travels_between_processes() -> None:
+    error = CaptureError("a.pcap", offset=24, reason="is empty")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (str(again), again.offset) == ("a.pcap: byte 24: is empty", 24)
+
+
+def test_an_error_without_source_or_byte_says_the_reason_only() -> None:
+    assert str(CaptureError("", offset=None, reason="is empty")) == "is empty"
