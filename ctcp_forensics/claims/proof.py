@@ -114,7 +114,7 @@ def the_window_had_room(case: Case) -> Answer:
         return NO_QUESTION
     window, is_scaled = window_of(case.flow, direction, episode)
     needed = direction.row.max_payload_len
-    because = f"it offers {window} bytes, the largest segment has {needed}"
+    because = f"the window offers {window} bytes, the largest segment has {needed}"
     if window >= needed:
         return HOLDS, because, [episode.row.first_frame]
     return (FAILS if is_scaled else UNKNOWN), because, [episode.row.first_frame]
