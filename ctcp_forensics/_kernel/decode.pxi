@@ -712,6 +712,7 @@ cdef inline bint is_ndmp(const uint8_t* payload, int64_t size) noexcept nogil:
     return (
         size >= 16
         and word32(payload + 12) <= 1
+        and word32(payload) >> 31 == 1
         and 24 <= (word32(payload) & 0x7FFFFFFF) <= 1000000
         and 315532800 <= word32(payload + 8) <= 1893456000
     )

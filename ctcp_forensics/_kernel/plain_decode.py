@@ -523,6 +523,7 @@ HTTP_STARTS: Final = (b"GET ", b"POST", b"HEAD", b"PUT ", b"HTTP", b"OPTI", b"CO
 IKE_VERSIONS: Final = (0x10, 0x20)
 IKE_EXCHANGES: Final = (*range(1, 7), *range(32, 44))
 """RFC 2408 §3.1 (1-5), IKEv1 transaction (6) and quick mode (32), RFC 7296 §3.1 (34-37) and its successors."""
+NDMP_LAST: Final = 1 << 31
 NDMP_YEARS: Final = (315_532_800, 1_893_456_000)
 """1980 to 2030 in seconds, the bounds that Wireshark's packet-ndmp.c uses."""
 
@@ -560,9 +561,14 @@ def is_raw_ike(payload: memoryview, payload_len: int) -> bool:
 
 
 def is_ndmp(payload: memoryview) -> bool:
-    """A record mark, then sequence, time and message type (ctcp-protocol D19)."""
+    """A record mark, then sequence, time and message type (ctcp-protocol D19).
+
+    The mark's first bit says that the record ends the message (RFC 5531 §11), as NDMP's do: the length
+    before an SMB message has it clear.
+    """
     if len(payload) < 16:
         return False
     words: tuple[int, int, int, int] = unpack_from(">IIII", payload)
     mark, _, seconds, kind = words
-    return 24 <= mark & 0x7FFF_FFFF <= 1_000_000 and NDMP_YEARS[0] <= seconds <= NDMP_YEARS[1] and kind <= 1
+    is_one_record = NDMP_LAST + 24 <= mark <= NDMP_LAST + 1_000_000
+    return is_one_record and NDMP_YEARS[0] <= seconds <= NDMP_YEARS[1] and kind <= 1
