@@ -405,7 +405,8 @@ class Teller:
             cookie = bytes.fromhex(line.values["vendor"])
         if "ike" in line.values:
             me.ike_id += "again" not in line.words
-            return ike(me, int(line.values["ike"]), line.length, cookie, opens="opens" in line.words)
+            exchange, opens = int(line.values["ike"]), "opens" in line.words
+            return ike_payload(me.spi, exchange, me.ike_id, line.length, cookie, opens=opens)
         if "spi" in line.values:
             me.spi, me.esp_seq = line.number("spi", 0), 0
         count = line.number("merged", 1)
@@ -507,19 +508,18 @@ def esp(spi: int, seq: int, length: int, cookie: bytes = COOKIE) -> Payload:
     return message_payload(message, body + trailer_bytes(Kind.ESP, cookie), cookie)
 
 
-def ike(me: End, exchange: int, length: int, cookie: bytes = COOKIE, *, opens: bool = False) -> Payload:
+def ike_payload(
+    cookie32: int, exchange: int, number: int, length: int, cookie: bytes = COOKIE, *, opens: bool
+) -> Payload:
     """An ISAKMP message in its UDP header; `opens`: the responder's cookie is still zero."""
     body_len = length - 8 - 28 - TRAILER_LEN
-    cookies = (
-        struct.pack("!I", me.spi) + noise("initiator", 4) + (bytes(8) if opens else noise("responder", 8))
-    )
-    head = struct.pack("!BBBBII", 8, 0x10, exchange, 1, me.ike_id, 28 + body_len)
+    responder = bytes(8) if opens else noise("responder", 8)
+    cookies = struct.pack("!I", cookie32) + noise("initiator", 4) + responder
+    head = struct.pack("!BBBBII", 8, 0x10, exchange, 1, number, 28 + body_len)
     udp = struct.pack("!HHHH", 500, 500, length - TRAILER_LEN, 0)
-    data = (
-        udp + cookies + head + noise(f"ike {me.spi} {me.ike_id}", body_len) + trailer_bytes(Kind.IKE, cookie)
-    )
-    message = Message(Kind.IKE, 0, length, me.spi, me.ike_id, exchange, int(opens), 0)
-    return message_payload(message, data, cookie)
+    body = noise(f"ike {cookie32} {number}", body_len)
+    message = Message(Kind.IKE, 0, length, cookie32, number, exchange, int(opens), 0)
+    return message_payload(message, udp + cookies + head + body + trailer_bytes(Kind.IKE, cookie), cookie)
 
 
 def joined(parts: list[Payload]) -> Payload:

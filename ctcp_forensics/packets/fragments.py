@@ -21,6 +21,8 @@ class Datagram:
     """Pieces of one datagram, and its length once the last piece came."""
 
     pieces: dict[int, bytes] = field(default_factory=dict)
+    frames: int = 0
+    """Pieces captured, also those that a SPAN port captured twice."""
     total_len: int | None = None
     header: bytes = b""
     protocol: int = 0
@@ -42,17 +44,22 @@ class Reassembly:
     """Puts datagrams together from their fragments, in bounded memory."""
 
     datagrams: dict[tuple[bytes, ...], Datagram] = field(default_factory=dict)
+    completed: dict[tuple[bytes, ...], None] = field(default_factory=dict)
+    """The latest, so that a copy of a last piece does not wait for a datagram of its own."""
     evicted: int = 0
     waiting: int = 0
     """Fragments seen whose datagrams are not complete."""
 
     def take(self, datagram: bytes) -> bytes | None:
         """One fragment in; the whole datagram out, once it is complete."""
-        self.waiting += 1
         piece = fragment_of(datagram)
+        if piece is not None and piece.key in self.completed:
+            return None
+        self.waiting += 1
         if piece is None:
             return None
         kept = self._room_for(piece.key)
+        kept.frames += 1
         if len(kept.pieces) < MAX_FRAGMENTS and piece.offset + len(piece.payload) <= MAX_DATAGRAM_LEN:
             kept.pieces.setdefault(piece.offset, piece.payload)
         if piece.offset == 0:
@@ -62,9 +69,14 @@ class Reassembly:
         payload = kept.joined()
         if payload is None:
             return None
-        self.waiting -= len(kept.pieces)
-        del self.datagrams[piece.key]
+        self._complete(piece.key)
         return whole_datagram(kept, payload)
+
+    def _complete(self, key: tuple[bytes, ...]) -> None:
+        self.waiting -= self.datagrams.pop(key).frames
+        self.completed[key] = None
+        if len(self.completed) > MAX_DATAGRAMS:
+            del self.completed[next(iter(self.completed))]
 
     def _room_for(self, key: tuple[bytes, ...]) -> Datagram:
         if key not in self.datagrams and len(self.datagrams) == MAX_DATAGRAMS:
