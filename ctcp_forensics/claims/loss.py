@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.endings import it_was_closed_in_order
+from ctcp_forensics.claims.endings import it_was_closed_in_order, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, Flow
 
@@ -93,4 +93,7 @@ def nothing_is_wrong(case: Case) -> Answer:
         return FAILS, "segments are missing"
     if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.check(case)[0] != HOLDS:
         return FAILS, f"{case.flow.ending.because}, and nothing announced it"
+    never_stood, because, *_ = the_handshake_failed.check(case)
+    if never_stood != FAILS:
+        return OPPOSITE[never_stood], because
     return HOLDS, "no loss, no open question, no unexplained end"
