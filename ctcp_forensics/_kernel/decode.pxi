@@ -539,17 +539,28 @@ cdef void take_messages(
 
 cdef void split_on_trailers(const uint8_t* payload, int64_t size, packet_t* p, batch_t* batch) noexcept nogil:
     cdef int64_t start = 0
-    cdef int64_t end = TRAILER_LEN
-    while end <= size:
-        # The last byte of the cookie's first half stands eleven bytes before the end; nearly every position fails on it.
-        if payload[end - 4] == 0x10 and is_cisco_trailer(payload + end - TRAILER_LEN):
-            if p.message_count == MAX_MESSAGES_PER_SEGMENT:
-                p.unsplit = 1
-                return
-            if end - start > SHORTEST_MESSAGE:
-                add_message(payload, start, end, p, batch)
-                start = end
-        end += 1
+    cdef int64_t at = trailer_from(payload, size, 0)
+    while at >= 0:
+        if p.message_count == MAX_MESSAGES_PER_SEGMENT:
+            p.unsplit = 1
+            return
+        if at + TRAILER_LEN - start > SHORTEST_MESSAGE:
+            add_message(payload, start, at + TRAILER_LEN, p, batch)
+            start = at + TRAILER_LEN
+        at = trailer_from(payload, size, at + 1)
+
+
+cdef int64_t trailer_from(const uint8_t* payload, int64_t size, int64_t at) noexcept nogil:
+    """The first trailer that begins at `at` or later, by the cookie's first byte; -1 where there is none."""
+    cdef const uint8_t* cookie
+    while at + TRAILER_LEN <= size:
+        cookie = <const uint8_t*> memchr(payload + at + 8, 0x21, <size_t> (size - at - TRAILER_LEN + 1))
+        if cookie == NULL:
+            return -1
+        if is_cisco_trailer(cookie - 8):
+            return cookie - 8 - payload
+        at = cookie - 8 - payload + 1
+    return -1
 
 
 cdef void add_message(
@@ -610,25 +621,28 @@ cdef inline uint64_t stir(uint64_t print64, uint64_t word) noexcept nogil:
     return print64 ^ print64 >> 32
 
 
-cdef inline uint64_t print_part(uint64_t print64, const uint8_t* part, int64_t size) noexcept nogil:
+cdef inline uint64_t print_part(uint64_t print64, const uint8_t* part, int64_t size, bint has_eight) noexcept nogil:
+    """`has_eight` says that the eight bytes before the part's end may be read, wherever the part begins."""
     cdef uint64_t word = 0
     cdef int64_t at = 0
     cdef int i
     while at + 8 <= size:
         print64 = stir(print64, little64(part + at))
         at += 8
-    if at < size:
-        for i in range(<int> (size - at)):
-            word |= <uint64_t> part[at + i] << 8 * i
-        print64 = stir(print64, word)
-    return print64
+    if at == size:
+        return print64
+    if has_eight:
+        return stir(print64, little64(part + size - 8) >> 8 * (8 - (size - at)))
+    for i in range(<int> (size - at)):
+        word |= <uint64_t> part[at + i] << 8 * i
+    return stir(print64, word)
 
 
 cdef inline uint64_t print_of(const uint8_t* data, int64_t size) noexcept nogil:
-    cdef uint64_t print64 = print_part(<uint64_t> size, data, min(size, PRINTED_HEAD))
+    cdef uint64_t print64 = print_part(<uint64_t> size, data, min(size, PRINTED_HEAD), size >= 8)
     cdef int64_t tail = max(PRINTED_HEAD, size - PRINTED_TAIL)
     if size > tail:
-        print64 = print_part(print64, data + tail, size - tail)
+        print64 = print_part(print64, data + tail, size - tail, True)
     return print64
 
 
@@ -637,6 +651,12 @@ cdef inline uint64_t mix(uint64_t word) noexcept nogil:
     word = (word ^ HASH_KEY) * HASH_MULTIPLIER
     word = (word ^ word >> 32) * PRINT_MULTIPLIER
     return word ^ word >> 29
+
+
+@cython.overflowcheck(False)
+cdef inline uint64_t strew(uint64_t word) noexcept nogil:
+    word = (word ^ HASH_KEY) * HASH_MULTIPLIER
+    return word ^ word >> 32
 
 
 @cython.overflowcheck(False)
@@ -653,37 +673,46 @@ cdef inline void note_ends(packet_t* p) noexcept nogil:
     cdef uint64_t src = end_of(p.src, p.address_len, p.sport)
     cdef uint64_t dst = end_of(p.dst, p.address_len, p.dport)
     p.from_lower_end = src <= dst
-    p.flow_hash = <uint32_t> (mix(mix(src) + mix(dst)) >> 32)
+    p.flow_hash = <uint32_t> ((strew(src) + strew(dst)) * PRINT_MULTIPLIER >> 32)
 
 
 @cython.overflowcheck(False)
 cdef inline uint64_t mark_of(const packet_t* p) noexcept nogil:
     """All that plain_track.is_copy compares, in 64 bits under a secret key."""
-    cdef uint64_t one = <uint64_t> p.seq << 32 | p.ack
-    cdef uint64_t other = <uint64_t> p.payload_len << 32 | <uint64_t> p.window << 16 | <uint16_t> p.ip_id
-    return mix(mix(one) + other) + mix(p.print64 + p.flags)
+    cdef uint64_t mark = strew(<uint64_t> p.seq << 32 | p.ack)
+    mark = stir(mark, <uint64_t> p.payload_len << 32 | <uint64_t> p.window << 16 | <uint16_t> p.ip_id)
+    return strew(mark ^ p.print64 ^ <uint64_t> p.flags << 58)
 
 
 # --- applications named by their first bytes --------------------------------------------------
 
 cdef inline int signature_of(const uint8_t* payload, int64_t size, uint32_t payload_len) noexcept nogil:
     cdef uint32_t start
+    cdef int named = SIGNATURE_NONE
     if size < 6:
         return SIGNATURE_NONE
+    start = word32(payload)
     if 0x14 <= payload[0] <= 0x17 and payload[1] == 3 and payload[2] <= 4:
         return SIGNATURE_TLS
-    start = word32(payload)
+    if 0x43 <= payload[0] <= 0x53:  # from C to S
+        named = signature_in_letters(payload, start)
+    if named != SIGNATURE_NONE:
+        return named
+    if start == <uint64_t> payload_len << 16 and word16(payload + 4) == 0:
+        return SIGNATURE_RFC8229_LENGTH
+    if is_raw_ike(payload, size, payload_len):
+        return SIGNATURE_RAW_IKE
+    return SIGNATURE_NDMP if is_ndmp(payload, size) else SIGNATURE_NONE
+
+
+cdef int signature_in_letters(const uint8_t* payload, uint32_t start) noexcept nogil:
     if is_http(start):
         return SIGNATURE_HTTP
     if start == 0x5353482D:  # "SSH-"
         return SIGNATURE_SSH
     if start == 0x494B4554 and word16(payload + 4) == 0x4350:  # "IKETCP"
         return SIGNATURE_IKETCP
-    if start >> 16 == payload_len and start & 0xFFFF == 0 and word16(payload + 4) == 0:
-        return SIGNATURE_RFC8229_LENGTH
-    if is_raw_ike(payload, size, payload_len):
-        return SIGNATURE_RAW_IKE
-    return SIGNATURE_NDMP if is_ndmp(payload, size) else SIGNATURE_NONE
+    return SIGNATURE_NONE
 
 
 cdef inline bint is_http(uint32_t start) noexcept nogil:
@@ -721,9 +750,19 @@ cdef inline bint is_ndmp(const uint8_t* payload, int64_t size) noexcept nogil:
 # --- batches --------------------------------------------------------------------------------
 
 cdef inline void begin_packet(packet_t* p, int64_t frame, int64_t time_ns) noexcept nogil:
-    memset(p, 0, sizeof(packet_t))
+    """What stays as it is where nothing is found.  Addresses and numbers are only read of segments, which have them."""
     p.frame = frame
     p.time_ns = time_ns
+    p.print64 = 0
+    p.captured_payload_len = 0
+    p.head[0] = 0
+    p.head[1] = 0
+    p.trailer = TRAILER_ABSENT
+    p.signature = SIGNATURE_NONE
+    p.unsplit = 0
+    p.has_extra = 0
+    p.first_message = 0
+    p.message_count = 0
 
 
 cdef inline void decode_frame(

@@ -564,9 +564,15 @@ cdef void widen_slots(tracker_t* t) noexcept nogil:
 
 # --- one segment ------------------------------------------------------------------------------
 
-cdef inline void follow(
-    tracker_t* t, const packet_t* p, const extra_t* extra, const message_t* messages
-) noexcept nogil:
+cdef inline const extra_t* extra_behind(const batch_t* batch, const packet_t* p) noexcept nogil:
+    return &batch.extras[p - batch.rows]
+
+
+cdef inline const message_t* messages_of(const batch_t* batch, const packet_t* p) noexcept nogil:
+    return &batch.messages[p.first_message]
+
+
+cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p) noexcept nogil:
     cdef uint32_t handle = 0
     cdef int side = 0
     cdef flow_t* flow = find(t, p, &handle, &side)
@@ -588,9 +594,9 @@ cdef inline void follow(
         note_reset(t, d, p)
         return
     note_sender(&flow.starts[side], d, p)
-    pos = take_segment(t, flow, side, p, extra, messages)
+    pos = take_segment(t, batch, flow, side, p)
     if unlikely(flow.state & WATCHED and pos != NEVER):
-        log_segment(t, handle - 1, side, peer.acked_pos, p, pos, messages)
+        log_segment(t, handle - 1, side, peer.acked_pos, p, pos, messages_of(batch, p))
 
 
 cdef inline void note_arrival(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
@@ -643,41 +649,56 @@ cdef void note_clock(flow_t* flow, const packet_t* p) noexcept nogil:
 @cython.overflowcheck(False)
 cdef inline bint is_copy(direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
     """A pure ACK is a copy only where the peer sent no data in between: so that number is part of its mark."""
-    cdef uint64_t mark = p.mark if p.payload_len else mix(p.mark + peer.data_segments)
+    cdef uint64_t mark = p.mark if p.payload_len else strew(p.mark + peer.data_segments)
+    cdef int oldest = d.oldest_sighting
+    if unlikely(
+        (d.marks[0] == mark) | (d.marks[1] == mark) | (d.marks[2] == mark) | (d.marks[3] == mark)
+    ) and was_close(d, mark, p):
+        return True
+    d.marks[oldest] = mark
+    d.marked_ns[oldest] = p.time_ns
+    d.oldest_sighting = (oldest + 1) % COPIES_REMEMBERED
+    return False
+
+
+cdef bint was_close(const direction_t* d, uint64_t mark, const packet_t* p) noexcept nogil:
     cdef int64_t window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
     cdef int i
     for i in range(COPIES_REMEMBERED):
-        if unlikely(d.marks[i] == mark) and -window_ns <= p.time_ns - d.marked_ns[i] <= window_ns:
+        if d.marks[i] == mark and -window_ns <= p.time_ns - d.marked_ns[i] <= window_ns:
             return True
-    d.marks[d.oldest_sighting] = mark
-    d.marked_ns[d.oldest_sighting] = p.time_ns
-    d.oldest_sighting = (d.oldest_sighting + 1) % COPIES_REMEMBERED
     return False
 
 
 @cython.overflowcheck(False)
 cdef inline void note_sender(start_t* start, direction_t* d, const packet_t* p) noexcept nogil:
-    cdef uint16_t step
-    if unlikely(not d.state & SENDER_SEEN):
+    cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
+    cdef bint rises = 0 < step <= ID_STEP
+    if unlikely(p.ttl != d.last_ttl or not d.state & SENDER_SEEN):
+        note_ttl(start, d, p)
+    d.windows_seen += d.last_window != p.window
+    d.last_window = p.window
+    d.pushes += (p.flags & PSH) >> 3
+    if likely(d.state & ID_SEEN):
+        d.ids_rising += rises
+        d.ids_other += not rises
+    d.last_ip_id = <uint16_t> p.ip_id
+    if unlikely(p.ip_id < 0):
+        d.state &= ~ID_SEEN
+    else:
+        d.state |= ID_SEEN
+
+
+cdef void note_ttl(start_t* start, direction_t* d, const packet_t* p) noexcept nogil:
+    if not d.state & SENDER_SEEN:
         d.state |= SENDER_SEEN
         d.ttl_min = p.ttl
         d.ttl_max = p.ttl
         d.last_window = p.window
         start.first_window = p.window
-    if p.ttl < d.ttl_min:
-        d.ttl_min = p.ttl
-    if p.ttl > d.ttl_max:
-        d.ttl_max = p.ttl
+    d.ttl_min = min(d.ttl_min, p.ttl)
+    d.ttl_max = max(d.ttl_max, p.ttl)
     d.last_ttl = p.ttl
-    d.windows_seen += d.last_window != p.window
-    d.last_window = p.window
-    d.pushes += p.flags & PSH != 0
-    if d.state & ID_SEEN:
-        step = <uint16_t> (p.ip_id - d.last_ip_id)
-        d.ids_rising += 0 < step <= ID_STEP
-        d.ids_other += not 0 < step <= ID_STEP
-    d.last_ip_id = <uint16_t> p.ip_id
-    d.state = d.state & ~ID_SEEN | (ID_SEEN if p.ip_id >= 0 else 0)
 
 
 cdef void note_reset(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:
@@ -711,14 +732,14 @@ cdef inline bint is_far(const direction_t* d, int64_t position) noexcept nogil:
 
 
 cdef inline int64_t take_segment(
-    tracker_t* t, flow_t* flow, int side, const packet_t* p, const extra_t* extra, const message_t* messages
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
 ) noexcept nogil:
     """Place the segment, take its bytes, then its ACK; its position, or NEVER for a stray."""
     cdef direction_t* d = &flow.directions[side]
     cdef int64_t pos
     cdef bint keep_alive
     if unlikely(p.flags & SYN):
-        note_syn(flow, side, p, extra)
+        note_syn(flow, side, p, extra_behind(batch, p))
     elif unlikely(not d.state & ANCHORED):
         anchor_at(d, p.seq, MID_STREAM)
     pos = place(d, p.seq)
@@ -727,9 +748,9 @@ cdef inline int64_t take_segment(
         trouble_of(t, d).unplaced_bytes += p.payload_len
         return NEVER
     keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
-    take_bytes(t, flow, side, p, extra, messages, pos, keep_alive)
+    take_bytes(t, batch, flow, side, p, pos, keep_alive)
     if likely(p.flags & ACK):
-        take_ack(t, &flow.directions[1 - side], p, extra, keep_alive)
+        take_ack(t, batch, &flow.directions[1 - side], p, keep_alive)
     return pos
 
 
@@ -772,14 +793,7 @@ cdef void note_syn_options(start_t* start, const extra_t* extra) noexcept nogil:
 
 
 cdef inline void take_bytes(
-    tracker_t* t,
-    flow_t* flow,
-    int side,
-    const packet_t* p,
-    const extra_t* extra,
-    const message_t* messages,
-    int64_t pos,
-    bint keep_alive,
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, int64_t pos, bint keep_alive
 ) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     cdef int bare_numbers = (p.flags & SYN != 0) + (p.flags & FIN != 0)
@@ -797,11 +811,11 @@ cdef inline void take_bytes(
             d.fin_frame, d.fin_ns = p.frame, p.time_ns
     if p.payload_len:
         note_data_segment(t, flow, side, p, pos)
-        note_payload(t, flow, side, p, extra)
+        note_payload(t, batch, flow, side, p)
         if unlikely(p.message_count):
-            note_ike_while_asked(t, flow, side, p, messages)
+            note_ike_while_asked(t, flow, side, p, messages_of(batch, p))
     if p.payload_len or bare_numbers:
-        place_bytes(t, d, p, messages, pos, pos + p.payload_len + bare_numbers)
+        place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers)
     else:
         d.pure_acks += 1
         if unlikely(pos > d.next_pos):
@@ -848,12 +862,12 @@ cdef inline void note_data_segment(
 
 
 cdef inline void place_bytes(
-    tracker_t* t, direction_t* d, const packet_t* p, const message_t* messages, int64_t pos, int64_t end
+    tracker_t* t, const batch_t* batch, direction_t* d, const packet_t* p, int64_t pos, int64_t end
 ) noexcept nogil:
     cdef key_t key
     key.key, key.skipped = KEY_NONE, 0
     if unlikely(p.message_count):
-        key = note_messages(t, d, p, messages)
+        key = note_messages(t, d, p, messages_of(batch, p))
     elif unlikely(d.run >= WATCHED_RUN) and p.trailer == TRAILER_CUT_OFF:
         key = note_headless(t, d, p)
     if likely(pos == d.next_pos and not d.trouble):
@@ -1104,7 +1118,7 @@ cdef bint lacks(const tracker_t* t, const direction_t* d, int64_t position) noex
 # --- ACKs -----------------------------------------------------------------------------------------
 
 cdef inline void take_ack(
-    tracker_t* t, direction_t* d, const packet_t* p, const extra_t* extra, bint keep_alive
+    tracker_t* t, const batch_t* batch, direction_t* d, const packet_t* p, bint keep_alive
 ) noexcept nogil:
     """Take the peer's cumulative ACK `p` for the data of `d`."""
     cdef int64_t pos
@@ -1119,10 +1133,10 @@ cdef inline void take_ack(
     if pos > d.acked_pos:
         advance(t, d, p, pos)
     elif pos == d.acked_pos:
-        take_repeated_ack(t, d, p, extra, keep_alive)
+        take_repeated_ack(t, d, p, extra_behind(batch, p), keep_alive)
     else:
         trouble_of(t, d).old_acks += 1
-    if likely(not p.flags & SYN) or not p.has_extra or extra.window_scale < 0:
+    if likely(not p.flags & SYN) or not p.has_extra or extra_behind(batch, p).window_scale < 0:
         d.last_ack_window = p.window
         d.state |= ACK_SEEN
     d.state &= ~DATA_SINCE_ACK
@@ -1333,7 +1347,7 @@ cdef void note_sending(
 # --- what the payload shows --------------------------------------------------------------------------
 
 cdef inline void note_payload(
-    tracker_t* t, flow_t* flow, int side, const packet_t* p, const extra_t* extra
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
 ) noexcept nogil:
     """Count trailers, signatures and ESP-like counters; begin the log where it looks like cTCP."""
     cdef direction_t* d = &flow.directions[side]
@@ -1341,7 +1355,7 @@ cdef inline void note_payload(
         d.trailer_cut_off += 1
         note_head(d, p)
     elif unlikely(p.trailer >= TRAILER_WEAK):
-        note_trailer(cargo_of(t, d), p, extra)
+        note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
         flow.state |= WATCHED
     if p.signature:
         d.signatures += 1
@@ -1570,19 +1584,19 @@ cdef inline void prefetch_flow(const tracker_t* t, const packet_t* p) noexcept n
 
 
 cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
-    cdef const packet_t* p
-    cdef uint32_t i
-    for i in range(batch.count):
-        if i + PREFETCH_SLOT < batch.count:
-            prefetch(&t.slots[batch.rows[i + PREFETCH_SLOT].flow_hash & t.slot_mask])
-            prefetch_flow(t, &batch.rows[i + PREFETCH_FLOW])
-        p = &batch.rows[i]
+    cdef const packet_t* p = batch.rows
+    cdef const packet_t* end = p + batch.count
+    while p < end:
+        if end - p > PREFETCH_SLOT:
+            prefetch(&t.slots[p[PREFETCH_SLOT].flow_hash & t.slot_mask])
+            prefetch_flow(t, p + PREFETCH_FLOW)
         if p.time_ns > t.last_ns:
             t.last_ns = p.time_ns
         if p.status == TCP_SEGMENT:
-            follow(t, p, &batch.extras[i], &batch.messages[p.first_message])
+            follow(t, batch, p)
             if unlikely(t.out_of_memory):
                 return
+        p += 1
 
 
 cdef bint begin_pool(pool_t* pool, uint32_t item_len) noexcept nogil:
