@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import subprocess
@@ -131,7 +132,7 @@ def test_both_kernels_follow_a_long_conversation_alike(seed: int) -> None:
 
 
 def test_both_kernels_let_go_of_the_same_things_when_a_table_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (rows, plain_track):
+    for module in (rows, importlib.import_module("ctcp_forensics._kernel.plain_track.tracker")):
         monkeypatch.setattr(module, "FLOW_CAP", 3)
         monkeypatch.setattr(module, "SEGMENT_LOG_CAP", 40)
     stream = list(streams.long_stream(99, 600))
@@ -307,7 +308,7 @@ def kernel_name(**environment: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if name != "CTCP_DIAG_KERNEL"}
     answer = subprocess.run(
         [sys.executable, "-c", question],
-        cwd=Path(plain_track.__file__).parents[2],
+        cwd=Path(rows.__file__).parents[2],
         env=inherited | environment,
         capture_output=True,
         text=True,
@@ -321,7 +322,7 @@ def test_the_core_is_used_where_it_is_built() -> None:
 
 
 def test_the_plain_kernel_is_used_where_it_is_asked_for() -> None:
-    assert kernel_name(CTCP_DIAG_KERNEL="plain") == "plain ctcp_forensics._kernel.plain_track"
+    assert kernel_name(CTCP_DIAG_KERNEL="plain") == "plain ctcp_forensics._kernel.plain_track.tracker"
 
 
 @pytest.mark.parametrize("kernel", [plain, core], ids=["plain", "compiled"])

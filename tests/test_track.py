@@ -361,14 +361,14 @@ def test_an_episode_keeps_its_first_frames_and_counts_them_all(kernel: Any) -> N
 
 
 def test_flows_beyond_the_cap_are_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_track, "FLOW_CAP", 2)
+    monkeypatch.setattr(plain_track.tracker, "FLOW_CAP", 2)
     opened = [packet(at, HANDSHAKE[0], (7_000, 9_000), sport=port) for at, port in enumerate((1, 2, 3, 2, 3))]
     tallies = tracked(PLAIN, opened).tallies()
     assert (tallies.flows, tallies.flows_refused, tallies.segments) == (2, 2, 3)
 
 
 def test_a_full_log_lets_the_oldest_quarter_go_and_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_track, "SEGMENT_LOG_CAP", 8)
+    monkeypatch.setattr(plain_track.tracker, "SEGMENT_LOG_CAP", 8)
     tracker = tracked(PLAIN, esp_packets(range(1, 11)))
     tallies = tracker.tallies()
     assert tallies.segments_logged + tallies.segments_unlogged == 10

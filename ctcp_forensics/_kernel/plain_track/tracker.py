@@ -1,0 +1,175 @@
+"""Tracker: every TCP flow of one capture, found by its 4-tuple and followed segment by segment."""
+
+from __future__ import annotations
+
+from ctcp_forensics._kernel.plain_decode import Packets
+from ctcp_forensics._kernel.plain_track.arrival import is_copy, note_arrival, note_reset, note_sender
+from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN
+from ctcp_forensics._kernel.plain_track.segments import take_segment
+from ctcp_forensics._kernel.plain_track.state import Direction, Flow
+from ctcp_forensics._kernel.rows import (
+    EPISODES_KEPT,
+    FLOW_CAP,
+    NEVER,
+    SEGMENT_LOG_CAP,
+    AssociationRow,
+    DirectionRow,
+    EpisodeRow,
+    FlowRow,
+    HoleRow,
+    Kind,
+    Message,
+    Packet,
+    SegmentRow,
+    Signature,
+    Status,
+    Tallies,
+    Tcp,
+)
+
+
+class Tracker:
+    """Follows every TCP flow of one capture."""
+
+    def __init__(self) -> None:
+        self._flows: list[Flow] = []
+        self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
+        self._refused = 0
+        self._segments = 0
+        self._unlogged = 0
+        self._log: list[tuple[int, SegmentRow]] = []
+        self._by_flow: dict[int, list[SegmentRow]] | None = None
+        self._last_ns = NEVER
+
+    # --- what went in, what comes out -------------------------------------------------------
+
+    def feed(self, packets: Packets) -> None:
+        """Take one batch of packets, in the order of the capture."""
+        self._by_flow = None
+        for index in range(len(packets)):
+            packet = packets[index]
+            self._last_ns = max(self._last_ns, packet.time_ns)
+            if packet.status == Status.TCP:
+                self._follow(packet)
+
+    def tallies(self) -> Tallies:
+        return Tallies(
+            len(self._flows), self._refused, self._segments, len(self._log), self._unlogged, self._last_ns
+        )
+
+    def flow(self, index: int) -> FlowRow:
+        return self._flows[index].row()
+
+    def direction(self, index: int, side: int) -> DirectionRow:
+        return self._flows[index].directions[side].row()
+
+    def episodes(self, index: int, side: int) -> list[EpisodeRow]:
+        """The latest EPISODES_KEPT, in order; the last may be open."""
+        d = self._flows[index].directions[side]
+        open_now = [d.episode] if d.episode is not None else []
+        return [episode.row() for episode in (d.kept_episodes + open_now)[-EPISODES_KEPT:]]
+
+    def holes(self, index: int, side: int) -> list[HoleRow]:
+        """Holes that were let go or filled, then those still open, by when they opened."""
+        d = self._flows[index].directions[side]
+        held = sorted(d.kept_holes + d.live, key=lambda hole: (hole.opened_frame, hole.start))
+        return [hole.row() for hole in held]
+
+    def associations(self, index: int, side: int) -> list[AssociationRow]:
+        return [one.row() for one in self._flows[index].directions[side].kept_associations]
+
+    def segments(self, index: int) -> list[SegmentRow]:
+        """The log of a watched flow, in the order of the capture."""
+        return self._indexed().get(index, [])
+
+    def frames_with(self, index: int, side: int, position: int) -> list[int]:
+        """Frames of the logged segments of one direction that carry the byte at `position`."""
+        return [
+            row.frame
+            for row in self.segments(index)
+            if row.direction == side and row.pos <= position < row.pos + row.length
+        ]
+
+    def _indexed(self) -> dict[int, list[SegmentRow]]:
+        """The log by flow, sorted out once when it is first asked for."""
+        if self._by_flow is None:
+            self._by_flow = {}
+            for owner, row in self._log:
+                self._by_flow.setdefault(owner, []).append(row)
+        return self._by_flow
+
+    def suspects(self, ports: frozenset[int]) -> list[int]:
+        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
+        return [
+            index
+            for index, flow in enumerate(self._flows)
+            if flow.sport in ports or flow.dport in ports or any(map(looks_encapsulated, flow.directions))
+        ]
+
+    # --- one segment ------------------------------------------------------------------------
+
+    def _follow(self, p: Packet) -> None:
+        index = self._find(p)
+        if index == NEVER:
+            self._refused += 1
+            return
+        self._segments += 1
+        flow = self._flows[index]
+        side = flow.side_of(p)
+        d, peer = flow.directions[side], flow.directions[1 - side]
+        note_arrival(flow, d, side, p)
+        if is_copy(d, peer, p):
+            d.copies += 1
+            return
+        note_sender(d, p)
+        if p.flags & Tcp.RST:
+            note_reset(d, p)
+            return
+        pos = take_segment(flow, d, peer, p)
+        if flow.watched and pos != NEVER:
+            self._log_segment(index, flow, side, p, pos)
+
+    def _find(self, p: Packet) -> int:
+        """The flow of this segment: the latest of its 4-tuple, unless it opens another."""
+        key = conversation(p)
+        index = self._latest.get(key, NEVER)
+        if index != NEVER and not opens_another(self._flows[index], p):
+            return index
+        if len(self._flows) >= FLOW_CAP:
+            return NEVER
+        self._flows.append(Flow(p))
+        self._latest[key] = len(self._flows) - 1
+        return len(self._flows) - 1
+
+    def _log_segment(self, index: int, flow: Flow, side: int, p: Packet, pos: int) -> None:
+        ack_pos = flow.directions[1 - side].acked_pos
+        whole = Message(Kind.NONE, 0, p.payload_len, p.head[0], p.head[1], 0, 0, p.print64)
+        for m in p.messages or (whole,):
+            at = (side, p.frame, p.time_ns, pos + m.offset, m.length, ack_pos, p.flags)
+            self._log.append((index, SegmentRow(*at, m.kind, m.spi, m.esp_seq, m.print64)))
+        if len(self._log) >= SEGMENT_LOG_CAP:
+            self._unlogged += SEGMENT_LOG_CAP // 4
+            del self._log[: SEGMENT_LOG_CAP // 4]
+
+
+def conversation(p: Packet) -> tuple[bytes, int, bytes, int]:
+    """One key for both directions."""
+    one, other = (p.src, p.sport), (p.dst, p.dport)
+    return one + other if one <= other else other + one
+
+
+def opens_another(flow: Flow, p: Packet) -> bool:
+    """A SYN with another ISN on the same 4-tuple is another flow, as Wireshark counts streams."""
+    if p.flags & (Tcp.SYN | Tcp.ACK) != Tcp.SYN:
+        return False
+    d = flow.directions[flow.side_of(p)]
+    return d.anchored and d.anchor != p.seq
+
+
+def looks_encapsulated(d: Direction) -> bool:
+    return bool(
+        d.trailer_cisco
+        or d.trailer_weak
+        or d.esp_run >= WATCHED_RUN
+        or d.signature in (Signature.IKETCP, Signature.RAW_IKE)
+    )
