@@ -170,7 +170,7 @@ def chain(*payloads: tuple[int, bytes]) -> bytes:
 
 
 def failure(tunnel: Tunnel) -> None:
-    """Five good seconds, one lost segment, half a minute of questions that nobody answers, a RST."""
+    """Five good seconds, one lost segment, half a minute of questions that nobody answers, an RST."""
     client, headend, firewall = tunnel.client, tunnel.headend, Party(ttl=255, ip_id=20_000)
     tunnel.connect(0)
     for at_ms in range(400, 5_400, 200):

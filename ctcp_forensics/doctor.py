@@ -128,7 +128,7 @@ def kernel_check() -> Check:
         + (f" (chosen by {KERNEL_CHOICE}=plain)" if chosen else ""),
         remedy=f"unset {KERNEL_CHOICE}"
         if chosen
-        else f"install a wheel, or a C compiler and then {DISTRIBUTION}",
+        else f"install gcc and python3-dev, then {DISTRIBUTION} again",
     )
 
 

@@ -28,7 +28,7 @@ HEADEND_TO_CLIENT = "headend-to-client"
 SEQUENCE_SPACE = 1 << 32
 
 AFTER_CLOSE_NS = 4_000_000_000
-"""Where both ends still send data so long after a RST, neither believed it."""
+"""Where both ends still send data so long after an RST, neither believed it."""
 SILENCE_NS = 30_000_000_000
 """A flow that said nothing for 30 s while its capture went on fell silent: six of cTCP's default
 keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation timeout (PAT, 0:00:30)."""
@@ -233,7 +233,7 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)
-        because = f"a {kind.name} went {name.replace('-', ' ')} in frame {frame}"
+        because = f"{'an' if kind == EndingKind.RST else 'a'} {kind.name} went {name.replace('-', ' ')} in frame {frame}"
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

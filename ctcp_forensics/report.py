@@ -201,6 +201,7 @@ class DirectionFacts(msgspec.Struct, frozen=True, kw_only=True):
     payload_bytes: int = 0
     data_segments: int = 0
     new_bytes: int = 0
+    """Of the sequence space: SYN and FIN count as one each (RFC 9293 §3.4)."""
     again_bytes: int = 0
     filling_bytes: int = 0
     missing_bytes: int = 0
@@ -344,7 +345,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     def is_complete(self) -> bool:
         """Every source was read to its end and no limit was reached.
 
-        Frames of unknown kinds do not count against it: they are in every real capture.
+        A capture with frames that nobody could decode is partial: TCP may be inside them.
         """
         return not (self.partial or self.rejected or self.caps or self.failed)
 

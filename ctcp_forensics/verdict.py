@@ -133,8 +133,8 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         slug="window-stall",
-        title="The receiver's window stayed closed",
-        means="The receiver advertised a window of zero and never opened it again; the sender waits.",
+        title="The receiver's window stayed closed, or too small",
+        means="The receiver's window closed, or grew too small for a segment, and nothing more could be delivered.",
         requires=(claims.the_window_stayed_closed,),
     ),
     Verdict(
@@ -179,7 +179,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug="reset-by-endpoint",
         title="One end reset the connection",
-        means="One of the two ends closed the connection with a RST of its own, and nothing announced it.",
+        means="One of the two ends closed the connection with an RST of its own, and nothing announced it.",
         requires=(claims.an_end_reset_it,),
         refuted_by=(claims.it_was_closed_in_order, claims.a_question_is_left_open),
     ),

@@ -169,7 +169,7 @@ def the_window_stayed_closed(case: Case) -> Answer:
     settled_by="the connection's timeout on the firewall",
 )
 def it_did_not_survive_a_silence(case: Case) -> Answer:
-    """After a long silence of both ends the first segment had no answer, or a RST."""
+    """After a long silence of both ends the first segment had no answer, or an RST."""
     row = case.flow.row
     if row.longest_silence_ns < IDLE_NS:
         return FAILS, f"the longest silence was {seconds(row.longest_silence_ns)}"
@@ -180,7 +180,7 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
     frames = [row.silence_from_frame, row.silence_to_frame]
     if speaker.row.rst_frame == row.silence_to_frame:
-        return FAILS, f"{silence}, a RST, which asks for no answer", frames
+        return FAILS, f"{silence}, an RST, which asks for no answer", frames
     if other.last_frame < row.silence_to_frame:
         return no_answer(case, silence, frames)
     only_reset = other.rst_frame > row.silence_to_frame and other.data_last_frame < row.silence_to_frame
@@ -207,7 +207,7 @@ def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
 
 
 @claim(
-    would_refute="a RST with the TTL of its alleged sender",
+    would_refute="an RST with the TTL of its alleged sender",
     settled_by="a capture at the side of the alleged sender: the RST is absent there",
 )
 def the_reset_came_from_elsewhere(case: Case) -> Answer:
@@ -244,23 +244,26 @@ def ttl_range(direction: Direction) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-@claim(would_refute="no RST, or one with another TTL than its alleged sender's")
+@claim(
+    would_refute="no RST, or one with another TTL than its alleged sender's",
+    settled_by="a capture at the side of the alleged sender: is the RST there?",
+)
 def an_end_reset_it(case: Case) -> Answer:
-    """One end closed the flow with a RST of its own."""
+    """One end closed the flow with an RST of its own."""
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
     outcome = the_reset_came_from_elsewhere.check(case)[0]
     return (
         OPPOSITE[outcome],
-        f"frame {author.row.rst_frame} is a RST that went {way(author)}",
+        f"frame {author.row.rst_frame} is an RST that went {way(author)}",
         [author.row.rst_frame],
     )
 
 
-@claim(would_refute="a RST in the middle of a burst, or no close at all")
+@claim(would_refute="an RST in the middle of a burst, or no close at all")
 def it_was_closed_in_order(case: Case) -> Answer:
-    """The flow was closed in order: by FIN, or by a RST that an IKE informational announced."""
+    """The flow was closed in order: by FIN, or by an RST that an IKE informational announced."""
     ending = case.flow.ending
     if ending.kind == EndingKind.FIN:
         return HOLDS, ending.because, [ending.frame or 0]

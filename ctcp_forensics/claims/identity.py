@@ -23,7 +23,10 @@ def carries_ctcp(case: Case) -> Answer:
     return FAILS, found.because
 
 
-@claim(would_refute="a trailer of IPsec over TCP at the end of the payloads")
+@claim(
+    would_refute="a trailer of IPsec over TCP at the end of the payloads",
+    settled_by="a capture with full frames (snap length 0 or packet-length 1522)",
+)
 def is_something_else(case: Case) -> Answer:
     """The flow carries something other than IPsec over TCP."""
     outcome = carries_ctcp.check(case)[0]

@@ -60,7 +60,10 @@ def loss_sentence(direction: Direction) -> str:
     return sentence
 
 
-@claim(would_refute="a direction that said nothing more after the loss")
+@claim(
+    would_refute="a direction that said nothing more after the loss",
+    settled_by="a capture that goes on for some seconds after the loss",
+)
 def both_ends_went_on(case: Case) -> Answer:
     """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""
     losing = [d for d in case.flow.directions if d.shows_loss]
@@ -83,7 +86,7 @@ def went_on_frames(flow: Flow, direction: Direction) -> list[int]:
     return latest if min(latest) > last_loss else []
 
 
-@claim(would_refute="trouble of any kind")
+@claim(would_refute="trouble of any kind", settled_by="a capture that does not end with the first frames")
 def nothing_is_wrong(case: Case) -> Answer:
     """Nothing of what this capture shows needs an explanation."""
     open_questions = [d for d in case.flow.directions if d.fatal is not None and d.fatal.is_open]

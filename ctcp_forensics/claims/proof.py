@@ -71,10 +71,8 @@ def hole_at(direction: Direction, position: int) -> Hole | None:
 
 
 def hole_sentence(direction: Direction, hole: Hole) -> str:
-    start, end = direction.absolute(hole.row.start_pos), direction.absolute(hole.row.end_pos)
-    sentence = (
-        f"bytes {start} to {end} ({hole.length} bytes, {way(direction)}) are in no frame of this capture"
-    )
+    start = direction.absolute(hole.row.start_pos)
+    sentence = f"{hole.length} bytes from {start} on, {way(direction)}, are in no frame of this capture"
     if hole.row.esp_missing:
         sentence += f"; the ESP sequence skips {count(hole.row.esp_missing, 'number')} there"
     return sentence
@@ -191,9 +189,9 @@ def nobody_answered(case: Case) -> Answer:
     return HOLDS, because, [row.first_frame]
 
 
-@claim(would_refute="one segment of this direction sent twice")
+@claim(would_refute="one byte of this direction sent twice")
 def the_sender_never_repeats(case: Case) -> Answer:
-    """The sender sent nothing twice, anywhere in the flow: it is no real TCP."""
+    """The sender sent no byte twice, anywhere in the flow: it is no real TCP."""
     direction = case.direction
     if direction is None:
         return NO_QUESTION
@@ -268,7 +266,7 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
     settled_by="a capture that runs until the connection has been given up",
 )
 def the_flow_is_dead(case: Case) -> Answer:
-    """The connection no longer worked: closed, silent, or its peer said nothing more."""
+    """The connection no longer worked: the other end fell silent, or asked in vain for a sign of life."""
     direction, episode = case.direction, case.episode
     if direction is None or episode is None:
         return NO_QUESTION

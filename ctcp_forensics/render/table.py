@@ -141,7 +141,7 @@ def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | N
 
 def _carries(one: Judged) -> str:
     found = one.flow.encapsulation
-    return found.kind if found.kind == "none" else f"{found.kind} {found.grade}"
+    return found.kind if found.grade == "none" else f"{found.kind} {found.grade}"
 
 
 def _ending(one: Judged) -> str:
