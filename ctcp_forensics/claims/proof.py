@@ -189,7 +189,10 @@ def nobody_answered(case: Case) -> Answer:
     return HOLDS, because, [row.first_frame]
 
 
-@claim(would_refute="one byte of this direction sent twice")
+@claim(
+    would_refute="one byte of this direction sent twice",
+    settled_by="a capture at the sender, where every segment is seen to leave",
+)
 def the_sender_never_repeats(case: Case) -> Answer:
     """The sender sent no byte twice, anywhere in the flow: it is no real TCP."""
     direction = case.direction

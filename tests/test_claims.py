@@ -1,0 +1,140 @@
+"""Claims: each has a story in which it holds, one in which it fails and one in which nobody can know.
+
+What a claim says of a case must be sayable aloud, point at frames that are there, and name what would
+refute it and what would settle it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+
+from ctcp_forensics import claims
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.verdict import VERDICTS
+from tests.judged import judged_rows
+from tests.test_stories import stories, wire_of
+from tests.wire import Wire
+
+ALL: dict[str, Claim] = {name: getattr(claims, name) for name in claims.__all__}
+each_claim = pytest.mark.parametrize("name", ALL)
+
+IS_NEVER_UNKNOWN = {
+    "a_question_is_left_open": "it looks at the end of what was captured, which is always there",
+    "a_firewall_says_no": "an ICMP error was captured or not",
+    "away_from_the_wrap": "a distance between two known numbers",
+    "both_ends_fell_silent_at_once": "what it cannot tell from a capture's end it does not claim",
+    "its_spi_goes_on_elsewhere": "the other flow was captured or not",
+    "it_was_closed_in_order": "a FIN or RST was captured or not",
+    "loss_was_seen": "it speaks of this capture alone",
+    "only_large_segments_vanish": "sizes that are not known divide nothing",
+    "only_one_direction_was_seen": "frames of a direction were captured or not",
+    "questions_were_answered": "an answer was captured or not",
+    "the_ack_never_moved_again": "it speaks of the ACKs that were captured",
+    "the_capture_is_whole": "a counter is zero or not",
+    "the_end_was_seen": "the end was captured or not",
+    "the_receiver_had_followed": "what the capture does not show counts against it",
+    "the_window_stayed_closed": "windows are in every segment",
+}
+
+
+@cache
+def weighed() -> list[tuple[str, Wire, str, Evidence]]:
+    """Every claim on every flow of every story."""
+    return [
+        (name, wire, claim_name, claim(flow.case))
+        for name, story in stories().items()
+        for wire in [wire_of(story)]
+        for flow in judged_rows(wire, **story.get("capture", {}))
+        for claim_name, claim in ALL.items()
+    ]
+
+
+def outcomes_of(name: str) -> set[Outcome]:
+    return {evidence.outcome for _, _, claim_name, evidence in weighed() if claim_name == name}
+
+
+@each_claim
+def test_a_claim_has_a_story_for_each_outcome(name: str) -> None:
+    possible = set(Outcome) - ({Outcome.UNKNOWN} if name in IS_NEVER_UNKNOWN else set())
+    assert outcomes_of(name) == possible
+
+
+@each_claim
+def test_a_claim_is_used_by_a_verdict(name: str) -> None:
+    users = [row.slug for row in VERDICTS if ALL[name] in row.requires + row.refuted_by + row.doubts]
+    assert users, "a claim that no verdict uses is dead"
+
+
+@each_claim
+def test_a_claim_is_one_sentence_and_says_what_would_refute_it(name: str) -> None:
+    claim = ALL[name]
+    assert claim.name == name.replace("_", "-")
+    assert re.fullmatch(r"[A-Z][^\n]*\.", claim.sentence)
+    assert claim.would_refute
+    assert not claim.would_refute.endswith(".")
+    assert claim.sentence == (inspect.getdoc(claim.check) or "").splitlines()[0]
+
+
+@each_claim
+def test_a_claim_that_stayed_open_says_what_would_settle_it(name: str) -> None:
+    assert ALL[name].settled_by or Outcome.UNKNOWN not in outcomes_of(name)
+
+
+def test_every_because_can_be_said_aloud() -> None:
+    for story, _, name, evidence in weighed():
+        assert evidence.because, (story, name)
+        assert "\n" not in evidence.because, (story, name)
+        assert not evidence.because.endswith("."), (story, name, evidence.because)
+        assert not re.search(r"\b-1\b|None|NEVER", evidence.because), (story, name, evidence.because)
+
+
+def test_every_frame_that_is_shown_was_captured() -> None:
+    for story, wire, name, evidence in weighed():
+        captured = {one.frame for one in wire.captured}
+        assert set(evidence.frames) <= captured, (story, name, evidence.frames)
+        assert NEVER not in evidence.frames
+        assert list(evidence.frames) == sorted(set(evidence.frames)), (story, name)
+
+
+# --- three outcomes: Kleene's strong logic ------------------------------------------------------------
+
+
+def some(*outcomes: Outcome) -> list[Evidence]:
+    return [Evidence(claim="x", outcome=outcome, because="y") for outcome in outcomes]
+
+
+HOLDS, FAILS, UNKNOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.UNKNOWN
+PAIRS: Any = [
+    (HOLDS, HOLDS, HOLDS, HOLDS),
+    (HOLDS, FAILS, FAILS, HOLDS),
+    (HOLDS, UNKNOWN, UNKNOWN, HOLDS),
+    (FAILS, FAILS, FAILS, FAILS),
+    (FAILS, UNKNOWN, FAILS, UNKNOWN),
+    (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "both", "either"), PAIRS)
+def test_three_outcomes_are_joined_as_kleene_does(
+    one: Outcome, other: Outcome, both: Outcome, either: Outcome
+) -> None:
+    for pair in (some(one, other), some(other, one)):
+        assert (all_of(pair), any_of(pair)) == (both, either)
+
+
+def test_of_nothing_all_hold_and_none_does() -> None:
+    assert (all_of([]), any_of([])) == (HOLDS, FAILS)
+
+
+def test_frames_that_never_were_are_not_shown() -> None:
+    def check(case: object) -> Any:
+        return HOLDS, "y", [7, NEVER, 3, 7, 0]
+
+    made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
+    assert made(None).frames == (3, 7)  # type: ignore[arg-type]
