@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics._kernel.rows import NEVER, DirectionRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
@@ -32,6 +32,10 @@ MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
 OPENING_IKE: Final = 8
 """IKE messages of one end that set up a tunnel, at most: aggressive mode 2, XAUTH and mode config 4, quick mode 2."""
+IKE_INFORMATIONAL: Final = 5
+"""RFC 2408 §3.1, exchange type 5: deletes and dead-peer detection."""
+GOODBYE_NS: Final = SECOND // 2
+"""A farewell and the close that follows it are less than a round trip apart."""
 PEER_SILENT_NS: Final = 4 * SECOND
 """As long as the sender must have gone on: in that time an answer would have come."""
 
@@ -133,7 +137,12 @@ def window_of(flow: Flow, direction: Direction, episode: Episode) -> tuple[int, 
     receiver = flow.opposite(direction).row
     shifts = (receiver.window_scale, direction.row.window_scale)
     scale = receiver.window_scale if NEVER not in shifts else 0
-    return episode.row.window << min(scale, MAX_SCALE), bool(direction.row.isn_known and receiver.isn_known)
+    return episode.row.window << min(scale, MAX_SCALE), scale_is_known(direction.row, receiver)
+
+
+def scale_is_known(*rows: DirectionRow) -> bool:
+    """Both SYNs were captured, and whole: a snap length that cuts payloads cuts options as well."""
+    return all(row.isn_known and not row.trailer_cut_off for row in rows)
 
 
 @claim(
@@ -314,9 +323,26 @@ def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
     That is dead-peer detection (RFC 3706 §5.4): it asks because it hears nothing, though the other end sends.
     """
     ending, row = case.flow.ending, episode.row
-    if ending.frame is None or ending.direction != peer.name or row.peer_ike < DUP_THRESH:
+    if row.peer_ike < DUP_THRESH or not left_first(case, peer, episode):
         return False
     before_ns = max(1, row.first_ns - case.flow.row.first_ns)
     during_ns = max(1, ending.at_ns - row.first_ns)
     before = peer.row.ike_messages - row.peer_ike - OPENING_IKE
     return row.peer_ike * before_ns >= 2 * max(0, before) * during_ns
+
+
+def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
+    """The peer closed, or it had just said goodbye and the sender only followed.
+
+    A sender that leaves by itself has sent one IKE message more than it was asked for: its own farewell.
+    """
+    ending, sender = case.flow.ending, case.flow.opposite(peer).row
+    if ending.frame is None or ending.direction == peer.name:
+        return ending.frame is not None
+    said_goodbye = peer.row.last_ike_exchange == IKE_INFORMATIONAL
+    if not said_goodbye or not 0 <= ending.at_ns - peer.row.last_ike_ns <= GOODBYE_NS:
+        return False
+    sender_was_first = sender.last_ike_frame < peer.row.last_ike_frame
+    if sender_was_first and ending.at_ns - sender.last_ike_ns <= GOODBYE_NS:
+        return False
+    return episode.row.sender_ike <= episode.row.peer_ike
