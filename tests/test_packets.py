@@ -198,6 +198,25 @@ def test_a_segment_is_found_inside_a_tunnel(link_type: int, data: bytes) -> None
     assert [message.length for message in packet.messages] == [300]
 
 
+@pytest.mark.parametrize(("link_type", "data"), TUNNELS.values(), ids=TUNNELS)
+def test_a_segment_cut_off_inside_a_tunnel_keeps_its_length_on_the_wire(link_type: int, data: bytes) -> None:
+    """Also where its header checksum was left to the network card: dpkt would write the captured length then."""
+    offloaded = data.replace(INNER, INNER[:10] + bytes(2) + INNER[12:])
+    assert offloaded != data
+    decoder, statuses = decode(offloaded[:-200], link_type=link_type)
+    assert statuses == [Status.TCP]
+    assert (decoder.packets[0].payload_len, decoder.packets[0].captured_payload_len) == (300, 100)
+
+
+def test_a_tunnel_is_found_behind_extension_headers() -> None:
+    options, authentication = b"\x33\x00" + bytes(6), b"\x2c\x01" + bytes(10)
+    whole_fragment = b"\x04\x00" + bytes(6)
+    chain = options + authentication + whole_fragment + INNER
+    decoder, statuses = decode(ip_bytes(HOSTS["C6"], HOSTS["S6"], 60, chain, ttl=64, ip_id=0))
+    assert (statuses, dict(decoder.undecoded)) == ([Status.TCP], {})
+    assert decoder.packets[0].payload_len == 300
+
+
 def test_fragments_inside_a_tunnel_are_put_together() -> None:
     pieces = [over_ip(47, b"\x00\x00\x08\x00" + piece) for piece in fragments_of(INNER, 120)]
     decoder, statuses = decode(*pieces)
@@ -235,6 +254,14 @@ def test_a_radio_frame_shows_its_segment() -> None:
     header = b"\x08\x02" + bytes(2) + bytes(18) + bytes(2)
     _, statuses = decode(header + b"\xaa\xaa\x03\x00\x00\x00\x08\x00" + INNER, link_type=IEEE_802_11)
     assert statuses == [Status.TCP]
+
+
+@pytest.mark.parametrize("kind", [0x80, 0xB4], ids=["beacon", "request to send"])
+@pytest.mark.parametrize("radiotap", [b"", b"\x00\x00\x08\x00" + bytes(4)], ids=["bare", "radiotap"])
+def test_a_radio_frame_that_is_no_data_is_no_tcp_and_nothing_was_missed(kind: int, radiotap: bytes) -> None:
+    link_type = 127 if radiotap else IEEE_802_11
+    decoder, statuses = decode(radiotap + bytes([kind]) + bytes(60), link_type=link_type)
+    assert (statuses, dict(decoder.undecoded)) == ([Status.NOT_TCP], {})
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,15 +1,18 @@
 """Tunnels and radio frames: the exotic, unwrapped down to the first IP datagram.
 
-dpkt opens the link layers and the headers it knows (802.11, PPPoE, MPLS, GRE, …); the four
-short headers between a mirrored or overlaid frame and its inside (ERSPAN, VXLAN, Geneve,
-GTP-U) are a few bytes each and stand here.  dpkt is imported when the first such frame comes.
+dpkt opens the link layers and the headers it knows (802.11, PPPoE, MPLS, GRE, …); the short
+headers between a mirrored or overlaid frame and its inside (IP, ERSPAN, VXLAN, Geneve, GTP-U)
+are a few bytes each and stand here.  dpkt is imported when the first such frame comes.
+
+What is handed on are the captured bytes, never dpkt's own: it writes another total length and
+checksum where the checksum is zero, as offloading hosts leave it, and reorders extension headers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from struct import unpack_from
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_LAYERS: Final = 8
 """Tunnels in tunnels that are unwrapped before a frame is given up."""
@@ -22,7 +25,11 @@ LINK_NAMES: Final = {
     192: "PPI",
 }
 SNAP: Final = b"\xaa\xaa\x03"
-GRE, UDP = 47, 17
+FRAGMENT_HEADER, AUTHENTICATION_HEADER = 44, 51
+EXTENSION_HEADERS: Final = (0, 43, 44, 51, 60, 135, 139, 140)
+"""Those that plain_decode walks over; it has checked them when a datagram comes here."""
+FRAME_TYPE, DATA_FRAME = 0x0C, 0x08
+"""IEEE 802.11 §9.2.4.1.3, in the first byte of a frame: only data frames carry IP."""
 
 Opener = Callable[[bytes], object]
 
@@ -40,7 +47,13 @@ def unwrap_ip(datagram: bytes) -> tuple[bytes | None, str]:
 
 
 class NoTunnelError(Exception):
-    """A UDP datagram that only shares its port number with a tunnel."""
+    """No tunnel and no IP: a UDP datagram that only shares its port number with one, a beacon."""
+
+
+class Inside(NamedTuple):
+    """An IP datagram that was found without dpkt."""
+
+    datagram: bytes
 
 
 def unwrapped(opener: Opener, data: bytes, name: str) -> tuple[bytes | None, str]:
@@ -50,8 +63,10 @@ def unwrapped(opener: Opener, data: bytes, name: str) -> tuple[bytes | None, str
     try:
         layer = opener(data)
         for _ in range(MAX_LAYERS):
+            if isinstance(layer, Inside):
+                return layer.datagram, ""
             if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
-                return bytes(layer), ""
+                return data[data.index(layer.pack_hdr()) :], ""
             layer = next_layer(layer)
     except NoTunnelError:
         return None, ""
@@ -77,26 +92,66 @@ def link_openers() -> dict[int, Opener]:
         9: dpkt.ppp.PPP,
         50: dpkt.ppp.PPP,
         51: dpkt.pppoe.PPPoE,
-        105: dpkt.ieee80211.IEEE80211,
+        105: open_wireless,
         113: dpkt.sll.SLL,
-        127: dpkt.radiotap.Radiotap,
+        127: open_radiotap,
         276: dpkt.sll2.SLL2,
     }
+
+
+def open_wireless(frame: bytes) -> object:
+    """dpkt needs a thousand times longer for the elements of a management frame than for a data frame."""
+    import dpkt
+
+    if frame[0] & FRAME_TYPE != DATA_FRAME:
+        raise NoTunnelError
+    return dpkt.ieee80211.IEEE80211(frame)
+
+
+def open_radiotap(frame: bytes) -> object:
+    """www.radiotap.org: the header says how long it is, then the frame follows."""
+    import dpkt
+
+    (header_len,) = unpack_from("<H", frame, 2)
+    if frame[header_len] & FRAME_TYPE != DATA_FRAME:
+        raise NoTunnelError
+    return dpkt.radiotap.Radiotap(frame)
 
 
 # --- IP tunnels ------------------------------------------------------------------------------
 
 
 def open_ip(datagram: bytes) -> object:
-    """The payload layer of an IP datagram; of GRE and UDP the inside."""
-    import dpkt
+    """The inside of an IP datagram."""
+    protocol, payload = payload_of_ipv4(datagram) if datagram[0] >> 4 == 4 else payload_of_ipv6(datagram)
+    opener = IP_OPENERS.get(protocol)
+    return None if opener is None else opener(payload)
 
-    ip = dpkt.ip.IP(datagram) if datagram[0] >> 4 == 4 else dpkt.ip6.IP6(datagram)
-    if ip.p == GRE:
-        return open_gre(bytes(ip.data))
-    if ip.p == UDP:
-        return open_udp(bytes(ip.data))
-    return ip.data
+
+def payload_of_ipv4(datagram: bytes) -> tuple[int, bytes]:
+    """RFC 791 §3.1; a total length of 0 was left to the network card."""
+    (total_len,) = unpack_from(">H", datagram, 2)
+    return datagram[9], datagram[(datagram[0] & 15) * 4 : total_len or None]
+
+
+def payload_of_ipv6(datagram: bytes) -> tuple[int, bytes]:
+    """RFC 8200 §4: behind the extension headers."""
+    (payload_len,) = unpack_from(">H", datagram, 4)
+    protocol, at = datagram[6], 40
+    while protocol in EXTENSION_HEADERS:
+        protocol, at = datagram[at], at + extension_len(protocol, datagram[at + 1])
+    return protocol, datagram[at : 40 + payload_len if payload_len else None]
+
+
+def extension_len(kind: int, counted: int) -> int:
+    """RFC 8200 §4.5: eight bytes; RFC 4302 §2.2: words, less two; RFC 8200 §4.3: eights, less one."""
+    if kind == FRAGMENT_HEADER:
+        return 8
+    return (counted + 2) * 4 if kind == AUTHENTICATION_HEADER else (counted + 1) * 8
+
+
+def open_ip_bytes(inside: bytes) -> object:
+    return Inside(inside) if inside[0] >> 4 in (4, 6) else None
 
 
 def open_gre(header: bytes) -> object:
@@ -104,15 +159,13 @@ def open_gre(header: bytes) -> object:
     import dpkt
 
     gre = dpkt.gre.GRE(header)
-    inside = bytes(gre.data) if isinstance(gre.data, bytes) else gre.data
+    inside = gre.data
     if not isinstance(inside, bytes):
         return inside
     has_sequence = bool(gre.flags & 0x1000)
     match gre.p:
-        case 0x0800:
-            return dpkt.ip.IP(inside)
-        case 0x86DD:
-            return dpkt.ip6.IP6(inside)
+        case 0x0800 | 0x86DD:
+            return open_ip_bytes(inside)
         case 0x6558:
             return dpkt.ethernet.Ethernet(inside)
         case 0x88BE:  # type II has a header of eight bytes and a GRE sequence number, type I neither
@@ -120,7 +173,7 @@ def open_gre(header: bytes) -> object:
         case 0x22EB:  # type III: twelve bytes, and eight more where the last bit says so
             return dpkt.ethernet.Ethernet(inside[20 if inside[11] & 1 else 12 :])
         case 0x883E:  # WCCP version 2 (draft-mclaggan-wccp-v2rev1 §4.12): a redirect header of four bytes
-            return dpkt.ip.IP(inside[4:])
+            return open_ip_bytes(inside[4:])
         case _:
             return None
 
@@ -193,8 +246,4 @@ UDP_OPENERS: Final[dict[int, Opener]] = {
     8472: open_vxlan,
 }
 
-
-def open_ip_bytes(inside: bytes) -> object:
-    import dpkt
-
-    return dpkt.ip.IP(inside) if inside[0] >> 4 == 4 else dpkt.ip6.IP6(inside)
+IP_OPENERS: Final[dict[int, Opener]] = {4: open_ip_bytes, 17: open_udp, 41: open_ip_bytes, 47: open_gre}
