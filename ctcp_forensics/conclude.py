@@ -154,13 +154,20 @@ def episode_of(direction: Direction, episode: Episode, capture: str) -> report.E
         duplicate_acks=row.duplicate_acks,
         sack_duplicate_acks=row.sack_duplicate_acks,
         first_duplicate_ack_frame=per_capture(capture, row.first_frame),
-        missing_segment_frame={capture: episode.missing_segment_frame},
+        missing_segment_frame=carried_in(episode, capture),
         answered=was_answered(direction, episode),
         answered_frame=per_capture(capture, row.answered_frame),
         passed_frame=per_capture(capture, row.passed_frame),
         first_ns=known(row.first_ns),
         last_ns=known(row.last_ns),
     )
+
+
+def carried_in(episode: Episode, capture: str) -> dict[str, int | None]:
+    """None: in no frame of this capture.  Nothing, where it passed but its frame was not kept."""
+    if episode.row.wanted_seen and episode.missing_segment_frame is None:
+        return {}
+    return {capture: episode.missing_segment_frame}
 
 
 def was_answered(direction: Direction, episode: Episode) -> bool | None:

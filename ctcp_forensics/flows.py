@@ -93,9 +93,18 @@ class Direction:
         return self.row.retransmissions > 0 and self.row.again_bytes != self.row.retransmissions
 
     @property
+    def esp_missing(self) -> int:
+        """ESP numbers that never came.
+
+        A proxy may cut a message in two (its MSS is another): the first half ends without a trailer,
+        and the number in it was not read, though it came.
+        """
+        return max(0, self.row.esp_missing - self.row.trailer_absent)
+
+    @property
     def shows_loss(self) -> bool:
         """A hole that nothing filled, or ESP numbers that never came."""
-        return bool(self.unfilled) or self.row.esp_missing > 0
+        return bool(self.unfilled) or self.esp_missing > 0
 
     def absolute(self, position: int) -> int:
         return (self.row.anchor + position) % SEQUENCE_SPACE

@@ -7,7 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
-from ctcp_forensics.claims.proof import the_window_was_too_small
+from ctcp_forensics.claims.proof import IKE_INFORMATIONAL, the_window_was_too_small
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -28,8 +28,6 @@ RHYTHM_NS: Final = 60 * SECOND
 seconds is no broken link."""
 FAREWELL_NS: Final = 2 * SECOND
 """An ISAKMP informational (a delete) this close before the close announces it."""
-IKE_INFORMATIONAL: Final = 5
-"""RFC 2408 §3.1, exchange type 5."""
 MTU_HOLES: Final = 3
 ETHERNET_SEGMENT_LEN: Final = 1460
 """Ethernet's 1,500 bytes less two headers: a longer hole may have held several segments."""

@@ -27,11 +27,12 @@ def a_question_is_left_open(case: Case) -> Answer:
 @claim(would_refute="an episode that nobody answered")
 def questions_were_answered(case: Case) -> Answer:
     """Duplicate ACKs were asked and the sender sent again."""
-    answered = [one for d in case.flow.directions for one in d.episodes if one.is_answered]
-    resent = sum(d.row.retransmissions for d in case.flow.directions)
+    answered = [
+        one for d in case.flow.directions if d.repeats_data for one in d.episodes if one.is_answered
+    ]
     if not case.episode_count:
         return FAILS, "there was no duplicate ACK to answer"
-    if not answered or not resent:
+    if not answered:
         return FAILS, "no answer to a duplicate ACK was seen"
     first = answered[0]
     asks = count(first.asks, "duplicate ACK")
@@ -55,8 +56,8 @@ def loss_was_seen(case: Case) -> Answer:
 def loss_sentence(direction: Direction) -> str:
     holes = direction.row.holes_opened - direction.row.holes_filled
     sentence = f"{way(direction)}: {count(holes, 'hole')} never filled"
-    if direction.row.esp_missing:
-        sentence += f", {count(direction.row.esp_missing, 'ESP number')} never seen"
+    if direction.esp_missing:
+        sentence += f", {count(direction.esp_missing, 'ESP number')} never seen"
     return sentence
 
 
@@ -99,4 +100,6 @@ def nothing_is_wrong(case: Case) -> Answer:
     never_stood, because, *_ = the_handshake_failed.check(case)
     if never_stood != FAILS:
         return OPPOSITE[never_stood], because
+    if any(d.row.ike_opened for d in case.flow.directions) and not case.has_esp:
+        return UNKNOWN, "IKE had not brought up a tunnel yet"
     return HOLDS, "no loss, no open question, no unexplained end"
