@@ -143,6 +143,19 @@ def test_a_datagram_of_too_many_pieces_is_bounded() -> None:
     assert len(kept.pieces) == MAX_FRAGMENTS
 
 
+def test_pieces_that_overlap_are_kept_up_to_twice_a_datagram() -> None:
+    """Without that, a thousand pieces of 60,000 bytes at every eighth byte would hold 60 MB, and 256 of them 15 GB."""
+    reassembly = Reassembly()
+    header, large = datagram()[:20], bytes(60_000)
+    for at in range(500):
+        total_len = struct.pack("!H", 20 + len(large))
+        piece = header[:2] + total_len + struct.pack("!HH", 1, 0x2000 | at) + header[8:] + large
+        assert reassembly.take(piece) is None
+    (kept,) = reassembly.datagrams.values()
+    assert sum(map(len, kept.pieces.values())) == kept.held_len == 2 * len(large)
+    assert reassembly.waiting == 500, "those that were not kept are counted with the others"
+
+
 @settings(max_examples=80, deadline=None)
 @given(cuts=st.sets(st.integers(1, 51), max_size=6), order=st.randoms(use_true_random=False))
 def test_however_it_is_cut_it_is_the_same_datagram(cuts: set[int], order: random.Random) -> None:

@@ -14,6 +14,8 @@ MAX_DATAGRAMS: Final = 256
 MAX_DATAGRAM_LEN: Final = 65_535
 MAX_FRAGMENTS: Final = 1024
 """Pieces of one datagram: 64 KiB in pieces of 64 bytes, smaller than any link makes them."""
+MAX_HELD_LEN: Final = 2 * MAX_DATAGRAM_LEN
+"""Bytes kept of one datagram: pieces may overlap, but not so that a thousand of 64 KiB wait together."""
 
 
 @dataclass(slots=True)
@@ -23,13 +25,23 @@ class Datagram:
     pieces: dict[int, bytes] = field(default_factory=dict)
     frames: int = 0
     """Pieces captured, also those that a SPAN port captured twice."""
+    held_len: int = 0
     total_len: int | None = None
     header: bytes = b""
     protocol: int = 0
 
+    def add(self, offset: int, payload: bytes) -> None:
+        """Keep a piece, unless one began at the same place or a bound is reached."""
+        if offset in self.pieces or len(self.pieces) == MAX_FRAGMENTS:
+            return
+        if offset + len(payload) > MAX_DATAGRAM_LEN or self.held_len + len(payload) > MAX_HELD_LEN:
+            return
+        self.pieces[offset] = payload
+        self.held_len += len(payload)
+
     def joined(self) -> bytes | None:
         """The payload, where it is complete; of bytes that came twice the first are kept."""
-        if self.total_len is None or 0 not in self.pieces:
+        if self.total_len is None or self.held_len < self.total_len or 0 not in self.pieces:
             return None
         payload = bytearray()
         for offset in sorted(self.pieces):
@@ -60,8 +72,7 @@ class Reassembly:
             return None
         kept = self._room_for(piece.key)
         kept.frames += 1
-        if len(kept.pieces) < MAX_FRAGMENTS and piece.offset + len(piece.payload) <= MAX_DATAGRAM_LEN:
-            kept.pieces.setdefault(piece.offset, piece.payload)
+        kept.add(piece.offset, piece.payload)
         if piece.offset == 0:
             kept.header, kept.protocol = piece.header, piece.protocol
         if not piece.more:
