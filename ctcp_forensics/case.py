@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
@@ -97,13 +97,17 @@ def ends_quoted(error: IcmpError) -> frozenset[tuple[str, int]]:
 
 
 def rebindings(flows: Sequence[Flow]) -> dict[int, Flow]:
-    """Flow index → the later flow that goes on with one of its SPIs, from other ends and without a SYN."""
-    latest: dict[int, Flow] = {}
+    """Flow index → the later flow that goes on with one of its SPIs, from other ends and without a SYN.
+
+    It goes on where the other stopped: both at once are the two sides of a translation, captured in one file.
+    """
+    latest: dict[int, tuple[Flow, AssociationRow]] = {}
     rebound: dict[int, Flow] = {}
     for flow in sorted(flows, key=lambda one: one.row.first_frame):
-        for spi in {one.spi for direction in flow.directions for one in direction.associations}:
-            earlier = latest.get(spi)
-            if earlier is not None and flow.row.syn_frame == NEVER and ends_of(earlier) != ends_of(flow):
+        for one in (one for direction in flow.directions for one in direction.associations):
+            earlier, before = latest.get(one.spi, (flow, one))
+            goes_on = flow.row.syn_frame == NEVER and before.last_frame < one.first_frame
+            if goes_on and ends_of(earlier) != ends_of(flow):
                 rebound[earlier.index] = flow
-            latest[spi] = flow
+            latest[one.spi] = flow, one
     return rebound

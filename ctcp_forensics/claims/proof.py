@@ -165,11 +165,13 @@ def the_asking_follows_the_data(case: Case) -> Answer:
 
 
 def is_timer_like(episode: Episode) -> bool:
-    """A steady period of a second or more, while the data kept another rhythm."""
+    """A steady period of a second or more, some of its ACKs lost perhaps, while the data kept another rhythm."""
     row = episode.row
     if episode.asks < DUP_THRESH or row.shortest_interval_ns < TIMER_NS:
         return False
-    steady = row.longest_interval_ns - row.shortest_interval_ns <= 2 * TIMER_JITTER * row.longest_interval_ns
+    periods = round(row.longest_interval_ns / row.shortest_interval_ns)
+    off_ns = abs(row.longest_interval_ns - periods * row.shortest_interval_ns)
+    steady = off_ns * periods <= 2 * TIMER_JITTER * row.longest_interval_ns
     one_to_one = abs(row.new_segments - episode.asks) <= max(1, ONE_TO_ONE * episode.asks)
     return steady and not one_to_one
 
