@@ -124,6 +124,76 @@ def test_only_three_links_that_all_hold_accuse() -> None:
             assert flow.case.encapsulation.kind in ("cisco-ctcp", "esp-like", "unknown"), name
 
 
+# --- the differential diagnosis, D1 to D24 of the protocol note ------------------------------------------
+
+DIFFERENTIAL: dict[str, tuple[str, str]] = {
+    "D1 unanswered duplicate ACKs": (
+        "a lost segment, questions that nobody answers, and a dead flow are the failure of TAC 113578",
+        "unanswered-duplicate-acks",
+    ),
+    "D2 loss, tolerated": ("an ACK that jumps over the hole belongs to no proxy", "loss-tolerated"),
+    "D3 D1 mirrored": (
+        "the failure mirrored is a lost segment of the headend",
+        "unanswered-duplicate-acks",
+    ),
+    "D4 idle timeout": ("after an hour of silence the first segment is reset", "idle-timeout"),
+    "D5 RST by a box": (
+        "a RST with another TTL than its alleged sender came from the path",
+        "reset-by-middlebox",
+    ),
+    "D6 orderly close": ("a RST that an IKE informational announced is an orderly close", "orderly-close"),
+    "D7 PMTU black hole": (
+        "when only large segments vanish the path MTU is a black hole",
+        "path-mtu-black-hole",
+    ),
+    "D8 one direction": ("a capture of one direction is not enough", "insufficient-evidence"),
+    "D9 capture drops": (
+        "a capture that dropped frames of a sound flow shows loss that nobody minded",
+        "loss-tolerated",
+    ),
+    "D10 NAT rebinding": (
+        "the same SPI from another port without a SYN is a rebinding of the translation",
+        "nat-rebinding",
+    ),
+    "D11 DPD is a consequence": (
+        "a dead peer detection without an answer shows that nothing came through",
+        "unanswered-duplicate-acks",
+    ),
+    "D12 IKE never completes": (
+        "IKE that is repeated and never completes is a failed negotiation",
+        "negotiation-failed",
+    ),
+    "D13 another reason to drop": ("a filter that says so has dropped the flow", "firewall-drop"),
+    "D14 no SYN-ACK": ("a SYN that nobody answers is a failed handshake", "handshake-failed"),
+    "D15 window stall": ("a window that stays closed stalls the sender", "window-stall"),
+    "D18 headers only": (
+        "guard i, headers alone lower the confidence and do not forbid the verdict",
+        "unanswered-duplicate-acks",
+    ),
+    "D19 not cTCP": ("NDMP is named as what it is", "not-ctcp"),
+    "D20 cut anywhere by a proxy": (
+        "a message that TCP cut in two by a proxy still ends in its trailer",
+        "healthy",
+    ),
+    "D21 reordering": (
+        "one reordered pair asks once or twice and is answered within the round trip",
+        "healthy",
+    ),
+    "D22 rekey": ("a new SPI starts its own count", "healthy"),
+    "D23 beside the wrap": (
+        "guard vii, beside the wrap an ACK may freeze by itself",
+        "unanswered-duplicate-acks",
+    ),
+}
+"""D16 (a queue limit) shows on the firewall alone, D17 (state bypass) needs two captures, D24 (another box than an
+ASA) looks like D1 from one capture, which is why no text says that an ASA did it."""
+
+
+@pytest.mark.parametrize(("name", "slug"), DIFFERENTIAL.values(), ids=DIFFERENTIAL)
+def test_each_row_of_the_differential_diagnosis_has_its_story(name: str, slug: str) -> None:
+    assert judgements(name)[0].judgement.verdict.slug == slug
+
+
 # --- what must not matter ----------------------------------------------------------------------------------
 
 
