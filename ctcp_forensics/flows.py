@@ -155,9 +155,19 @@ class Flow:
         return self.to_client if direction is self.to_headend else self.to_headend
 
     @property
+    def questions(self) -> list[tuple[Direction, Episode]]:
+        """The last question of each direction that was not passed; asked after the close, it is none."""
+        closed = self.ending.frame
+        return [
+            (d, d.fatal)
+            for d in self.directions
+            if d.fatal is not None and (closed is None or d.fatal.row.first_frame < closed)
+        ]
+
+    @property
     def worst(self) -> Direction | None:
         """The direction whose last question stayed open; of two, the one that was asked more often."""
-        asked = [(d.fatal.is_open, d.fatal.asks, d) for d in self.directions if d.fatal is not None]
+        asked = [(question.is_open, question.asks, d) for d, question in self.questions]
         return max(asked, key=lambda one: one[:2])[2] if asked else None
 
     def sent_by(self, side: int) -> Direction:

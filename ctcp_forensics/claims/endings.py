@@ -7,7 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
-from ctcp_forensics.claims.proof import IKE_INFORMATIONAL, the_window_was_too_small
+from ctcp_forensics.claims.proof import GOODBYE_NS, IKE_INFORMATIONAL, the_window_was_too_small
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -270,7 +270,8 @@ def it_was_closed_in_order(case: Case) -> Answer:
     for direction in case.flow.directions:
         row = direction.row
         said_goodbye = (
-            row.last_ike_exchange == IKE_INFORMATIONAL and 0 <= ending.at_ns - row.last_ike_ns <= FAREWELL_NS
+            row.last_ike_exchange == IKE_INFORMATIONAL
+            and -GOODBYE_NS <= ending.at_ns - row.last_ike_ns <= FAREWELL_NS
         )
         if said_goodbye and peer_was_alive(case, ending.at_ns):
             because = f"an IKE informational in frame {row.last_ike_frame}, then {ending.because}"

@@ -27,9 +27,7 @@ def a_question_is_left_open(case: Case) -> Answer:
 @claim(would_refute="an episode that nobody answered")
 def questions_were_answered(case: Case) -> Answer:
     """Duplicate ACKs were asked and the sender sent again."""
-    answered = [
-        one for d in case.flow.directions if d.repeats_data for one in d.episodes if one.is_answered
-    ]
+    answered = [one for d in case.flow.directions if d.repeats_data for one in d.episodes if one.is_answered]
     if not case.episode_count:
         return FAILS, "there was no duplicate ACK to answer"
     if not answered:
@@ -90,8 +88,7 @@ def went_on_frames(flow: Flow, direction: Direction) -> list[int]:
 @claim(would_refute="trouble of any kind", settled_by="a capture that does not end with the first frames")
 def nothing_is_wrong(case: Case) -> Answer:
     """Nothing of what this capture shows needs an explanation."""
-    open_questions = [d for d in case.flow.directions if d.fatal is not None and d.fatal.is_open]
-    if open_questions:
+    if any(question.is_open for _, question in case.flow.questions):
         return FAILS, "a question was left open"
     if any(d.shows_loss for d in case.flow.directions) and case.may_be_ctcp:
         return FAILS, "segments are missing"

@@ -28,6 +28,9 @@ TIMER_JITTER: Final = 0.1
 ONE_TO_ONE: Final = 0.25
 """As many ACKs as data segments, give or take a quarter (some ride on data, some are lost): a sender with a
 steady rhythm of its own, such as a ping each second, is answered in that rhythm."""
+ONE_EACH: Final = 1.1
+"""A receiver asks once for each segment beyond the hole.  Far from it the asks for a burst come back as a burst,
+only the first of them behind new data; one in ten may be prompted by what was under way at the beginning."""
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
 OPENING_IKE: Final = 8
@@ -35,7 +38,8 @@ OPENING_IKE: Final = 8
 IKE_INFORMATIONAL: Final = 5
 """RFC 2408 §3.1, exchange type 5: deletes and dead-peer detection."""
 GOODBYE_NS: Final = SECOND // 2
-"""A farewell and the close that follows it are less than a round trip apart."""
+"""A farewell and the close that follows it are less than a round trip apart.  The farewell may come second:
+overtaken by the RST, or sent again by a proxy."""
 PEER_SILENT_NS: Final = 4 * SECOND
 """As long as the sender must have gone on: in that time an answer would have come."""
 
@@ -161,6 +165,9 @@ def the_asking_follows_the_data(case: Case) -> Answer:
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
     if row.prompted >= min(DUP_THRESH, episode.asks) and row.prompted * 2 >= episode.asks:
         return HOLDS, prompted, row.frames
+    if row.prompted >= DUP_THRESH and episode.asks <= ONE_EACH * row.new_segments + DUP_THRESH:
+        one_each = f"{prompted}, in bursts: {count(row.new_segments, 'new segment')} in the same time"
+        return HOLDS, one_each, row.frames
     return UNKNOWN, f"only {prompted}", row.frames
 
 
@@ -342,7 +349,7 @@ def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
     if ending.frame is None or ending.direction == peer.name:
         return ending.frame is not None
     said_goodbye = peer.row.last_ike_exchange == IKE_INFORMATIONAL
-    if not said_goodbye or not 0 <= ending.at_ns - peer.row.last_ike_ns <= GOODBYE_NS:
+    if not said_goodbye or abs(ending.at_ns - peer.row.last_ike_ns) > GOODBYE_NS:
         return False
     sender_was_first = sender.last_ike_frame < peer.row.last_ike_frame
     if sender_was_first and ending.at_ns - sender.last_ike_ns <= GOODBYE_NS:
