@@ -52,8 +52,11 @@ cdef enum:
 
     CHUNK = 256  # elements of a pool that are allocated together
     LOG_CHUNK = 4096
-    PREFETCH_SLOT = 16  # packets ahead
-    PREFETCH_FLOW = 8
+    # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
+    SLOT_AHEAD = 24
+    FLOW_AHEAD = 12
+    TROUBLE_AHEAD = 5
+    LOOKED_AHEAD = 16  # a power of two above FLOW_AHEAD
 
 cdef extern from *:
     const int64_t MID_STREAM "((int64_t)1 << 32)"
@@ -96,7 +99,7 @@ cdef struct direction_t:
     uint32_t pure_acks
     uint32_t ids_rising
     uint32_t ids_other
-    uint32_t max_payload_len
+    uint32_t windows_seen
     uint32_t pushes
     # third: the last segments, by which a copy is known
     uint64_t marks[COPIES_REMEMBERED]
@@ -111,7 +114,7 @@ cdef struct direction_t:
     uint32_t esp_breaks
     uint32_t trailer_cut_off
     uint32_t signatures
-    uint32_t windows_seen
+    uint32_t max_payload_len
     uint32_t bare_numbers  # those of SYNs and FINs that were placed
     uint32_t cargo
 
@@ -161,9 +164,6 @@ cdef struct flow_t:
     direction_t directions[2]
     start_t starts[2]
 
-if sizeof(flow_t) != 704 or sizeof(direction_t) != 256:
-    raise ImportError("the compiler laid out a flow otherwise than in cache lines")
-
 cdef struct ends_t:
     uint8_t src[16]
     uint8_t dst[16]
@@ -182,9 +182,10 @@ cdef struct trouble_t:  # of one direction
     uint32_t kept_episodes_count
     uint32_t episodes
     int64_t sacked_to
+    int64_t unplaced_bytes  # payload of copies, strays, keep-alives and RSTs
+    # from here on what comes and goes more rarely
     int64_t again_bytes
     int64_t filling_bytes
-    int64_t unplaced_bytes  # payload of copies, strays, keep-alives and RSTs
     int64_t smallest_missing_len
     uint32_t holes_opened
     uint32_t holes_filled
@@ -215,6 +216,10 @@ cdef struct trouble_t:  # of one direction
     int32_t rst_window
     int32_t rst_ip_id
     int32_t rst_has_ack
+    uint8_t spare[40]  # up to whole cache lines
+
+if sizeof(flow_t) != 11 * 64 or sizeof(direction_t) != 4 * 64 or sizeof(trouble_t) != 4 * 64:
+    raise ImportError("the compiler laid out a flow otherwise than in cache lines")
 
 cdef struct hole_t:
     uint32_t next
@@ -407,6 +412,7 @@ cdef struct tracker_t:
     uint32_t slots_used
     uint32_t flow_cap
     uint32_t flow_count
+    uint64_t ahead[LOOKED_AHEAD]  # the slots of the next packets, where they are known
     int64_t refused
     int64_t segments
     int64_t last_ns
@@ -487,8 +493,30 @@ cdef inline int side_in(uint64_t slot, const packet_t* p) noexcept nogil:
     return <int> (slot >> 31 & 1) ^ p.from_lower_end
 
 
-cdef inline flow_t* find(tracker_t* t, const packet_t* p, uint32_t* handle, int* side) noexcept nogil:
+cdef inline uint64_t slot_of(const tracker_t* t, const packet_t* p) noexcept nogil:
+    """The first slot with this hash, which is nearly always this flow's; 0 where there is none."""
+    cdef uint32_t at = p.flow_hash & t.slot_mask
+    cdef uint64_t slot = t.slots[at]
+    while slot != 0 and slot >> 32 != p.flow_hash:
+        at = (at + 1) & t.slot_mask
+        slot = t.slots[at]
+    return slot
+
+
+cdef inline flow_t* find(tracker_t* t, const packet_t* p, uint64_t slot, uint32_t* handle, int* side) noexcept nogil:
     """The flow of this segment: the latest of its 4-tuple, unless it opens another; NULL where it is refused."""
+    cdef flow_t* flow
+    if likely(slot != 0):
+        handle[0] = <uint32_t> slot & 0x7FFFFFFF
+        side[0] = side_in(slot, p)
+        flow = flow_at(t, handle[0])
+        if likely(sent_by(t, flow, p, side[0]) and not opens_another(&flow.directions[side[0]], p)):
+            return flow
+    return find_slowly(t, p, handle, side)
+
+
+cdef flow_t* find_slowly(tracker_t* t, const packet_t* p, uint32_t* handle, int* side) noexcept nogil:
+    """From slot to slot, and on to a new flow."""
     cdef uint32_t at = p.flow_hash & t.slot_mask
     cdef uint64_t slot = t.slots[at]
     cdef flow_t* flow
@@ -497,8 +525,8 @@ cdef inline flow_t* find(tracker_t* t, const packet_t* p, uint32_t* handle, int*
             handle[0] = <uint32_t> slot & 0x7FFFFFFF
             side[0] = side_in(slot, p)
             flow = flow_at(t, handle[0])
-            if likely(sent_by(t, flow, p, side[0])):
-                if unlikely(opens_another(&flow.directions[side[0]], p)):
+            if sent_by(t, flow, p, side[0]):
+                if opens_another(&flow.directions[side[0]], p):
                     break
                 return flow
         at = (at + 1) & t.slot_mask
@@ -524,6 +552,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     flow.previous_ns = p.time_ns
     t.flow_count += 1
     t.slots_used += t.slots[at] == 0
+    if t.slots[at] != 0:  # opened again: what was looked up ahead may name the flow before
+        memset(t.ahead, 0, sizeof(t.ahead))
     t.slots[at] = <uint64_t> p.flow_hash << 32 | <uint64_t> p.from_lower_end << 31 | handle[0]
     if 2 * t.slots_used > t.slot_mask:
         widen_slots(t)
@@ -572,10 +602,10 @@ cdef inline const message_t* messages_of(const batch_t* batch, const packet_t* p
     return &batch.messages[p.first_message]
 
 
-cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p) noexcept nogil:
+cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, uint64_t slot) noexcept nogil:
     cdef uint32_t handle = 0
     cdef int side = 0
-    cdef flow_t* flow = find(t, p, &handle, &side)
+    cdef flow_t* flow = find(t, p, slot, &handle, &side)
     cdef direction_t* d
     cdef direction_t* peer
     cdef int64_t pos
@@ -1560,43 +1590,59 @@ cdef void log_message(
 
 # --- batches ---------------------------------------------------------------------------------------------
 
-cdef inline void prefetch_flow(const tracker_t* t, const packet_t* p) noexcept nogil:
-    """Ask for the cache lines that this packet will touch."""
-    cdef uint32_t at = p.flow_hash & t.slot_mask
-    cdef uint64_t slot = t.slots[at]
-    cdef const flow_t* flow
-    cdef int side
-    while slot >> 32 != p.flow_hash:
-        if slot == 0:
-            return
-        at = (at + 1) & t.slot_mask
-        slot = t.slots[at]
+cdef inline void look_ahead(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+    """Find the flow of a packet that is to come, and ask for the cache lines that it will touch."""
+    cdef uint64_t slot = slot_of(t, p) if p.status == TCP_SEGMENT else 0
+    cdef flow_t* flow
+    cdef direction_t* d
+    cdef direction_t* peer
+    t.ahead[i % LOOKED_AHEAD] = slot
+    if slot == 0:
+        return
     flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
-    side = side_in(slot, p)
+    d = &flow.directions[side_in(slot, p)]
+    peer = &flow.directions[1 - side_in(slot, p)]
     prefetch(flow)
-    prefetch(&flow.data_tail_first_frame)
-    prefetch(&flow.directions[side].next_pos)
-    prefetch(&flow.directions[side].last_frame)
-    prefetch(&flow.directions[side].marks)
+    prefetch(&d.next_pos)
+    prefetch(&d.last_frame)
+    prefetch(&d.marks)
+    prefetch(&peer.next_pos)
     if p.payload_len:
-        prefetch(&flow.directions[side].previous_data_frame)
-    prefetch(&flow.directions[1 - side].next_pos)
+        prefetch(&flow.data_tail_first_frame)
+        prefetch(&d.previous_data_frame)
+
+
+cdef inline void look_closer(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+    """What went wrong in the flow of a packet that comes soon; the flow itself should be there by now."""
+    cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
+    cdef flow_t* flow
+    cdef int side
+    if slot == 0:
+        return
+    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
+    for side in range(2):
+        if flow.directions[side].trouble:
+            prefetch(seen_trouble(t, &flow.directions[side]))
+    if p.message_count:
+        prefetch(seen_cargo(t, &flow.directions[side_in(slot, p)]))
 
 
 cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
-    cdef const packet_t* p = batch.rows
-    cdef const packet_t* end = p + batch.count
-    while p < end:
-        if end - p > PREFETCH_SLOT:
-            prefetch(&t.slots[p[PREFETCH_SLOT].flow_hash & t.slot_mask])
-            prefetch_flow(t, p + PREFETCH_FLOW)
-        if p.time_ns > t.last_ns:
-            t.last_ns = p.time_ns
-        if p.status == TCP_SEGMENT:
-            follow(t, batch, p)
+    cdef const packet_t* packets = batch.rows
+    cdef uint32_t count = batch.count
+    cdef uint32_t i
+    memset(t.ahead, 0, sizeof(t.ahead))
+    for i in range(count):
+        if likely(i + SLOT_AHEAD < count):
+            prefetch(&t.slots[packets[i + SLOT_AHEAD].flow_hash & t.slot_mask])
+            look_ahead(t, &packets[i + FLOW_AHEAD], i + FLOW_AHEAD)
+            look_closer(t, &packets[i + TROUBLE_AHEAD], i + TROUBLE_AHEAD)
+        if packets[i].time_ns > t.last_ns:
+            t.last_ns = packets[i].time_ns
+        if packets[i].status == TCP_SEGMENT:
+            follow(t, batch, &packets[i], t.ahead[i % LOOKED_AHEAD])
             if unlikely(t.out_of_memory):
                 return
-        p += 1
 
 
 cdef bint begin_pool(pool_t* pool, uint32_t item_len) noexcept nogil:
