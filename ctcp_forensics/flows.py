@@ -252,7 +252,8 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)
-        because = f"{'an' if kind == EndingKind.RST else 'a'} {kind.name} went {name.replace('-', ' ')} in frame {frame}"
+        article = "an" if kind == EndingKind.RST else "a"
+        because = f"{article} {kind.name} went {name.replace('-', ' ')} in frame {frame}"
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ctcp_forensics import pipeline, report
 
-from .distort import Distortion, distort, expected
-from .scenarios import BY_NAME, FLAGSHIP, Expectation
+from .distort import Distortion, distort
+from .scenarios import FLAGSHIP
 from .truth import Entry
 
 NO_FLOW = "no flow"
@@ -70,30 +70,17 @@ class Case:
 def cases_of(run: Path, distortions: Sequence[Distortion]) -> list[Case]:
     """Every capture of a run as it was recorded, and spoilt in each of these ways."""
     truth: Entry = json.loads((run / "truth.json").read_text(encoding="utf-8"))
-    found = list(cases_in(run, with_todays_expectations(truth, None)))
+    found = list(cases_in(run, truth))
     for distortion in distortions:
         with tempfile.TemporaryDirectory() as folder:
-            spoilt = distort(run, distortion, Path(folder))
-            found += cases_in(Path(folder), with_todays_expectations(spoilt, distortion), run)
+            found += cases_in(Path(folder), distort(run, distortion, Path(folder)), run)
     return found
-
-
-def with_todays_expectations(truth: Entry, distortion: Distortion | None) -> Entry:
-    """What is right to say belongs to the scenario, not to a recording of it."""
-    for number, flow in enumerate(truth["flows"]):
-        expect = expectation(truth["scenario"], number)
-        flow["expect"] = expect if distortion is None else expected(expect, distortion)
-    return truth
-
-
-def expectation(scenario: str, number: int) -> Expectation:
-    """For the flow of client `number`."""
-    story = BY_NAME[scenario]
-    return story.expect if number == 0 or story.others_expect is None else story.others_expect
 
 
 def cases_in(folder: Path, truth: Entry, known_as: Path | None = None) -> Iterator[Case]:
     for capture in truth["captures"]:
+        if not capture["frames"]:  # nothing was left of it, so nothing can be said
+            continue
         said = asked(folder / capture["file"], truth)
         name = str((known_as or folder) / capture["file"])
         for flow in truth["flows"]:

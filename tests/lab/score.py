@@ -31,6 +31,7 @@ from .distort import BY_NAME as DISTORTIONS
 from .distort import Distortion
 from .net import what_is_missing
 from .scenarios import BY_NAME, FLAGSHIP
+from .truth import truth_again
 
 RECORDERS = 24
 """A run waits most of its time.  On two cores 24 at once leave 99 of 100 packets on the user-space link less
@@ -188,6 +189,8 @@ def measured(runs: Sequence[Path], distortions: Sequence[Distortion]) -> list[Ca
 
 def _cases(names: Sequence[str], run: Path) -> list[Case]:
     """By names, because what a distortion does cannot be sent to another process."""
+    truth = json.dumps(truth_again(run), indent=1) + "\n"
+    (run / "truth.json").write_text(truth, encoding="utf-8")
     return cases_of(run, [DISTORTIONS[name] for name in names])
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .fairness import expectation, fair
 from .link import TO_CLIENT, TO_HEADEND
-from .scenarios import FLAGSHIP, TOGETHER, Scenario
-from .segment import ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
+from .scenarios import BY_NAME, FLAGSHIP, TOGETHER, Scenario
+from .segment import ACK, ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
 
 TRUTH_VERSION = 1
 NS = 1_000_000_000
@@ -108,6 +109,21 @@ def truth_of(
     }
 
 
+def truth_again(folder: Path) -> Entry:
+    """The truth of a recorded run from its logs, as this version would write it: no new recording is needed."""
+    known: Entry = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    clients = [
+        ClientAddress(own=_at(flow["client"]), public=tuple(map(_at, flow["client_seen_by_asa"])))
+        for flow in known["flows"]
+    ]
+    captures = [{key: one[key] for key in ("file", "vantage", "dropped")} for one in known["captures"]]
+    return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, clients)
+
+
+def _at(place: Entry) -> tuple[str, int]:
+    return place["address"], place["port"]
+
+
 def _hits(logs: Logs) -> dict[str, int]:
     """How often each rule did something."""
     return dict(Counter(entry["rule"] for entry in logs.links if "rule" in entry))
@@ -127,7 +143,9 @@ def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry
         journal=[entry for entry in logs.journal if _concerns(entry, client, number)],
         clients=(client,),
     )
-    expect = scenario.expect if number == 0 or scenario.others_expect is None else scenario.others_expect
+    expect = expectation(scenario, number)
+    lost = _lost(own)
+    packets = {one["vantage"]: packets_of(folder / one["file"]) for one in captures}
     return {
         "client": _place(client.own),
         "client_seen_by_asa": [_place(place) for place in client.public],
@@ -136,11 +154,11 @@ def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry
         "middlebox": scenario.middlebox,
         "isn": {link: _isns(own, link) for link in VANTAGES_OF_LINK},
         "direction": scenario.direction if expect is scenario.expect else None,
-        "lost": _lost(own),
+        "lost": lost,
         "episode": _episode(scenario, own, folder, captures) if is_ctcp else None,
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
-        "expect": {vantage: list(verdicts) for vantage, verdicts in expect.items()},
+        "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
     }
 
 
@@ -214,6 +232,9 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
     if missing is None:
         return None
     asks = _duplicate_acks(logs, link, scenario.direction, missing)
+    # RFC 6675 §2 does not ask for the same window where the ACK brings SACK news.
+    with_sack = scenario.client.get("syn_options") == "mss-sack"
+    first = _first_repeat(logs, link, scenario.direction, missing) if with_sack else None
     places = logs.clients[0].places
     # IPv6 has no packet ID to know an ACK by, so the bare ACKs that said the same before are skipped.
     earlier = sum(
@@ -222,7 +243,9 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
         if asks and ":" in entry["src"] and entry["n"] < asks[0]["n"]
     )
     frames = {
-        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks, places, earlier)
+        vantage: _frames(
+            _capture_at(folder, captures, vantage), vantage, missing, asks, places, earlier, first
+        )
         for vantage in VANTAGES_OF_LINK[link]
     }
     return {
@@ -256,6 +279,17 @@ def _duplicate_acks(logs: Logs, link: str, direction: str, missing: Entry) -> li
     return asks
 
 
+def _first_repeat(logs: Logs, link: str, direction: str, missing: Entry) -> Entry | None:
+    """The first bare ACK that repeats the wanted number after the loss, whatever its window."""
+    said_before = False
+    for entry in logs.on(link, AGAINST[direction]):
+        asks = "." in entry["flags"] and entry["ack"] == missing["seq"]
+        if asks and said_before and not entry["len"] and entry["t_ns"] > missing["t_ns"]:
+            return entry
+        said_before = said_before or asks
+    return None
+
+
 def _stall(logs: Logs, who: str, sent: Sequence[Entry], asks: Sequence[Entry]) -> Entry | None:
     """How long the sender went on into the hole, and how much it sent there."""
     if not asks:
@@ -283,15 +317,20 @@ def _frames(
     asks: Sequence[Entry],
     client_places: frozenset[tuple[str, int]],
     earlier: int,
+    first: Entry | None,
 ) -> Entry:
-    """Looks the logged segments up in one capture.  Those after the sender's RST are told apart."""
+    """Looks the logged segments up in one capture.  Those after the sender's RST are told apart.
+
+    Where ACKs are lost on the way the first that arrives with the number repeats nothing there.
+    """
     arrived = {
         (entry["ack"], entry["ip_id"])
         for entry in asks
         if vantage.startswith("asa") or entry["did"] not in GONE
     }
     by_client = missing["direction"] == TO_HEADEND
-    repeats, carries, resets = [], [], []
+    repeats, carries, resets, asked = [], [], [], []
+    first_frame: int | None = None
     for number, segment in packets_of(capture):
         if segment is None or client_places.isdisjoint(_ends_of(segment)):
             continue
@@ -300,15 +339,20 @@ def _frames(
             carries.append(number)
         elif by_sender and segment.flags & RST:
             resets.append(number)
-        elif not by_sender and segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
-            repeats.append(number)
-    repeats = repeats[earlier:]
+        elif not by_sender and segment.flags & ACK and segment.ack == missing["seq"]:
+            asked.append(number)
+            if segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
+                repeats.append(number)
+            if segment.is_pure_ack and first is not None and segment.ip_id == first["ip_id"]:
+                first_frame = number
+    repeats = [number for number in repeats[earlier:] if number != asked[0]]
     closed_at = resets[0] if resets else None
+    first_frame = first_frame or (repeats[0] if repeats else None)
     return {
         "duplicate_acks": len(repeats),
         "duplicate_acks_after_close": sum(closed_at is not None and number > closed_at for number in repeats),
         "duplicate_ack_frames": repeats,
-        "first_duplicate_ack_frame": repeats[0] if repeats else None,
+        "first_duplicate_ack_frame": first_frame,
         "last_duplicate_ack_frame": repeats[-1] if repeats else None,
         "missing_segment_frame": carries[0] if carries else None,
         "close_frame": closed_at,

@@ -1,0 +1,79 @@
+"""What is right to say at each vantage point of one run, given what its seed brought about there.
+
+Knows the losses, farewells and forged RSTs of one run, from its logs.  A scenario says what its story
+shows; chance may hide it: the only lost segment may be lost behind the place, the farewell may be among
+the lost ones, a forger may happen to have its victim's TTL.  What nobody can see there is not expected.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .link import TO_CLIENT, TO_HEADEND
+from .scenarios import CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
+from .segment import RST, Segment
+
+BEHIND = {
+    ("outer", TO_HEADEND): (OUTSIDE, INSIDE),
+    ("outer", TO_CLIENT): (CLIENT,),
+    ("inner", TO_CLIENT): (INSIDE, OUTSIDE, CLIENT),
+}
+"""Where a segment that a link lost is missing; elsewhere it is in the capture."""
+Packets = Sequence[tuple[int, Segment | None]]
+
+
+def expectation(scenario: Scenario, number: int) -> Expectation:
+    """What the story shows of the flow of client `number`."""
+    return scenario.expect if number == 0 or scenario.others_expect is None else scenario.others_expect
+
+
+def fair(
+    expect: Expectation, lost: Sequence[Mapping[str, Any]], packets: Mapping[str, Packets]
+) -> Expectation:
+    """The same, as far as this run can show it at each place."""
+    return {
+        place: verdicts
+        if place == TOGETHER
+        else with_chance_reset(without_unseen_loss(verdicts, lost, place), lost, packets[place], place)
+        for place, verdicts in expect.items()
+    }
+
+
+def missing_at(place: str, lost: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in lost if place in BEHIND.get((one["link"], one["direction"]), ())]
+
+
+def is_farewell(one: Mapping[str, Any]) -> bool:
+    return one["message"] is not None and one["message"].get("kind") == "delete"
+
+
+def without_unseen_loss(
+    verdicts: tuple[str, ...], lost: Sequence[Mapping[str, Any]], place: str
+) -> tuple[str, ...]:
+    """A cTCP end acknowledges what it never got, so a loss behind the capture leaves no trace in it.
+
+    Nor does the loss of a last message behind which nothing comes.
+    """
+    if verdicts[0] != "loss-tolerated" or [one for one in missing_at(place, lost) if not is_farewell(one)]:
+        return verdicts
+    return tuple(dict.fromkeys(("orderly-close", "healthy", *verdicts)))
+
+
+def with_chance_reset(
+    verdicts: tuple[str, ...], lost: Sequence[Mapping[str, Any]], packets: Packets, place: str
+) -> tuple[str, ...]:
+    """An RST whose farewell was lost, or one that is forged with its victim's own TTL, looks like an end's."""
+    unannounced = any(is_farewell(one) for one in missing_at(place, lost))
+    disguised = verdicts[0] == "reset-by-middlebox" and has_usual_ttl(packets)
+    if not unannounced and not disguised:
+        return verdicts
+    return tuple(dict.fromkeys((*verdicts, "reset-by-endpoint")))
+
+
+def has_usual_ttl(packets: Packets) -> bool:
+    """Whether the first RST has the TTL that its alleged sender's data has."""
+    segments = [segment for _, segment in packets if segment is not None]
+    reset = next((one for one in segments if one.flags & RST), None)
+    return reset is not None and any(
+        one.payload and (one.src, one.sport, one.ttl) == (reset.src, reset.sport, reset.ttl)
+        for one in segments
+    )
