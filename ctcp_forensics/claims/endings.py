@@ -311,7 +311,15 @@ def frames_without_reply(case: Case) -> Answer | None:
     frames = [silent.row.last_frame, row.tail_first_frame, row.last_frame]
     if is_content(case, speaker):
         return UNKNOWN, f"{because}, and yet nothing is sent twice: its ACKs may pass elsewhere", frames
+    if may_be_one_way(case, speaker, silent.row.last_ns):
+        return UNKNOWN, f"{because}; a stream that goes one way looks the same so far", frames
     return HOLDS, because, frames
+
+
+def may_be_one_way(case: Case, speaker: Direction, silent_since_ns: int) -> bool:
+    """A tunnel may carry a stream that needs no answer; only a close, a silence or IKE in vain shows more."""
+    asked_in_vain = speaker.row.last_ike_ns > silent_since_ns
+    return case.may_be_ctcp and case.flow.ending.kind == EndingKind.CAPTURE_ENDED and not asked_in_vain
 
 
 def is_content(case: Case, speaker: Direction) -> bool:
@@ -333,11 +341,10 @@ def messages_without_reply(case: Case) -> Answer | None:
         f"frame {silent.row.data_last_frame} is the last message {way(silent)}; {row.data_tail_segments} more go "
         f"{way(speaker)}, and in {seconds(since_ns)} nothing but bare ACKs comes back"
     )
-    return (
-        HOLDS,
-        because,
-        [silent.row.data_last_frame, row.data_tail_first_frame, speaker.row.data_last_frame],
-    )
+    frames = [silent.row.data_last_frame, row.data_tail_first_frame, speaker.row.data_last_frame]
+    if may_be_one_way(case, speaker, silent.row.data_last_ns):
+        return UNKNOWN, f"{because}; a stream that goes one way looks the same so far", frames
+    return HOLDS, because, frames
 
 
 @claim(
