@@ -20,4 +20,5 @@ NAME = "compiled"
 
 include "walk.pxi"
 include "decode.pxi"
+include "packets.pxi"
 include "track.pxi"

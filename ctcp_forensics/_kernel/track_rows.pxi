@@ -1,0 +1,253 @@
+# The named tuples of rows.py, made when they are asked for.
+
+# --- rows, made when they are asked for ---------------------------------------------------------------------
+
+cdef int direction_in(const flow_t* flow, int bit_of_0) noexcept:
+    """Which direction's bit is set; NEVER where neither is."""
+    if flow.state & bit_of_0:
+        return 0
+    return 1 if flow.state & bit_of_0 << 1 else -1
+
+
+cdef object flow_row(const tracker_t* t, const flow_t* flow):
+    return rows.FlowRow._make(
+        (
+            src_of(t, flow)[: flow.address_len],
+            dst_of(t, flow)[: flow.address_len],
+            flow.sport,
+            flow.dport,
+            flow.starts[0].first_frame,
+            flow.last_frame,
+            flow.starts[0].first_ns,
+            flow.latest_ns if flow.state & CLOCK_RAN_BACK else flow.previous_ns,
+            <int64_t> flow.directions[0].frames + flow.directions[1].frames,
+            direction_in(flow, OPENED_BY_0),
+            flow.syn_frame,
+            flow.syn_ack_frame,
+            flow.syns,
+            1 if flow.state & WATCHED else 0,
+            flow.longest_silence_ns,
+            flow.silence_from_frame,
+            flow.silence_to_frame,
+            direction_in(flow, SILENCE_BROKEN_BY_0),
+            flow.tail_direction,
+            flow.tail_first_frame,
+            flow.tail_first_ns,
+            flow.tail_frames,
+            flow.tail_data_segments,
+            flow.data_tail_direction,
+            flow.data_tail_first_frame,
+            flow.data_tail_first_ns,
+            flow.data_tail_segments,
+        )
+    )
+
+
+cdef object direction_row(const tracker_t* t, const direction_t* d, const start_t* start):
+    cdef const trouble_t* trouble = seen_trouble(t, d)
+    cdef const cargo_t* cargo = seen_cargo(t, d)
+    cdef bint seen = d.state & SENDER_SEEN != 0
+    cdef int64_t placed = d.payload_bytes - trouble.unplaced_bytes + d.bare_numbers
+    return rows.DirectionRow._make(
+        (
+            d.frames,
+            start.first_frame,
+            d.last_frame,
+            start.first_ns,
+            d.last_ns,
+            d.anchor,
+            1 if d.state & ISN_KNOWN else 0,
+            d.next_pos,
+            d.acked_pos,
+            d.acked_ns,
+            d.acked_frame,
+            d.payload_bytes,
+            d.data_segments,
+            start.data_first_frame,
+            d.data_last_frame,
+            d.data_last_ns,
+            placed - trouble.again_bytes - trouble.filling_bytes,
+            trouble.again_bytes,
+            trouble.filling_bytes,
+            trouble.holes_opened,
+            trouble.holes_filled,
+            trouble.holes_acked_past,
+            trouble.holes_forgotten,
+            trouble.retransmissions,
+            trouble.late_originals,
+            trouble.undecided_repeats,
+            trouble.spurious_retransmissions,
+            trouble.rewrites,
+            trouble.copies,
+            trouble.strays,
+            d.max_payload_len,
+            trouble.smallest_missing_len,
+            start.mss if start.options & HAS_MSS else NEVER,
+            start.window_scale if start.options & HAS_WINDOW_SCALE else NEVER,
+            1 if start.options & HAS_SACK_PERMITTED else 0,
+            start.first_window if seen else NEVER,
+            d.last_window if seen else NEVER,
+            d.windows_seen,
+            1 if d.state & WINDOW_OVERRUN else 0,
+            d.pushes,
+            d.ttl_min if seen else NEVER,
+            d.ttl_max if seen else NEVER,
+            start.data_ttl if d.data_segments else NEVER,
+            d.ids_rising,
+            d.ids_other,
+            d.pure_acks,
+            trouble.duplicate_acks,
+            trouble.sack_duplicate_acks,
+            trouble.dsacks,
+            trouble.keep_alives,
+            trouble.keep_alive_acks,
+            d.window_updates,
+            trouble.zero_windows,
+            trouble.zero_window_probes,
+            trouble.zero_window_probe_acks,
+            trouble.old_acks,
+            trouble.unseen_acks,
+            d.idle_acks,
+            trouble.episodes,
+            d.fin_frame,
+            d.fin_ns,
+            trouble.rst_frame,
+            trouble.rst_ns,
+            trouble.rst_ttl,
+            trouble.rst_window,
+            trouble.rst_ip_id,
+            trouble.rst_seq_pos,
+            trouble.rst_has_ack,
+            trouble.rsts,
+            d.last_ip_id if d.state & ID_SEEN else NEVER,
+            d.last_ttl if seen else NEVER,
+            cargo.trailer_cisco,
+            cargo.trailer_weak,
+            <int64_t> d.data_segments - cargo.trailer_cisco - cargo.trailer_weak - d.trailer_cut_off,
+            d.trailer_cut_off,
+            cargo.weak_magic,
+            cargo.weak_same_magic,
+            d.esp_run,
+            d.esp_breaks,
+            start.signature,
+            d.signatures,
+            cargo.messages,
+            cargo.merged_segments,
+            cargo.ike_messages,
+            cargo.ike_repeats,
+            cargo.ike_opened,
+            cargo.last_ike_frame,
+            cargo.last_ike_ns,
+            cargo.last_ike_exchange,
+            cargo.esp_messages,
+            cargo.esp_missing + kept_missing(t, cargo),
+            cargo.esp_repeats + kept_repeats(t, cargo),
+            cargo.associations,
+        )
+    )
+
+
+cdef int64_t kept_missing(const tracker_t* t, const cargo_t* cargo):
+    cdef uint32_t handle = cargo.kept_first
+    cdef int64_t missing = 0
+    while handle:
+        missing += association_at(t, handle).missing
+        handle = association_at(t, handle).next
+    return missing
+
+
+cdef int64_t kept_repeats(const tracker_t* t, const cargo_t* cargo):
+    cdef uint32_t handle = cargo.kept_first
+    cdef int64_t repeats = 0
+    while handle:
+        repeats += association_at(t, handle).repeats
+        handle = association_at(t, handle).next
+    return repeats
+
+
+cdef object episode_row(const episode_t* episode):
+    return rows.EpisodeRow._make(
+        (
+            episode.wanted,
+            episode.duplicate_acks,
+            episode.sack_duplicate_acks,
+            episode.first_frame,
+            episode.first_ns,
+            episode.last_frame,
+            episode.last_ns,
+            tuple([episode.frames[i] for i in range(episode.frames_kept)]),
+            episode.outstanding,
+            episode.prompted,
+            episode.shortest_interval_ns,
+            episode.longest_interval_ns,
+            episode.piggybacked,
+            episode.piggybacked_last_ns,
+            episode.last_asked_ns,
+            episode.new_segments,
+            episode.new_first_frame,
+            episode.new_last_frame,
+            episode.new_last_ns,
+            episode.sacked_left,
+            episode.ttl_min,
+            episode.ttl_max,
+            episode.window,
+            episode.sender_ike,
+            episode.peer_ike,
+            episode.wanted_seen,
+            episode.answered_frame,
+            episode.answered_ns,
+            episode.rewritten_frame,
+            episode.passed_frame,
+            episode.passed_ns,
+        )
+    )
+
+
+cdef object hole_row(const hole_t* hole):
+    return rows.HoleRow._make(
+        (
+            hole.start,
+            hole.end,
+            hole.opened_frame,
+            hole.opened_ns,
+            hole.before_frame,
+            hole.esp_missing,
+            hole.filled_frame,
+            hole.filled_ns,
+            hole.acked_frame,
+            hole.acked_ns,
+        )
+    )
+
+
+cdef object association_row(const association_t* one):
+    return rows.AssociationRow._make(
+        (
+            one.spi,
+            one.messages,
+            one.first_seq,
+            one.highest_seq,
+            one.missing,
+            one.repeats,
+            one.first_frame,
+            one.last_frame,
+        )
+    )
+
+
+cdef object segment_row(const segment_t* row):
+    return rows.SegmentRow._make(
+        (
+            row.side,
+            row.frame,
+            row.time_ns,
+            row.pos,
+            row.length,
+            row.ack_pos,
+            row.flags,
+            row.kind,
+            row.spi,
+            row.esp_seq,
+            row.print64,
+        )
+    )

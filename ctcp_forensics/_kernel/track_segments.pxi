@@ -1,0 +1,245 @@
+# Where a segment lies in the sequence space, and what of it is new.
+
+# --- where the segment lies --------------------------------------------------------------------
+
+@cython.overflowcheck(False)
+cdef inline void anchor_at(direction_t* d, uint32_t seq, int64_t position) noexcept nogil:
+    d.state |= ANCHORED
+    d.anchor = seq - <uint32_t> position
+    d.next_pos = position
+
+
+@cython.overflowcheck(False)
+cdef inline int64_t place(const direction_t* d, uint32_t seq) noexcept nogil:
+    return d.next_pos + <int32_t> (seq - d.anchor - <uint32_t> d.next_pos)
+
+
+cdef inline bint is_far(const direction_t* d, int64_t position) noexcept nogil:
+    return position < 0 or not -STRAY_DISTANCE <= position - d.next_pos <= STRAY_DISTANCE
+
+
+cdef inline int64_t take_segment(
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
+) noexcept nogil:
+    """Place the segment, take its bytes, then its ACK; its position, or NEVER for a stray."""
+    cdef direction_t* d = &flow.directions[side]
+    cdef int64_t pos
+    cdef bint keep_alive
+    if unlikely(p.flags & SYN):
+        note_syn(flow, side, p, extra_behind(batch, p))
+    elif unlikely(not d.state & ANCHORED):
+        anchor_at(d, p.seq, MID_STREAM)
+    pos = place(d, p.seq)
+    if unlikely(is_far(d, pos)):
+        trouble_of(t, d).strays += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
+        return NEVER
+    keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
+    take_bytes(t, batch, flow, side, p, pos, keep_alive)
+    if likely(p.flags & ACK):
+        take_ack(t, batch, &flow.directions[1 - side], p, keep_alive)
+    return pos
+
+
+cdef void note_syn(flow_t* flow, int side, const packet_t* p, const extra_t* extra) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    flow.syns += 1
+    if p.flags & ACK:
+        note_syn_ack(flow, 1 - side, p)
+    elif flow.syn_frame == NEVER:
+        flow.syn_frame = p.frame
+        flow.state &= ~(OPENED_BY_0 | OPENED_BY_1)
+        flow.state |= OPENED_BY_0 << side
+    if not d.state & ANCHORED:
+        anchor_at(d, p.seq, 0)
+        d.state |= ISN_KNOWN
+        if p.has_extra:
+            note_syn_options(&flow.starts[side], extra)
+
+
+cdef void note_syn_ack(flow_t* flow, int originator, const packet_t* p) noexcept nogil:
+    cdef direction_t* d = &flow.directions[originator]
+    if flow.syn_ack_frame == NEVER:
+        flow.syn_ack_frame = p.frame
+    if not flow.state & (OPENED_BY_0 | OPENED_BY_1):
+        flow.state |= OPENED_BY_0 << originator
+    if not d.state & ANCHORED:
+        anchor_at(d, p.ack, 1)
+        d.state |= ISN_KNOWN
+
+
+cdef void note_syn_options(start_t* start, const extra_t* extra) noexcept nogil:
+    if extra.mss >= 0:
+        start.mss = <uint16_t> extra.mss
+        start.options |= HAS_MSS
+    if extra.window_scale >= 0:
+        start.window_scale = <uint8_t> extra.window_scale
+        start.options |= HAS_WINDOW_SCALE
+    if extra.sack_permitted:
+        start.options |= HAS_SACK_PERMITTED
+
+
+cdef inline void take_bytes(
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, int64_t pos, bint keep_alive
+) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    cdef int bare_numbers = (p.flags & SYN != 0) + (p.flags & FIN != 0)
+    d.state &= ~(KEEP_ALIVE_PENDING | PROBE_PENDING)
+    if unlikely(p.window == 0) and not p.flags & OPENING:
+        trouble_of(t, d).zero_windows += 1
+    if unlikely(keep_alive):
+        d.state |= KEEP_ALIVE_PENDING
+        trouble_of(t, d).keep_alives += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
+        return
+    if unlikely(bare_numbers):
+        d.bare_numbers += bare_numbers
+        if p.flags & FIN and d.fin_frame == NEVER:
+            d.fin_frame, d.fin_ns = p.frame, p.time_ns
+    if p.payload_len:
+        note_data_segment(t, flow, side, p, pos)
+        note_payload(t, batch, flow, side, p)
+        if unlikely(p.message_count):
+            note_ike_while_asked(t, flow, side, p, messages_of(batch, p))
+    if p.payload_len or bare_numbers:
+        place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers)
+    else:
+        d.pure_acks += 1
+        if unlikely(pos > d.next_pos):
+            note_bare(t, d, p, pos)
+
+
+cdef void note_ike_while_asked(
+    tracker_t* t, flow_t* flow, int side, const packet_t* p, const message_t* messages
+) noexcept nogil:
+    cdef trouble_t* own = seen_trouble(t, &flow.directions[side])
+    cdef trouble_t* peers = seen_trouble(t, &flow.directions[1 - side])
+    cdef uint32_t i, ike = 0
+    for i in range(p.message_count):
+        ike += messages[i].kind == KIND_IKE
+    if own.episode:
+        episode_at(t, own.episode).sender_ike += ike
+    if peers.episode:
+        episode_at(t, peers.episode).peer_ike += ike
+
+
+cdef void note_bare(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
+    if d.data_segments or d.state & ISN_KNOWN:
+        open_hole(t, d, p, pos)
+    d.next_pos = pos
+
+
+cdef inline void note_data_segment(
+    tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos
+) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    cdef direction_t* peer = &flow.directions[1 - side]
+    d.data_segments += 1
+    d.state |= DATA_SINCE_ACK
+    d.previous_data_frame = d.data_last_frame
+    d.data_last_frame, d.data_last_ns = p.frame, p.time_ns
+    if unlikely(d.data_segments == 1):
+        flow.starts[side].data_first_frame = p.frame
+        flow.starts[side].data_ttl = p.ttl
+    if p.payload_len > d.max_payload_len:
+        d.max_payload_len = p.payload_len
+    if unlikely(p.payload_len == 1) and pos == d.next_pos and peer.state & SENDER_SEEN and peer.last_window == 0:
+        trouble_of(t, d).zero_window_probes += 1
+        d.state |= PROBE_PENDING
+
+
+cdef inline void place_bytes(
+    tracker_t* t, const batch_t* batch, direction_t* d, const packet_t* p, int64_t pos, int64_t end
+) noexcept nogil:
+    cdef key_t key
+    key.key, key.skipped = KEY_NONE, 0
+    if unlikely(p.message_count):
+        key = note_messages(t, d, p, messages_of(batch, p))
+    elif unlikely(p.trailer == TRAILER_CUT_OFF) and (d.run >= WATCHED_RUN or d.cargo):
+        key = note_headless(t, d, p)
+    if likely(pos == d.next_pos and not d.trouble):
+        d.next_pos = end
+        return
+    place_odd_bytes(t, d, p, pos, end, key)
+
+
+cdef void place_odd_bytes(
+    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t end, key_t key
+) noexcept nogil:
+    """Bytes are new, fill a hole, or were seen before; the three add up to the length."""
+    cdef filling_t filling
+    cdef int64_t fresh, again
+    if pos > d.next_pos:
+        reveal(t, d, p, pos, key.skipped)
+    fresh = max(0, end - max(pos, d.next_pos))
+    filling.filled, filling.found = 0, False
+    if pos < d.next_pos and d.trouble:  # every hole lies below what comes next
+        filling = fill_holes(t, d, p, pos, end)
+    again = end - pos - fresh - filling.filled
+    if again or filling.filled:
+        trouble_of(t, d).filling_bytes += filling.filled
+        trouble_of(t, d).again_bytes += again
+    if filling.found:
+        note_filling(t, d, p, &filling, key.key)
+    elif again and not fresh:
+        note_repeat(t, d, p, end, key.key)
+    if seen_trouble(t, d).episode:
+        note_sending(episode_at(t, seen_trouble(t, d).episode), p, pos, end, fresh, key.key)
+    d.next_pos = max(d.next_pos, end)
+
+
+cdef void reveal(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t skipped) noexcept nogil:
+    cdef trouble_t* trouble
+    cdef hole_t* hole
+    cdef int64_t size
+    if d.data_segments <= 1 and not d.state & ISN_KNOWN:
+        d.next_pos = pos
+        return
+    hole = open_hole(t, d, p, pos)
+    hole.esp_missing = skipped
+    size = (hole.end - hole.start) // max(1, skipped)
+    trouble = trouble_of(t, d)
+    if trouble.smallest_missing_len == NEVER or size < trouble.smallest_missing_len:
+        trouble.smallest_missing_len = size
+
+
+@cython.overflowcheck(False)
+cdef void note_filling(
+    tracker_t* t, direction_t* d, const packet_t* p, const filling_t* filling, int key
+) noexcept nogil:
+    """Sent again, or the late original?  By ESP number, else by IP ID, else by time, else undecided."""
+    cdef trouble_t* trouble = trouble_of(t, d)
+    cdef bint earlier
+    if key == KEY_LATE:
+        trouble.late_originals += 1
+    elif key == KEY_REPEATED:
+        trouble.retransmissions += 1
+    elif key == KEY_NEWEST:
+        trouble.rewrites += 1
+    elif ids_count(d) and p.ip_id > 0 and filling.opener_ip_id > 0:
+        earlier = ((p.ip_id - filling.opener_ip_id) & 0xFFFF) >= 0x8000
+        trouble.late_originals += earlier
+        trouble.retransmissions += not earlier
+    elif p.time_ns - filling.opened_ns < REORDER_NS:
+        trouble.late_originals += 1
+    elif trouble.episode:
+        trouble.retransmissions += 1
+    else:
+        trouble.undecided_repeats += 1
+
+
+cdef inline bint ids_count(const direction_t* d) noexcept nogil:
+    return d.ids_rising >= 3 and d.ids_rising > 4 * <uint64_t> d.ids_other
+
+
+cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t end, int key) noexcept nogil:
+    cdef trouble_t* trouble = trouble_of(t, d)
+    if key == KEY_NEWEST:
+        trouble.rewrites += 1
+        return
+    if key == KEY_LATE:
+        trouble.late_originals += 1
+        return
+    trouble.retransmissions += 1
+    if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
+        trouble.spurious_retransmissions += 1

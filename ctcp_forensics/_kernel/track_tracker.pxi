@@ -1,0 +1,404 @@
+# The log, the way of a batch through the rooms, and the class that Python sees.
+
+# --- the log of what looks like cTCP -------------------------------------------------------------------
+
+cdef inline segment_t* logged(const tracker_t* t, int64_t number) noexcept nogil:
+    return &t.log[(number // LOG_CHUNK) % t.log_chunks][number % LOG_CHUNK]
+
+
+cdef segment_t* new_segment(tracker_t* t) noexcept nogil:
+    cdef int64_t chunk = (t.log_end // LOG_CHUNK) % t.log_chunks
+    if t.log[chunk] == NULL:
+        t.log[chunk] = <segment_t*> malloc(LOG_CHUNK * sizeof(segment_t))
+        if t.log[chunk] == NULL:
+            t.out_of_memory = True
+            return NULL
+    t.log_end += 1
+    return logged(t, t.log_end - 1)
+
+
+cdef void log_segment(
+    tracker_t* t, uint32_t index, int side, int64_t ack_pos, const packet_t* p, int64_t pos, const message_t* messages
+) noexcept nogil:
+    cdef message_t whole
+    cdef uint32_t i
+    for i in range(p.message_count):
+        log_message(t, index, side, ack_pos, p, pos, &messages[i])
+    if p.message_count == 0:
+        memset(&whole, 0, sizeof(whole))
+        whole.kind, whole.length, whole.print64 = KIND_NONE, p.payload_len, p.print64
+        whole.spi, whole.esp_seq = p.head[0], p.head[1]
+        log_message(t, index, side, ack_pos, p, pos, &whole)
+    if t.log_end - t.log_first >= t.log_cap:
+        t.unlogged += t.log_cap // 4
+        t.log_first += t.log_cap // 4
+
+
+cdef void log_message(
+    tracker_t* t, uint32_t index, int side, int64_t ack_pos, const packet_t* p, int64_t pos, const message_t* m
+) noexcept nogil:
+    cdef segment_t* row = new_segment(t)
+    if row == NULL:
+        return
+    row.flow, row.side, row.frame, row.time_ns = index, side, p.frame, p.time_ns
+    row.pos, row.length, row.ack_pos, row.flags = pos + m.offset, m.length, ack_pos, p.flags
+    row.kind, row.spi, row.esp_seq, row.print64 = m.kind, m.spi, m.esp_seq, m.print64
+
+
+# --- batches ---------------------------------------------------------------------------------------------
+
+cdef inline void look_ahead(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+    """Find the flow of a packet that is to come, and ask for the cache lines that it will touch."""
+    cdef uint64_t slot = slot_of(t, p) if p.status == TCP_SEGMENT else 0
+    cdef flow_t* flow
+    cdef direction_t* d
+    cdef direction_t* peer
+    t.ahead[i % LOOKED_AHEAD] = slot
+    if slot == 0:
+        return
+    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
+    d = &flow.directions[side_in(slot, p)]
+    peer = &flow.directions[1 - side_in(slot, p)]
+    prefetch(flow)
+    prefetch(&d.next_pos)
+    prefetch(&d.last_frame)
+    prefetch(&d.marks)
+    prefetch(&peer.next_pos)
+    if p.payload_len:
+        prefetch(&flow.data_tail_first_frame)
+        prefetch(&d.previous_data_frame)
+
+
+cdef inline void look_closer(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+    """What went wrong in the flow of a packet that comes soon; the flow itself should be there by now."""
+    cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
+    cdef flow_t* flow
+    cdef int side
+    if slot == 0:
+        return
+    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
+    for side in range(2):
+        if flow.directions[side].trouble:
+            prefetch(seen_trouble(t, &flow.directions[side]))
+    if p.message_count:
+        prefetch(seen_cargo(t, &flow.directions[side_in(slot, p)]))
+
+
+cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
+    cdef const packet_t* packets = batch.rows
+    cdef uint32_t count = batch.count
+    cdef uint32_t i
+    memset(t.ahead, 0, sizeof(t.ahead))
+    for i in range(count):
+        if likely(i + SLOT_AHEAD < count):
+            prefetch(&t.slots[packets[i + SLOT_AHEAD].flow_hash & t.slot_mask])
+            look_ahead(t, &packets[i + FLOW_AHEAD], i + FLOW_AHEAD)
+            look_closer(t, &packets[i + TROUBLE_AHEAD], i + TROUBLE_AHEAD)
+        if packets[i].time_ns > t.last_ns:
+            t.last_ns = packets[i].time_ns
+        if packets[i].status == TCP_SEGMENT:
+            follow(t, batch, &packets[i], t.ahead[i % LOOKED_AHEAD])
+            if unlikely(t.out_of_memory):
+                return
+
+
+cdef bint begin_pool(tracker_t* t, pool_t* pool, uint32_t item_len) noexcept nogil:
+    """With element 0, all zeroes."""
+    pool.item_len = item_len
+    pool.used = 1
+    if not grow(&t.arena, pool):
+        return False
+    memset(element(pool, 0), 0, item_len)
+    return True
+
+
+cdef bint begin_tracker(tracker_t* t) noexcept nogil:
+    t.last_ns = NEVER
+    t.arena.next_len = FIRST_EXTENT
+    t.slot_mask = 1023
+    t.slots = <uint64_t*> calloc(t.slot_mask + 1, sizeof(uint64_t))
+    t.log_chunks = t.log_cap // LOG_CHUNK + 2
+    t.log = <segment_t**> calloc(<size_t> t.log_chunks, sizeof(void*))
+    return (
+        t.slots != NULL
+        and t.log != NULL
+        and begin_pool(t, &t.flows, sizeof(flow_t))
+        and begin_pool(t, &t.ends, sizeof(ends_t))
+        and begin_pool(t, &t.troubles, sizeof(trouble_t))
+        and begin_pool(t, &t.holes, sizeof(hole_t))
+        and begin_pool(t, &t.episodes, sizeof(episode_t))
+        and begin_pool(t, &t.cargoes, sizeof(cargo_t))
+        and begin_pool(t, &t.associations, sizeof(association_t))
+    )
+
+
+cdef void end_tracker(tracker_t* t) noexcept nogil:
+    cdef int64_t chunk
+    free(t.flows.chunks)
+    free(t.ends.chunks)
+    free(t.troubles.chunks)
+    free(t.holes.chunks)
+    free(t.episodes.chunks)
+    free(t.cargoes.chunks)
+    free(t.associations.chunks)
+    free_extents(&t.arena)
+    free(t.slots)
+    if t.log != NULL:
+        for chunk in range(t.log_chunks):
+            free(t.log[chunk])
+    free(t.log)
+
+
+cdef void set_defaults(tracker_t* t) noexcept nogil:
+    """What is not zero at the beginning, in the first elements of the pools."""
+    set_flow_defaults(flow_at(t, 0))
+    set_trouble_defaults(<trouble_t*> element(&t.troubles, 0))
+    set_hole_defaults(hole_at(t, 0))
+    set_episode_defaults(episode_at(t, 0))
+    (<cargo_t*> element(&t.cargoes, 0)).last_ike_frame = NEVER
+    (<cargo_t*> element(&t.cargoes, 0)).last_ike_ns = NEVER
+
+
+cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
+    cdef int side
+    flow.tail_direction, flow.data_tail_direction = NEVER, NEVER
+    flow.tail_first_frame, flow.tail_first_ns = NEVER, NEVER
+    flow.data_tail_first_frame, flow.data_tail_first_ns = NEVER, NEVER
+    flow.silence_from_frame, flow.silence_to_frame = NEVER, NEVER
+    flow.syn_frame, flow.syn_ack_frame = NEVER, NEVER
+    for side in range(2):
+        set_direction_defaults(&flow.directions[side])
+        flow.starts[side].first_frame, flow.starts[side].first_ns = NEVER, NEVER
+        flow.starts[side].data_first_frame = NEVER
+
+
+cdef void set_direction_defaults(direction_t* d) noexcept nogil:
+    d.acked_pos, d.acked_ns, d.acked_frame = NEVER, NEVER, NEVER
+    d.last_frame, d.last_ns = NEVER, NEVER
+    d.data_last_frame, d.data_last_ns, d.previous_data_frame = NEVER, NEVER, NEVER
+    d.fin_frame, d.fin_ns = NEVER, NEVER
+
+
+cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
+    trouble.sacked_to, trouble.smallest_missing_len = NEVER, NEVER
+    trouble.rst_frame, trouble.rst_ns, trouble.rst_seq_pos = NEVER, NEVER, NEVER
+    trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = NEVER, NEVER, NEVER
+
+
+cdef void set_hole_defaults(hole_t* hole) noexcept nogil:
+    hole.filled_frame, hole.filled_ns, hole.acked_frame, hole.acked_ns = NEVER, NEVER, NEVER, NEVER
+
+
+cdef void set_episode_defaults(episode_t* episode) noexcept nogil:
+    episode.first_frame, episode.first_ns, episode.last_frame, episode.last_ns = NEVER, NEVER, NEVER, NEVER
+    episode.shortest_interval_ns, episode.longest_interval_ns = NEVER, NEVER
+    episode.piggybacked_last_ns, episode.last_asked_ns = NEVER, NEVER
+    episode.new_first_frame, episode.new_last_frame, episode.new_last_ns = NEVER, NEVER, NEVER
+    episode.sacked_left, episode.ttl_min, episode.ttl_max = NEVER, NEVER, NEVER
+    episode.window = NEVER
+    episode.answered_frame, episode.answered_ns, episode.rewritten_frame = NEVER, NEVER, NEVER
+    episode.passed_frame, episode.passed_ns = NEVER, NEVER
+
+
+cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d, const start_t* start) noexcept nogil:
+    cdef const cargo_t* cargo = seen_cargo(t, d)
+    return (
+        cargo.trailer_cisco
+        or cargo.trailer_weak
+        or d.esp_run >= WATCHED_RUN
+        or start.signature == SIGNATURE_IKETCP
+        or start.signature == SIGNATURE_RAW_IKE
+    )
+
+
+def by_opening(row):
+    return row.opened_frame, row.start_pos
+
+
+cdef class Tracker:
+    """Follows every TCP flow of one capture."""
+
+    cdef tracker_t tracker
+    cdef bint is_busy
+    cdef uint32_t* firsts  # the log by flow: rows of flow i stand in `order` from firsts[i] to firsts[i + 1]
+    cdef uint32_t* order
+
+    def __cinit__(self):
+        self.tracker.flow_cap = rows.FLOW_CAP
+        self.tracker.log_cap = rows.SEGMENT_LOG_CAP
+        if not begin_tracker(&self.tracker):
+            raise MemoryError
+        set_defaults(&self.tracker)
+
+    def __dealloc__(self):
+        self.forget_order()
+        end_tracker(&self.tracker)
+
+    # --- what went in, what comes out -------------------------------------------------------
+
+    def feed(self, Packets packets not None):
+        """Take one batch of packets, in the order of the capture."""
+        self.check_idle()
+        packets.begin_change()
+        self.forget_order()
+        self.is_busy = packets.is_busy = True
+        try:
+            with nogil:
+                follow_batch(&self.tracker, &packets.batch)
+        finally:
+            self.is_busy = packets.is_busy = False
+        self.check_idle()
+
+    def tallies(self):
+        self.check_idle()
+        cdef tracker_t* t = &self.tracker
+        return rows.Tallies(
+            t.flow_count, t.refused, t.segments, t.log_end - t.log_first, t.unlogged, t.last_ns
+        )
+
+    def flow(self, index):
+        return flow_row(&self.tracker, self.at(index))
+
+    def direction(self, index, side):
+        cdef flow_t* flow = self.at(index)
+        cdef int which = checked_side(side)
+        return direction_row(&self.tracker, &flow.directions[which], &flow.starts[which])
+
+    def episodes(self, index, side):
+        """The latest EPISODES_KEPT, in order; the last may be open."""
+        cdef trouble_t* trouble = seen_trouble(&self.tracker, &self.at(index).directions[checked_side(side)])
+        cdef uint32_t handle = trouble.kept_episodes_first
+        cdef list held = []
+        while handle:
+            held.append(episode_row(episode_at(&self.tracker, handle)))
+            handle = episode_at(&self.tracker, handle).next
+        if trouble.episode:
+            held.append(episode_row(episode_at(&self.tracker, trouble.episode)))
+        return held[max(0, len(held) - <Py_ssize_t> EPISODES_KEPT) :]
+
+    def holes(self, index, side):
+        """Holes that were let go or filled, then those still open, by when they opened."""
+        cdef trouble_t* trouble = seen_trouble(&self.tracker, &self.at(index).directions[checked_side(side)])
+        cdef list held = self.holes_from(trouble.kept_first) + self.holes_from(trouble.live_first)
+        held.sort(key=by_opening)
+        return held
+
+    def associations(self, index, side):
+        cdef cargo_t* cargo = seen_cargo(&self.tracker, &self.at(index).directions[checked_side(side)])
+        cdef uint32_t handle = cargo.kept_first
+        cdef list held = []
+        while handle:
+            held.append(association_row(association_at(&self.tracker, handle)))
+            handle = association_at(&self.tracker, handle).next
+        return held
+
+    def segments(self, index):
+        """The log of a watched flow, in the order of the capture."""
+        cdef uint32_t flow = self.checked(index)
+        cdef uint32_t i
+        self.sort_log()
+        return [segment_row(self.in_order(i)) for i in range(self.firsts[flow], self.firsts[flow + 1])]
+
+    def frames_with(self, index, side, int64_t position):
+        """Frames of the logged segments of one direction that carry the byte at `position`."""
+        cdef uint32_t flow = self.checked(index)
+        cdef int which = checked_side(side)
+        cdef uint32_t i
+        cdef segment_t* row
+        cdef list frames = []
+        self.sort_log()
+        for i in range(self.firsts[flow], self.firsts[flow + 1]):
+            row = self.in_order(i)
+            if row.side == which and row.pos <= position < row.pos + row.length:
+                frames.append(row.frame)
+        return frames
+
+    def suspects(self, ports):
+        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
+        cdef uint8_t wanted[65536]
+        cdef uint32_t i
+        memset(wanted, 0, sizeof(wanted))
+        for port in ports:
+            if 0 <= port < 65536:
+                wanted[<uint16_t> port] = 1
+        self.check_idle()
+        return [i for i in range(self.tracker.flow_count) if self.is_suspect(i, wanted)]
+
+    # --- inside -----------------------------------------------------------------------------
+
+    cdef bint is_suspect(self, uint32_t index, const uint8_t* wanted):
+        cdef const flow_t* flow = flow_at(&self.tracker, index + 1)
+        return (
+            wanted[flow.sport]
+            or wanted[flow.dport]
+            or looks_encapsulated(&self.tracker, &flow.directions[0], &flow.starts[0])
+            or looks_encapsulated(&self.tracker, &flow.directions[1], &flow.starts[1])
+        )
+
+    cdef int check_idle(self) except -1:
+        if self.is_busy:
+            raise RuntimeError("this tracker is being fed by another thread")
+        if self.tracker.out_of_memory:
+            raise MemoryError("the flow table could not grow")
+        return 0
+
+    cdef uint32_t checked(self, Py_ssize_t index) except? 0xFFFFFFFF:
+        self.check_idle()
+        if index < 0:
+            index += self.tracker.flow_count
+        if not 0 <= index < self.tracker.flow_count:
+            raise IndexError("flow index out of range")
+        return <uint32_t> index
+
+    cdef flow_t* at(self, index) except NULL:
+        return flow_at(&self.tracker, self.checked(index) + 1)
+
+    cdef list holes_from(self, uint32_t handle):
+        cdef list held = []
+        while handle:
+            held.append(hole_row(hole_at(&self.tracker, handle)))
+            handle = hole_at(&self.tracker, handle).next
+        return held
+
+    cdef segment_t* in_order(self, uint32_t i):
+        return logged(&self.tracker, self.tracker.log_first + self.order[i])
+
+    cdef void forget_order(self):
+        free(self.firsts)
+        free(self.order)
+        self.firsts, self.order = NULL, NULL
+
+    cdef int sort_log(self) except -1:
+        """The log by flow, counted out once when it is first asked for."""
+        cdef tracker_t* t = &self.tracker
+        cdef int64_t count = t.log_end - t.log_first
+        if self.order != NULL:
+            return 0
+        self.firsts = <uint32_t*> calloc(<size_t> t.flow_count + 2, sizeof(uint32_t))
+        self.order = <uint32_t*> malloc(<size_t> (count + 1) * sizeof(uint32_t))
+        if self.firsts == NULL or self.order == NULL:
+            self.forget_order()
+            raise MemoryError
+        sort_by_flow(t, count, self.firsts, self.order)
+        return 0
+
+
+cdef void sort_by_flow(const tracker_t* t, int64_t count, uint32_t* firsts, uint32_t* order) noexcept nogil:
+    """A counting sort.  Each flow counts two places on, so that its beginning, once used as a cursor, ends as the next's."""
+    cdef int64_t i
+    cdef uint32_t flow, at
+    for i in range(count):
+        firsts[logged(t, t.log_first + i).flow + 2] += 1
+    for flow in range(t.flow_count):
+        firsts[flow + 2] += firsts[flow + 1]
+    for i in range(count):
+        flow = logged(t, t.log_first + i).flow
+        at = firsts[flow + 1]
+        firsts[flow + 1] += 1
+        order[at] = <uint32_t> i
+
+
+cdef int checked_side(side) except -1:
+    if side != 0 and side != 1:
+        raise IndexError("a flow has directions 0 and 1")
+    return side
