@@ -41,7 +41,8 @@ cdef enum:
     ACK_SEEN = 0x040  # last_ack_window holds
     HEAD_SEEN = 0x080  # last_head holds
     DATA_SINCE_ACK = 0x100
-    WINDOW_OVERRUN = 0x200
+    WINDOW_OVERRUNS = 0x600  # counted to three
+    ONE_OVERRUN = 0x200
 
     # flow_t.state; the bit of direction 1 stands beside that of direction 0
     WATCHED = 0x01
@@ -56,7 +57,8 @@ cdef enum:
     # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
     SLOT_AHEAD = 24
     FLOW_AHEAD = 12
-    TROUBLE_AHEAD = 5
+    TROUBLE_AHEAD = 6
+    ASSOCIATION_AHEAD = 3
     LOOKED_AHEAD = 16  # a power of two above FLOW_AHEAD
 
 cdef extern from *:

@@ -148,9 +148,6 @@ cdef struct trouble_t:  # of one direction
     int32_t rst_has_ack
     uint8_t spare[40]  # up to whole cache lines
 
-if sizeof(flow_t) != 11 * 64 or sizeof(direction_t) != 4 * 64 or sizeof(trouble_t) != 4 * 64:
-    raise ImportError("the compiler laid out a flow otherwise than in cache lines")
-
 cdef struct hole_t:
     uint32_t next
     int32_t opener_ip_id
@@ -200,13 +197,10 @@ cdef struct episode_t:
     uint32_t sender_ike
     uint32_t peer_ike
 
-cdef struct cargo_t:  # of one direction
-    uint64_t weak_magic
-    uint64_t last_ike_print
-    int64_t last_ike_frame
-    int64_t last_ike_ns
-    int64_t esp_missing
-    int64_t esp_repeats
+cdef struct cargo_t:  # of one direction; the first line is what most messages touch
+    uint32_t kept_first
+    uint32_t kept_last
+    uint32_t kept_count
     uint32_t trailer_cisco
     uint32_t trailer_weak
     uint32_t weak_same_magic
@@ -218,9 +212,13 @@ cdef struct cargo_t:  # of one direction
     uint32_t last_ike_exchange
     uint32_t esp_messages
     uint32_t associations
-    uint32_t kept_first
-    uint32_t kept_last
-    uint32_t kept_count
+    uint64_t weak_magic
+    uint64_t last_ike_print
+    int64_t last_ike_frame
+    int64_t last_ike_ns
+    int64_t esp_missing
+    int64_t esp_repeats
+    uint8_t spare[24]  # up to whole cache lines
 
 cdef struct association_t:
     uint32_t next
@@ -247,6 +245,17 @@ cdef struct segment_t:
     uint8_t side
     uint8_t flags
     uint8_t kind
+
+if (
+    sizeof(flow_t) != 11 * 64
+    or sizeof(direction_t) != 4 * 64
+    or sizeof(trouble_t) != 4 * 64
+    or sizeof(cargo_t) != 2 * 64
+    or sizeof(association_t) != 64
+    or sizeof(segment_t) != 64
+):
+    raise ImportError("the compiler laid out a flow otherwise than in cache lines")
+
 
 cdef struct key_t:  # what the first ESP message of a segment says
     int key

@@ -9,7 +9,7 @@ cdef inline segment_t* logged(const tracker_t* t, int64_t number) noexcept nogil
 cdef segment_t* new_segment(tracker_t* t) noexcept nogil:
     cdef int64_t chunk = (t.log_end // LOG_CHUNK) % t.log_chunks
     if t.log[chunk] == NULL:
-        t.log[chunk] = <segment_t*> malloc(LOG_CHUNK * sizeof(segment_t))
+        t.log[chunk] = <segment_t*> carve(&t.arena, LOG_CHUNK * sizeof(segment_t))
         if t.log[chunk] == NULL:
             t.out_of_memory = True
             return NULL
@@ -84,6 +84,16 @@ cdef inline void look_closer(tracker_t* t, const packet_t* p, uint32_t i) noexce
         prefetch(seen_cargo(t, &flow.directions[side_in(slot, p)]))
 
 
+cdef inline void look_at_association(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+    """The security association that the messages of a packet will nearly always belong to."""
+    cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
+    cdef flow_t* flow
+    if slot == 0 or p.message_count == 0:
+        return
+    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
+    prefetch(association_at(t, seen_cargo(t, &flow.directions[side_in(slot, p)]).kept_first))
+
+
 cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
     cdef const packet_t* packets = batch.rows
     cdef uint32_t count = batch.count
@@ -94,6 +104,7 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
             prefetch(&t.slots[packets[i + SLOT_AHEAD].flow_hash & t.slot_mask])
             look_ahead(t, &packets[i + FLOW_AHEAD], i + FLOW_AHEAD)
             look_closer(t, &packets[i + TROUBLE_AHEAD], i + TROUBLE_AHEAD)
+            look_at_association(t, &packets[i + ASSOCIATION_AHEAD], i + ASSOCIATION_AHEAD)
         if packets[i].time_ns > t.last_ns:
             t.last_ns = packets[i].time_ns
         if packets[i].status == TCP_SEGMENT:
@@ -133,7 +144,6 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
 
 
 cdef void end_tracker(tracker_t* t) noexcept nogil:
-    cdef int64_t chunk
     free(t.flows.chunks)
     free(t.ends.chunks)
     free(t.troubles.chunks)
@@ -143,9 +153,6 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.associations.chunks)
     free_extents(&t.arena)
     free(t.slots)
-    if t.log != NULL:
-        for chunk in range(t.log_chunks):
-            free(t.log[chunk])
     free(t.log)
 
 
