@@ -286,6 +286,9 @@ class DirectionRow(NamedTuple):
     last_window: int
     windows_seen: int
     """How often the window differs from the one before."""
+    window_overruns: int
+    """How often, counted to three, the peer acknowledged more at once than its window, taken as sent, had offered:
+    its windows are scaled, or it does not keep to them."""
     pushes: int
     ttl_min: int
     ttl_max: int

@@ -43,10 +43,9 @@ cdef inline void advance(
 ) noexcept nogil:
     if unlikely(d.trouble):
         settle_questions(t, seen_trouble(t, d), p, pos)
-    # A segment that begins within the window may end beyond it and be taken whole, so one more is allowed.
-    if unlikely(pos - d.acked_pos > d.last_ack_window) and d.acked_pos != NEVER and d.state & ACK_SEEN:
-        if pos - d.acked_pos > <int64_t> d.last_ack_window + d.max_payload_len:
-            d.state |= WINDOW_OVERRUN
+    if pos - d.acked_pos > d.last_ack_window and d.acked_pos != NEVER and d.state & ACK_SEEN:
+        if unlikely(d.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS):
+            d.state += ONE_OVERRUN
     if unlikely(p.has_extra) and extra.sack_count:
         note_sacked_before(t, d, extra)
     d.acked_pos, d.acked_frame, d.acked_ns = pos, p.frame, p.time_ns

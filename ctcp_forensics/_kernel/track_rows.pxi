@@ -88,7 +88,7 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             start.first_window if seen else NEVER,
             d.last_window if seen else NEVER,
             d.windows_seen,
-            1 if d.state & WINDOW_OVERRUN else 0,
+            (d.state & WINDOW_OVERRUNS) // ONE_OVERRUN,
             d.pushes,
             d.ttl_min if seen else NEVER,
             d.ttl_max if seen else NEVER,

@@ -31,6 +31,9 @@ steady rhythm of its own, such as a ping each second, is answered in that rhythm
 ONE_EACH: Final = 1.1
 """A receiver asks once for each segment beyond the hole.  Far from it the asks for a burst come back as a burst,
 only the first of them behind new data; one in ten may be prompted by what was under way at the beginning."""
+OVERRUNS: Final = 3
+"""A receiver that takes a segment larger than its window has a full buffer next; one that does so again and
+again has larger windows than it seems."""
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
 OPENING_IKE: Final = 8
@@ -122,6 +125,11 @@ def the_window_had_room(case: Case) -> Answer:
     needed = direction.row.max_payload_len
     because = f"the window offers {window} bytes, the largest segment has {needed}"
     if window >= needed:
+        return HOLDS, because, [episode.row.first_frame]
+    if not is_scaled and direction.row.window_overruns >= OVERRUNS:
+        because += (
+            ", and more than such a window was acknowledged at once: it is scaled, or nobody keeps to it"
+        )
         return HOLDS, because, [episode.row.first_frame]
     return (FAILS if is_scaled else UNKNOWN), because, [episode.row.first_frame]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctcp_forensics._kernel.plain_track.holes import open_hole
-from ctcp_forensics._kernel.plain_track.state import MID_STREAM, OPENING, Direction, Episode
+from ctcp_forensics._kernel.plain_track.state import MID_STREAM, MOST_OVERRUNS, OPENING, Direction, Episode
 from ctcp_forensics._kernel.rows import EPISODES_KEPT, NEVER, Packet, Tcp
 
 
@@ -47,6 +47,10 @@ def advance(d: Direction, p: Packet, pos: int) -> None:
         d.episode = None
     if d.unacked_holes:
         mark_acked(d, p, pos)
+    if NEVER not in (d.acked_pos, d.last_ack_window) and pos - d.acked_pos > d.last_ack_window:
+        d.window_overruns = min(d.window_overruns + 1, MOST_OVERRUNS)
+    if p.sacks:  # SACKed already, whatever a repetition of this ACK may say
+        d.sacked_to = max(d.sacked_to, highest_sacked(d, p))
     d.acked_pos, d.acked_frame, d.acked_ns = pos, p.frame, p.time_ns
 
 
@@ -105,6 +109,13 @@ def is_duplicate_ack(d: Direction, p: Packet, keep_alive: bool) -> bool:
     return True
 
 
+def highest_sacked(d: Direction, p: Packet) -> int:
+    """The position after the highest octet that this ACK SACKs; NEVER where its blocks are empty."""
+    blocks = [(d.place(left), d.place(right)) for left, right in p.sacks]
+    highest = max((right for left, right in blocks if left < right), default=NEVER)
+    return highest if highest <= d.next_pos else NEVER
+
+
 def note_sacks(d: Direction, p: Packet) -> bool:
     """RFC 6675 §2: the segment SACKs octets above HighACK that were not SACKed before.
 
@@ -115,8 +126,8 @@ def note_sacks(d: Direction, p: Packet) -> bool:
     inside_second = len(blocks) > 1 and blocks[1][0] <= first[0] and first[1] <= blocks[1][1]
     if first[1] <= d.acked_pos or inside_second:  # RFC 2883 §4: a D-SACK reports what came twice
         d.dsacks += 1
-    highest = max(right for left, right in blocks if left < right) if any(a < b for a, b in blocks) else NEVER
-    if highest <= max(d.sacked_to, d.acked_pos) or highest > d.next_pos:
+    highest = highest_sacked(d, p)
+    if highest <= max(d.sacked_to, d.acked_pos):
         return False
     d.sacked_to = highest
     return True

@@ -57,7 +57,8 @@ def is_copy(d: Direction, peer: Direction, p: Packet) -> bool:
     A box that makes ACKs may give them all one ID, so a pure ACK is a copy only
     where the peer sent no data in between.  Without an ID (IPv6 has none, and zero is
     what a sender of unfragmentable datagrams may write, RFC 6864 §4.1) only a copy
-    sooner than any sender could repeat itself is taken for one.
+    sooner than any sender could repeat itself is taken for one; and of pure ACKs, which
+    come back in a burst where data went out in a burst, only where other frames are doubled too.
     """
     window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
     mark = (p.ip_id, p.seq, p.ack, p.flags, p.payload_len, p.window, p.print64)
@@ -65,10 +66,15 @@ def is_copy(d: Direction, peer: Direction, p: Packet) -> bool:
         close = abs(p.time_ns - sighting.time_ns) <= window_ns
         unprompted = p.payload_len or sighting.peer_data_segments == peer.data_segments
         if sighting.mark == mark and close and unprompted:
-            return True
+            return p.ip_id > 0 or p.payload_len > 0 or are_doubled(d, peer)
     d.recent.append(Sighting(mark, p.time_ns, peer.data_segments))
     del d.recent[:-COPIES_REMEMBERED]
     return False
+
+
+def are_doubled(d: Direction, peer: Direction) -> bool:
+    """A capture that doubles frames has doubled one of the first."""
+    return d.copies + peer.copies > 0 or d.frames <= COPIES_REMEMBERED
 
 
 def note_sender(d: Direction, p: Packet) -> None:

@@ -81,8 +81,10 @@ def note_messages(d: Direction, p: Packet) -> tuple[int, int]:
 
 
 def note_headless(d: Direction, p: Packet) -> tuple[int, int]:
-    """The trailer was not captured; in a run of ESP-like heads the head is taken for ESP's."""
-    if p.trailer != Trailer.CUT_OFF or d.run < WATCHED_RUN or p.head != d.last_head:
+    """The trailer was not captured; in a run of ESP-like heads, or with an SPI from one, the head is ESP's."""
+    if p.trailer != Trailer.CUT_OFF or p.head != d.last_head:
+        return Key.NONE, 0
+    if d.run < WATCHED_RUN and all(one.spi != p.head[0] for one in d.kept_associations):
         return Key.NONE, 0
     return note_esp(d, p.head[0], p.head[1], p.frame)
 

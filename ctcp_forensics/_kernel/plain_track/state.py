@@ -25,6 +25,8 @@ MASK32: Final = 0xFFFF_FFFF
 HALF_SPACE: Final = 1 << 31
 STRAY_DISTANCE: Final = 1 << 30
 """The largest window there is (RFC 7323 §2.3): beyond it a segment is not of this sequence space."""
+MOST_OVERRUNS: Final = 3
+"""Counted no further: once and twice may be a full buffer, the third time it is a habit."""
 ESP_WINDOW: Final = 64
 """Anti-replay window that RFC 4303 §3.4.3 recommends: how far back a repeated message is recognised."""
 OPENING: Final = Tcp.SYN | Tcp.FIN | Tcp.RST
@@ -236,7 +238,9 @@ class Direction:
     retransmissions = late_originals = undecided_repeats = spurious_retransmissions = rewrites = copies = (
         strays
     ) = 0
-    max_payload_len = sack_permitted = windows_seen = pushes = ids_rising = ids_other = pure_acks = 0
+    max_payload_len = sack_permitted = windows_seen = window_overruns = pushes = ids_rising = ids_other = (
+        pure_acks
+    ) = 0
     duplicate_acks = sack_duplicate_acks = dsacks = keep_alives = keep_alive_acks = window_updates = 0
     zero_windows = zero_window_probes = zero_window_probe_acks = old_acks = unseen_acks = idle_acks = 0
     episodes = rst_has_ack = rsts = 0
