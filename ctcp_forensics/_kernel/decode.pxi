@@ -7,7 +7,9 @@
 cdef extern from *:
     """
     #if defined(__GNUC__) || defined(__clang__)
-    #define CTCP_PREFETCH(address) __builtin_prefetch(address)
+    /* The empty statement keeps GCC from taking a function that only prefetches for one without effect. */
+    #define CTCP_PREFETCH(address) (__builtin_prefetch(address), ctcp_touched())
+    static inline void ctcp_touched(void) { __asm__ volatile(""); }
     #else
     #define CTCP_PREFETCH(address) ((void)(address))
     #endif
