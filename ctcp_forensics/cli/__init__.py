@@ -11,11 +11,13 @@ import sys
 from collections.abc import Sequence
 
 from ctcp_forensics import __version__
-from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, guarded
+from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, guarded, prepare_process
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status.  Without `argv` it is the process's own."""
+    if argv is None:
+        prepare_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: _answer(arguments), debug="--debug" in arguments)
 

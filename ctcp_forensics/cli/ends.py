@@ -4,9 +4,10 @@ Knows exit statuses and standard error.  Does not know what the commands do.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 TROUBLE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -24,6 +25,21 @@ class Refused(Exception):  # noqa: N818  # the user's error, not ours
     """The command cannot be carried out as it was given; the message says why."""
 
 
+def prepare_process() -> None:
+    """What a program of its own sees to before it begins, and a caller of `main` may want otherwise."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us: what goes there goes nowhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # it stays open
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    """The first Ctrl-C ends the work in order, a second one the process at once: neither shows a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
 def guarded(work: Callable[[], int], *, debug: bool) -> int:
     """The status of `work`; whatever stops it becomes one line and a status."""
     try:
@@ -38,6 +54,8 @@ def guarded(work: Callable[[], int], *, debug: bool) -> int:
     except Refused as refused:
         say(str(refused))
         return TROUBLE
+    except OSError as error:
+        return _failed(error, debug=debug)
     except Exception as error:  # noqa: BLE001  # the last stop before the user
         return _internal(error, debug=debug)
     return status
@@ -58,11 +76,23 @@ def leave_pipe(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _internal(error: Exception, *, debug: bool) -> int:
+def _failed(error: OSError, *, debug: bool) -> int:
+    """The system refuses something that nobody nearer could explain, such as a full disk under standard output."""
+    _trace(error, debug=debug)
+    leave_pipe(sys.stdout)
+    say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None))
+    return TROUBLE
+
+
+def _trace(error: Exception, *, debug: bool) -> None:
     if debug:
         import traceback
 
         traceback.print_exception(error)
+
+
+def _internal(error: Exception, *, debug: bool) -> int:
+    _trace(error, debug=debug)
     say(
         f"internal error: {type(error).__name__}: {error}"
         + ("" if debug else "; --debug shows the traceback")
