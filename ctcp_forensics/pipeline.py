@@ -17,7 +17,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder
-from ctcp_forensics.savefile import Reader
+from ctcp_forensics.savefile import Reader, batches_in_order
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -83,7 +83,7 @@ def read(source: str, name: str, options: Options, progress: Progress | None) ->
     decoder, tracker = Decoder(), Tracker()
     with open_capture(source, hash_limit=options.hash_limit) as capture:
         reader = Reader(capture.chunks(), source=source)
-        for buffer, frames in reader.batches():
+        for buffer, frames in batches_in_order(reader):
             tracker.feed(decoder.decode(buffer, frames))
             if progress is not None:
                 progress(capture.position, capture.size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ctcp_forensics._kernel.rows import NEVER, DirectionRow
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
@@ -149,12 +149,13 @@ def window_of(flow: Flow, direction: Direction, episode: Episode) -> tuple[int, 
     receiver = flow.opposite(direction).row
     shifts = (receiver.window_scale, direction.row.window_scale)
     scale = receiver.window_scale if NEVER not in shifts else 0
-    return episode.row.window << min(scale, MAX_SCALE), scale_is_known(direction.row, receiver)
+    return episode.row.window << min(scale, MAX_SCALE), scale_is_known(flow)
 
 
-def scale_is_known(*rows: DirectionRow) -> bool:
+def scale_is_known(flow: Flow) -> bool:
     """Both SYNs were captured, and whole: a snap length that cuts payloads cuts options as well."""
-    return all(row.isn_known and not row.trailer_cut_off for row in rows)
+    were_seen = NEVER not in (flow.row.syn_frame, flow.row.syn_ack_frame)
+    return were_seen and not any(d.row.trailer_cut_off for d in flow.directions)
 
 
 @claim(

@@ -5,6 +5,7 @@ size, see capture.  Does not look into frames: see packets.
 """
 
 from ctcp_forensics.savefile.account import Comment, Damage, Interface
+from ctcp_forensics.savefile.order import batches_in_order
 from ctcp_forensics.savefile.reader import Batch, Reader
 
-__all__ = ["Batch", "Comment", "Damage", "Interface", "Reader"]
+__all__ = ["Batch", "Comment", "Damage", "Interface", "Reader", "batches_in_order"]
