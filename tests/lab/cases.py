@@ -13,7 +13,7 @@ from pathlib import Path
 from ctcp_forensics import pipeline, report
 
 from .distort import Distortion, distort
-from .scenarios import FLAGSHIP
+from .scenarios import FLAGSHIP, UNSURE
 from .truth import Entry
 
 NO_FLOW = "no flow"
@@ -42,8 +42,13 @@ class Case:
 
     @property
     def is_due(self) -> bool:
-        """The capture can show the failure."""
-        return self.expect[0] == FLAGSHIP
+        """The capture shows the failure: not to see it is an error."""
+        return self.expect[0] == FLAGSHIP and UNSURE not in self.expect
+
+    @property
+    def is_half_hidden(self) -> bool:
+        """The failure is there, and the capture may not hold all that proves it."""
+        return FLAGSHIP in self.expect and not self.is_due
 
     @property
     def is_accused(self) -> bool:
@@ -159,6 +164,6 @@ def miscounts(found: report.Episode, episode: Entry, seen: Entry) -> Iterator[tu
         ("first_duplicate_ack_frame", found.first_duplicate_ack_frame),
         ("missing_segment_frame", found.missing_segment_frame),
     ):
-        frame = next(iter(frames.values()), None)
-        if frame != seen[key]:
-            yield key.replace("_", " "), f"{frame}, not {seen[key]}"
+        # Without an entry the frame is not known; with None it is in no frame of the capture.
+        if frames and next(iter(frames.values())) != seen[key]:
+            yield key.replace("_", " "), f"{frames}, not {seen[key]}"

@@ -46,11 +46,14 @@ class Score:
 
     cases: int
     due: int
-    """Cases whose capture can show the failure."""
+    """Cases whose capture shows the failure."""
     accused: int
     accused_rightly: int
     found: int
     """Accusations where they were due."""
+    half_hidden: int
+    """Cases in which the failure is there and insufficient evidence is right as well."""
+    found_half_hidden: int
     wrong_particulars: dict[str, int]
     others: int
     """Cases in which another verdict than the flagship is the best."""
@@ -72,13 +75,16 @@ class Score:
 
 def score_of(cases: Sequence[Case]) -> Score:
     accused = [case for case in cases if case.is_accused]
-    others = [case for case in cases if not case.is_due]
+    others = [case for case in cases if FLAGSHIP not in case.expect]
+    half_hidden = [case for case in cases if case.is_half_hidden]
     return Score(
         cases=len(cases),
         due=sum(case.is_due for case in cases),
         accused=len(accused),
         accused_rightly=sum(not case.is_wrongly_accused for case in accused),
         found=sum(case.is_due and case.is_accused for case in cases),
+        half_hidden=len(half_hidden),
+        found_half_hidden=sum(case.is_accused for case in half_hidden),
         wrong_particulars=dict(Counter(kind for case in cases for kind, _ in case.wrong)),
         others=len(others),
         others_best=sum(case.is_best for case in others),
@@ -99,8 +105,9 @@ def summary(cases: Sequence[Case]) -> Iterator[str]:
     yield f"{score.cases} cases ({len({case.capture for case in cases})} captures)"
     yield (
         f"{FLAGSHIP}: precision {score.precision:.4f} ({score.accused_rightly} of {score.accused}), "
-        f"recall {score.recall:.4f} ({score.found} of {score.due} that can be seen)"
+        f"recall {score.recall:.4f} ({score.found} of {score.due} whose capture shows it)"
     )
+    yield f"  besides, found {share(score.found_half_hidden, score.half_hidden)} where the capture hides part of it"
     wrong = ", ".join(f"{kind} {number}" for kind, number in sorted(score.wrong_particulars.items()))
     yield f"wrong particulars in true accusations: {wrong or 'none'}"
     yield (
@@ -127,6 +134,7 @@ def by_distortion(cases: Sequence[Case]) -> Iterator[str]:
             score = score_of(some)
             yield (
                 f"{name:18} {score.cases:6} cases  due {score.due:5}  found {score.found:5}  "
+                f"half hidden {score.half_hidden:5}  found {score.found_half_hidden:5}  "
                 f"wrongly accused {score.wrong_accusations:3}  others right {score.others_acceptable} of {score.others}"
             )
 
