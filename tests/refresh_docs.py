@@ -227,6 +227,12 @@ CAPS: Final = (
     ),
     Cap("savefile.account", "MAX_COMMENTS", "comments kept", "the capture's `notes` count the rest"),
     Cap("savefile.account", "MAX_DAMAGE", "places of damage listed", "the capture's `notes` count the rest"),
+    Cap(
+        "savefile.account",
+        "MAX_INTERFACE_TEXT",
+        "characters of all names and filters of interfaces",
+        "the capture's `notes` count those without",
+    ),
     Cap("_kernel.rows", "FRAMES_PER_BATCH", "frames between two stages", "the next batch begins"),
     Cap("_kernel.rows", "MAX_VLAN_TAGS", "VLAN tags of one frame", "the frame goes to dpkt"),
     Cap(
@@ -252,6 +258,12 @@ CAPS: Final = (
         "packets.fragments",
         "MAX_DATAGRAM_LEN",
         "bytes of one datagram",
+        "never complete: counted in `undecoded`",
+    ),
+    Cap(
+        "packets.fragments",
+        "MAX_HELD_LEN",
+        "bytes kept of one datagram whose pieces overlap",
         "never complete: counted in `undecoded`",
     ),
     Cap("packets", "MAX_ICMP_ERRORS", "ICMP errors kept", "told in `coverage.caps`"),

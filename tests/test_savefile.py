@@ -24,7 +24,7 @@ from ctcp_forensics._kernel import plain_walk
 from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Comment, Damage, Interface, Reader
-from ctcp_forensics.savefile.account import MAX_COMMENTS, MAX_DAMAGE
+from ctcp_forensics.savefile.account import MAX_COMMENTS, MAX_DAMAGE, MAX_INTERFACE_TEXT
 from tests import savefiles as sf
 from tests.kernels import WALKS, both_walks, compiled, needs_core
 
@@ -292,6 +292,17 @@ def test_comments_are_capped_and_the_cap_is_said() -> None:
     assert len(seen.reader.comments) == MAX_COMMENTS
     assert seen.reader.comment_count == MAX_COMMENTS + 7
     assert f"7 comments are not kept beyond the first {MAX_COMMENTS}" in seen.reader.notes
+
+
+def test_names_of_interfaces_are_kept_up_to_a_sum_and_the_rest_is_counted() -> None:
+    named = sf.interface(options=sf.option("<", 2, b"n" * 2000) + sf.option("<", 11, b"\0" + b"f" * 2000))
+    kept, more = MAX_INTERFACE_TEXT // 4000, 5
+    seen = read(sf.section() + named * (kept + more) + sf.interface())
+    names = [len(one.name) + len(one.filter) for one in seen.reader.interfaces]
+    assert names == [4000] * kept + [0] * (more + 1)
+    assert seen.reader.notes == (
+        f"{more} interfaces stand without name and filter, of which {MAX_INTERFACE_TEXT} characters are kept",
+    )
 
 
 def test_hostile_text_is_bounded_and_made_unicode() -> None:

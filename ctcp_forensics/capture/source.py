@@ -191,6 +191,8 @@ def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:
+    if not path:  # which pathlib would take for the present folder
+        raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
     return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
 

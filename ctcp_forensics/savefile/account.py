@@ -13,6 +13,8 @@ from ctcp_forensics._kernel.plain_walk import Totals
 
 MAX_COMMENTS: Final = 1000
 MAX_DAMAGE: Final = 64
+MAX_INTERFACE_TEXT: Final = 1 << 20
+"""Characters of all names and filters together: 65,536 interfaces could bring 250 MB of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,9 @@ class Account:
     damage: list[Damage] = field(default_factory=list)
     comments_beyond: int = 0
     damage_beyond: int = 0
+    interface_text: int = 0
+    interfaces_bare: int = 0
+    """Those whose name and filter were not kept."""
 
     def add_damage(self, offset: int, reason: str) -> None:
         if len(self.damage) < MAX_DAMAGE:
@@ -68,6 +73,15 @@ class Account:
         room = MAX_COMMENTS - len(self.comments)
         self.comments += [Comment(frame=frame, text=text) for text in texts[:room]]
         self.comments_beyond += len(texts[room:])
+
+    def add_interface(self, interface: Interface) -> None:
+        text_len = len(interface.name) + len(interface.filter)
+        if self.interface_text + text_len > MAX_INTERFACE_TEXT:
+            interface = replace(interface, name="", filter="")
+            self.interfaces_bare += 1
+        else:
+            self.interface_text += text_len
+        self.interfaces.append(interface)
 
     def set_dropped(self, index: int, dropped: int) -> None:
         """Counters run on, so the last block of an interface holds them all."""
@@ -81,6 +95,10 @@ class Account:
             (seen.mistimed, "of them have a time outside 1970 to 2262"),
             (seen.other_records, "records are no packets; they have frame numbers, as in Wireshark"),
             (self.comments_beyond, f"comments are not kept beyond the first {MAX_COMMENTS}"),
+            (
+                self.interfaces_bare,
+                f"interfaces stand without name and filter, of which {MAX_INTERFACE_TEXT} characters are kept",
+            ),
             (self.damage_beyond, f"more places are damaged than the {MAX_DAMAGE} listed"),
         )
         return tuple(f"{count} {words}" for count, words in counted if count)

@@ -175,7 +175,7 @@ class Reader:
     def _open_pcap(self) -> Callable[[], Walked]:
         header = pcap.read_header(self._window, self._source)
         self.format = header.variant.name
-        self._account.interfaces.append(header.interface)
+        self._account.add_interface(header.interface)
         window, frames, walk_pcap = self._window, self._frames, self._kernel.walk_pcap
         return lambda: walk_pcap(window.buffer, window.start, window.end, header.layout, frames)
 
@@ -256,7 +256,7 @@ class Reader:
         described = pcapng.read_description(block, self._order)
         self._note_options(described.options)
         self._table.add(described.link_type, described.snap_len, described.clock)
-        self._account.interfaces.append(described.as_interface(index))
+        self._account.add_interface(described.as_interface(index))
         return True
 
     def _read_statistics(self, block: bytes) -> bool:
