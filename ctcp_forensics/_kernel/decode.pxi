@@ -552,6 +552,7 @@ cdef void split_on_trailers(const uint8_t* payload, int64_t size, packet_t* p, b
         at = trailer_from(payload, size, at + 1)
 
 
+@cython.overflowcheck(False)  # it takes a difference of addresses for one of numbers
 cdef int64_t trailer_from(const uint8_t* payload, int64_t size, int64_t at) noexcept nogil:
     """The first trailer that begins at `at` or later, by the cookie's first byte; -1 where there is none."""
     cdef const uint8_t* cookie

@@ -28,7 +28,7 @@ cdef enum:
     ESP_RUN_STEP = 4096
     WATCHED_RUN = 4
     IKE_PORTS = 0x01F401F4
-    STRAY_DISTANCE = 1 << 30
+    STRAY_DISTANCE = 0x4000_0000
     DUP_ACK_FRAMES_KEPT = 8
 
     # direction_t.state

@@ -132,6 +132,7 @@ cdef void widen_slots(tracker_t* t) noexcept nogil:
 
 # --- one segment ------------------------------------------------------------------------------
 
+@cython.overflowcheck(False)  # it takes a difference of addresses for one of numbers
 cdef inline const extra_t* extra_behind(const batch_t* batch, const packet_t* p) noexcept nogil:
     return &batch.extras[p - batch.rows]
 

@@ -104,6 +104,7 @@ cdef key_t note_esp(tracker_t* t, cargo_t* cargo, uint32_t spi, uint32_t seq, in
     return key
 
 
+@cython.overflowcheck(False)  # what is shifted out of the window is forgotten
 cdef key_t take_message(association_t* one, uint32_t seq, int64_t frame) noexcept nogil:
     """Count one message of an association that is known."""
     cdef int64_t step = <int64_t> seq - one.highest_seq

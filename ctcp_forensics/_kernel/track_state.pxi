@@ -285,9 +285,9 @@ cdef extern from *:
 
 cdef enum:
     CACHE_LINE = 64
-    FIRST_EXTENT = 1 << 19
-    HUGE_PAGE = 1 << 21
-    LARGEST_EXTENT = 1 << 22
+    FIRST_EXTENT = 0x8_0000
+    HUGE_PAGE = 0x20_0000
+    LARGEST_EXTENT = 0x40_0000
 
 cdef struct extent_t:  # stands at the beginning of each
     extent_t* before
