@@ -352,6 +352,41 @@ def test_the_core_takes_no_packet_that_it_cannot_hold() -> None:
     assert len(packets) == 0
 
 
+OUT_OF_MEMORY = """
+import resource
+from ctcp_forensics._kernel import core
+from ctcp_forensics._kernel.plain_decode import NO_PACKET
+
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + (32 << 20), -1))
+packets, tracker = core.Packets(), core.Tracker()
+for batch in range(60):
+    packets.clear()
+    for n in range(2000):
+        ends = {"src": (batch * 2000 + n).to_bytes(4, "big"), "dst": bytes(4)}
+        packets.append(NO_PACKET._replace(status=0, flags=2, **ends))
+    try:
+        tracker.feed(packets)
+    except MemoryError:
+        break
+else:
+    raise SystemExit("there was memory for all")
+for ask in (lambda: tracker.feed(packets), tracker.tallies, lambda: tracker.flow(0)):
+    try:
+        ask()
+    except MemoryError:
+        print("refused")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's addresses so")
+def test_without_memory_the_tracker_says_so_and_answers_no_more() -> None:
+    root = Path(rows.__file__).parents[2]
+    command = [sys.executable, "-c", OUT_OF_MEMORY]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert answer.stdout.split() == ["refused"] * 3, answer.stderr
+
+
 def test_a_row_cannot_be_settled_as_a_segment_that_nobody_decoded() -> None:
     packets = core.Packets()
     packets.append(plain_decode.NO_PACKET)

@@ -16,8 +16,10 @@ cdef inline const uint8_t* dst_of(const tracker_t* t, const flow_t* flow) noexce
 
 cdef inline bint sent_by(const tracker_t* t, const flow_t* flow, const packet_t* p, int side) noexcept nogil:
     """Whether the segment goes from end `side` of the flow to the other."""
-    cdef const uint8_t* src = &p.dst[0] if side else &p.src[0]
-    cdef const uint8_t* dst = &p.src[0] if side else &p.dst[0]
+    cdef const uint8_t* src = <const uint8_t*> p.src
+    cdef const uint8_t* dst = <const uint8_t*> p.dst
+    if side:
+        src, dst = <const uint8_t*> p.dst, <const uint8_t*> p.src
     if (p.dport if side else p.sport) != flow.sport or (p.sport if side else p.dport) != flow.dport:
         return False
     if p.address_len != flow.address_len:
