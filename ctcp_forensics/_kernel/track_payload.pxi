@@ -73,7 +73,7 @@ cdef key_t note_headless(tracker_t* t, direction_t* d, const packet_t* p) noexce
     """The trailer was not captured; in a run of ESP-like heads, or with an SPI from one, the head is ESP's."""
     cdef key_t nothing
     nothing.key, nothing.skipped = KEY_NONE, 0
-    if p.head[0] != d.last_head[0] or p.head[1] != d.last_head[1]:
+    if not d.state & HEAD_SEEN or p.head[0] != d.last_head[0] or p.head[1] != d.last_head[1]:
         return nothing
     if d.run < WATCHED_RUN and not is_known_spi(t, seen_cargo(t, d), p.head[0]):
         return nothing
