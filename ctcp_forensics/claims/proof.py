@@ -164,8 +164,8 @@ def scale_is_known(flow: Flow) -> bool:
 )
 def the_asking_follows_the_data(case: Case) -> Answer:
     """The duplicate ACKs follow data; they are not a keep-alive timer (guard iii)."""
-    episode = case.episode
-    if episode is None:
+    direction, episode = case.direction, case.episode
+    if direction is None or episode is None:
         return NO_QUESTION
     row = episode.row
     prompted = f"{row.prompted} of {episode.asks} came after a new data segment"
@@ -174,10 +174,16 @@ def the_asking_follows_the_data(case: Case) -> Answer:
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
     if row.prompted >= min(DUP_THRESH, episode.asks) and row.prompted * 2 >= episode.asks:
         return HOLDS, prompted, row.frames
-    if row.prompted >= DUP_THRESH and episode.asks <= ONE_EACH * row.new_segments + DUP_THRESH:
+    if row.prompted >= DUP_THRESH and asks_once_each(direction, episode):
         one_each = f"{prompted}, in bursts: {count(row.new_segments, 'new segment')} in the same time"
         return HOLDS, one_each, row.frames
     return UNKNOWN, f"only {prompted}", row.frames
+
+
+def asks_once_each(sender: Direction, episode: Episode) -> bool:
+    """No more asks than messages were sent; a record that the capturing host merged holds several of them."""
+    merged = max(1.0, sender.row.messages / max(1, sender.row.data_segments))
+    return episode.asks <= ONE_EACH * merged * episode.row.new_segments + DUP_THRESH
 
 
 def is_timer_like(episode: Episode) -> bool:
