@@ -83,14 +83,14 @@ cdef class Packets:
 
     def append(self, packet):
         """Add one row as it is: for tests and stories."""
-        self.begin_change()
+        self.refuse_if_busy()
         if not reserve(&self.batch, <Py_ssize_t> self.batch.count + 1):
             raise MemoryError
         self.fill(packet, &self.batch.rows[self.batch.count], &self.batch.extras[self.batch.count])
         self.batch.count += 1
 
     def clear(self):
-        self.begin_change()
+        self.refuse_if_busy()
         self.batch.count = 0
         self.batch.message_count = 0
 
@@ -98,6 +98,7 @@ cdef class Packets:
         """Count the rows by Status: counts[status]."""
         cdef Py_ssize_t counts[STATUSES]
         cdef uint32_t i
+        self.refuse_if_busy()
         memset(counts, 0, sizeof(counts))
         for i in range(self.batch.count):
             counts[self.batch.rows[i].status] += 1
@@ -106,6 +107,7 @@ cdef class Packets:
     def unfinished(self):
         """Indices of rows that need Python: EXOTIC, FRAGMENT and ICMP_ERROR."""
         cdef uint32_t i
+        self.refuse_if_busy()
         return [i for i in range(self.batch.count) if EXOTIC <= self.batch.rows[i].status <= ICMP_ERROR]
 
     def place(self, index, datagram):
@@ -113,7 +115,6 @@ cdef class Packets:
         cdef uint32_t i = self.checked(index)
         cdef packet_t* p = &self.batch.rows[i]
         cdef Py_buffer view
-        self.begin_change()
         PyObject_GetBuffer(datagram, &view, PyBUF_SIMPLE)
         try:
             begin_packet(p, p.frame, p.time_ns)
@@ -128,19 +129,19 @@ cdef class Packets:
     def settle(self, index, int status):
         """Give row `index` its final status without a packet."""
         cdef packet_t* p = &self.batch.rows[self.checked(index)]
-        self.begin_change()
         if not 0 <= status < STATUSES or (status == TCP_SEGMENT and p.status != TCP_SEGMENT):
             raise ValueError(f"no packet can be settled as status {status}")
         p.status = status
 
     cdef uint32_t checked(self, Py_ssize_t index) except? 0xFFFFFFFF:
+        self.refuse_if_busy()
         if index < 0:
             index += self.batch.count
         if not 0 <= index < self.batch.count:
             raise IndexError("packet index out of range")
         return <uint32_t> index
 
-    cdef int begin_change(self) except -1:
+    cdef int refuse_if_busy(self) except -1:
         if self.is_busy:
             raise RuntimeError("these packets are being decoded or fed by another thread")
         return 0
@@ -258,15 +259,16 @@ cdef object message_row(const message_t* m):
 def decode(buffer, Frames frames not None, Packets packets not None):
     """Decode every frame of a batch into `packets`, which is emptied first."""
     cdef Py_buffer view
+    frames.refuse_if_busy()
     packets.clear()
     if not reserve(&packets.batch, frames.count):
         raise MemoryError
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
-    packets.is_busy = True
+    packets.is_busy = frames.is_busy = True
     try:
         with nogil:
             decode_batch(<const uint8_t*> view.buf, view.len, frames.rows, <uint32_t> frames.count, &packets.batch)
     finally:
-        packets.is_busy = False
+        packets.is_busy = frames.is_busy = False
         PyBuffer_Release(&view)
     packets.end_change()

@@ -246,7 +246,7 @@ cdef class Tracker:
     def feed(self, Packets packets not None):
         """Take one batch of packets, in the order of the capture."""
         self.check_idle()
-        packets.begin_change()
+        packets.refuse_if_busy()
         self.forget_order()
         self.is_busy = packets.is_busy = True
         try:
