@@ -38,7 +38,19 @@ VLAN_TAGS: Final = (0x8100, 0x88A8, 0x9100, 0x9200)
 LARGEST_LENGTH: Final = 1500
 """IEEE 802.3 §3.2.6: a type field up to here is a length, and LLC follows."""
 SNAP: Final = b"\xaa\xaa\x03\x00\x00\x00"
-TUNNEL_ETHERTYPES: Final = (0x8847, 0x8848, 0x8864, 0x6558, 0x88BE, 0x22EB, 0x894F, 0x88E7, 0x8926, 0x893F, 0x8903)
+TUNNEL_ETHERTYPES: Final = (
+    0x8847,
+    0x8848,
+    0x8864,
+    0x6558,
+    0x88BE,
+    0x22EB,
+    0x894F,
+    0x88E7,
+    0x8926,
+    0x893F,
+    0x8903,
+)
 """MPLS, PPPoE, bridged Ethernet, ERSPAN, NSH, 802.1ah, VN-Tag, 802.1BR, FabricPath."""
 PPP_IPV4, PPP_IPV6, PPP_VAN_JACOBSON, PPP_MPLS = 0x0021, 0x0057, (0x002D, 0x002F), (0x0281, 0x0283)
 BSD_IPV6_FAMILIES: Final = (10, 24, 28, 30)
