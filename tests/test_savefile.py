@@ -291,7 +291,7 @@ def test_comments_are_capped_and_the_cap_is_said() -> None:
     seen = read(sf.section() + sf.interface() + frame * (MAX_COMMENTS + 7))
     assert len(seen.reader.comments) == MAX_COMMENTS
     assert seen.reader.comment_count == MAX_COMMENTS + 7
-    assert f"7 comments are not kept beyond the first {MAX_COMMENTS}" in seen.reader.notes
+    assert f"7 or more comments are not kept beyond the first {MAX_COMMENTS}" in seen.reader.notes
 
 
 def test_names_of_interfaces_are_kept_up_to_a_sum_and_the_rest_is_counted() -> None:
@@ -394,7 +394,7 @@ def test_damage_in_pcap(broken: bytes, reason: str) -> None:
         (b"\x06", "the savefile ends inside a block"),
         (sf.section()[:11], "the savefile ends inside a section header block"),
         (sf.section()[:27], "the savefile ends inside a section header block"),
-        (sf.interface()[:-1], "the savefile ends inside interface description block"),
+        (sf.interface()[:-1], "the savefile ends inside an interface description block"),
         (sf.block("<", 99, bytes(64))[:30], "the savefile ends inside a block of type 0x63"),
         (sf.block("<", 99, length=0xFFFFFFFC), "the savefile ends inside a block of type 0x63"),
     ],

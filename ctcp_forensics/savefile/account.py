@@ -58,6 +58,7 @@ class Account:
     comments: list[Comment] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
     comments_beyond: int = 0
+    """At least: one for each frame that has any, once the cap is reached."""
     damage_beyond: int = 0
     interface_text: int = 0
     interfaces_bare: int = 0
@@ -94,7 +95,7 @@ class Account:
             (seen.untimed, "frames carry no usable time; each is given the time of the frame before"),
             (seen.mistimed, "of them have a time outside 1970 to 2262"),
             (seen.other_records, "records are no packets; they have frame numbers, as in Wireshark"),
-            (self.comments_beyond, f"comments are not kept beyond the first {MAX_COMMENTS}"),
+            (self.comments_beyond, f"or more comments are not kept beyond the first {MAX_COMMENTS}"),
             (
                 self.interfaces_bare,
                 f"interfaces stand without name and filter, of which {MAX_INTERFACE_TEXT} characters are kept",

@@ -351,7 +351,9 @@ class Reader:
         if head == pcapng.MAGIC:
             return "a section header block"
         (kind,) = Struct(f"{self._order}I").unpack(head)
-        return frame if kind in PACKET_KINDS else _block_name(kind)
+        return (
+            frame if kind in PACKET_KINDS else f"{'an' if kind in BLOCK_NAMES else 'a'} {_block_name(kind)}"
+        )
 
     def _say(self, walked: Walked) -> str:
         """The words for what the walk stopped at."""
