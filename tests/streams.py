@@ -9,6 +9,7 @@ import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from hypothesis import strategies as st
 
@@ -91,7 +92,7 @@ ALL_ENDS: tuple[Ends, ...] = (
     Ends(one=(b"\x7f\x00\x00\x01", 7), other=(b"\x7f\x00\x00\x01", 7)),
 )
 
-_lengths = st.sampled_from([0, 0, 0, 1, 2, 50, 100, 100, 100, 150, 300])
+_lengths = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 50, 100, 100, 100, 150, 300])
 _offsets = st.sampled_from([0, 0, 1, 99, 100, 100, 200, 200, 300, 400, 500, 600, 800, 1000, 1 << 30, 1 << 31])
 _flags = st.sampled_from(
     [Tcp.ACK] * 8
@@ -178,6 +179,65 @@ def with_cargo(packet: Packet, cargo: str, spi: int, esp_seq: int) -> Packet:
         case "tls":
             return packet._replace(signature=Signature.IKETCP if spi == 9 else Signature.TLS)
     return packet
+
+
+def at_edges() -> Iterator[list[Packet]]:
+    """Short conversations on either side of each threshold."""
+    for rising, other, step in product(range(2, 6), (0, 1), (1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)):
+        yield filled_hole(rising, other, step)
+    for length, below, first in product(range(4), range(-1, 3), (False, True)):
+        yield probe(length, below, first=first)
+    for step_ns, ip_id in product((99_999, 100_000, 100_001, 50 * MS, 50 * MS + 1), (0, 7)):
+        bare = _spoken(1, 0, 0, time_ns=0)._replace(ip_id=ip_id)
+        data = _spoken(2, 0, 100, time_ns=0)._replace(ip_id=ip_id)
+        yield [bare, bare._replace(frame=3, time_ns=step_ns), data, data._replace(frame=4, time_ns=step_ns)]
+    for lag in range(60, 68):
+        messages = [(1, 100), (2, 100 - lag), (3, 101), (4, 101), (5, 99), (6, 100 - lag), (7, 300), (8, 299)]
+        spoken = [_spoken(frame, 100 * frame, 100) for frame, _ in messages]
+        yield [with_cargo(p, "esp", 1, seq) for p, (_, seq) in zip(spoken, messages, strict=True)]
+    for step in (4095, 4096, 4097):
+        heads = [1, 1 + step, 2 + step, 3 + step, 4 + step]
+        yield [with_cargo(_spoken(n, 100 * n, 100), "cut", 1, head) for n, head in enumerate(heads)]
+
+
+def filled_hole(rising: int, other: int, step: int) -> list[Packet]:
+    """IP IDs that rise so often and jump so often; then a hole, filled by an ID at a distance."""
+    ids = [100 + n for n in range(rising + 1)] + [30_000 + n * 5000 for n in range(other)]
+    stream = [_spoken(n + 1, 100 * n, 100)._replace(ip_id=ip_id) for n, ip_id in enumerate(ids)]
+    frame, opener = len(stream) + 1, ids[-1] + 1
+    beyond = _spoken(frame, 100 * frame, 100)._replace(ip_id=opener)
+    filler = _spoken(frame + 1, 100 * (frame - 1), 100)._replace(ip_id=(opener + step) & 0xFFFF)
+    return [*stream, beyond, filler]
+
+
+def probe(length: int, below: int, *, first: bool) -> list[Packet]:
+    """A segment of 0 to 3 bytes around what comes next, then an answer."""
+    spoken = [] if first else [_spoken(1, 0, 100)]
+    asked = _spoken(2, 100 - below, length)
+    answers = [_spoken(frame, 0, 0, side=1)._replace(ack=(EDGE + 100) % SEQUENCE_SPACE) for frame in (3, 4)]
+    return [*spoken, asked, *answers]
+
+
+def _spoken(frame: int, offset: int, length: int, *, side: int = 0, time_ns: int | None = None) -> Packet:
+    one, other = (ALL_ENDS[0].one, ALL_ENDS[0].other)[:: -1 if side else 1]
+    return NO_PACKET._replace(
+        status=0,
+        frame=frame,
+        time_ns=frame * 10 * MS if time_ns is None else time_ns,
+        src=one[0],
+        sport=one[1],
+        dst=other[0],
+        dport=other[1],
+        ttl=64,
+        ip_id=frame,
+        seq=(EDGE + offset) % SEQUENCE_SPACE,
+        ack=EDGE,
+        flags=int(Tcp.ACK),
+        window=8000,
+        payload_len=length,
+        captured_payload_len=length,
+        print64=offset,
+    )
 
 
 @dataclass(slots=True)

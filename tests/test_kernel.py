@@ -115,6 +115,11 @@ def test_both_kernels_follow_any_stream_alike(stream: list[Packet], cut: int) ->
     assert_same_flows(followed(plain, batches), followed(core, batches))
 
 
+def test_both_kernels_follow_streams_at_every_edge_alike() -> None:
+    for stream in streams.at_edges():
+        assert_same_flows(followed(plain, [stream]), followed(core, [stream]))
+
+
 @given(packet=streams.segment(streams.ALL_ENDS))
 def test_a_row_comes_back_as_it_was_appended(packet: Packet) -> None:
     packets = core.Packets()
