@@ -37,6 +37,8 @@ class Case:
     icmp_errors: tuple[IcmpError, ...] = ()
     rebound_to: Flow | None = None
     """A later flow without a SYN that goes on with this one's SPI."""
+    reopened_by: Flow | None = None
+    """The next flow of the same 4-tuple, opened by another SYN."""
 
     @property
     def direction(self) -> Direction | None:
@@ -74,7 +76,7 @@ def assemble(
     quoted: dict[frozenset[tuple[str, int]], list[IcmpError]] = {}
     for error in icmp_errors:
         quoted.setdefault(ends_quoted(error), []).append(error)
-    rebound = rebindings(flows)
+    rebound, reopened = rebindings(flows), reopenings(flows)
     return [
         Case(
             flow=flow,
@@ -82,6 +84,7 @@ def assemble(
             surroundings=surroundings,
             icmp_errors=tuple(quoted.get(ends_of(flow), ())),
             rebound_to=rebound.get(flow.index),
+            reopened_by=reopened.get(flow.index),
         )
         for flow in flows
     ]
@@ -94,6 +97,18 @@ def ends_of(flow: Flow) -> frozenset[tuple[str, int]]:
 def ends_quoted(error: IcmpError) -> frozenset[tuple[str, int]]:
     ends = ((error.src, error.sport), (error.dst, error.dport))
     return frozenset((str(ipaddress.ip_address(address)), port) for address, port in ends)
+
+
+def reopenings(flows: Sequence[Flow]) -> dict[int, Flow]:
+    """Flow index → the next flow of the same 4-tuple."""
+    latest: dict[frozenset[tuple[str, int]], Flow] = {}
+    reopened: dict[int, Flow] = {}
+    for flow in sorted(flows, key=lambda one: one.row.first_frame):
+        earlier = latest.get(ends_of(flow))
+        if earlier is not None and flow.row.syn_frame != NEVER:
+            reopened[earlier.index] = flow
+        latest[ends_of(flow)] = flow
+    return reopened
 
 
 def rebindings(flows: Sequence[Flow]) -> dict[int, Flow]:

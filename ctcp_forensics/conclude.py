@@ -230,7 +230,9 @@ def summary_of(case: Case, judgement: Judgement) -> str:
     shown = [one.because for one in judgement.evidence if one.claim in required]
     if not shown:
         shown = [one.because for one in judgement.evidence if one.outcome == Outcome.UNKNOWN]
-    return sentence("; ".join(shown) or case.encapsulation.because)
+    if not shown:
+        shown = [one.because for one in judgement.also_possible]
+    return sentence("; ".join(dict.fromkeys(shown)) or case.encapsulation.because)
 
 
 def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:

@@ -266,6 +266,8 @@ def judge(case: Case) -> Judgement:
     shown = claims_of(verdict)
     if case.episode is not None and verdict is not FLAGSHIP:  # why it is not the flagship is always asked
         shown = claims_of(FLAGSHIP) | shown
+    if verdict.slug == INSUFFICIENT:
+        shown |= what_stayed_open(weighing)
     return Judgement(
         verdict=verdict,
         confidence=confidence_in(verdict, weighing),
@@ -285,6 +287,16 @@ def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
             (Role.REFUTATION, row.refuted_by),
         )
         for claim in some
+    }
+
+
+def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+    """Claims of trouble that are neither shown nor excluded: what the evidence is insufficient for."""
+    return {
+        claim.name: (claim, Role.PROOF)
+        for row in VERDICTS[1:]
+        for claim in row.requires
+        if claim is not claims.is_something_else and weighing.one(claim).outcome == Outcome.UNKNOWN
     }
 
 

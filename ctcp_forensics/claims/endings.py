@@ -50,6 +50,9 @@ def the_handshake_failed(case: Case) -> Answer:
     refusals = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
     if refusals:
         return HOLDS, f"{tried}; refused by the RST in frame {refusals[0]}", [flow.syn_frame, *refusals]
+    if case.reopened_by is not None:
+        again = case.reopened_by.row.syn_frame
+        return HOLDS, f"{tried}; frame {again} tries anew from the same port", [flow.syn_frame, again]
     if case.surroundings.last_ns - flow.first_ns < REPLY_NS:
         return UNKNOWN, f"{tried} before the capture ended", [flow.syn_frame]
     return HOLDS, tried, [flow.syn_frame, flow.last_frame]
@@ -90,10 +93,11 @@ def large_ones_missing(case: Case) -> Answer | None:
     for direction in case.flow.directions:
         row = direction.row
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
-        if not all(is_sized(hole) for hole in lost):
+        if len(lost) < MTU_HOLES or not all(is_sized(hole) for hole in lost):
             continue
-        if len(lost) >= MTU_HOLES and row.smallest_missing_len > row.max_payload_len:
-            sizes = f"{len(lost)} segments of {row.smallest_missing_len} bytes or more are missing"
+        smallest = min(hole.length // max(1, hole.row.esp_missing) for hole in lost)
+        if min(smallest, row.smallest_missing_len) > row.max_payload_len:
+            sizes = f"{len(lost)} segments of {smallest} bytes or more are missing"
             because = f"{way(direction)}: {sizes}, all up to {row.max_payload_len} bytes arrive"
             return HOLDS, because, [hole.row.opened_frame for hole in lost[:8]]
     return None

@@ -366,7 +366,7 @@ def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
     said_goodbye = peer.row.last_ike_exchange == IKE_INFORMATIONAL
     if not said_goodbye or abs(ending.at_ns - peer.row.last_ike_ns) > GOODBYE_NS:
         return False
-    sender_was_first = sender.last_ike_frame < peer.row.last_ike_frame
+    sender_was_first = sender.last_ike_ns < peer.row.last_ike_ns
     if sender_was_first and ending.at_ns - sender.last_ike_ns <= GOODBYE_NS:
         return False
     return episode.row.sender_ike <= episode.row.peer_ike
