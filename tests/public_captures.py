@@ -200,8 +200,8 @@ def ends_of(row: FlowRow) -> list[tuple[str, int]]:
 def pairs(
     looked: Looked, streams: list[Stream]
 ) -> list[tuple[Stream, tuple[FlowRow, DirectionRow, DirectionRow]]]:
-    """In order where both have as many; else each stream goes with the first flow left that has its end."""
-    if len(streams) == len(looked.flows):
+    """In order where their ends are in order too; else each stream goes with the first flow left of its end."""
+    if is_in_order(looked, streams):
         return list(zip(streams, looked.flows, strict=True))
     left = list(looked.flows)
     found = []
@@ -211,3 +211,13 @@ def pairs(
             left.remove(flow)
             found.append((stream, flow))
     return found
+
+
+def is_in_order(looked: Looked, streams: list[Stream]) -> bool:
+    """Ports decide, since a tunnel or a source route may hide an address."""
+    if len(streams) != len(looked.flows):
+        return False
+    return all(
+        stream.end_a[1] in (flow[0].sport, flow[0].dport)
+        for stream, flow in zip(streams, looked.flows, strict=True)
+    )
