@@ -301,6 +301,12 @@ CAPS: Final = (
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(
+        "crosscheck",
+        "MAX_IN_FILTER",
+        "connections named in the display filter for tshark",
+        "tshark is asked about all frames",
+    ),
+    Cap(
         "render.table",
         "ROWS_AT_A_GLANCE",
         "rows of the table of flows without `-v`",
