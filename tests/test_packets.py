@@ -104,6 +104,15 @@ def test_fragments_captured_twice_are_no_trouble() -> None:
     assert dict(decoder.undecoded) == {}
 
 
+def test_another_datagram_of_the_same_number_is_no_copy() -> None:
+    """IP IDs wrap, and some senders never count: what follows a whole datagram may begin another."""
+    decoder, statuses = decode(*fragments_of(datagram(400), 120), *fragments_of(datagram(416), 120))
+    decoder.finish()
+    assert statuses == [Status.NOT_TCP, Status.TCP] * 2
+    assert [decoder.packets[at].payload_len for at in (1, 3)] == [400, 416]
+    assert dict(decoder.undecoded) == {}
+
+
 def test_of_bytes_that_came_twice_the_first_are_kept() -> None:
     first, second = fragments_of(datagram(), 200)
     overlapping = fragments_of(datagram()[:20] + bytes(420), 120)[1]

@@ -56,8 +56,8 @@ class Reassembly:
     """Puts datagrams together from their fragments, in bounded memory."""
 
     datagrams: dict[tuple[bytes, ...], Datagram] = field(default_factory=dict)
-    completed: dict[tuple[bytes, ...], None] = field(default_factory=dict)
-    """The latest, so that a copy of a last piece does not wait for a datagram of its own."""
+    completed: dict[tuple[bytes, ...], frozenset[int]] = field(default_factory=dict)
+    """The pieces of the latest, so that a copy of a last one does not wait for a datagram of its own."""
     evicted: int = 0
     waiting: int = 0
     """Fragments seen whose datagrams are not complete."""
@@ -65,7 +65,7 @@ class Reassembly:
     def take(self, datagram: bytes) -> bytes | None:
         """One fragment in; the whole datagram out, once it is complete."""
         piece = fragment_of(datagram)
-        if piece is not None and piece.key in self.completed:
+        if piece is not None and mark_of(piece.offset, piece.payload) in self.completed.get(piece.key, ()):
             return None
         self.waiting += 1
         if piece is None:
@@ -84,8 +84,9 @@ class Reassembly:
         return whole_datagram(kept, payload)
 
     def _complete(self, key: tuple[bytes, ...]) -> None:
-        self.waiting -= self.datagrams.pop(key).frames
-        self.completed[key] = None
+        whole = self.datagrams.pop(key)
+        self.waiting -= whole.frames
+        self.completed[key] = frozenset(mark_of(*piece) for piece in whole.pieces.items())
         if len(self.completed) > MAX_DATAGRAMS:
             del self.completed[next(iter(self.completed))]
 
@@ -94,6 +95,11 @@ class Reassembly:
             del self.datagrams[next(iter(self.datagrams))]
             self.evicted += 1
         return self.datagrams.setdefault(key, Datagram())
+
+
+def mark_of(offset: int, payload: bytes) -> int:
+    """By which a copy of a piece is known; another datagram may have the same IP ID."""
+    return hash((offset, payload))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
