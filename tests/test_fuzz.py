@@ -1,0 +1,167 @@
+"""Spoilt captures through the whole path, for a few seconds; `tests/fuzz/run` does it for hours.
+
+No exception but CaptureError, both kernels alike whatever the chunks, and a report that survives its JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ctcp_forensics import _kernel
+from ctcp_forensics._kernel.rows import (
+    ASSOCIATIONS_KEPT,
+    EPISODES_KEPT,
+    HOLES_KEPT,
+    LIVE_HOLES,
+    DirectionRow,
+    Packet,
+    Trailer,
+)
+from tests import streams
+from tests.fuzz import campaign, mutate, path, seeds
+
+ROOT = Path(__file__).parent.parent
+PUBLIC = ROOT.parent / "shared" / "captures" / "public"
+IS_FAST = _kernel.NAME == "compiled"
+EXECUTIONS = 120 if IS_FAST else 30
+STREAM = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+# --- seeds: what is not in them is hardly ever found ----------------------------------------------
+
+
+def test_seeds_fill_every_table() -> None:
+    told = [path.facts(seed, 4096) for seed in seeds.made()]
+    directions = [row for facts in told for row in facts.flows if isinstance(row, DirectionRow)]
+    assert max(row.holes_opened for row in directions) > HOLES_KEPT + LIVE_HOLES
+    assert max(row.holes_forgotten for row in directions) > 0
+    assert max(row.episodes for row in directions) > EPISODES_KEPT
+    assert max(row.associations for row in directions) > ASSOCIATIONS_KEPT
+    assert max(row.copies for row in directions) > 0
+    assert max(row.ike_messages for row in directions) > 0
+
+
+def test_seeds_are_refused_for_every_reason() -> None:
+    reasons = {reason for seed in seeds.made() for reason in undecoded(path.facts(seed, 4096))}
+    assert reasons >= {
+        "IP fragment whose datagram was never complete",
+        "IP tunnel without an IP datagram",
+        "ends inside its TCP header",
+        "malformed IP header",
+        "malformed TCP header",
+    }
+
+
+def undecoded(facts: path.Facts) -> set[str]:
+    counts = facts.account["undecoded"]
+    assert isinstance(counts, dict)
+    return set(counts)
+
+
+# --- spoilt captures --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spoilt_seeds_break_nothing(seed: int, tmp_path: Path) -> None:
+    chance, made = random.Random(seed), list(seeds.made())
+    outcomes = {
+        execute(mutate.spoilt(chance.choice(made), chance), chance, tmp_path) for _ in range(EXECUTIONS)
+    }
+    assert outcomes >= {"complete", "partial"}, "mutations that damage all or none test little"
+
+
+def test_spoilt_public_captures_break_nothing(tmp_path: Path) -> None:
+    if not PUBLIC.is_dir():
+        pytest.skip("no captures at ../shared/captures/public")
+    chance, found = random.Random(7), seeds.read(PUBLIC)
+    drawn = chance.sample(found, min(EXECUTIONS, len(found)))
+    outcomes = {execute(mutate.spoilt(file.read_bytes(), chance), chance, tmp_path) for file in drawn}
+    assert outcomes >= {"complete", "partial"}
+
+
+def execute(data: bytes, chance: random.Random, folder: Path) -> str:
+    """As a campaign does it; what became of the capture."""
+    work = folder / "input"
+    work.write_bytes(data)
+    campaign.execute(data, chance, work)
+    return str(path.facts(data, 1 << 20).account["outcome"])
+
+
+@STREAM
+@given(stream=streams.packets())
+def test_any_stream_makes_a_report(stream: list[Packet]) -> None:
+    data = seeds.pcap("<", [seeds.frame_of(packet) for packet in stream])
+    path.twins_agree(data, 100)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stream.pcap"
+        file.write_bytes(data)
+        report = path.report_on(file)
+    assert report.coverage.frames == len(stream)
+    assert report.coverage.flows_judged == len(report.flows) == len(report.findings)
+
+
+# --- what was found -----------------------------------------------------------------------------------
+
+
+def test_before_the_first_head_no_head_is_like_it() -> None:
+    """Four bytes captured of a payload show no SPI, although one of SPI 0 is known."""
+    first = next(iter(streams.long_stream(0, 10)))._replace(flags=0x10, messages=(), sacks=(), trailer=0)
+    whole = first._replace(payload_len=100, captured_payload_len=100, frame=1)
+    cut = whole._replace(
+        seq=(whole.seq + 100) % (1 << 32),
+        frame=2,
+        trailer=Trailer.CUT_OFF,
+        captured_payload_len=4,
+        head=(0, 0),
+        ip_id=9,
+        print64=5,
+    )
+    for kernel in (path.PLAIN, _kernel):
+        packets, tracker = kernel.Packets(), kernel.Tracker()
+        packets.append(streams.with_cargo(whole, "esp", 0, 7))
+        packets.append(cut)
+        tracker.feed(packets)
+        assert tracker.direction(0, 0).esp_messages == 1
+
+
+# --- sanitizers -----------------------------------------------------------------------------------------
+
+
+def sanitizers_missing() -> str | None:
+    if not IS_FAST:
+        return "the compiled core is not built here"
+    if shutil.which("gcc") is None:
+        return "there is no gcc to build the core with sanitizers"
+    for library in ("libasan.so", "libubsan.so"):
+        found = subprocess.run(
+            ["gcc", f"-print-file-name={library}"], capture_output=True, text=True, check=True
+        )
+        if not Path(found.stdout.strip()).is_absolute():
+            return f"gcc has no {library} here"
+    return None
+
+
+def test_a_few_seconds_under_sanitizers_find_nothing(tmp_path: Path) -> None:
+    """The script as anybody runs it; two seconds of it, once the core is built."""
+    if (reason := sanitizers_missing()) is not None:
+        pytest.skip(reason)
+    asked = {"PYTHON": sys.executable, "FUZZ_KEEP": str(tmp_path), "FUZZ_OPTIMIZE": "-O0"}
+    answer = subprocess.run(
+        [ROOT / "tests" / "fuzz" / "run", "0.03", "11"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    assert answer.stdout.splitlines()[1].startswith("compiled kernel, ")
+    assert answer.stdout.splitlines()[-1].endswith(" executions, nothing found")
