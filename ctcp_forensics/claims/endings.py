@@ -228,9 +228,11 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
         because = f"its TTL is {row.rst_ttl}, data of its alleged sender has {row.data_ttl}"
         return HOLDS, because, [row.rst_frame]
     because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
-    if row.ttl_min <= row.rst_ttl <= row.ttl_max:
-        return FAILS, because, [row.rst_frame]
-    return HOLDS, because, [row.rst_frame]
+    if not row.ttl_min <= row.rst_ttl <= row.ttl_max:
+        return HOLDS, because, [row.rst_frame]
+    # Only the ends of the range were seen for certain: between them the RST may be another's.
+    away = min(abs(row.rst_ttl - one) for one in (row.data_ttl, row.ttl_min, row.ttl_max))
+    return (FAILS if away <= 1 else UNKNOWN), because, [row.rst_frame]
 
 
 def reset_author(case: Case) -> Direction | None:

@@ -346,13 +346,18 @@ def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
 
     That is dead-peer detection (RFC 3706 §5.4): it asks because it hears nothing, though the other end sends.
     """
-    ending, row = case.flow.ending, episode.row
-    if row.peer_ike < DUP_THRESH or not left_first(case, peer, episode):
+    ending, row, asked = case.flow.ending, episode.row, times_asked(peer, episode)
+    if asked < DUP_THRESH or not left_first(case, peer, episode):
         return False
     before_ns = max(1, row.first_ns - case.flow.row.first_ns)
     during_ns = max(1, ending.at_ns - row.first_ns)
     before = peer.row.ike_messages - row.peer_ike - OPENING_IKE
-    return row.peer_ike * before_ns >= 2 * max(0, before) * during_ns
+    return asked * before_ns >= 2 * max(0, before) * during_ns
+
+
+def times_asked(peer: Direction, episode: Episode) -> int:
+    """IKE messages of the peer while the question was open, without those that a proxy sent again."""
+    return episode.row.peer_ike - peer.row.ike_repeats
 
 
 def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
@@ -364,9 +369,11 @@ def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
     if ending.frame is None or ending.direction == peer.name:
         return ending.frame is not None
     said_goodbye = peer.row.last_ike_exchange == IKE_INFORMATIONAL
-    if not said_goodbye or abs(ending.at_ns - peer.row.last_ike_ns) > GOODBYE_NS:
+    since_ns = ending.at_ns - peer.row.last_ike_ns
+    was_repeated = since_ns < 0 and peer.row.ike_repeats > 0
+    if not said_goodbye or not (was_repeated or abs(since_ns) <= GOODBYE_NS):
         return False
     sender_was_first = sender.last_ike_ns < peer.row.last_ike_ns
     if sender_was_first and ending.at_ns - sender.last_ike_ns <= GOODBYE_NS:
         return False
-    return episode.row.sender_ike <= episode.row.peer_ike
+    return episode.row.sender_ike <= times_asked(peer, episode)

@@ -232,9 +232,6 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
     if missing is None:
         return None
     asks = _duplicate_acks(logs, link, scenario.direction, missing)
-    # RFC 6675 §2 does not ask for the same window where the ACK brings SACK news.
-    with_sack = scenario.client.get("syn_options") == "mss-sack"
-    first = _first_repeat(logs, link, scenario.direction, missing) if with_sack else None
     places = logs.clients[0].places
     # IPv6 has no packet ID to know an ACK by, so the bare ACKs that said the same before are skipped.
     earlier = sum(
@@ -243,9 +240,7 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
         if asks and ":" in entry["src"] and entry["n"] < asks[0]["n"]
     )
     frames = {
-        vantage: _frames(
-            _capture_at(folder, captures, vantage), vantage, missing, asks, places, earlier, first
-        )
+        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks, places, earlier)
         for vantage in VANTAGES_OF_LINK[link]
     }
     return {
@@ -279,17 +274,6 @@ def _duplicate_acks(logs: Logs, link: str, direction: str, missing: Entry) -> li
     return asks
 
 
-def _first_repeat(logs: Logs, link: str, direction: str, missing: Entry) -> Entry | None:
-    """The first bare ACK that repeats the wanted number after the loss, whatever its window."""
-    said_before = False
-    for entry in logs.on(link, AGAINST[direction]):
-        asks = "." in entry["flags"] and entry["ack"] == missing["seq"]
-        if asks and said_before and not entry["len"] and entry["t_ns"] > missing["t_ns"]:
-            return entry
-        said_before = said_before or asks
-    return None
-
-
 def _stall(logs: Logs, who: str, sent: Sequence[Entry], asks: Sequence[Entry]) -> Entry | None:
     """How long the sender went on into the hole, and how much it sent there."""
     if not asks:
@@ -317,7 +301,6 @@ def _frames(
     asks: Sequence[Entry],
     client_places: frozenset[tuple[str, int]],
     earlier: int,
-    first: Entry | None,
 ) -> Entry:
     """Looks the logged segments up in one capture.  Those after the sender's RST are told apart.
 
@@ -329,8 +312,8 @@ def _frames(
         if vantage.startswith("asa") or entry["did"] not in GONE
     }
     by_client = missing["direction"] == TO_HEADEND
-    repeats, carries, resets, asked = [], [], [], []
-    first_frame: int | None = None
+    repeats, carries, resets, asked, news = [], [], [], [], []
+    sacked = b""
     for number, segment in packets_of(capture):
         if segment is None or client_places.isdisjoint(_ends_of(segment)):
             continue
@@ -343,20 +326,31 @@ def _frames(
             asked.append(number)
             if segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
                 repeats.append(number)
-            if segment.is_pure_ack and first is not None and segment.ip_id == first["ip_id"]:
-                first_frame = number
+            if asked[1:] and _sacked_in(segment) not in (b"", sacked):
+                news.append(number)  # RFC 6675 §2: with data in it, and whatever its window
+            sacked = _sacked_in(segment)
     repeats = [number for number in repeats[earlier:] if number != asked[0]]
     closed_at = resets[0] if resets else None
-    first_frame = first_frame or (repeats[0] if repeats else None)
     return {
         "duplicate_acks": len(repeats),
         "duplicate_acks_after_close": sum(closed_at is not None and number > closed_at for number in repeats),
         "duplicate_ack_frames": repeats,
-        "first_duplicate_ack_frame": first_frame,
+        "first_duplicate_ack_frame": min(repeats[:1] + news[:1], default=None),
         "last_duplicate_ack_frame": repeats[-1] if repeats else None,
         "missing_segment_frame": carries[0] if carries else None,
         "close_frame": closed_at,
     }
+
+
+def _sacked_in(segment: Segment) -> bytes:
+    """The first SACK block (RFC 2018 §3); empty where there is none."""
+    options = segment.options
+    while len(options) > 1 and options[0]:
+        length = 1 if options[0] == 1 else max(1, options[1])
+        if options[0] == 5:
+            return options[2:10]
+        options = options[length:]
+    return b""
 
 
 def _ends_of(segment: Segment) -> tuple[tuple[str, int], tuple[str, int]]:
