@@ -195,6 +195,12 @@ def at_edges() -> Iterator[list[Packet]]:
         messages = [(1, 100), (2, 100 - lag), (3, 101), (4, 101), (5, 99), (6, 100 - lag), (7, 300), (8, 299)]
         spoken = [_spoken(frame, 100 * frame, 100) for frame, _ in messages]
         yield [with_cargo(p, "esp", 1, seq) for p, (_, seq) in zip(spoken, messages, strict=True)]
+    for step in (0, 1, 999, 1000, 1001, 0xFFFF):
+        yield [_spoken(n, 100 * n, 100)._replace(ip_id=1 + n * step & 0xFFFF) for n in range(1, 5)]
+    for acked in (99, 100, 150, 199, 200, 201):
+        scattered = [_spoken(n, 200 * n, 100) for n in range(3, 44)]
+        answer = _spoken(2, 0, 0, side=1)._replace(ack=(EDGE + acked) % SEQUENCE_SPACE)
+        yield [_spoken(0, 0, 100), _spoken(1, 200, 100), answer, *scattered]
     for step in (4095, 4096, 4097):
         heads = [1, 1 + step, 2 + step, 3 + step, 4 + step]
         yield [with_cargo(_spoken(n, 100 * n, 100), "cut", 1, head) for n, head in enumerate(heads)]
