@@ -684,7 +684,8 @@ cdef inline uint64_t mark_of(const packet_t* p) noexcept nogil:
     """All that plain_track.is_copy compares, in 64 bits under a secret key."""
     cdef uint64_t mark = strew(<uint64_t> p.seq << 32 | p.ack)
     mark = stir(mark, <uint64_t> p.payload_len << 32 | <uint64_t> p.window << 16 | <uint16_t> p.ip_id)
-    return strew(mark ^ p.print64 ^ <uint64_t> p.flags << 58)
+    # -1, where there is no ID, and 0xFFFF end in the same 16 bits.
+    return strew(mark ^ p.print64 ^ <uint64_t> p.flags << 58 ^ <uint64_t> (p.ip_id < 0) << 57)
 
 
 # --- applications named by their first bytes --------------------------------------------------
