@@ -104,6 +104,19 @@ def test_streams_one_after_another_are_one_savefile(file: File, name: str, compr
     assert (found, capture.compression, capture.notes) == (LARGE, name, ())
 
 
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+def test_a_savefile_is_cut_into_the_same_chunks_however_it_was_packed(
+    file: File, name: str, compress: Compress
+) -> None:
+    """Frames are put in order chunk by chunk: cuts elsewhere would make another report of the same content."""
+    packed = b"".join(compress(LARGE[at : at + 77_777]) for at in range(0, len(LARGE), 77_777))
+    lengths = []
+    for content in (LARGE, packed):
+        with open_capture(str(file(content))) as capture:
+            lengths.append([len(chunk) for chunk in capture.chunks()])
+    assert lengths[0] == lengths[1] == [CHUNK_LEN] * 4 + [len(LARGE) - 4 * CHUNK_LEN]
+
+
 def test_many_tiny_streams_cost_time_linear_in_the_file(file: File) -> None:
     packed = gzip.compress(b"x") * 50_000
     found, _ = content_of(file(packed))

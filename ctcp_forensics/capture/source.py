@@ -124,7 +124,7 @@ class Capture:
             self.sha256 = self.content_sha256 = self._hash.hexdigest()
         else:
             self.compression = codec.name
-            yield from self._unpacked(codec, chain((first,), blocks))
+            yield from in_chunks(self._unpacked(codec, chain((first,), blocks)))
 
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, hashed on the way, in memory that is used again and again."""
@@ -177,6 +177,31 @@ class Capture:
             raise damage
         if unpacker.has_tail:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
+
+
+def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
+    """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
+
+    Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
+    """
+    memories = cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
+    memory, held, damage = next(memories), 0, None
+    try:
+        for piece in pieces:
+            taken = 0
+            while taken < len(piece):
+                part = memoryview(piece)[taken : taken + CHUNK_LEN - held]
+                memory[held : held + len(part)] = part
+                taken, held = taken + len(part), held + len(part)
+                if held == CHUNK_LEN:
+                    yield memory
+                    memory, held = next(memories), 0
+    except CaptureError as error:
+        damage = error
+    if held:
+        yield memory[:held]
+    if damage is not None:
+        raise damage
 
 
 def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
