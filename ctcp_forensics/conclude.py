@@ -72,7 +72,7 @@ def finding_of(case: Case, judgement: Judgement, account: Account) -> report.Fin
             report.AlsoPossible(verdict=one.verdict.slug, because=one.because, settled_by=one.settled_by)
             for one in judgement.also_possible
         ),
-        missing_evidence=missing_evidence(judgement),
+        missing_evidence=missing_evidence(case, judgement),
         display_filter=display_filter(case),
     )
 
@@ -228,11 +228,18 @@ def summary_of(case: Case, judgement: Judgement) -> str:
         return flagship_summary(case, case.direction, case.episode)
     required = {claim.name for claim in judgement.verdict.requires}
     shown = [one.because for one in judgement.evidence if one.claim in required]
-    if not shown:
-        shown = [one.because for one in judgement.evidence if one.outcome == Outcome.UNKNOWN]
+    if not shown:  # insufficient evidence: the links that do not hold, and what stayed open
+        shown = [
+            one.because for one in judgement.evidence if one.outcome == Outcome.UNKNOWN or is_broken(one)
+        ]
     if not shown:
         shown = [one.because for one in judgement.also_possible]
     return sentence("; ".join(dict.fromkeys(shown)) or case.encapsulation.because)
+
+
+def is_broken(one: Evidence) -> bool:
+    """A link of the proof that fails."""
+    return bool(link_of(one.claim)) and one.outcome == Outcome.FAILS
 
 
 def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
@@ -251,15 +258,16 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def missing_evidence(judgement: Judgement) -> tuple[str, ...]:
+def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
     """What to capture or to ask: for everything that is unknown, and for every doubt."""
     open_ = [
         one.settled_by
         for one in judgement.evidence
         if one.settled_by and (one.outcome == Outcome.UNKNOWN or is_doubt(one, judgement))
     ]
-    if judgement.verdict is FLAGSHIP:
-        open_.append("a capture on the headend side of the firewall: who made the duplicate ACKs")
+    if judgement.verdict is FLAGSHIP and case.direction is not None:
+        far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT
+        open_.append(f"a capture on the {far_side} side of the firewall: who made the duplicate ACKs")
     return tuple(dict.fromkeys(open_))
 
 

@@ -66,8 +66,19 @@ def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> r
         ),
         undecoded=undecoded_rows(decoder.undecoded),
         comments=reader.comment_count,
-        notes=(*capture.notes, *reader.notes, *([] if capture.sha256 else [NOT_HASHED])),
+        notes=(
+            *capture.notes,
+            *reader.notes,
+            *notes_on_time(reader),
+            *([] if capture.sha256 else [NOT_HASHED]),
+        ),
     )
+
+
+def notes_on_time(reader: Reader) -> tuple[str, ...]:
+    """A clock that runs backwards is no damage, and makes every duration doubtful."""
+    backwards = reader.out_of_order_frames
+    return (f"{backwards} frames are earlier than the frame before them",) if backwards else ()
 
 
 def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:

@@ -14,6 +14,8 @@ from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 NEVER = -1
+MID_STREAM = 1 << 32
+"""Position of the first number seen where the ISN was not: earlier bytes keep positive positions."""
 
 # --- caps: every table is bounded, and reaching a bound is counted and reported ------------
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, count
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
 
@@ -51,9 +51,15 @@ def the_receiver_had_followed(case: Case) -> Answer:
     if direction is None or episode is None:
         return NO_QUESTION
     moved_frame = direction.row.acked_frame
-    beyond_syn = episode.row.wanted_pos > 1 if direction.row.isn_known else True
-    if beyond_syn and moved_frame != NEVER and direction.row.acked_ns <= episode.row.first_ns:
+    first_pos = 1 if direction.row.isn_known else MID_STREAM
+    if (
+        episode.row.wanted_pos > first_pos
+        and moved_frame != NEVER
+        and direction.row.acked_ns <= episode.row.first_ns
+    ):
         return HOLDS, f"frame {moved_frame} was the last to move it, to {episode.wanted_seq}", [moved_frame]
+    if not direction.row.isn_known:
+        return UNKNOWN, "the capture begins in mid-stream and shows no movement of the ACK"
     return FAILS, "the ACK never moved: the first message itself is the one asked for"
 
 

@@ -34,7 +34,7 @@ def questions_were_answered(case: Case) -> Answer:
         return FAILS, "no answer to a duplicate ACK was seen"
     first = answered[0]
     asks = count(first.asks, "duplicate ACK")
-    because = f"after {asks} for byte {first.wanted_seq} frame {first.row.answered_frame} carries it again"
+    because = f"{asks} for byte {first.wanted_seq}; frame {first.row.answered_frame} carries it again"
     if len(answered) > 1:
         because += f"; {count(len(answered) - 1, 'more question')} answered likewise"
     return HOLDS, because, [*first.row.frames, first.row.answered_frame]

@@ -31,6 +31,11 @@ steady rhythm of its own, such as a ping each second, is answered in that rhythm
 ONE_EACH: Final = 1.1
 """A receiver asks once for each segment beyond the hole.  Far from it the asks for a burst come back as a burst,
 only the first of them behind new data; one in ten may be prompted by what was under way at the beginning."""
+FEWEST_ASKS: Final = 3
+"""Every segment beyond a hole is answered at once (RFC 5681 §4.2); where half of the answers are lost, and some of the
+segments, every third one is seen to be."""
+SPARSE_NS: Final = SECOND // 4
+"""Two answers to data are closer than this somewhere, unless the data itself is as sparse."""
 OVERRUNS: Final = 3
 """A receiver that takes a segment larger than its window has a full buffer next; one that does so again and
 again has larger windows than it seems."""
@@ -68,7 +73,7 @@ def a_segment_is_missing(case: Case) -> Answer:
             f"the ACKs behind it still ask for that byte, so it was lost further on"
         )
         return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
-    if episode.row.wanted_seen:
+    if episode.row.wanted_seen and direction.row.isn_known:
         because = f"byte {episode.wanted_seq} passed this capture point before it was asked for"
         return HOLDS, because, [episode.row.first_frame]
     return UNKNOWN, f"byte {episode.wanted_seq} lies before what this capture shows"
@@ -172,6 +177,12 @@ def the_asking_follows_the_data(case: Case) -> Answer:
     if is_timer_like(episode):
         period = seconds(row.shortest_interval_ns)
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
+    if episode.asks * FEWEST_ASKS < row.new_segments:
+        return (
+            UNKNOWN,
+            f"only {episode.asks} for {row.new_segments} new segments: a timer may send them",
+            row.frames,
+        )
     if row.prompted >= min(DUP_THRESH, episode.asks) and row.prompted * 2 >= episode.asks:
         return HOLDS, prompted, row.frames
     if row.prompted >= DUP_THRESH and asks_once_each(direction, episode):
@@ -310,7 +321,7 @@ def the_flow_is_dead(case: Case) -> Answer:
     peer = case.flow.opposite(direction)
     silent_ns = end_ns - max(peer.row.data_last_ns, episode.row.first_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
-    if silent_ns >= PEER_SILENT_NS:
+    if silent_ns >= PEER_SILENT_NS and silent_ns * 2 >= end_ns - episode.row.first_ns:
         return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
     if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
         if dpd_unanswered(episode):

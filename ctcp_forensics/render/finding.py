@@ -69,7 +69,9 @@ def missing_segment(episode: Episode) -> str:
     shown = {name: (frame,) for name, frame in episode.missing_segment_frame.items() if frame is not None}
     if shown:
         return f"the missing segment is {frames(shown, runs_at_most=None)}"
-    return "the missing segment is in no capture"
+    if episode.missing_segment_frame:
+        return "the missing segment is in no capture"
+    return "which frame carried the missing segment was not kept"
 
 
 def wanted(episode: Episode) -> str:
@@ -142,7 +144,7 @@ def _facts(facts: DirectionFacts) -> str:
 def _episode(episode: Episode) -> str:
     asked = f"{episode.duplicate_acks} duplicate ACKs"
     if episode.sack_duplicate_acks:
-        asked += f" ({episode.sack_duplicate_acks} more by SACK alone)"
+        asked += f" ({episode.sack_duplicate_acks} by RFC 6675, with new SACK blocks)"
     first = {name: (frame,) for name, frame in episode.first_duplicate_ack_frame.items()}
     shown = frames(first, runs_at_most=None) or "no capture"
     return (

@@ -7,8 +7,8 @@ from typing import Final
 from ctcp_forensics._kernel.plain_track.acks import take_ack
 from ctcp_forensics._kernel.plain_track.holes import fill_holes, open_hole
 from ctcp_forensics._kernel.plain_track.payload import note_ike_while_asked, note_messages, note_payload
-from ctcp_forensics._kernel.plain_track.state import MID_STREAM, OPENING, Direction, Episode, Flow, Hole, Key
-from ctcp_forensics._kernel.rows import NEVER, Packet, Tcp
+from ctcp_forensics._kernel.plain_track.state import OPENING, Direction, Episode, Flow, Hole, Key
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, Packet, Tcp
 
 REORDER_NS: Final = 3_000_000
 """Wireshark's out-of-order limit, 3 ms: sooner than that nobody has asked yet."""

@@ -30,8 +30,6 @@ MOST_OVERRUNS: Final = 3
 ESP_WINDOW: Final = 64
 """Anti-replay window that RFC 4303 §3.4.3 recommends: how far back a repeated message is recognised."""
 OPENING: Final = Tcp.SYN | Tcp.FIN | Tcp.RST
-MID_STREAM: Final = 1 << 32
-"""Position of the first number seen where the ISN was not: earlier bytes keep positive positions."""
 
 
 class Key(IntEnum):
