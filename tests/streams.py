@@ -183,7 +183,7 @@ def with_cargo(packet: Packet, cargo: str, spi: int, esp_seq: int) -> Packet:
 
 def at_edges() -> Iterator[list[Packet]]:
     """Short conversations on either side of each threshold."""
-    for rising, other, step in product(range(2, 6), (0, 1), (1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)):
+    for rising, other, step in product(range(6), (0, 1), (1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)):
         yield filled_hole(rising, other, step)
     for length, below, first in product(range(4), range(-1, 3), (False, True)):
         yield probe(length, below, first=first)
@@ -200,7 +200,17 @@ def at_edges() -> Iterator[list[Packet]]:
     for acked in (99, 100, 150, 199, 200, 201):
         scattered = [_spoken(n, 200 * n, 100) for n in range(3, 44)]
         answer = _spoken(2, 0, 0, side=1)._replace(ack=(EDGE + acked) % SEQUENCE_SPACE)
-        yield [_spoken(0, 0, 100), _spoken(1, 200, 100), answer, *scattered]
+        fillers = [_spoken(50 + n, 100 + 200 * n, 100) for n in range(3)]
+        yield [_spoken(0, 0, 100), _spoken(1, 200, 100), answer, *scattered, *fillers]
+    for step_ns in (3 * MS - 1, 3 * MS, 3 * MS + 1):
+        spoken = [_spoken(n, offset, 100) for n, offset in enumerate((0, 200, 100))]
+        yield [p._replace(ip_id=0, time_ns=n * step_ns) for n, p in enumerate(spoken)]
+    for left in (99, 100, 101):
+        asking = _spoken(4, 0, 0, side=1)._replace(ack=EDGE + 100, sacks=(sack_block(left, 300),))
+        asked = [asking._replace(frame=n, time_ns=n, ip_id=n) for n in (4, 5, 6)]
+        yield [_spoken(1, 0, 100), _spoken(2, 200, 100), *asked]
+    many = tuple(trailer_messages(Kind.ESP, 50, spi, 7)[0] for spi in range(11))
+    yield [_spoken(n, 550 * n, 550)._replace(trailer=Trailer.CISCO, messages=many[n:]) for n in range(3)]
     for step in (4095, 4096, 4097):
         heads = [1, 1 + step, 2 + step, 3 + step, 4 + step]
         yield [with_cargo(_spoken(n, 100 * n, 100), "cut", 1, head) for n, head in enumerate(heads)]
