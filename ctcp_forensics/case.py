@@ -24,7 +24,6 @@ class Surroundings:
     dropped_frames: int = 0
     """By its own interface counters."""
     is_damaged: bool = False
-    is_headers_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
