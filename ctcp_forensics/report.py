@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -41,6 +41,21 @@ CONFIDENCE_WORDS = ("proven", "strong", "consistent", "undetermined")
 OUTCOME_WORDS = ("holds", "fails", "unknown")
 DIRECTION_WORDS = ("client-to-headend", "headend-to-client")
 GRADE_WORDS = ("certain", "probable", "possible", "none")
+# `asa`: a capture of the firewall whose side nothing shows.
+VANTAGE_WORDS = ("client", "asa-outside", "asa-inside", "asa", "unknown")
+# Where on the way from client to headend; with `-or-` where no capture stands between the two, and `capture`
+# where nothing was lost but by the capture itself.
+LOCATION_WORDS = (
+    "client-asa",
+    "asa",
+    "asa-headend",
+    "client-asa-or-asa",
+    "asa-or-asa-headend",
+    "client-headend",
+    "capture",
+)
+AUTHOR_WORDS = ("client", *LOCATION_WORDS[:-1], "headend")
+PATTERN_WORDS = ("random", "burst", "too-few")
 
 
 def _one_of(words: tuple[str, ...]) -> msgspec.Meta:
@@ -53,7 +68,10 @@ Confidence = Annotated[str, _one_of(CONFIDENCE_WORDS)]
 OutcomeWord = Annotated[str, _one_of(OUTCOME_WORDS)]
 DirectionWord = Annotated[str, _one_of(DIRECTION_WORDS)]
 Grade = Annotated[str, _one_of(GRADE_WORDS)]
-Vantage = Annotated[str, _one_of(("client", "asa-outside", "asa-inside", "unknown"))]
+Author = Annotated[str, _one_of(AUTHOR_WORDS)]
+Pattern = Annotated[str, _one_of(PATTERN_WORDS)]
+Vantage = Annotated[str, _one_of(VANTAGE_WORDS)]
+Location = Annotated[str, _one_of(LOCATION_WORDS)]
 CaptureOutcome = Annotated[str, _one_of(("complete", "partial", "rejected"))]
 EndingKind = Annotated[str, _one_of(("fin", "rst", "silence", "capture-ended", "open"))]
 ClaimRole = Annotated[str, _one_of(("proof", "guard", "refutation"))]
@@ -168,6 +186,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     headend: Endpoint
     first_frame: int
     last_frame: int
+    verdict_alone: VerdictWord | None = None
+    """What this capture by itself would have been called…"""
+    confidence_alone: Confidence | None = None
+    """…and how surely; null where it is the only one."""
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,7 +264,14 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictWord
     confidence: Confidence
     direction: DirectionWord | None = None
-    loss_location: str | None = None
+    loss_location: Location | None = None
+    """Where the decisive segment was lost, or most of those that were; null where nothing was, or nobody knows."""
+    ack_author: Author | None = None
+    """Who made the duplicate ACKs of the decisive question, as far as several captures show."""
+    rst_author: Author | None = None
+    """Who made the RST, likewise."""
+    judged_in: str = ""
+    """The capture that `first_ns`, `last_ns`, `ending` and `directions` are told from: times are of its clock."""
     seen: tuple[Seen, ...]
     episodes: tuple[Episode, ...] = ()
     episodes_total: int = 0
@@ -306,6 +335,109 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     display_filter: str = ""
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A vantage point of a path: the captures taken there, and which side of the firewall it is.
+
+    `captures` are several where a capture was rotated.  `interface` is set where one savefile holds several
+    vantage points.  `is_sure` is false where the order of two neighbours is a guess.
+    """
+
+    captures: tuple[str, ...]
+    interface: int | None = None
+    vantage: Vantage
+    is_told: bool
+    """By the user; false where it was inferred."""
+    is_sure: bool
+    because: str
+
+
+class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch between two resets in which one clock runs evenly against the other.
+
+    This clock's time less the reference's lies within the offsets at `at_ns` of the reference; the offset drifts
+    by `skew_ppm` microseconds a second.  Frames are those of the place's captures.
+    """
+
+    from_frame: int
+    to_frame: int
+    at_ns: int
+    offset_low_ns: int | None
+    """Null: no segment went that way, so causality sets no bound."""
+    offset_high_ns: int | None
+    skew_ppm: float | None = None
+    """Null: fewer than 20 matches, or less than a minute."""
+    skew_low_ppm: float | None = None
+    skew_high_ppm: float | None = None
+    matches: int
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """The clock of one place against that of another, by the segments that passed both."""
+
+    place: int
+    """Counted along the path, from 0."""
+    reference: int
+    is_shared: bool
+    """Both were taken on one box, and nothing contradicts that."""
+    pieces: tuple[ClockPiece, ...] = ()
+    because: str = ""
+
+
+class Crossing(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the data segments of one direction between two neighbouring places.
+
+    Only segments that both captures were there for are counted; `beyond` are the others.  A segment is `lost`
+    where the capture behind is known to have missed nothing; `undecided` where it may have missed it.
+    """
+
+    flow: str
+    direction: DirectionWord
+    sent_from: int
+    """The place nearer to the sender, counted along the path from 0."""
+    towards: int
+    location: Location
+    arrived: int
+    altered: int
+    lost: int
+    injected: int
+    """Made in between."""
+    not_captured_before: int
+    """They passed the place nearer to the sender, and its capture does not hold them."""
+    not_captured_behind: int
+    undecided: int
+    beyond: int
+    loss_rate: float | None
+    loss_rate_low: float | None
+    """With `loss_rate_high`: Wilson's 95 % interval."""
+    loss_rate_high: float | None
+    pattern: Pattern | None
+    depends_on_size: bool | None
+    """Every lost segment is larger than every one that arrived; null where fewer than three were lost."""
+    smallest_lost_len: int | None
+    largest_arrived_len: int | None
+    lost_frames: tuple[int, ...] = ()
+    """The first of them, in the captures of `sent_from`."""
+
+
+class Firewall(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies between two neighbouring places, by what it does to what passes."""
+
+    sent_from: int
+    towards: int
+    nature: str
+    because: str
+
+
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """Captures of one path, in order from client to headend, read as one case."""
+
+    places: tuple[Place, ...]
+    clocks: tuple[Clock, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    firewalls: tuple[Firewall, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
     """A stated limit that was reached, and where: what lies beyond it is not in the report."""
 
@@ -359,6 +491,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     flows: tuple[Flow, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage
+    paths: tuple[Path, ...] = ()
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

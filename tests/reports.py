@@ -324,6 +324,7 @@ def damaged() -> Report:
 SCALARS: dict[type[inspect.Type], st.SearchStrategy[Any]] = {
     inspect.StrType: st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     inspect.IntType: st.integers(min_value=-(2**63), max_value=2**63 - 1),
+    inspect.FloatType: st.floats(allow_nan=False, allow_infinity=False),
     inspect.BoolType: st.booleans(),
     inspect.NoneType: st.none(),
 }

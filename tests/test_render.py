@@ -108,9 +108,9 @@ def test_markdown_shows_the_characters_of_a_name_and_obeys_none() -> None:
 def test_lines_of_json_put_together_are_the_report() -> None:
     report = reports.mixed()
     lines = [json.loads(line) for line in said(report, "ndjson").splitlines()]
-    whole: dict[str, Any] = {"captures": [], "flows": [], "findings": []}
+    whole: dict[str, Any] = {"captures": [], "flows": [], "findings": [], "paths": []}
     for line in lines:
-        assert line.pop("schema_version") == "1.0"
+        assert line.pop("schema_version") == "1.1"
         match line.pop("type"):
             case "report":
                 whole["tool"] = line["tool"]

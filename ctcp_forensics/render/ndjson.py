@@ -19,6 +19,8 @@ def ndjson(report: Report) -> Iterator[str]:
         yield _line("flow", report.schema_version, flow)
     for finding in report.findings:
         yield _line("finding", report.schema_version, finding)
+    for path in report.paths:
+        yield _line("path", report.schema_version, path)
     yield _line("coverage", report.schema_version, report.coverage)
 
 
