@@ -141,6 +141,40 @@ def test_every_segment_that_repeats_or_fills_has_exactly_one_name(kernel: Any, h
         assert named == naive.bytes_of(history, side).repeating_segments
 
 
+@each_kernel
+@FEW
+@given(history=histories())
+def test_a_hole_names_the_last_data_frame_before_it_whoever_revealed_it(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        data_frames = [
+            at + 1
+            for at, one in enumerate(history)
+            if one.side == side and one.payload_len and not naive.is_keep_alive(history, at)
+        ]
+        for hole in tracker.holes(0, side):
+            before = [frame for frame in data_frames if frame < hole.opened_frame]
+            assert hole.before_frame == max(before, default=NEVER)
+
+
+@each_kernel
+@pytest.mark.parametrize(
+    "revealing",
+    [
+        pytest.param(Sent(side=0, pos=401, payload_len=100, ack=1), id="data"),
+        pytest.param(Sent(side=0, pos=401, ack=1), id="bare segment"),
+        pytest.param(Sent(side=0, pos=401, fin=True, ack=1), id="FIN"),
+        pytest.param(Sent(side=1, pos=1, ack=401), id="bare ACK of the other end"),
+        pytest.param(Sent(side=1, pos=1, payload_len=50, ack=401), id="ACK on data of the other end"),
+    ],
+)
+def test_the_frame_before_a_hole_is_that_of_the_data_that_ends_there(kernel: Any, revealing: Sent) -> None:
+    data = [Sent(side=0, pos=1 + 100 * turn, payload_len=100, ack=1) for turn in range(2)]
+    (hole,) = tracked_history(kernel, [*HANDSHAKE, *data, revealing]).holes(0, 0)
+    assert (hole.start_pos, hole.end_pos) == (201, 401)
+    assert (hole.before_frame, hole.opened_frame) == (5, 6)
+
+
 # --- questions -------------------------------------------------------------------------------------
 
 
