@@ -175,6 +175,20 @@ def test_the_frame_before_a_hole_is_that_of_the_data_that_ends_there(kernel: Any
     assert (hole.before_frame, hole.opened_frame) == (5, 6)
 
 
+@each_kernel
+@pytest.mark.parametrize("ip_id", [2, 40_000])
+def test_ip_ids_of_two_counters_are_not_compared(kernel: Any, ip_id: int) -> None:
+    """The hole's first sign is an ACK: its IP ID says nothing about when the sender numbered the missing bytes."""
+    data = [Sent(side=0, pos=1 + 100 * turn, payload_len=100, ack=1) for turn in range(6)]
+    told = Sent(side=1, pos=1, payload_len=50, ack=701)
+    filling = Sent(side=0, pos=601, payload_len=100, ack=51)
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate((*HANDSHAKE, *data, told, filling))]
+    packets[-2] = packets[-2]._replace(ip_id=ip_id)
+    row = tracked(kernel, packets).direction(0, 0)
+    assert row.ids_rising > 4 * row.ids_other
+    assert (row.undecided_repeats, row.retransmissions, row.late_originals) == (1, 0, 0)
+
+
 # --- questions -------------------------------------------------------------------------------------
 
 

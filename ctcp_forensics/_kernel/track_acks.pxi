@@ -34,7 +34,7 @@ cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t p
     if trouble.live_last and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos, d.data_last_frame)
+        open_hole(t, d, p, pos, d.data_last_frame).opener_ip_id = -1  # the ID is of the other end's counter
     d.next_pos = pos
 
 
