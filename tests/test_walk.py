@@ -62,6 +62,28 @@ class TestPcapRecords:
         kernel.walk_pcap(data, 19, len(data), LAYOUT, frames)
         assert [frames[index].number for index in range(len(frames))] == [3]
 
+    def test_numbers_begin_where_they_are_told_to(self, kernel: ModuleType) -> None:
+        frames = kernel.Frames(first_number=513)
+        assert frames.next_number == 513
+        data = sf.record(data=b"abc") * 2
+        kernel.walk_pcap(data, 0, len(data), LAYOUT, frames)
+        frames.pass_over_number()
+        assert [frames[index].number for index in range(len(frames))] == [513, 514]
+        assert frames.next_number == 516
+        assert (frames.totals.frames, frames.totals.other_records) == (2, 1)
+
+    def test_numbers_go_on_beyond_32_bits(self, kernel: ModuleType) -> None:
+        frames = kernel.Frames(first_number=1 << 40)
+        kernel.walk_pcap(sf.record(data=b"abc"), 0, 19, LAYOUT, frames)
+        assert frames[0].number == 1 << 40
+
+    @pytest.mark.parametrize("wrong", [{"first_number": 0}, {"first_number": -1}, {"capacity": 0}])
+    def test_a_table_of_nothing_or_from_frame_0_is_refused(
+        self, kernel: ModuleType, wrong: dict[str, int]
+    ) -> None:
+        with pytest.raises(ValueError, match="frame"):
+            kernel.Frames(**wrong)
+
     @pytest.mark.parametrize("have", range(16))
     def test_part_of_a_header_asks_for_the_header(self, kernel: ModuleType, have: int) -> None:
         assert walk_records(kernel, sf.record(data=b"abc")[:have])[0] == (Stop.MORE, 0, 16)

@@ -138,11 +138,19 @@ class Totals(NamedTuple):
 
 
 class Frames(list[Frame]):
-    """One batch of frames, and the totals over all batches.  `clear` empties the batch only."""
+    """One batch of frames, and the totals over all batches.  `clear` empties the batch only.
 
-    def __init__(self, capacity: int = FRAMES_PER_BATCH) -> None:
+    Numbers begin at `first_number`: those of a capture's second file go on behind the first.
+    """
+
+    def __init__(self, capacity: int = FRAMES_PER_BATCH, first_number: int = 1) -> None:
         super().__init__()
+        if capacity < 1:
+            raise ValueError("a batch holds at least one frame")
+        if first_number < 1:
+            raise ValueError("frames are numbered from 1")
         self.capacity = capacity
+        self._first_number = first_number
         self._frames = self._snapped = self._longer = self._commented = 0
         self._untimed = self._mistimed = self._out_of_order = self._other_records = 0
         self._first_ns = self._last_ns = self._previous_ns = NEVER
@@ -168,7 +176,7 @@ class Frames(list[Frame]):
 
     @property
     def next_number(self) -> int:
-        return self._frames + self._other_records + 1
+        return self._first_number + self._frames + self._other_records
 
     def pass_over_number(self) -> None:
         """For a record that is no packet."""

@@ -63,7 +63,7 @@ cdef struct frame_t:  # rows.Frame; decode.pxi reads it
     int32_t commented
 
 
-cdef struct totals_t:  # plain_walk.Totals, and the time of the latest frame that has one
+cdef struct totals_t:  # plain_walk.Totals, where numbers begin, and the time of the latest frame that has one
     int64_t frames
     int64_t first_ns
     int64_t last_ns
@@ -75,6 +75,7 @@ cdef struct totals_t:  # plain_walk.Totals, and the time of the latest frame tha
     int64_t commented
     int64_t other_records
     int64_t previous_ns
+    int64_t first_number
 
 
 cdef struct interface_t:
@@ -104,14 +105,17 @@ cdef class Frames:
     cdef totals_t seen
     cdef bint is_busy
 
-    def __cinit__(self, Py_ssize_t capacity=BATCH_LEN):
+    def __cinit__(self, Py_ssize_t capacity=BATCH_LEN, int64_t first_number=1):
         if capacity < 1:
             raise ValueError("a batch holds at least one frame")
+        if first_number < 1:
+            raise ValueError("frames are numbered from 1")
         self.rows = <frame_t*> calloc(<size_t> capacity, sizeof(frame_t))
         if self.rows == NULL:
             raise MemoryError
         self.capacity = capacity
         self.seen.first_ns = self.seen.last_ns = self.seen.previous_ns = -1
+        self.seen.first_number = first_number
 
     def __dealloc__(self):
         free(self.rows)
@@ -246,7 +250,7 @@ cdef class Interfaces:
 # --- what every frame is counted for -------------------------------------------------------
 
 cdef inline int64_t next_number(const totals_t* seen) noexcept nogil:
-    return seen.frames + seen.other_records + 1
+    return seen.first_number + seen.frames + seen.other_records
 
 
 cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
