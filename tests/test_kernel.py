@@ -236,6 +236,18 @@ def test_datagrams_are_placed_and_rows_are_settled_alike() -> None:
     assert_same_flows(*trackers)
 
 
+def test_the_table_of_one_interface_is_decoded_as_any_other() -> None:
+    data = bytes(12) + b"\x08\x00" + streams.ipv4(streams.tcp(b"x" * 40))
+    laid, buffer = laid_out([(Frame(n, n, 0, len(data), len(data), n % 3, 1, 0), data) for n in range(30)])
+    for kernel in (plain, core):
+        table, packets = kernel.Frames(len(laid)), kernel.Packets()
+        for frame in laid:
+            table.append(frame)
+        kernel.decode(buffer, table.of_interface(2), packets)
+        assert [packets[at].frame for at in range(len(packets))] == list(range(2, 30, 3))
+        assert packets.tally()[Status.TCP] == 10
+
+
 def batched(pairs: Iterator[tuple[Frame, bytes]], size: int) -> Iterator[list[tuple[Frame, bytes]]]:
     batch: list[tuple[Frame, bytes]] = []
     for pair in pairs:

@@ -186,6 +186,21 @@ class Frames(list[Frame]):
     def time_of_untimed_ns(self) -> int:
         return max(self._previous_ns, 0)
 
+    def interfaces_seen(self) -> list[int]:
+        """Indexes of the interfaces of this batch, each once, in rising order."""
+        return sorted({frame.interface for frame in self})
+
+    def of_interface(self, index: int) -> Frames:
+        """A table of the frames of one interface, under the numbers that they have.
+
+        Its totals are of these rows alone.  It goes through the whole batch, so ask for few interfaces.
+        """
+        found = [frame for frame in self if frame.interface == index]
+        table = Frames(max(1, len(found)))
+        for frame in found:
+            table.append(frame)
+        return table
+
     def append(self, frame: Frame) -> None:
         self._count(frame)
         time_ns = frame.time_ns

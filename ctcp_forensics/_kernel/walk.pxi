@@ -47,6 +47,7 @@ cdef enum:
     OPTION_COMMENT = 1
 
     BATCH_LEN = 4096  # rows.FRAMES_PER_BATCH
+    MAX_INTERFACES = 65536  # plain_walk.MAX_INTERFACES
     RECORD_HEADER_LEN = 16
     ORIGINAL_FIRST = 1  # plain_walk.Lengths
     SMALLER_IS_CAPTURED = 2
@@ -159,6 +160,34 @@ cdef class Frames:
         self.refuse_if_busy()
         self.seen.other_records += 1
 
+    def interfaces_seen(self):
+        """Indexes of the interfaces of this batch, each once, in rising order."""
+        cdef uint8_t known[MAX_INTERFACES]
+        cdef set seen = set()
+        cdef int32_t interface
+        cdef Py_ssize_t i
+        self.refuse_if_busy()
+        memset(known, 0, sizeof(known))
+        for i in range(self.count):
+            interface = self.rows[i].interface
+            if 0 <= interface < MAX_INTERFACES:
+                if known[interface]:
+                    continue
+                known[interface] = 1
+            seen.add(interface)
+        return sorted(seen)
+
+    def of_interface(self, int32_t index):
+        """A table of the frames of one interface, under the numbers that they have."""
+        cdef Py_ssize_t count
+        cdef Frames table
+        self.refuse_if_busy()
+        count = count_of_interface(self.rows, self.count, index)
+        table = Frames(max(1, count))
+        copy_of_interface(self.rows, self.count, index, table.rows, &table.seen)
+        table.count = count
+        return table
+
     def append(self, row):
         self.take(row)
         count_time(&self.seen, self.rows[self.count - 1].time_ns)
@@ -267,6 +296,28 @@ cdef inline void count_time(totals_t* seen, int64_t time_ns) noexcept nogil:
         seen.last_ns = time_ns
     seen.out_of_order += time_ns < seen.previous_ns
     seen.previous_ns = time_ns
+
+
+# --- one interface of many -----------------------------------------------------------------
+
+cdef Py_ssize_t count_of_interface(const frame_t* frames, Py_ssize_t count, int32_t interface) noexcept nogil:
+    cdef Py_ssize_t i, found = 0
+    for i in range(count):
+        found += frames[i].interface == interface
+    return found
+
+
+cdef void copy_of_interface(
+    const frame_t* frames, Py_ssize_t count, int32_t interface, frame_t* found, totals_t* seen
+) noexcept nogil:
+    """`found` has room for as many as were counted."""
+    cdef Py_ssize_t i, at = 0
+    for i in range(count):
+        if frames[i].interface == interface:
+            found[at] = frames[i]
+            count_frame(seen, &found[at])
+            count_time(seen, found[at].time_ns)
+            at += 1
 
 
 # --- integers, in the byte order of the savefile -------------------------------------------
