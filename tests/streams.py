@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -116,6 +117,12 @@ def packets(draw: st.DrawFn) -> list[Packet]:
         packet = draw(st.sampled_from(stream[-3:])) if repeated else draw(segment(ALL_ENDS[:ends]))
         stream.append(packet._replace(frame=frame, time_ns=time_ns))
     return stream
+
+
+def watching() -> st.SearchStrategy[dict[str, Any]]:
+    """What a tracker may be asked to watch; the ports are of ALL_ENDS, of nobody, and of no TCP."""
+    ports = st.lists(st.sampled_from([7, 500, 10_000, 40_001, 0, 65_535, 65_536, -1, 1 << 70]), max_size=3)
+    return st.fixed_dictionaries({}, optional={"ports": ports, "everything": st.booleans()})
 
 
 @st.composite

@@ -87,8 +87,8 @@ def assert_same_log(reference: Any, compiled: Any, index: int) -> None:
             assert answers[0] == answers[1]
 
 
-def followed(kernel: Any, batches: Sequence[Sequence[Packet]]) -> Any:
-    tracker = kernel.Tracker()
+def followed(kernel: Any, batches: Sequence[Sequence[Packet]], **watching: Any) -> Any:
+    tracker = kernel.Tracker(**watching)
     for batch in batches:
         packets = kernel.Packets()
         for packet in batch:
@@ -115,10 +115,12 @@ def decoded(kernel: Any, frames: Sequence[Frame], buffer: bytes) -> Any:
 
 
 @STREAM
-@given(stream=streams.packets(), cut=st.integers(0, 40))
-def test_both_kernels_follow_any_stream_alike(stream: list[Packet], cut: int) -> None:
+@given(stream=streams.packets(), cut=st.integers(0, 40), watching=streams.watching())
+def test_both_kernels_follow_any_stream_alike(
+    stream: list[Packet], cut: int, watching: dict[str, Any]
+) -> None:
     batches = [stream[:cut], stream[cut:]]
-    assert_same_flows(followed(plain, batches), followed(core, batches))
+    assert_same_flows(followed(plain, batches, **watching), followed(core, batches, **watching))
 
 
 def test_both_kernels_follow_streams_at_every_edge_alike() -> None:

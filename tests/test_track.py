@@ -72,8 +72,8 @@ def packet(at: int, one: Sent, isns: Sequence[int], **fields: Any) -> Packet:
     return Packet(**(numbers | others | fields))
 
 
-def tracked(kernel: Any, packets: Sequence[Packet], batch_len: int = 4096) -> Any:
-    tracker = kernel.Tracker()
+def tracked(kernel: Any, packets: Sequence[Packet], batch_len: int = 4096, **watching: Any) -> Any:
+    tracker = kernel.Tracker(**watching)
     for start in range(0, len(packets), batch_len):
         batch = kernel.Packets()
         for one in packets[start : start + batch_len]:
@@ -443,3 +443,35 @@ def test_an_ordinary_flow_is_not_logged(kernel: Any) -> None:
     assert tracker.segments(0) == []
     assert tracker.suspects(frozenset()) == []
     assert tracker.suspects(frozenset({10_000})) == [0]
+
+
+@each_kernel
+@pytest.mark.parametrize(
+    "watching", [{"ports": [10_000]}, {"ports": (49_731, 70_000, -1)}, {"everything": True}], ids=str
+)
+def test_a_flow_that_was_asked_for_is_logged_from_its_syn_on(kernel: Any, watching: Any) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(with_holes(1))]
+    tracker = tracked(kernel, packets, **watching)
+    assert tracker.flow(0).watched == 1
+    assert [
+        (row.direction, row.frame, row.pos, row.length, row.ack_pos, row.flags) for row in tracker.segments(0)
+    ] == [
+        (0, 1, 0, 0, NEVER, Tcp.SYN),
+        (1, 2, 0, 0, 1, Tcp.SYN | Tcp.ACK),
+        (0, 3, 1, 0, 1, Tcp.ACK),
+        (0, 4, 101, 100, 1, Tcp.ACK),
+    ]
+
+
+@each_kernel
+def test_flows_of_other_ports_are_not_watched(kernel: Any) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(with_holes(1))]
+    tracker = tracked(kernel, packets, ports=[80, 10_001])
+    assert (tracker.flow(0).watched, tracker.segments(0), tracker.tallies().segments_logged) == (0, [], 0)
+
+
+@each_kernel
+@pytest.mark.parametrize("wrong", [{"ports": 10_000}, {"ports": None}])
+def test_ports_are_several(kernel: Any, wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        kernel.Tracker(**wrong)

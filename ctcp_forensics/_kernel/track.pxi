@@ -54,6 +54,7 @@ cdef enum:
 
     CHUNK = 256  # elements of a pool that are allocated together
     LOG_CHUNK = 4096
+    PORT_WORDS = 1024  # a bit for each of 65,536 ports
     # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
     SLOT_AHEAD = 24
     FLOW_AHEAD = 12

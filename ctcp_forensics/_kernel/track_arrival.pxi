@@ -88,6 +88,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
         return NULL
     flow = flow_at(t, handle[0])
     name_ends(t, flow, p)
+    if t.watches_everything or uses_watched_port(t, p):
+        flow.state |= WATCHED
     flow.last_frame = p.frame
     flow.previous_ns = p.time_ns
     t.flow_count += 1
@@ -98,6 +100,10 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     if 2 * t.slots_used > t.slot_mask:
         widen_slots(t)
     return flow
+
+
+cdef bint uses_watched_port(const tracker_t* t, const packet_t* p) noexcept nogil:
+    return t.watched_ports[p.sport // 64] >> p.sport % 64 & 1 or t.watched_ports[p.dport // 64] >> p.dport % 64 & 1
 
 
 cdef void name_ends(tracker_t* t, flow_t* flow, const packet_t* p) noexcept nogil:

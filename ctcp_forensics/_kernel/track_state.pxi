@@ -412,6 +412,8 @@ cdef struct tracker_t:
     int64_t log_end
     int64_t log_cap
     int64_t unlogged
+    uint64_t* watched_ports  # a bit for each
+    bint watches_everything
     bint out_of_memory
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:

@@ -154,6 +154,7 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free_extents(&t.arena)
     free(t.slots)
     free(t.log)
+    free(t.watched_ports)
 
 
 cdef void set_defaults(tracker_t* t) noexcept nogil:
@@ -230,7 +231,9 @@ cdef class Tracker:
     cdef uint32_t* firsts  # the log by flow: rows of flow i stand in `order` from firsts[i] to firsts[i + 1]
     cdef uint32_t* order
 
-    def __cinit__(self):
+    def __cinit__(self, ports=(), bint everything=False):
+        self.tracker.watches_everything = everything
+        self.watch_ports(ports)
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         if not begin_tracker(&self.tracker):
@@ -332,6 +335,18 @@ cdef class Tracker:
         return [i for i in range(self.tracker.flow_count) if self.is_suspect(i, wanted)]
 
     # --- inside -----------------------------------------------------------------------------
+
+    cdef int watch_ports(self, ports) except -1:
+        cdef uint64_t* watched = <uint64_t*> calloc(PORT_WORDS, sizeof(uint64_t))
+        cdef uint16_t number
+        if watched == NULL:
+            raise MemoryError
+        self.tracker.watched_ports = watched
+        for port in ports:
+            if 0 <= port < 65536:
+                number = port
+                watched[number // 64] |= <uint64_t> 1 << number % 64
+        return 0
 
     cdef bint is_suspect(self, uint32_t index, const uint8_t* wanted):
         cdef const flow_t* flow = flow_at(&self.tracker, index + 1)

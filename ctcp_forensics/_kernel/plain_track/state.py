@@ -302,7 +302,7 @@ class Direction:
 class Flow:
     """One flow: two directions, when it lived, and how long it was silent."""
 
-    def __init__(self, p: Packet) -> None:
+    def __init__(self, p: Packet, *, watched: bool = False) -> None:
         self.src, self.dst, self.sport, self.dport = p.src, p.dst, p.sport, p.dport
         self.first_frame = p.frame
         self.first_ns = self.last_ns = self.previous_ns = p.time_ns
@@ -311,7 +311,7 @@ class Flow:
         self.originator = NEVER
         self.syn_frame = self.syn_ack_frame = NEVER
         self.syns = 0
-        self.watched = 0
+        self.watched = int(watched)
         self.longest_silence_ns = 0
         self.silence_from_frame = self.silence_to_frame = self.silence_to_direction = NEVER
         self.tail_direction = self.tail_first_frame = self.tail_first_ns = NEVER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_track.arrival import is_copy, note_arrival, note_reset, note_sender
 from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN
@@ -29,9 +31,15 @@ from ctcp_forensics._kernel.rows import (
 
 
 class Tracker:
-    """Follows every TCP flow of one capture."""
+    """Follows every TCP flow of one capture.
 
-    def __init__(self) -> None:
+    Flows that use one of `ports` at either end, or with `everything` all flows, are watched from their first
+    segment on; others from the first segment that looks like cTCP.
+    """
+
+    def __init__(self, ports: Iterable[int] = (), everything: bool = False) -> None:
+        self._watched_ports = frozenset(ports)
+        self._watches_everything = everything
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
         self._refused = 0
@@ -137,9 +145,12 @@ class Tracker:
             return index
         if len(self._flows) >= FLOW_CAP:
             return NEVER
-        self._flows.append(Flow(p))
+        self._flows.append(Flow(p, watched=self._is_asked_for(p)))
         self._latest[key] = len(self._flows) - 1
         return len(self._flows) - 1
+
+    def _is_asked_for(self, p: Packet) -> bool:
+        return self._watches_everything or not self._watched_ports.isdisjoint((p.sport, p.dport))
 
     def _log_segment(self, index: int, flow: Flow, side: int, p: Packet, pos: int) -> None:
         ack_pos = flow.directions[1 - side].acked_pos
