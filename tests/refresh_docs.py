@@ -294,10 +294,11 @@ CAPS: Final = (
         "ESP security associations per direction",
         "the longest unused goes; its counts stay",
     ),
+    Cap("_kernel.rows", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
     Cap(
         "_kernel.rows",
         "SEGMENT_LOG_CAP",
-        "segments of cTCP-like flows kept as evidence",
+        "segments of watched flows kept as evidence",
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(

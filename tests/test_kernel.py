@@ -70,6 +70,7 @@ def assert_same_flows(reference: Any, compiled: Any) -> None:
     assert reference.suspects(frozenset()) == compiled.suspects(frozenset())
     for index in range(reference.tallies().flows):
         assert_same_row(reference.flow(index), compiled.flow(index))
+        assert reference.resets(index) == compiled.resets(index)
         for side in (0, 1):
             assert_same_row(reference.direction(index, side), compiled.direction(index, side))
             assert reference.episodes(index, side) == compiled.episodes(index, side)

@@ -21,10 +21,12 @@ from ctcp_forensics._kernel.rows import (
     HOLES_KEPT,
     LIVE_HOLES,
     NEVER,
+    RESETS_KEPT,
     DirectionRow,
     Kind,
     Message,
     Packet,
+    ResetRow,
     Tcp,
     Trailer,
 )
@@ -475,3 +477,58 @@ def test_flows_of_other_ports_are_not_watched(kernel: Any) -> None:
 def test_ports_are_several(kernel: Any, wrong: Any) -> None:
     with pytest.raises(TypeError):
         kernel.Tracker(**wrong)
+
+
+# --- RSTs ----------------------------------------------------------------------------------------------
+
+
+def with_resets(sides: Sequence[int]) -> list[Packet]:
+    history = [*with_holes(1), *(Sent(side=side, pos=1 + at, rst=True) for at, side in enumerate(sides))]
+    return [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+
+
+@each_kernel
+def test_rsts_of_a_watched_flow_are_kept_as_they_came(kernel: Any) -> None:
+    packets = with_resets([1, 0, 0])
+    packets[-2] = packets[-2]._replace(ttl=250, ip_id=-1, window=0, flags=int(Tcp.RST | Tcp.ACK))
+    tracker = tracked(kernel, packets, everything=True)
+    assert tracker.resets(0) == [
+        ResetRow(1, 5, 4 * STEP_NS, 64, 5, 65_535, 1, 0),
+        ResetRow(0, 6, 5 * STEP_NS, 250, -1, 0, 2, 1),
+        ResetRow(0, 7, 6 * STEP_NS, 64, 7, 65_535, 3, 0),
+    ]
+    assert len(tracker.segments(0)) == 4
+
+
+@each_kernel
+@pytest.mark.parametrize("sides", [[0] * 20, [1] * 20, [0, 1] * 10, [1] * 15 + [0] * 5], ids=str)
+def test_the_first_rsts_of_both_directions_together_are_kept_and_all_are_counted(
+    kernel: Any, sides: list[int]
+) -> None:
+    tracker = tracked(kernel, with_resets(sides), everything=True)
+    kept = tracker.resets(0)
+    assert [(row.direction, row.frame) for row in kept] == [
+        (side, 5 + at) for at, side in enumerate(sides[:RESETS_KEPT])
+    ]
+    assert [tracker.direction(0, side).rsts for side in (0, 1)] == [sides.count(0), sides.count(1)]
+
+
+@each_kernel
+def test_a_rst_that_was_doubled_is_kept_once(kernel: Any) -> None:
+    packets = with_resets([1])
+    packets.append(packets[-1]._replace(frame=6, time_ns=packets[-1].time_ns + 1000))
+    assert len(tracked(kernel, packets, everything=True).resets(0)) == 1
+
+
+@each_kernel
+def test_a_rst_before_anything_else_has_no_place(kernel: Any) -> None:
+    lone = packet(0, Sent(side=0, pos=5, rst=True), (7_000, 9_000))
+    (row,) = tracked(kernel, [lone], everything=True).resets(0)
+    assert (row.frame, row.seq_pos) == (1, NEVER)
+
+
+@each_kernel
+def test_rsts_of_an_ordinary_flow_are_counted_only(kernel: Any) -> None:
+    tracker = tracked(kernel, with_resets([0, 1]))
+    assert tracker.resets(0) == []
+    assert tracker.direction(0, 0).rst_frame == 5

@@ -42,8 +42,11 @@ EPISODES_KEPT = 16
 
 DUP_ACK_FRAMES_KEPT = 8
 ASSOCIATIONS_KEPT = 8
+RESETS_KEPT = 16
+"""RSTs of a watched flow: two ends and a box on the path say it a few times each; a storm says nothing more."""
+
 SEGMENT_LOG_CAP = 1 << 20
-"""Segments of cTCP-like flows kept for evidence, pairing and pictures; the oldest go first."""
+"""Segments of watched flows kept for evidence, pairing and pictures; the oldest go first."""
 
 
 class Status(IntEnum):
@@ -468,6 +471,21 @@ class SegmentRow(NamedTuple):
     spi: int
     esp_seq: int
     print64: int
+
+
+class ResetRow(NamedTuple):
+    """One RST of a watched flow.  By its TTL, IP ID and window it is known elsewhere, and who made it."""
+
+    direction: int
+    frame: int
+    time_ns: int
+    ttl: int
+    ip_id: int
+    """-1 for IPv6, which has none."""
+    window: int
+    seq_pos: int
+    """NEVER where its direction's sequence space is not known."""
+    has_ack: int
 
 
 class Tallies(NamedTuple):

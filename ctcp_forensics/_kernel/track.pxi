@@ -72,6 +72,7 @@ cdef uint32_t LIVE_HOLES = rows.LIVE_HOLES
 cdef uint32_t HOLES_KEPT = rows.HOLES_KEPT
 cdef uint32_t EPISODES_KEPT = rows.EPISODES_KEPT
 cdef uint32_t ASSOCIATIONS_KEPT = rows.ASSOCIATIONS_KEPT
+cdef uint32_t RESETS_KEPT = rows.RESETS_KEPT
 cdef int64_t NEVER = rows.NEVER
 
 include "track_state.pxi"

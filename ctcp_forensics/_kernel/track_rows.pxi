@@ -235,6 +235,12 @@ cdef object association_row(const association_t* one):
     )
 
 
+cdef object reset_row(const reset_t* kept, int side):
+    return rows.ResetRow._make(
+        (side, kept.frame, kept.time_ns, kept.ttl, kept.ip_id, kept.window, kept.seq_pos, kept.has_ack)
+    )
+
+
 cdef object segment_row(const segment_t* row):
     return rows.SegmentRow._make(
         (

@@ -138,6 +138,7 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
         and begin_pool(t, &t.troubles, sizeof(trouble_t))
         and begin_pool(t, &t.holes, sizeof(hole_t))
         and begin_pool(t, &t.episodes, sizeof(episode_t))
+        and begin_pool(t, &t.resets, sizeof(reset_t))
         and begin_pool(t, &t.cargoes, sizeof(cargo_t))
         and begin_pool(t, &t.associations, sizeof(association_t))
     )
@@ -149,6 +150,7 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.troubles.chunks)
     free(t.holes.chunks)
     free(t.episodes.chunks)
+    free(t.resets.chunks)
     free(t.cargoes.chunks)
     free(t.associations.chunks)
     free_extents(&t.arena)
@@ -301,6 +303,19 @@ cdef class Tracker:
             held.append(association_row(association_at(&self.tracker, handle)))
             handle = association_at(&self.tracker, handle).next
         return held
+
+    def resets(self, index):
+        """The first RESETS_KEPT RSTs of a flow, of both directions, since it is watched."""
+        cdef flow_t* flow = self.at(index)
+        cdef int side
+        cdef uint32_t handle
+        cdef dict by_place = {}
+        for side in range(2):
+            handle = seen_trouble(&self.tracker, &flow.directions[side]).latest_reset
+            while handle:
+                by_place[reset_at(&self.tracker, handle).place] = reset_row(reset_at(&self.tracker, handle), side)
+                handle = reset_at(&self.tracker, handle).before
+        return [by_place[at] for at in range(len(by_place))]
 
     def segments(self, index):
         """The log of a watched flow, in the order of the capture."""

@@ -17,6 +17,7 @@ from ctcp_forensics._kernel.rows import (
     FlowRow,
     HoleRow,
     Packet,
+    ResetRow,
     Signature,
     Tcp,
 )
@@ -319,6 +320,7 @@ class Flow:
         self.data_tail_direction = self.data_tail_first_frame = self.data_tail_first_ns = NEVER
         self.data_tail_segments = 0
         self.directions = (Direction(), Direction())
+        self.resets: list[ResetRow] = []
 
     def side_of(self, p: Packet) -> int:
         return 0 if (p.src, p.sport) == (self.src, self.sport) else 1

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ctcp_forensics._kernel.plain_decode import Packets
-from ctcp_forensics._kernel.plain_track.arrival import is_copy, note_arrival, note_reset, note_sender
+from ctcp_forensics._kernel.plain_track.arrival import (
+    is_copy,
+    keep_reset,
+    note_arrival,
+    note_reset,
+    note_sender,
+)
 from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
@@ -22,6 +28,7 @@ from ctcp_forensics._kernel.rows import (
     Kind,
     Message,
     Packet,
+    ResetRow,
     SegmentRow,
     Signature,
     Status,
@@ -86,6 +93,10 @@ class Tracker:
     def associations(self, index: int, side: int) -> list[AssociationRow]:
         return [one.row() for one in self._flows[index].directions[side].kept_associations]
 
+    def resets(self, index: int) -> list[ResetRow]:
+        """The first RESETS_KEPT RSTs of a flow, of both directions, since it is watched."""
+        return list(self._flows[index].resets)
+
     def segments(self, index: int) -> list[SegmentRow]:
         """The log of a watched flow, in the order of the capture."""
         return self._indexed().get(index, [])
@@ -132,6 +143,8 @@ class Tracker:
         note_sender(d, p)
         if p.flags & Tcp.RST:
             note_reset(d, p)
+            if flow.watched:
+                keep_reset(flow, d, side, p)
             return
         pos = take_segment(flow, d, peer, p)
         if flow.watched and pos != NEVER:
