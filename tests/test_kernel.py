@@ -86,6 +86,10 @@ def assert_same_log(reference: Any, compiled: Any, index: int) -> None:
         for position in (row.pos - 1, row.pos, row.pos + row.length):
             answers = [kernel.frames_with(index, row.direction, position) for kernel in (reference, compiled)]
             assert answers[0] == answers[1]
+    for side in (0, 1):
+        for ack_pos in {row.ack_pos for row in segments[:20]} | {rows.NEVER, 1 << 40}:
+            answers = [kernel.bare_acks(index, side, ack_pos, 3) for kernel in (reference, compiled)]
+            assert answers[0] == answers[1]
 
 
 def followed(kernel: Any, batches: Sequence[Sequence[Packet]], **watching: Any) -> Any:

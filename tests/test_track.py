@@ -479,6 +479,33 @@ def test_ports_are_several(kernel: Any, wrong: Any) -> None:
         kernel.Tracker(**wrong)
 
 
+@each_kernel
+def test_bare_acks_for_one_byte_are_counted_and_the_first_are_named(kernel: Any) -> None:
+    asked = Sent(side=1, pos=1, ack=1)
+    history = [
+        *with_holes(2),
+        *[asked] * 3,
+        Sent(side=1, pos=1, payload_len=50, ack=1),
+        Sent(side=1, pos=51, fin=True, ack=1),
+        Sent(side=1, pos=52, ack=201),
+        Sent(side=1, pos=52, ack=1),
+    ]
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+    tracker = tracked(kernel, packets, everything=True)
+    first = [(frame, (frame - 1) * STEP_NS) for frame in (6, 7, 8)]
+    assert tracker.bare_acks(0, 1, 1, 2) == (3, first[:2])
+    assert tracker.bare_acks(0, 1, 1, 99) == (3, first)
+    assert tracker.bare_acks(0, 1, 201, 1) == (2, [(11, 10 * STEP_NS)])
+    assert tracker.bare_acks(0, 0, 1, 5) == (1, [(3, 2 * STEP_NS)])
+    assert [tracker.bare_acks(0, 1, 1, limit) for limit in (0, -1)] == [(3, []), (3, [])]
+    assert tracker.bare_acks(0, 1, 1 << 40, 5) == (0, [])
+
+
+@each_kernel
+def test_of_a_flow_that_is_not_watched_no_bare_acks_are_known(kernel: Any) -> None:
+    assert tracked_history(kernel, with_holes(1)).bare_acks(0, 0, 1, 5) == (0, [])
+
+
 # --- RSTs ----------------------------------------------------------------------------------------------
 
 

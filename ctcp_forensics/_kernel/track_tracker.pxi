@@ -338,6 +338,23 @@ cdef class Tracker:
                 frames.append(row.frame)
         return frames
 
+    def bare_acks(self, index, side, int64_t ack_pos, int64_t limit):
+        """Logged segments of one direction that do nothing but acknowledge up to `ack_pos`."""
+        cdef uint32_t flow = self.checked(index)
+        cdef int which = checked_side(side)
+        cdef uint32_t i
+        cdef int64_t count = 0
+        cdef segment_t* row
+        cdef list first = []
+        self.sort_log()
+        for i in range(self.firsts[flow], self.firsts[flow + 1]):
+            row = self.in_order(i)
+            if row.side == which and row.ack_pos == ack_pos and is_bare(row):
+                count += 1
+                if count <= limit:
+                    first.append((row.frame, row.time_ns))
+        return count, first
+
     def suspects(self, ports):
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""
         cdef uint8_t wanted[65536]
@@ -418,6 +435,10 @@ cdef class Tracker:
             raise MemoryError
         sort_by_flow(t, count, self.firsts, self.order)
         return 0
+
+
+cdef inline bint is_bare(const segment_t* row) noexcept nogil:
+    return row.length == 0 and not row.flags & (SYN | FIN)
 
 
 cdef void sort_by_flow(const tracker_t* t, int64_t count, uint32_t* firsts, uint32_t* order) noexcept nogil:

@@ -109,6 +109,19 @@ class Tracker:
             if row.direction == side and row.pos <= position < row.pos + row.length
         ]
 
+    def bare_acks(self, index: int, side: int, ack_pos: int, limit: int) -> tuple[int, list[tuple[int, int]]]:
+        """Logged segments of one direction that do nothing but acknowledge up to `ack_pos`.
+
+        How many, and of the first `limit` the frame and the time.  By what this end has acknowledged as a whole: an
+        old ACK behind a newer one counts as the newer.
+        """
+        found = [
+            (row.frame, row.time_ns)
+            for row in self.segments(index)
+            if row.direction == side and row.ack_pos == ack_pos and is_bare(row)
+        ]
+        return len(found), found[: max(0, limit)]
+
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""
         if self._by_flow is None:
@@ -188,6 +201,10 @@ def opens_another(flow: Flow, p: Packet) -> bool:
         return False
     d = flow.directions[flow.side_of(p)]
     return d.anchored and d.anchor != p.seq
+
+
+def is_bare(row: SegmentRow) -> bool:
+    return not row.length and not row.flags & (Tcp.SYN | Tcp.FIN)
 
 
 def looks_encapsulated(d: Direction) -> bool:
