@@ -184,14 +184,17 @@ def widened(span: tuple[int, int], frame: int) -> tuple[int, int]:
 
 
 def course(
-    here: Tracker, here_half: Half, there: Tracker, there_half: Half, shift: int
+    here: Tracker, here_half: Half, there: Tracker, there_half: Half, shift: int, floor: int, until_ns: int
 ) -> tuple[CourseRow, list[StrayRow]]:
     """What became there of the data that `here_half` sent here; `shift` is position there less position here.
 
-    The first STRAYS_KEPT segments that are missing or altered are named.
+    `floor` is the first position that the capture there was present for: what is not there from it on is missing,
+    and not before; NEVER stands for the first byte that it holds.  `until_ns`, by the clock here, is how long it was
+    surely running: what is sent later and not there is beyond it.  The first STRAYS_KEPT segments that are missing or
+    altered are named.
     """
-    theirs = Holding(data_rows(there, there_half))
-    tally = Course()
+    theirs = Holding(data_rows(there, there_half), floor)
+    tally = Course(until_ns)
     for row in reversed(list(data_rows(here, here_half))):
         tally.take(row, theirs, shift)
     return tally.row(), tally.strays[::-1][:STRAYS_KEPT]
@@ -205,19 +208,14 @@ def data_rows(tracker: Tracker, half: Half) -> Iterator[SegmentRow]:
 class Holding:
     """What one direction holds in a capture: its messages by place, and its bytes."""
 
-    def __init__(self, rows: Iterable[SegmentRow]) -> None:
+    def __init__(self, rows: Iterable[SegmentRow], floor: int) -> None:
         self.at: dict[tuple[int, int], list[SegmentRow]] = {}
         for row in rows:
             self.at.setdefault((row.pos, row.length), []).append(row)
         self.starts, self.ends = merged(sorted((pos, pos + length) for pos, length in self.at))
-
-    @property
-    def first(self) -> int:
-        return self.starts[0] if self.starts else NEVER
-
-    @property
-    def last(self) -> int:
-        return self.ends[-1] if self.ends else NEVER
+        held_from = self.starts[0] if self.starts else NEVER
+        self.first = held_from if floor == NEVER else floor
+        self.last = self.ends[-1] if self.ends else NEVER
 
     def covers(self, pos: int, end: int) -> bool:
         at = bisect_right(self.starts, pos) - 1
@@ -240,7 +238,8 @@ def merged(spans: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
 class Course:
     """Counts what became of the segments, from the last to the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, until_ns: int) -> None:
+        self.until_ns = until_ns
         self.counts = dict.fromkeys(CourseRow._fields, 0)
         for name in ("before_last_frame", "before_last_ns", "after_first_frame", "after_first_ns"):
             self.counts[name] = NEVER
@@ -254,7 +253,7 @@ class Course:
         alike = theirs.at.get((pos, row.length))
         if alike is not None:
             self.take_alike(row, alike)
-        elif theirs.first == NEVER or pos >= theirs.last:
+        elif pos >= theirs.last:
             self.take_after(row)
         elif pos + row.length <= theirs.first:
             self.take_before(row)
@@ -287,6 +286,9 @@ class Course:
             self.counts["before_last_frame"], self.counts["before_last_ns"] = row.frame, row.time_ns
 
     def take_after(self, row: SegmentRow) -> None:
+        if row.time_ns > self.until_ns:
+            self.counts["beyond"] += 1
+            return
         self.counts["after"] += 1
         self.counts["after_first_frame"], self.counts["after_first_ns"] = row.frame, row.time_ns
         if self.counts["after_last_frame"] == NEVER:

@@ -544,6 +544,8 @@ class CourseRow(NamedTuple):
     after_first_ns: int
     after_last_frame: int
     after_last_ns: int
+    beyond: int
+    """Behind the last one as well, and sent when the capture there may have been over."""
     largest_arrived: int
     """Bytes of the largest segment that is there; NEVER without one."""
 
