@@ -101,6 +101,10 @@ class Tracker:
         """The log of a watched flow, in the order of the capture."""
         return self._indexed().get(index, [])
 
+    def log(self) -> list[tuple[int, SegmentRow]]:
+        """The log of all watched flows, in the order of the capture: index of the flow, and row."""
+        return self._log
+
     def frames_with(self, index: int, side: int, position: int) -> list[int]:
         """Frames of the logged segments of one direction that carry the byte at `position`."""
         return [
