@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["NAME", "Frames", "Interfaces", "Packets", "Tracker", "decode", "walk_pcap", "walk_pcapng"]
+__all__ = [
+    "NAME",
+    "Frames",
+    "Interfaces",
+    "Matching",
+    "Packets",
+    "Tracker",
+    "course",
+    "decode",
+    "walk_pcap",
+    "walk_pcapng",
+]
 
 
 def _refuse_the_core_where_asked() -> None:
@@ -35,3 +46,5 @@ except ImportError:
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 
     NAME = "plain"
+
+from ctcp_forensics._kernel.plain_match import Matching, course  # noqa: E402
