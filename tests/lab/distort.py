@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .logs import NS, Entry
 from .scenarios import FLAGSHIP, UNSURE
 from .segment import ETHERNET_LEN, Segment, checksum, from_bytes, to_bytes
-from .truth import NS, Entry, savefile_records
+from .truth import savefile_records
 
 SHB, IDB, EPB = 0x0A0D0D0A, 1, 6
 LINKTYPE_ETHERNET, LINKTYPE_SLL2 = 1, 276

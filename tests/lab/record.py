@@ -22,6 +22,7 @@ from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .distort import draw_out_pause
 from .link import TO_CLIENT, TO_HEADEND, Box, Link, Transform
+from .logs import NS, ClientAddress, Entry
 from .middlebox import (
     Forger,
     Orderer,
@@ -36,7 +37,7 @@ from .middlebox import (
 )
 from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
 from .scenarios import BY_NAME, SCENARIOS, Scenario
-from .truth import NS, ClientAddress, Entry, truth_of
+from .truth import truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {

@@ -9,69 +9,19 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .fairness import expectation, fair
-from .link import AGAINST, TO_CLIENT, TO_HEADEND
+from .link import AGAINST, TO_HEADEND
+from .logs import GONE, NS, SENDER, TAPS, WAYS, ClientAddress, Entry, Logs, read_logs
 from .scenarios import BY_NAME, FLAGSHIP, TOGETHER, Scenario
-from .segment import ACK, ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
+from .segment import ACK, ETHERNET_LEN, RST, Segment, from_bytes
+from .sides import sides_of
 
 TRUTH_VERSION = 1
-NS = 1_000_000_000
 MIN_STALL_S = 12.0
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
-GONE = ("drop", "corrupt", "swallowed")
-# What a segment passes on its way, and the captures that stand there: each in front of the link or box of its row.
-WAYS = {TO_HEADEND: ("outer", "asa", "inner"), TO_CLIENT: ("inner", "asa", "outer")}
-TAPS: dict[str, dict[str, tuple[str, ...]]] = {
-    TO_HEADEND: {"outer": ("client",), "asa": ("asa-outside",), "inner": ("asa-inside",)},
-    TO_CLIENT: {"inner": (), "asa": ("asa-inside",), "outer": ("asa-outside",)},
-}
-SENDER = {TO_HEADEND: "client", TO_CLIENT: "headend"}
 LINKS = ("outer", "inner")
-Entry = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientAddress:
-    """Where one client lives, and how it looks behind a NAT (in the order of its lives there)."""
-
-    own: tuple[str, int]
-    public: tuple[tuple[str, int], ...]
-
-    @property
-    def places(self) -> frozenset[tuple[str, int]]:
-        return frozenset((self.own, *self.public))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logs:
-    """All that was logged in one run."""
-
-    links: Sequence[Entry]
-    journal: Sequence[Entry]
-    clients: Sequence[ClientAddress]
-
-    def on(self, link: str, direction: str | None = None) -> list[Entry]:
-        return [
-            entry for entry in self.links if entry["link"] == link and direction in (None, entry["direction"])
-        ]
-
-    def events(self, who: str, event: str) -> list[Entry]:
-        return [entry for entry in self.journal if entry["who"] == who and entry["event"] == event]
-
-
-def read_logs(folder: Path, clients: Sequence[ClientAddress]) -> Logs:
-    return Logs(
-        links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"), clients=clients
-    )
-
-
-def _lines(path: Path) -> list[Entry]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def savefile_records(pcap: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -109,6 +59,8 @@ def truth_of(
         "problems": problems,
         "hits": _hits(logs),
         "captures": [_identified(one, folder) for one in captures],
+        # One machine recorded all of them.
+        "clocks": {one["vantage"]: {"offset_ns": 0, "skew_ppm": 0.0} for one in captures},
         "flows": flows,
     }
 
@@ -150,6 +102,7 @@ def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry
     expect = expectation(scenario, number)
     lost = _lost(own)
     packets = {one["vantage"]: packets_of(folder / one["file"]) for one in captures}
+    episode = _episode(scenario, own, folder, captures) if is_ctcp else None
     return {
         "client": _place(client.own),
         "client_seen_by_asa": [_place(place) for place in client.public],
@@ -159,7 +112,8 @@ def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry
         "isn": {link: _isns(own, link) for link in LINKS},
         "direction": scenario.direction if expect is scenario.expect else None,
         "lost": lost,
-        "episode": _episode(scenario, own, folder, captures) if is_ctcp else None,
+        "episode": episode,
+        "sides": sides_of(own, asker_of(scenario), scenario.middlebox == "proxy", episode, lost),
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
         "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
@@ -190,12 +144,7 @@ def _headend(logs: Logs) -> Entry | None:
 
 
 def _isns(logs: Logs, link: str) -> Entry:
-    """The last ISN of each side: a client that tries again draws a new one."""
-    isns: Entry = {"client": None, "headend": None}
-    for entry in logs.on(link):
-        if "S" in entry["flags"]:
-            isns["client" if entry["direction"] == TO_HEADEND else "headend"] = entry["seq"]
-    return isns
+    return {who: logs.isn(link, direction) for direction, who in SENDER.items()}
 
 
 def _lost(logs: Logs) -> list[Entry]:
@@ -265,7 +214,7 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
         "link": missing["link"],
         "asker": asker,
         "wanted_seq": missing["seq"],
-        "wanted_offset": (missing["seq"] - _isns(logs, link)[who]) % SEQ_SPACE,
+        "wanted_offset": logs.offset(missing | {"link": link}),
         "missing_len": missing["len"],
         "missing_message": _message_at(logs, who, missing["seq"]),
         "answered": False,
