@@ -476,7 +476,7 @@ def true_span(piece: report.ClockPiece, files: Sequence[Given], where: str) -> t
     times = [true_ns for file in files for _, true_ns, _ in file.frames]
     if len(files) == 1 and 1 <= piece.from_frame <= piece.to_frame <= len(times):
         times = times[piece.from_frame - 1 : piece.to_frame]
-    return min(times), max(times)
+    return min(times, default=0), max(times, default=0)
 
 
 def resets(
