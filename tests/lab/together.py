@@ -56,6 +56,11 @@ def ask_alone(file: Given, ports: frozenset[int]) -> report.Report:
     return pipeline.diagnose([str(file.path)], pipeline.Options(ports=ports))
 
 
+def accounted(crossing: report.Crossing) -> int:
+    """All that the report says did not come through unharmed, or that it cannot tell."""
+    return crossing.lost + crossing.undecided + crossing.beyond + crossing.altered
+
+
 # --- one case ---------------------------------------------------------------------------------
 
 
@@ -507,31 +512,45 @@ def crossings(told: Told, path: report.Path) -> Iterator[Outcome]:
         return
     flows = {one.id: one for one in told.found.flows}
     for crossing in path.crossings:
-        near, far = (told.place(path, one) for one in (crossing.sent_from, crossing.towards))
+        near = placed(told, path, crossing.sent_from)
+        _, far = told.place(path, crossing.towards)
         owners = [number for number in range(len(told.flows)) if flows[crossing.flow] in told.of(number)]
         if len(owners) == 1 and told.flows[owners[0]][1]["kind"] == "cisco-ctcp":
             flow = told.flows[owners[0]][1]
-            yield from counted(told, crossing, flow, near, far[1])
+            yield from counted(told, crossing, flow, near, far)
 
 
-def counted(
-    told: Told, crossing: report.Crossing, flow: Entry, near: tuple[Sequence[Given], str], far: str
-) -> Iterator[Outcome]:
+Near = tuple[Sequence[Given], str] | None
+"""The files of the place nearer to the sender, and where it is; None is the sender itself."""
+
+
+def placed(told: Told, path: report.Path, number: int | None) -> Near:
+    return None if number is None else told.place(path, number)
+
+
+def between(direction: str, near: Near, far: str) -> tuple[str, ...]:
+    at = PLACES.index(far)
+    if near is None:
+        return STRETCHES[:at] if direction == TO_HEADEND else STRETCHES[at:]
+    first, last = sorted((PLACES.index(near[1]), at))
+    return STRETCHES[first:last]
+
+
+def counted(told: Told, crossing: report.Crossing, flow: Entry, near: Near, far: str) -> Iterator[Outcome]:
     """Never more is lost than was, and nothing that a capture alone lacks."""
-    between = sorted((PLACES.index(near[1]), PLACES.index(far)))
-    stretches = STRETCHES[between[0] : between[1]]
+    stretches = between(crossing.direction, near, far)
     crossed = [flow["sides"]["crossings"][crossing.direction][one] for one in stretches]
     at_most = sum(one["gone_copies"] for one in crossed)
     for_ever = sum(one["lost"] for one in crossed)
     words = (
-        f"{crossing.direction} {near[1]} to {far}: lost {crossing.lost}, undecided {crossing.undecided}, "
-        f"beyond {crossing.beyond}; in truth {for_ever} to {at_most}"
+        f"{crossing.direction} {near[1] if near else 'the sender'} to {far}: lost {crossing.lost}, "
+        f"undecided {crossing.undecided}, beyond {crossing.beyond}; in truth {for_ever} to {at_most}"
     )
     yield "loss counted", crossing.lost <= at_most, words
     if not told.what.spoils and told.what.pairs:
-        told_of_them = crossing.lost + crossing.undecided + crossing.beyond + crossing.altered
-        yield "loss found", told_of_them >= for_ever, words
-    yield from frames_lost(told, crossing, flow, near, stretches)
+        yield "loss found", accounted(crossing) >= for_ever, words
+    if near is not None:
+        yield from frames_lost(told, crossing, flow, near, stretches)
     if crossing.depends_on_size is not None and len(stretches) == 1 and not told.what.spoils:
         smallest, largest = crossed[0]["smallest_lost_len"], crossed[0]["largest_arrived_len"]
         depends = None not in (smallest, largest) and smallest > largest
