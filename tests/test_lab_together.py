@@ -192,7 +192,7 @@ def test_an_rst_that_came_from_no_end_was_made_by_the_firewall() -> None:
     bench.logs("outer", TO_CLIENT, BEGAN_NS, forged)
     bench.back(BEGAN_NS + NS, own)
     logs = Logs(links=bench.links, journal=[], clients=[ClientAddress(own=HERE, public=(HERE,))])
-    resets = sides_of(logs, None, False, None, ())["resets"]
+    resets = sides_of(logs, None, False, None)["resets"]
     assert [(one["author"], one["seq"]) for one in resets] == [("asa", 5), ("headend", 7)]
 
 

@@ -23,7 +23,11 @@ class Passage:
     left: dict[int, int]
     gone_copies: int
     """Every copy that did not come out: a TCP proxy sends again what its link loses."""
+    gone: frozenset[int]
+    """What these copies carried."""
     altered: int = 0
+    dropped: int = 0
+    """Of those, what was not withheld by a box that waits for something else."""
 
     @property
     def lost(self) -> dict[int, int]:
@@ -37,17 +41,18 @@ class Passage:
             "gone_copies": self.gone_copies,
             "altered": self.altered,
             "lost_offsets": sorted(self.lost),
+            "gone_offsets": sorted(self.gone),
+            "last_offset": max(self.left, default=None),
             "smallest_lost_len": min(self.lost.values(), default=None),
             "largest_arrived_len": max(self.left.values(), default=None),
         }
 
 
-def sides_of(
-    logs: Logs, asker: str | None, is_proxied: bool, episode: Entry | None, lost: Sequence[Entry]
-) -> Entry:
+def sides_of(logs: Logs, asker: str | None, is_proxied: bool, episode: Entry | None) -> Entry:
     """`asker` is what orders the stream: the firewall or a box on a link."""
     resets = sorted(_resets(logs, is_proxied), key=lambda one: int(one["t_ns"]))
     passages = {direction: _passages(logs, direction, is_proxied) for direction in WAYS}
+    losses = _losses(passages, asker)
     return {
         "at": _endpoints(logs),
         "crossings": {
@@ -55,8 +60,8 @@ def sides_of(
             for direction, way in passages.items()
         },
         "in_common": _in_common(passages),
-        "loss_location": _loss_location(episode, lost),
-        "losses": dict(Counter(f"{STRETCH[one['link']]} {one['direction']}" for one in lost)),
+        "loss_location": _loss_location(episode, losses),
+        "losses": {f"{stretch} {direction}": number for (stretch, direction), number in losses.items()},
         "ack_author": STRETCH[asker] if asker is not None and episode is not None else None,
         "asks_are_made_at": None if asker is None else STRETCH[asker],
         "rst_author": resets[0]["author"] if resets else None,
@@ -107,7 +112,9 @@ def _through(logs: Logs, link: str, direction: str) -> Passage:
         entered=_by_offset(data, isn),
         left=_by_offset([*left, *released], isn),
         gone_copies=len(data) - len(left) - len(released),
+        gone=frozenset(_by_offset([one for one in data if one["did"] in (*GONE, *HELD)], isn)),
         altered=sum(entry["did"] == "corrupt" for entry in data),
+        dropped=sum(entry["did"] in GONE for entry in data),
     )
 
 
@@ -123,7 +130,9 @@ def _inside(logs: Logs, before: Passage, behind: Passage, direction: str, is_pro
         left = {offset: length for offset, length in entered.items() if offset + length <= forwarded_to}
     else:
         left = {offset: length for offset, length in entered.items() if offset in behind.entered}
-    return Passage(entered=entered, left=left, gone_copies=len(entered) - len(left))
+    dropped = sum(entry["did"] in GONE for entry in logs.on("asa", direction) if entry["len"])
+    gone = frozenset(entered) - frozenset(left)
+    return Passage(entered=entered, left=left, gone_copies=len(gone), gone=gone, dropped=dropped)
 
 
 def _in_common(passages: dict[str, dict[str, Passage]]) -> Entry:
@@ -137,11 +146,24 @@ def _in_common(passages: dict[str, dict[str, Passage]]) -> Entry:
     }
 
 
-def _loss_location(episode: Entry | None, lost: Sequence[Entry]) -> str | None:
+def _losses(passages: dict[str, dict[str, Passage]], asker: str | None) -> Counter[tuple[str, str]]:
+    """What never arrived, by stretch and direction.  What a box withholds because it waits is not lost there."""
+    losses: Counter[tuple[str, str]] = Counter()
+    for direction, way in passages.items():
+        for link, passage in way.items():
+            number = passage.dropped if link == asker else len(passage.lost)
+            if number:
+                losses[STRETCH[link], direction] += number
+    return losses
+
+
+def _loss_location(episode: Entry | None, losses: Counter[tuple[str, str]]) -> str | None:
     """Of the segment that killed, or where most were lost."""
     if episode is not None:
         return STRETCH[episode["link"]]
-    counted = Counter(STRETCH[one["link"]] for one in lost)
+    counted: Counter[str] = Counter()
+    for (stretch, _), number in losses.items():
+        counted[stretch] += number
     return counted.most_common(1)[0][0] if counted else None
 
 

@@ -358,7 +358,9 @@ def located(told: Told, flow: Entry, found: report.Flow) -> Iterator[Outcome]:
     if told.what.labels_lie or not told.what.pairs or flow["kind"] != "cisco-ctcp":
         return
     if truth is None:
-        is_right = said is None or (said == "capture" and bool(told.what.spoils))
+        is_right = (
+            said is None or (said == "capture" and bool(told.what.spoils)) or is_withheld(told, flow, said)
+        )
         yield "loss location", is_right, f"said {said}; nothing was lost"
     elif said is not None or (is_visible(told, flow) and not told.what.spoils):
         all_of_them = (
@@ -369,18 +371,39 @@ def located(told: Told, flow: Entry, found: report.Flow) -> Iterator[Outcome]:
         yield "loss location", is_right, f"said {said}; lost on {truth} {flow['sides']['losses']}"
 
 
+def is_withheld(told: Told, flow: Entry, said: str) -> bool:
+    """Nothing was lost, but a box does not pass on what it has, as a full window makes it."""
+    box = flow["sides"]["asks_are_made_at"]
+    return (
+        box is not None
+        and names_rightly(said, box, told.vantages)
+        and any(one[box]["lost"] for one in flow["sides"]["crossings"].values())
+    )
+
+
 def is_visible(told: Told, flow: Entry) -> bool:
-    """A capture stands behind the loss, so that a hole is in it; or the questions for it pass a capture."""
+    """A capture stands behind the loss, and it has a hole there, or another one shows what does not arrive."""
     if flow["episode"] is not None:
         return is_due(told, flow)
-    for one in flow["sides"]["losses"]:
-        stretch, direction = one.split()
-        at = STRETCHES.index(stretch)
-        behind = PLACES[at + 1 :] if direction == TO_HEADEND else PLACES[: at + 1]
-        crossed = flow["sides"]["crossings"][direction][stretch]
-        if crossed["arrived"] >= ENOUGH_MESSAGES and any(place in told.vantages for place in behind):
-            return True
-    return False
+    return any(loss_shows(told, flow, *loss.split()) for loss in flow["sides"]["losses"])
+
+
+def loss_shows(told: Told, flow: Entry, stretch: str, direction: str) -> bool:
+    at = STRETCHES.index(stretch) + 1
+    behind, before = (PLACES[at:], PLACES[:at]) if direction == TO_HEADEND else (PLACES[:at], PLACES[at:])
+    if any(place in told.vantages for place in before):
+        return any(place in told.vantages for place in behind)
+    seen_from = [place for place in behind if place in told.vantages]
+    return any(missing_at(flow, direction, (stretch,), place) for place in seen_from)
+
+
+def missing_at(flow: Entry, direction: str, stretches: Sequence[str], place: str) -> int:
+    """How many that these stretches lost leave a hole at a place: something came there that was sent later."""
+    crossed = flow["sides"]["crossings"][direction]
+    at = PLACES.index(place)
+    last = crossed[STRETCHES[at - 1] if direction == TO_HEADEND and at else STRETCHES[at]]["last_offset"]
+    lost = {offset for one in stretches for offset in crossed[one]["lost_offsets"]}
+    return sum(last is not None and offset < last for offset in lost)
 
 
 def authors(told: Told, flow: Entry, found: Sequence[report.Flow]) -> Iterator[Outcome]:
@@ -397,10 +420,11 @@ def authors(told: Told, flow: Entry, found: Sequence[report.Flow]) -> Iterator[O
             is_right = any(names_rightly(one.rst_author, truth, told.vantages) for truth in made_by)
             yield "RST author", is_right, f"said {one.rst_author}; made by {sorted(made_by)}"
         elif one.verdict in ("reset-by-middlebox", "reset-by-endpoint") and not told.what.spoils:
-            is_seen = sides["rst_author"] not in STRETCHES or has_both_sides(
-                sides["rst_author"], told.vantages
+            author = sides["rst_author"]
+            is_seen = author in told.vantages or (
+                author in STRETCHES and has_both_sides(author, told.vantages)
             )
-            yield "RST author", not is_seen, f"said nothing; made by {sides['rst_author']}"
+            yield "RST author", not is_seen, f"said nothing; made by {author}"
 
 
 # --- pairing ----------------------------------------------------------------------------------
@@ -542,13 +566,18 @@ def counted(told: Told, crossing: report.Crossing, flow: Entry, near: Near, far:
     crossed = [flow["sides"]["crossings"][crossing.direction][one] for one in stretches]
     at_most = sum(one["gone_copies"] for one in crossed)
     for_ever = sum(one["lost"] for one in crossed)
+    if near is None:  # nobody saw it leave: it is missed where something came behind it
+        for_ever = missing_at(flow, crossing.direction, stretches, far) - sum(
+            one["altered"] for one in crossed
+        )
     words = (
         f"{crossing.direction} {near[1] if near else 'the sender'} to {far}: lost {crossing.lost}, "
         f"undecided {crossing.undecided}, beyond {crossing.beyond}; in truth {for_ever} to {at_most}"
     )
     yield "loss counted", crossing.lost <= at_most, words
     if not told.what.spoils and told.what.pairs:
-        yield "loss found", accounted(crossing) >= for_ever, words
+        under_way = 0 if flow["sides"]["resets"] else 1  # when the captures of a living flow end
+        yield "loss found", accounted(crossing) >= for_ever - under_way, words
     if near is not None:
         yield from frames_lost(told, crossing, flow, near, stretches)
     if crossing.depends_on_size is not None and len(stretches) == 1 and not told.what.spoils:
@@ -574,7 +603,7 @@ def frames_lost(
     lost = {
         offset
         for one in stretches
-        for offset in flow["sides"]["crossings"][crossing.direction][one]["lost_offsets"]
+        for offset in flow["sides"]["crossings"][crossing.direction][one]["gone_offsets"]
     }
     carried = segments_of(told, files[0], crossing.lost_frames)
     innocent = [

@@ -113,7 +113,7 @@ def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry
         "direction": scenario.direction if expect is scenario.expect else None,
         "lost": lost,
         "episode": episode,
-        "sides": sides_of(own, asker_of(scenario), scenario.middlebox == "proxy", episode, lost),
+        "sides": sides_of(own, asker_of(scenario), scenario.middlebox == "proxy", episode),
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
         "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
