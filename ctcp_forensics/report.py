@@ -392,8 +392,8 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
 
     flow: str
     direction: DirectionWord
-    sent_from: int
-    """The place nearer to the sender, counted along the path from 0."""
+    sent_from: int | None
+    """The place nearer to the sender, counted along the path from 0; null: the sender, whose numbers have no gaps."""
     towards: int
     location: Location
     arrived: int
@@ -405,6 +405,8 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     """They passed the place nearer to the sender, and its capture does not hold them."""
     not_captured_behind: int
     undecided: int
+    withheld: int
+    """Nothing came through any more: they lie behind the last byte that arrived, though the capture behind went on."""
     beyond: int
     loss_rate: float | None
     loss_rate_low: float | None

@@ -12,9 +12,10 @@ from typing import Any
 
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel import plain_decode, plain_track
-from ctcp_forensics.case import Case, Surroundings, assemble
+from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.flows import Tracked, build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
+from ctcp_forensics.vantage import Surroundings
 from ctcp_forensics.verdict import Judgement, judge
 from tests.wire import Wire, frames_of, icmp_errors_of, packets_of
 

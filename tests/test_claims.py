@@ -26,7 +26,7 @@ each_claim = pytest.mark.parametrize("name", ALL)
 
 IS_NEVER_UNKNOWN = {
     "a_question_is_left_open": "it looks at the end of what was captured, which is always there",
-    "a_firewall_says_no": "an ICMP error was captured or not",
+    "a_firewall_drops_it": "an ICMP error was captured or not",
     "away_from_the_wrap": "a distance between two known numbers",
     "both_ends_fell_silent_at_once": "what it cannot tell from a capture's end it does not claim",
     "its_spi_goes_on_elsewhere": "the other flow was captured or not",

@@ -15,7 +15,8 @@ from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.pipeline import CTCP_PORT, Options, diagnose
+from ctcp_forensics.pipeline import diagnose
+from ctcp_forensics.reading import CTCP_PORT, Options
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import Depth
 from ctcp_forensics.render.wording import at, count

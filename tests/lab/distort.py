@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .logs import NS, Entry
 from .scenarios import FLAGSHIP, UNSURE
 from .segment import ETHERNET_LEN, Segment, checksum, from_bytes, to_bytes
-from .truth import NS, Entry, savefile_records
+from .truth import savefile_records
 
 SHB, IDB, EPB = 0x0A0D0D0A, 1, 6
 LINKTYPE_ETHERNET, LINKTYPE_SLL2 = 1, 276
@@ -91,16 +92,16 @@ def to_pcap(records: Iterable[Record], link_type: int) -> bytes:
 def to_pcapng(pcap: bytes) -> bytes:
     """The same frames as pcapng with one interface of nanosecond resolution."""
     blocks = [
-        _block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
-        _block(IDB, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)),
+        block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
+        block(IDB, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)),
     ]
     for time_ns, original_len, frame in savefile_records(pcap):
         head = struct.pack("<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, len(frame), original_len)
-        blocks.append(_block(EPB, head + frame))
+        blocks.append(block(EPB, head + frame))
     return b"".join(blocks)
 
 
-def _block(kind: int, body: bytes) -> bytes:
+def block(kind: int, body: bytes) -> bytes:
     body += bytes(-len(body) % 4)
     length = struct.pack("<I", 12 + len(body))
     return struct.pack("<I", kind) + length + body + length

@@ -15,9 +15,11 @@ from .segment import RST, Segment
 BEHIND = {
     ("outer", TO_HEADEND): (OUTSIDE, INSIDE),
     ("outer", TO_CLIENT): (CLIENT,),
+    ("asa", TO_HEADEND): (INSIDE,),
+    ("asa", TO_CLIENT): (OUTSIDE, CLIENT),
     ("inner", TO_CLIENT): (INSIDE, OUTSIDE, CLIENT),
 }
-"""Where a segment that a link lost is missing; elsewhere it is in the capture."""
+"""Where a segment that a link or the firewall lost is missing; elsewhere it is in the capture."""
 Packets = Sequence[tuple[int, Segment | None]]
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from .distort import BY_NAME as DISTORTION_BY_NAME
 from .distort import distort, expected, to_pcapng
+from .logs import Entry
 from .net import what_is_missing
 from .record import record
 from .scenarios import BY_NAME, TOGETHER
-from .truth import Entry
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 JOBS = 4

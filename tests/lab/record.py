@@ -21,11 +21,23 @@ from typing import Any, TextIO
 from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .distort import draw_out_pause
-from .link import TO_CLIENT, TO_HEADEND, Link
-from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
+from .link import TO_CLIENT, TO_HEADEND, Box, Link, Transform
+from .logs import NS, ClientAddress, Entry
+from .middlebox import (
+    Forger,
+    Orderer,
+    Proxy,
+    Randomiser,
+    StaticNat,
+    Translator,
+    drop_silently,
+    filter_statefully,
+    forward,
+    manners_from,
+)
 from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
 from .scenarios import BY_NAME, SCENARIOS, Scenario
-from .truth import NS, ClientAddress, Entry, truth_of
+from .truth import truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {
@@ -33,6 +45,7 @@ IPV4 = {
     "outside": "198.51.100.1",
     "inside": "203.0.113.1",
     "headend": "203.0.113.20",
+    "virtual": "198.51.100.2",  # the headend as the outside knows it, where the firewall translates
 }
 IPV6 = {
     "client": "2001:db8:1::10",
@@ -44,6 +57,7 @@ PREFIX_LEN = {4: 24, 6: 64}
 PRIVATE_PREFIX = "192.0.2."
 OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
 APPLICATION_LIMIT_S = 60.0
+MSS_LIMIT = 1380  # sysopt connection tcpmss, the default of an ASA
 MISSING, NOT_AS_PLANNED = 3, 4
 
 
@@ -202,6 +216,7 @@ def _links(bench: Bench) -> list[Link]:
         rules=scenario.outer(bench.rng("outer rules")),
         flow_ports=[client.own[1] for client in bench.clients],
         transform=_translator(bench),
+        box=_orderer(bench, "outer") if scenario.second_box == "outer" else None,
         latency_s=OUTER_LATENCY_S,
         hops=bench.rng("hops").randint(0, 9),
     )
@@ -211,6 +226,7 @@ def _links(bench: Bench) -> list[Link]:
         log=bench.link_log,
         rng=bench.rng("inner link"),
         rules=scenario.inner(bench.rng("inner rules")),
+        box=_orderer(bench, "inner") if scenario.second_box == "inner" else None,
         latency_s=INNER_LATENCY_S,
     )
     return [outer, inner]
@@ -235,8 +251,12 @@ def _middlebox(bench: Bench) -> Proxy | None:
         case "forger":
             forward(asa)
             _start_forger(bench, asa)
+        case "router":
+            _start_router(bench, asa)
         case "randomiser":
-            _start_randomiser(bench, asa)
+            _start_router(bench, asa, transform=Randomiser(rng=bench.rng("randomiser"), **scenario.box))
+        case "orderer":
+            _start_router(bench, asa, box=_orderer(bench, "asa", _rewrite(bench)))
         case other:
             raise ValueError(f"no such middlebox: {other}")
     return None
@@ -256,7 +276,9 @@ def _start_forger(bench: Bench, asa: Namespace) -> None:
     bench.closers.append(forger.stop)
 
 
-def _start_randomiser(bench: Bench, asa: Namespace) -> None:
+def _start_router(
+    bench: Bench, asa: Namespace, *, transform: Transform | None = None, box: Box | None = None
+) -> None:
     """A user-space router in the firewall's place; the kernel there only answers ARP."""
     router = Link(
         name="asa",
@@ -265,8 +287,10 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
         rng=bench.rng("asa"),
         left_if="eth0",
         right_if="eth1",
+        rules=bench.scenario.asa(bench.rng("asa rules")),
         hops=1,
-        transform=Randomiser(rng=bench.rng("randomiser")),
+        transform=transform,
+        box=box,
         router_macs={
             TO_HEADEND: bench.host("headend").mac("eth0") + asa.mac("eth1"),
             TO_CLIENT: bench.host("client").mac("eth0") + asa.mac("eth0"),
@@ -274,6 +298,21 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
     )
     router.start()
     bench.closers.append(router.stop)
+
+
+def _orderer(bench: Bench, where: str, rewrite: Transform | None = None) -> Orderer:
+    rng = bench.rng(f"orderer {where}")
+    return Orderer(rng=rng, manners=manners_from(rng), rewrite=rewrite)
+
+
+def _rewrite(bench: Bench) -> Transform | None:
+    """What the firewall changes in what it passes, beside its order."""
+    box, at = bench.scenario.box, bench.addresses
+    if box.get("translates"):
+        return StaticNat(public=at["virtual"], own=at["headend"])
+    if box.get("randomises"):
+        return Randomiser(rng=bench.rng("randomiser"), mss_limit=MSS_LIMIT)
+    return None
 
 
 async def _start_captures(bench: Bench) -> None:
@@ -310,7 +349,7 @@ async def _talk_ctcp(bench: Bench) -> None:
 async def _one_client(bench: Bench, number: int, client_port: PacketPort, headend_port: PacketPort) -> None:
     scenario, address = bench.scenario, bench.clients[number]
     habits = Habits(**scenario.habits)
-    remote = (bench.addresses["headend"], scenario.port)
+    remote = (bench.addresses["virtual" if scenario.box.get("translates") else "headend"], scenario.port)
     who = "" if number == 0 else f" {number}"
     headend = Headend(
         headend_port,
@@ -318,8 +357,8 @@ async def _one_client(bench: Bench, number: int, client_port: PacketPort, headen
         habits,
         bench.rng("headend" + who),
         Journal(bench.journal, "headend", number),
-        address=remote[0],
-        listens_on=remote[1],
+        address=bench.addresses["headend"],
+        listens_on=scenario.port,
         only_client=address.public[0],
     )
     client = Client(
