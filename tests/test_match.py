@@ -345,7 +345,7 @@ def test_times_from_1970_to_2262_are_compared_alike() -> None:
     seen = [one._replace(time_ns=chance.choice(edges)) for one in sent]
     here, there = both(sent), both(seen)
     reference, compiled = PLAIN.Matching(here[0], there[0]), COMPILED.Matching(here[1], there[1])
-    for drift_ppb in (0, 1, -1, 10**9, -(10**9), 123_456_789, -999_999_999):
+    for drift_ppb in (0, 1, -1, 10**9, -(10**9), 123_456_789, -999_999_999, 10**9 + 1, 10**30, -(10**30)):
         for stretches in (1, 2, 7):
             asked = ([(0, 0, 0, 0, 0, 1)], stretches, drift_ppb)
             assert reference.delays(*asked) == compiled.delays(*asked)
@@ -387,12 +387,8 @@ def test_ways_that_nobody_goes_and_ways_named_twice() -> None:
 
 
 @needs_core
-def test_what_the_core_cannot_count_in_64_bits_is_refused() -> None:
+def test_directions_that_are_not_there_are_refused() -> None:
     one = tracked(COMPILED, [esp(1, 100, 1)])
-    matching = COMPILED.Matching(one, one)
-    for drift_ppb in (10**9 + 1, -(10**9) - 1):
-        with pytest.raises(ValueError, match="pace"):
-            matching.delays([], 1, drift_ppb)
     with pytest.raises(IndexError):
         COMPILED.course(one, (1, 0), one, (0, 0), 0, NEVER, 0)
     with pytest.raises(IndexError):

@@ -5,6 +5,8 @@
 # message that both logs hold.  Hashes are keyed (decode.pxi), so that nobody can write a capture that makes the tables
 # slow.  No work but sorting out where bytes are missing takes more than a few steps for each row.
 
+from ctcp_forensics._kernel.plain_match import FASTEST_PPB
+
 cdef enum:
     BLOCK = 256  # rows whose slots are asked for before they are looked at
     ROWS_AHEAD = 16
@@ -340,7 +342,7 @@ cdef inline int64_t floor_div(int64_t number, int64_t by) noexcept nogil:
 
 
 cdef inline int64_t drifted(int64_t since_ns, int64_t drift_ppb) noexcept nogil:
-    """Whole nanoseconds; divided first, so that a century at any drift fits into 64 bits."""
+    """Whole nanoseconds; divided first, and FASTEST_PPB is such that a century's drift fits into 64 bits."""
     cdef int64_t seconds = floor_div(since_ns, BILLION)
     return seconds * drift_ppb + floor_div((since_ns - seconds * BILLION) * drift_ppb, BILLION)
 
@@ -470,19 +472,18 @@ cdef class Matching:
         found.sort(key=by_matches)
         return found
 
-    def delays(self, ways, int32_t stretches, int64_t drift_ppb):
+    def delays(self, ways, int32_t stretches, drift_ppb):
         """Extremes of time there less time here, for each way and stretch of matches, in the order of the log here."""
+        cdef int64_t drift = max(-FASTEST_PPB, min(FASTEST_PPB, drift_ppb))
         cdef survey_t survey
         cdef list names = []
         cdef list told
         cdef uint32_t i
         cdef list wanted = [tuple(way) for way in ways]
-        if not -BILLION <= drift_ppb <= BILLION:
-            raise ValueError("a clock drifts by less than its own pace")
         memset(&survey, 0, sizeof(survey))
         try:
             self.name_ways(&survey, wanted, names)
-            if not take_delays(&self.matching, &survey, stretches, drift_ppb):
+            if not take_delays(&self.matching, &survey, stretches, drift):
                 raise MemoryError
             told = [delay_row(&survey.extremes[i], names) for i in range(survey.extremes_count)]
         finally:

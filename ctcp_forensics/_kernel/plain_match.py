@@ -29,6 +29,8 @@ Half = tuple[int, int]
 """A flow and the side of it that sends."""
 Key = tuple[int, ...]
 BILLION = 1_000_000_000
+FASTEST_PPB = BILLION
+"""A clock that gains or loses a second in each is none; up to here a century's drift fits into 64 bits."""
 
 
 class Way(NamedTuple):
@@ -92,8 +94,9 @@ class Matching:
         """Extremes of time there less time here, for each way and stretch of matches, in the order of the log here.
 
         `drift_ppb` nanoseconds a second, counted from the first match, are taken out before times are compared,
-        and are in the times that are told.
+        and are in the times that are told.  No more than FASTEST_PPB are.
         """
+        drift_ppb = max(-FASTEST_PPB, min(FASTEST_PPB, drift_ppb))
         named = {(one[0:2], one[2:4], one[4]): one[5] for one in map(tuple, ways)}
         chosen = [
             (named[at], mate)
@@ -172,7 +175,7 @@ class Extremes:
 
 
 def drifted(since_ns: int, drift_ppb: int) -> int:
-    """Whole nanoseconds; divided first, so that a century at any drift fits into 64 bits."""
+    """Whole nanoseconds, divided first."""
     return since_ns // BILLION * drift_ppb + since_ns % BILLION * drift_ppb // BILLION
 
 
