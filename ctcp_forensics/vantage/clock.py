@@ -73,18 +73,41 @@ class Piece:
     def skew(self) -> float | None:
         """Nanoseconds a nanosecond that the farther clock gains, where there is enough to tell it."""
         first, last = self.span_ns
-        if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS or not (self.uppers and self.lowers):
+        if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS:
             return None
-        return widest(self.uppers, self.lowers)
+        if 2 * min(span_of(self.uppers), span_of(self.lowers)) >= last - first:
+            return widest(self.uppers, self.lowers)
+        return self._skew_of_one_way
+
+    @property
+    def _skew_of_one_way(self) -> float | None:
+        """By the way that covers the whole time, where the other leaves one end of it open."""
+        if span_of(self.uppers) >= SKEW_SPAN_NS:
+            return leaning(self.uppers)
+        return -leaning(mirrored(self.lowers)) if span_of(self.lowers) >= SKEW_SPAN_NS else None
 
     @property
     def skews(self) -> tuple[float, float] | None:
         """The skew by the segments of either way alone: far apart where the path changed, and not the clock."""
         if self.skew is None:
             return None
-        flipped = tuple((at_ns, -value) for at_ns, value in self.lowers)
-        both = (leaning(self.uppers), -leaning(flipped), self.skew)
-        return min(both), max(both)
+        ways = [
+            leaning(points) * sign
+            for points, sign in ((self.uppers, 1), (mirrored(self.lowers), -1))
+            if points
+        ]
+        return min(*ways, self.skew), max(*ways, self.skew)
+
+
+def mirrored(points: Iterable[Point]) -> tuple[Point, ...]:
+    """What lies above a line, as what lies below it."""
+    return tuple((when, -value) for when, value in points)
+
+
+def span_of(points: Sequence[Point]) -> int:
+    """From the first to the last."""
+    times = [when for when, _ in points]
+    return max(times) - min(times) if times else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +144,7 @@ def above(points: Sequence[Point], at_ns: int) -> int | None:
 
 
 def below(points: Sequence[Point], at_ns: int) -> int | None:
-    bound = above([(when, -value) for when, value in points], at_ns)
+    bound = above(mirrored(points), at_ns)
     return None if bound is None else -bound
 
 
@@ -188,7 +211,7 @@ def is_possible(uppers: Sequence[Point], lowers: Sequence[Point]) -> bool:
     if not uppers or not lowers:
         return True
     ceiling = lower_hull(uppers)
-    floor = [(when, -value) for when, value in lower_hull([(when, -value) for when, value in lowers])]
+    floor = mirrored(lower_hull(mirrored(lowers)))
     if room(ceiling, floor, 0.0) >= 0:
         return True
     return room(ceiling, floor, widest(ceiling, floor)) >= -2 * GRAIN_NS

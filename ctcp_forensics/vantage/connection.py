@@ -136,8 +136,15 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
 
 
 def data_end(direction: Direction) -> int:
-    """Behind the last byte of data that was seen; a FIN has a number of its own."""
-    return direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    """Behind the last byte of data that was seen.
+
+    A FIN has a number of its own, and a bare segment may tell of data that this place never saw.
+    """
+    end = direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    for hole in sorted(direction.unfilled, key=lambda one: -one.row.end_pos):
+        if hole.row.end_pos >= end:
+            end = min(end, hole.row.start_pos)
+    return end
 
 
 def asking_at(direction: Direction, pos: int) -> Episode | None:

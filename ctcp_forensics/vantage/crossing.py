@@ -289,8 +289,9 @@ def from_the_sender(way: int, first: Sighting, found_further: int, *, drops: boo
 
 
 def gaps_of(direction: Direction) -> int:
-    """Segments missing in this capture: by ESP numbers where there are any, else one for each hole."""
-    return sum(max(1, hole.row.esp_missing) for hole in direction.unfilled)
+    """Segments missing in this capture: by ESP numbers, at least one for each stretch of missing bytes."""
+    starts, ends = ({getattr(hole.row, at) for hole in direction.unfilled} for at in ("start_pos", "end_pos"))
+    return max(direction.esp_missing, len(starts - ends))
 
 
 def is_client(way: int) -> bool:

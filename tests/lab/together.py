@@ -49,7 +49,8 @@ WITH_LESS = (UNSURE, "healthy", "orderly-close", "reset-by-endpoint", "loss-tole
 
 def ask_together(files: Sequence[Given], ports: frozenset[int]) -> report.Report:
     """The one place that knows how several captures and their labels are handed over."""
-    return pipeline.diagnose([str(one.path) for one in files], pipeline.Options(ports=ports))
+    sources = [pipeline.Source(path=str(one.path), vantage=one.label) for one in files]
+    return pipeline.diagnose(sources, pipeline.Options(ports=ports))
 
 
 def ask_alone(file: Given, ports: frozenset[int]) -> report.Report:
@@ -58,7 +59,7 @@ def ask_alone(file: Given, ports: frozenset[int]) -> report.Report:
 
 def accounted(crossing: report.Crossing) -> int:
     """All that the report says did not come through unharmed, or that it cannot tell."""
-    return crossing.lost + crossing.undecided + crossing.beyond + crossing.altered
+    return crossing.lost + crossing.withheld + crossing.undecided + crossing.beyond + crossing.altered
 
 
 # --- one case ---------------------------------------------------------------------------------
