@@ -302,6 +302,12 @@ CAPS: Final = (
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(
+        "_kernel.rows",
+        "STRAYS_KEPT",
+        "segments of one direction named that another capture lacks",
+        "the first are named; all are counted",
+    ),
+    Cap(
         "crosscheck",
         "MAX_IN_FILTER",
         "connections named in the display filter for tshark",

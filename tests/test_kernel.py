@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_track, plain_walk, rows
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk, rows
 from ctcp_forensics._kernel.rows import Frame, Packet, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -429,6 +429,11 @@ def test_a_row_cannot_be_settled_as_a_segment_that_nobody_decoded() -> None:
 
 
 def test_every_name_of_the_plain_kernel_is_there_in_the_core() -> None:
-    for module, name in ((plain_decode, "Packets"), (plain_track, "Tracker")):
+    twins = (
+        (plain_decode, "Packets"),
+        (plain_track, "Tracker"),
+        (plain_match, "Matching"),
+    )
+    for module, name in twins:
         public = {method for method in vars(getattr(module, name)) if not method.startswith("_")}
         assert public - set(dir(getattr(core, name))) == set()

@@ -34,17 +34,18 @@ try:
         NAME,
         Frames,
         Interfaces,
+        Matching,
         Packets,
         Tracker,
+        course,
         decode,
         walk_pcap,
         walk_pcapng,
     )
 except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
+    from ctcp_forensics._kernel.plain_match import Matching, course
     from ctcp_forensics._kernel.plain_track import Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 
     NAME = "plain"
-
-from ctcp_forensics._kernel.plain_match import Matching, course  # noqa: E402
