@@ -318,11 +318,9 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
 
 def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
     """What a reading shows, as it is compared with others."""
-    first = reading.parts[0].account.capture.id
     return View(
         number=number,
         told=reading.vantage,
-        box=None if reading.interface is None else int(first[1:]),
         interfaces=reading.interface_names,
         tracker=reading.tracker,
         flows={case.flow.index: case.flow for case in cases},

@@ -146,7 +146,6 @@ def view_of(number: int, place: Followed) -> View:
     return View(
         number=number,
         told=stand.told,
-        box=stand.box,
         interfaces=stand.interfaces,
         tracker=place.tracker,
         flows={case.flow.index: case.flow for case in place.cases},

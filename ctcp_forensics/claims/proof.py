@@ -35,8 +35,8 @@ only the first of them behind new data; one in ten may be prompted by what was u
 FEWEST_ASKS: Final = 3
 """Every segment beyond a hole is answered at once (RFC 5681 §4.2); where half of the answers are lost, and some of the
 segments, every third one is seen to be."""
-SPARSE_NS: Final = SECOND // 4
-"""Two answers to data are closer than this somewhere, unless the data itself is as sparse."""
+LUMPED_SHARE: Final = 4
+"""Of three askings that follow three segments at once, two are close behind another; where the data is sparse, one."""
 OVERRUNS: Final = 3
 """A receiver that takes a segment larger than its window has a full buffer next; one that does so again and
 again has larger windows than it seems."""
@@ -200,12 +200,12 @@ def by_their_rhythm(case: Case) -> Answer:
 
 
 def comes_in_lumps(episode: Episode) -> bool:
-    """Half of them close behind another: what asks only for what it queues, and forgets its queue every few seconds.
+    """A quarter of them or more close behind another: what asks for what it queues, and forgets its queue again.
 
     An ASA queues three packets for four seconds (tcp-map queue-limit, ctcp-protocol §2.1); no keep-alive is so dense.
     """
     close = episode.row.close_asks
-    return close >= DUP_THRESH and 2 * close >= episode.asks
+    return close >= DUP_THRESH and LUMPED_SHARE * close >= episode.asks
 
 
 def asks_once_each(sender: Direction, episode: Episode) -> bool:

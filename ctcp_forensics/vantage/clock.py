@@ -25,6 +25,8 @@ STEEPEST: Final = 1e-3
 machine within 500.  A steeper change is a reset."""
 GRAIN_NS: Final = 1_000
 """Times in savefiles are cut to the microsecond."""
+RESET_NS: Final = 1_000_000_000
+"""A delay that changes by a second from one stretch to the next is a clock that was set, or as good as one."""
 FEWEST_MATCHES: Final = 3
 """A piece of a clock between two resets is believed on so many; fewer are outliers."""
 SKEW_MATCHES: Final = 20
@@ -83,8 +85,8 @@ class Piece:
     def _skew_of_one_way(self) -> float | None:
         """By the way that covers the whole time, where the other leaves one end of it open."""
         if span_of(self.uppers) >= SKEW_SPAN_NS:
-            return leaning(self.uppers)
-        return -leaning(mirrored(self.lowers)) if span_of(self.lowers) >= SKEW_SPAN_NS else None
+            return gentle(leaning(self.uppers))
+        return gentle(-leaning(mirrored(self.lowers))) if span_of(self.lowers) >= SKEW_SPAN_NS else None
 
     @property
     def skews(self) -> tuple[float, float] | None:
@@ -193,9 +195,14 @@ def widest(uppers: Sequence[Point], lowers: Sequence[Point]) -> float:
     return (low + high) / 2
 
 
+def gentle(slope: float) -> float | None:
+    """A slope that a clock may have."""
+    return slope if abs(slope) <= STEEPEST else None
+
+
 def leaning(points: Sequence[Point]) -> float:
     """The slope of the lower hull's edge above the middle of all points (Moon, Skelly, Towsley, INFOCOM 1999)."""
-    middle = sum(when for when, _ in points) / len(points)
+    middle = sum(when for when, _ in points) / max(1, len(points))
     hull = lower_hull(points)
     for (left, low), (right, high) in pairwise(hull):
         if right >= middle:
@@ -224,7 +231,7 @@ def clock_of(rows: Sequence[DelayRow]) -> Clock:
         stretches.setdefault(row.stretch, []).append(row)
     runs: list[list[DelayRow]] = []
     for _, here in sorted(stretches.items()):
-        if runs and fits(runs[-1] + here):
+        if runs and go_on(runs[-1], here):
             runs[-1] += here
         else:
             runs.append(list(here))
@@ -235,6 +242,25 @@ def skew_of(rows: Sequence[DelayRow]) -> float:
     """Of the longest piece that tells it; 0 where none does."""
     told = [(piece.matches, piece.skew) for piece in clock_of(rows).pieces if piece.skew is not None]
     return max(told)[1] if told else 0.0
+
+
+def first_of_each_way(rows: Sequence[DelayRow]) -> Iterable[DelayRow]:
+    return {row.way: row for row in reversed(rows)}.values()
+
+
+def go_on(run: list[DelayRow], rows: list[DelayRow]) -> bool:
+    """Whether one even clock explains both."""
+    return not jumps(run, rows) and fits(run + rows)
+
+
+def jumps(run: Sequence[DelayRow], rows: Sequence[DelayRow]) -> bool:
+    """Whether the times of one way moved by more than any queue explains.  To cut too often only widens the bounds."""
+    latest = {row.way: row for row in run}
+    return any(
+        abs(row.least_ns - before.least_ns) > RESET_NS + STEEPEST * abs(row.least_at_ns - before.least_at_ns)
+        for row in first_of_each_way(rows)
+        if (before := latest.get(row.way)) is not None
+    )
 
 
 def fits(rows: Sequence[DelayRow]) -> bool:
@@ -289,7 +315,7 @@ def without_outliers(runs: list[list[DelayRow]]) -> list[list[DelayRow]]:
     for run in filter(fits, runs):  # a stretch with a reset in it fits nothing, not even itself
         if kept and sum(row.matches for row in kept[-1]) < FEWEST_MATCHES and len(runs) > 1:
             kept.pop()
-        if kept and fits(kept[-1] + run):
+        if kept and go_on(kept[-1], run):
             kept[-1] += run
         else:
             kept.append(run)

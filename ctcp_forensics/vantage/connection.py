@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import DUP_THRESH, Episode
@@ -81,6 +82,10 @@ class Connection:
         return between(
             None if near is None else self.stations[near], None if far is None else self.stations[far]
         )
+
+
+REPEATS_BEFORE: Final = 256
+"""Bare ACKs that repeat the wanted number before anything was outstanding: keep-alives, for some minutes."""
 
 
 def way_of(name: str) -> int:
@@ -166,7 +171,7 @@ def third_ask_ns(sighting: Sighting, asked: Episode) -> int:
     row = asked.row
     way = next(way for way in (TO_HEADEND, TO_CLIENT) if asked in sighting.direction(way).episodes)
     index, side = sighting.half(1 - way)
-    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, 2 * DUP_THRESH)
+    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, REPEATS_BEFORE + DUP_THRESH)
     asking = [time_ns for frame, time_ns in bare if frame >= row.first_frame]
     return asking[DUP_THRESH - 1] if len(asking) >= DUP_THRESH else row.last_ns
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from ctcp_forensics._kernel import course
 from ctcp_forensics._kernel.rows import NEVER, CourseRow, StrayRow
+from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.vantage.clock import TO_HEADEND, Offset
 from ctcp_forensics.vantage.pairing import side_of
@@ -259,8 +260,12 @@ def with_hindsight(missing: Iterable[StrayRow], witnesses: Witnesses) -> Witness
 
 
 def asked_positions(sighting: Sighting, way: int, shift: int) -> set[int]:
-    """What the receiver asked for with duplicate ACKs that this place shows, in the numbers `shift` before it."""
-    return {episode.row.wanted_pos - shift for episode in sighting.direction(way).episodes if episode.asks}
+    """What the receiver asked for as TCP asks, three times or more, in the numbers `shift` before this place."""
+    return {
+        episode.row.wanted_pos - shift
+        for episode in sighting.direction(way).episodes
+        if episode.asks >= DUP_THRESH and (episode.is_answered or not episode.is_passed)
+    }
 
 
 def exact_acks(sighting: Sighting, way: int, shift: int, ends: Collection[int]) -> set[int]:
