@@ -227,7 +227,9 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     witnesses = with_hindsight(missing, witnesses)
     fates = [fate_of(stray, witnesses) for stray in missing]
     again = [stray for stray in raw.missing if stray.was_repeated and witnesses.is_sent_again]
-    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST] + again
+    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
+    doubtful = len(again) if witnesses.drops else 0
+    lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
     is_cut_off = raw.onward.after >= CUT_OFF
     tail = 0 if is_cut_off else raw.onward.after
@@ -245,7 +247,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         injected=raw.backward.repeated,
         not_captured_before=raw.missed_before,
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
-        undecided=fates.count(Fate.UNDECIDED) + unnamed + tail,
+        undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
         withheld=raw.onward.after if is_cut_off else 0,
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
