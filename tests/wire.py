@@ -97,7 +97,9 @@ SPIS = {
     "N": 0xC0FFEE01,
     "C6": 0xC0FFEE06,
     "S6": 0xBEEFED06,
+    "S > D": 0xBEEFED0D,
 }
+"""Of each end; to the second client the headend has another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,7 +374,9 @@ class Teller:
 
     def end(self, name: str, other: str) -> End:
         isn = self.isns.get(name, ISNS[name])
-        return self.ends.setdefault((name, other), End(isn=isn, spi=SPIS[name]))
+        return self.ends.setdefault(
+            (name, other), End(isn=isn, spi=SPIS.get(f"{name} > {other}", SPIS[name]))
+        )
 
     def send(self, line: Line) -> None:
         for turn in range(line.times):
