@@ -314,10 +314,13 @@ def test_the_demonstration_shows_the_failure_and_keeps_its_captures_where_wished
     assert {one["source"] for one in json.loads(passing.stdout)["captures"]} == {
         "demo-client.pcap",
         "demo-asa-outside.pcap",
+        "demo-asa-inside.pcap",
     }
+    assert [one["confidence"] for one in json.loads(passing.stdout)["findings"]] == ["proven", "strong"]
     kept = run("demo", "-q", "--keep", str(tmp_path / "here"))
     assert kept.returncode == 1
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
+        "demo-asa-inside.pcap",
         "demo-asa-outside.pcap",
         "demo-client.pcap",
     ]

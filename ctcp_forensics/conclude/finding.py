@@ -15,8 +15,8 @@ from ctcp_forensics.claims.words import count, seconds, way
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
-from ctcp_forensics.vantage import FIREWALL
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
+from ctcp_forensics.vantage import FIREWALL, way_of
 from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
 
 
@@ -38,6 +38,7 @@ def finding_of(told: Told) -> report.Finding:
         ),
         missing_evidence=missing_evidence(case, judgement),
         display_filter=display_filter(case),
+        display_filters=display_filters(told),
     )
 
 
@@ -110,21 +111,41 @@ def is_doubt(one: Evidence, judgement: Judgement) -> bool:
     return judgement.roles[one.claim] == Role.GUARD and one.outcome != Outcome.HOLDS
 
 
-def display_filter(case: Case) -> str:
-    """A Wireshark display filter for the flow and, where a byte was asked for, for that byte.
+def display_filters(told: Told) -> dict[str, str]:
+    """The filter of every capture that shows the flow, in that capture's own addresses, ports and numbers."""
+    found = {told.capture: display_filter(told.case)}
+    for number, case in enumerate(told.cases):
+        first = case.flow.row.first_frame
+        for capture in told.per_capture(first, number):
+            found.setdefault(capture, filter_for(case.flow, wanted_at(told, number)))
+    return found
 
-    By addresses, ports and raw numbers: tcp.stream differs from file to file.
-    """
-    flow = case.flow
+
+def wanted_at(told: Told, number: int) -> int | None:
+    """The byte that was asked for in vain, in the numbers of one place; None where they do not keep step."""
+    case, connection = told.case, told.case.connection
+    if connection is None or case.episode is None or case.direction is None:
+        return None
+    way = way_of(case.direction.name)
+    pos = connection.position(way, case.episode.row.wanted_pos, case.number, number)
+    if pos is None:
+        return None
+    return told.cases[number].flow.directions[way].absolute(pos)
+
+
+def display_filter(case: Case) -> str:
+    """A Wireshark display filter for the flow and, where a byte was asked for, for that byte."""
+    return filter_for(case.flow, None if case.episode is None else case.episode.wanted_seq)
+
+
+def filter_for(flow: Flow, wanted: int | None) -> str:
+    """By addresses, ports and raw numbers: tcp.stream differs from file to file."""
     ip = "ipv6" if ":" in flow.client.address else "ip"
     ends = (
         f"{ip}.addr == {flow.client.address} && {ip}.addr == {flow.headend.address} && "
         f"tcp.port == {flow.client.port} && tcp.port == {flow.headend.port}"
     )
-    if case.episode is None:
-        return ends
-    wanted = case.episode.wanted_seq
-    return f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
+    return ends if wanted is None else f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
 
 
 def situation_of(told: Told) -> Situation:
