@@ -7,6 +7,7 @@ vantage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations, starmap
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from ctcp_forensics.reading import Intake, Reading
 FEW: Final = 8
 """More captures than these, without a role, are an archive: nobody expects them to be of one path."""
 APART: Final = "the captures share no connection: each is judged alone"
+NO_MOMENT: Final = "; by their clocks they share no moment either"
 
 
 def with_vantages(
@@ -34,12 +36,26 @@ def with_vantages(
 def notes_on(intake: Intake, flows: Sequence[report.Flow], paths: Sequence[report.Path]) -> tuple[str, ...]:
     """Sentences on what was named twice and on what shares nothing; nothing where all are of one path."""
     captures = {account.capture.id: account.capture for account in intake.accounts}
-    return (*notes_on_twins(intake, captures), *notes_on_strangers(intake, captures, flows, paths))
+    return (
+        *notes_on_twins(intake, captures),
+        *notes_on_rotated(intake.readings, captures),
+        *notes_on_strangers(intake, captures, flows, paths),
+    )
 
 
 def notes_on_twins(intake: Intake, captures: dict[str, report.Capture]) -> Iterator[str]:
     for name, twin in intake.twins.items():
         yield f"{called(captures[name])} is the same capture as {called(captures[twin])}: it adds nothing"
+
+
+def notes_on_rotated(readings: Sequence[Reading], captures: dict[str, report.Capture]) -> Iterator[str]:
+    """Sentences count the frames of all files of one capture together, lists of frames do not."""
+    for reading in readings:
+        for part in reading.parts[1:]:
+            yield (
+                f"{called(captures[part.account.capture.id])} goes on where the file before it ends: sentences "
+                f"count its frames from {part.frames_before + 1}, lists of frames from 1"
+            )
 
 
 def notes_on_strangers(
@@ -53,8 +69,9 @@ def notes_on_strangers(
     if others < 2 or not is_meant_as_one(readings, others):
         return
     busy = {seen.capture for flow in flows for seen in flow.seen}
-    if not paths and len({name for one in readings for name in one.captures if name in busy}) > 1:
-        yield APART
+    working = [captures[one.captures[0]] for one in readings if busy & set(one.captures)]
+    if not paths and len(working) > 1:
+        yield APART + ("" if any(starmap(overlap, combinations(working, 2))) else NO_MOMENT)
     together = {name for path in paths for place in path.places for name in place.captures}
     for reading in readings:
         if not together & set(reading.captures):
