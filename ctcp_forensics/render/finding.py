@@ -8,7 +8,15 @@ from textwrap import wrap
 
 from ctcp_forensics.render.judged import Judged, links, title
 from ctcp_forensics.render.look import Depth, Look
-from ctcp_forensics.render.path import Matrix, alone, crossings_of, details, matrices, whereabouts
+from ctcp_forensics.render.path import (
+    ALWAYS_TOLD,
+    Matrix,
+    alone,
+    crossings_of,
+    details,
+    matrices,
+    whereabouts,
+)
 from ctcp_forensics.render.wording import (
     RUNS_AT_A_GLANCE,
     Names,
@@ -35,6 +43,7 @@ from ctcp_forensics.report import (
 INDENT = " " * 4
 LABEL_LEN = 11
 DETAIL_LEN = 10  # labels inside a fix
+SPACE_BETWEEN = 2  # columns of a matrix
 NARROWEST = 40  # folding narrower than this helps nobody
 
 
@@ -161,28 +170,33 @@ def _crossings(report: Report, one: Judged, look: Look) -> Iterator[str]:
 
 
 def _matrix(matrix: Matrix, look: Look) -> Iterator[str]:
-    from tabulate import tabulate
-
-    head = [matrix.direction, *matrix.links]
-    cells = [[row.says, *row.cells] for row in matrix.rows]
-    text: str = tabulate(
-        cells,
-        headers=head,
-        tablefmt="plain",
-        colalign=["left", *["right"] * len(matrix.links)],
-        disable_numparse=True,
-    )
-    lines = [clean(line) for line in text.splitlines()]
+    lines = _aligned([(matrix.direction, *matrix.links), *((row.says, *row.cells) for row in matrix.rows)])
     if look.width is not None and max(map(len, lines)) + len(INDENT) > look.width:
         yield from _matrix_in_words(matrix, look)
         return
-    yield from (INDENT + line.rstrip() for line in lines)
+    yield from (INDENT + line for line in lines)
+
+
+def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    """Words to the left, numbers to the right; closer than tabulate would put them."""
+    first, *others = ([clean(cell) for cell in column] for column in zip(*table, strict=True))
+    widths = [max(map(len, column)) for column in (first, *others)]
+    lines = zip(
+        (cell.ljust(widths[0]) for cell in first),
+        *([cell.rjust(width) for cell in column] for column, width in zip(others, widths[1:], strict=True)),
+        strict=True,
+    )
+    return [(" " * SPACE_BETWEEN).join(line).rstrip() for line in lines]
 
 
 def _matrix_in_words(matrix: Matrix, look: Look) -> Iterator[str]:
     """Where the screen is too narrow for the table."""
     for link, *cells in zip(matrix.links, *(row.cells for row in matrix.rows), strict=True):
-        told = [f"{row.says} {cell}" for row, cell in zip(matrix.rows, cells, strict=True) if cell]
+        told = [
+            f"{row.says} {cell}"
+            for row, cell in zip(matrix.rows, cells, strict=True)
+            if cell not in ("", "0") or row.says in ALWAYS_TOLD
+        ]
         yield from labelled("crossing", f"{matrix.direction}, {link}: {', '.join(told)}", look)
 
 

@@ -32,6 +32,7 @@ WHERE = {
     "client-headend": "somewhere between client and headend",
 }
 BY = {"client": "by the client", "headend": "by the headend"}
+ALWAYS_TOLD = ("arrived", "lost")
 # What a crossing counts beside what arrived and what was lost, as it is said; told where it is not zero.
 REST = {
     "altered": "altered",
@@ -115,7 +116,9 @@ def _piece(piece: ClockPiece) -> str:
     )
     if piece.skew_ppm is None:
         return f"{known}; no skew: fewer than 20 matches, or less than a minute"
-    return f"{known}; skew {ppm(piece.skew_ppm)} ({ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)})"
+    return (
+        f"{known}; skew {ppm(piece.skew_ppm)} ppm ({ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)})"
+    )
 
 
 # --- one flow on it -------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ def _matrix(direction: str, some: list[Crossing], places: tuple[Place, ...]) -> 
         *(Row(says, tuple(str(getattr(one, name)) for one in some)) for name, says in REST.items()),
     ]
     links = tuple(link_name(one, places) for one in some)
-    told = tuple(row for row in rows if row.says in ("arrived", "lost") or set(row.cells) - {"", "0"})
+    told = tuple(row for row in rows if row.says in ALWAYS_TOLD or set(row.cells) - {"", "0"})
     return Matrix(direction, links, told)
 
 

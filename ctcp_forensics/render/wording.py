@@ -126,7 +126,7 @@ def share(part: float | None) -> str:
 
 
 def ppm(rate: float | None) -> str:
-    return "-" if rate is None else f"{rate:+.1f} ppm"
+    return "-" if rate is None else f"{rate:+.1f}"
 
 
 def offsets(low_ns: int | None, high_ns: int | None) -> str:
