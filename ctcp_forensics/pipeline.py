@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ctcp_forensics import __version__, report
 from ctcp_forensics.case import Case
+from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
 from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, cases_of, take_in
@@ -28,13 +29,15 @@ def diagnose(
     intake = take_in([as_source(source) for source in sources], options, progress)
     cases = [cases_of(reading, options) for reading in intake.readings]
     flows, findings, paths = concluded(intake.readings, cases) if any(cases) else ((), (), ())
+    captures = [account.capture for account in intake.accounts]
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
-        captures=tuple(account.capture for account in intake.accounts),
+        captures=with_vantages(captures, intake.readings, paths),
         flows=flows,
         findings=findings,
         coverage=coverage_of(intake.accounts, intake.failed, flows_judged=len(flows)),
         paths=paths,
+        notes=notes_on(intake, flows, paths),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Final
 
+from ctcp_forensics import report
 from ctcp_forensics._kernel import Matching, Tracker
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
@@ -106,6 +107,8 @@ class Intake:
     readings: tuple[Reading, ...]
     accounts: tuple[Account, ...]
     failed: tuple[CaptureError, ...]
+    twins: dict[str, str] = field(default_factory=dict)
+    """Captures that are another one once more, by that one's id: they add nothing."""
 
 
 # --- all sources --------------------------------------------------------------------------------
@@ -172,17 +175,42 @@ class _Intake:
             self.readings += course.readings()
 
     def sorted(self) -> Intake:
-        """In the order in which the sources were named."""
+        """In the order in which the sources were named, without what was read twice."""
         for reading in self.readings:
             self.accounts |= {part.account.capture.id: part.account for part in reading.parts}
         order = {name: at for at, name in enumerate(sorted(self.accounts, key=lambda name: int(name[1:])))}
+        accounts = [self.accounts[name] for name in order]
+        twins = twins_in([account.capture for account in accounts])
+        new = [one for one in self.readings if not all(name in twins for name in one.captures)]
         return Intake(
-            readings=tuple(
-                sorted(self.readings, key=lambda one: (order[one.captures[0]], one.interface or 0))
+            readings=tuple(sorted(new, key=lambda one: (order[one.captures[0]], one.interface or 0))),
+            accounts=tuple(
+                replace(account, flows=0) if account.capture.id in twins else account for account in accounts
             ),
-            accounts=tuple(self.accounts[name] for name in order),
             failed=tuple(self.failed),
+            twins=twins,
         )
+
+
+def twins_in(captures: Sequence[report.Capture]) -> dict[str, str]:
+    """Captures with the content of an earlier one: the same file, a link to it, a copy, a compressed copy."""
+    first: dict[object, list[report.Capture]] = {}
+    twins = {}
+    for capture in captures:
+        alike = first.setdefault((capture.frames, capture.first_ns, capture.last_ns), [])
+        twin = next((one for one in alike if capture.frames and is_same(one, capture)), None)
+        if twin is None:
+            alike.append(capture)
+        else:
+            twins[capture.id] = twin.id
+    return twins
+
+
+def is_same(one: report.Capture, other: report.Capture) -> bool:
+    """By the hash of the content; what is too long to be hashed, by its counts and its times to the nanosecond."""
+    if one.content_sha256 is None or other.content_sha256 is None:
+        return one.tcp_segments == other.tcp_segments
+    return one.content_sha256 == other.content_sha256
 
 
 # --- one vantage point ---------------------------------------------------------------------------
@@ -205,9 +233,11 @@ class Course:
         return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp))
 
     def goes_on_with(self, path: str) -> bool:
-        """Whether a file begins where the last one ended, and does not run beside it."""
-        last_ns = self._whole.tracker.tallies().last_ns
-        return not self._parts or began_ns(path) >= last_ns - BESIDE_NS
+        """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
+        if not self._parts:
+            return True
+        last, began = self._parts[-1].account.capture, began_ns(path)
+        return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
     def read(self, name: str, path: str, progress: Progress | None) -> Account:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
@@ -318,11 +348,9 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
 
 def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
     """What a reading shows, as it is compared with others."""
-    first = reading.parts[0].account.capture.id
     return View(
         number=number,
         told=reading.vantage,
-        box=None if reading.interface is None else int(first[1:]),
         interfaces=reading.interface_names,
         tracker=reading.tracker,
         flows={case.flow.index: case.flow for case in cases},

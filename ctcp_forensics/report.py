@@ -84,6 +84,9 @@ PerCaptureOrNone = Annotated[
 FramesPerCapture = Annotated[
     dict[str, tuple[int, ...]], msgspec.Meta(description="frame numbers for each capture id")
 ]
+FilterPerCapture = Annotated[
+    dict[str, str], msgspec.Meta(description="a Wireshark display filter for each capture id")
+]
 
 
 class ReportError(ValueError):
@@ -333,6 +336,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     also_possible: tuple[AlsoPossible, ...] = ()
     missing_evidence: tuple[str, ...] = ()
     display_filter: str = ""
+    """For the capture that the flow is judged in…"""
+    display_filters: FilterPerCapture = {}
+    """…and for each that shows it: addresses, ports and sequence numbers may differ on the way."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -494,6 +500,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     coverage: Coverage
     paths: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What captures that were named together have, or have not, to do with one another."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

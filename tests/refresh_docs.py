@@ -294,6 +294,12 @@ CAPS: Final = (
         "ESP security associations per direction",
         "the longest unused goes; its counts stay",
     ),
+    Cap(
+        "_kernel.rows",
+        "STRAYS_KEPT",
+        "segments named that another capture lacks, per direction",
+        "the first are named; all are counted",
+    ),
     Cap("_kernel.rows", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
     Cap(
         "_kernel.rows",
@@ -302,10 +308,10 @@ CAPS: Final = (
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(
-        "_kernel.rows",
-        "STRAYS_KEPT",
-        "segments of one direction named that another capture lacks",
-        "the first are named; all are counted",
+        "reading",
+        "MAX_SPLIT",
+        "interfaces of one savefile taken as a vantage point each",
+        "all of them are one vantage point",
     ),
     Cap(
         "crosscheck",

@@ -41,6 +41,8 @@ EPISODES_KEPT = 16
 """Holes and episodes kept as evidence per direction: the latest, since the last one kills."""
 
 DUP_ACK_FRAMES_KEPT = 8
+CLOSE_ASK_NS = 250_000_000
+"""Keep-alive timers run in seconds; two askings closer than this answer data."""
 ASSOCIATIONS_KEPT = 8
 RESETS_KEPT = 16
 """RSTs of a watched flow: two ends and a box on the path say it a few times each; a storm says nothing more."""
@@ -394,6 +396,8 @@ class EpisodeRow(NamedTuple):
     shortest_interval_ns: int
     longest_interval_ns: int
     """Between two duplicate ACKs that follow each other."""
+    close_asks: int
+    """Duplicate ACKs that came within CLOSE_ASK_NS of the one before."""
     piggybacked: int
     """Data segments of the peer whose ACK asks for the same byte: condition (b) fails, the byte is the same."""
     piggybacked_last_ns: int

@@ -74,6 +74,7 @@ cdef uint32_t EPISODES_KEPT = rows.EPISODES_KEPT
 cdef uint32_t ASSOCIATIONS_KEPT = rows.ASSOCIATIONS_KEPT
 cdef uint32_t RESETS_KEPT = rows.RESETS_KEPT
 cdef int64_t NEVER = rows.NEVER
+cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
 
 include "track_state.pxi"
 include "track_arrival.pxi"

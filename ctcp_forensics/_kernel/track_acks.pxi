@@ -218,6 +218,7 @@ cdef void note_interval(episode_t* episode, int64_t interval_ns) noexcept nogil:
     if episode.shortest_interval_ns == NEVER or interval_ns < episode.shortest_interval_ns:
         episode.shortest_interval_ns = interval_ns
     episode.longest_interval_ns = max(episode.longest_interval_ns, interval_ns)
+    episode.close_asks += interval_ns <= CLOSE_ASK_NS
 
 
 cdef void note_repeated(episode_t* episode, const packet_t* p) noexcept nogil:

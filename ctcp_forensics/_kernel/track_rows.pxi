@@ -180,6 +180,7 @@ cdef object episode_row(const episode_t* episode):
             episode.prompted,
             episode.shortest_interval_ns,
             episode.longest_interval_ns,
+            episode.close_asks,
             episode.piggybacked,
             episode.piggybacked_last_ns,
             episode.last_asked_ns,

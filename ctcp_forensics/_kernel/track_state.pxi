@@ -169,6 +169,7 @@ cdef struct episode_t:
     uint32_t duplicate_acks
     uint32_t sack_duplicate_acks
     uint32_t prompted
+    uint32_t close_asks
     uint32_t piggybacked
     uint32_t new_segments
     uint32_t wanted_seen

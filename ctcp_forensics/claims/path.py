@@ -14,13 +14,12 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
 from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.evidence import Answer, Places, claim
-from ctcp_forensics.flows import EndingKind
+from ctcp_forensics.flows import Direction, EndingKind
 from ctcp_forensics.vantage import (
     ASA_HEADEND,
     CLIENT_ASA,
     WITHIN_ASA,
     Author,
-    Connection,
     Witness,
     ack_author,
     rst_author,
@@ -122,11 +121,16 @@ def passed_or_unknown(case: Case, words: Sequence[Witness]) -> Answer:
     return UNKNOWN, "no capture on the receiver's side of whoever asks"
 
 
-@claim(would_refute="captures of the same leg that all lack an answer")
+@claim(
+    would_refute="captures of the same leg that all lack an answer",
+    settled_by="a second capture of the same path",
+)
 def an_answer_is_in_another_capture(case: Case) -> Answer:
     """Another capture shows the answer that this one lacks, or that the sender does send again."""
     if case.direction is None or case.episode is None:
         return NO_QUESTION
+    if case.connection is None:
+        return UNKNOWN, ONE_CAPTURE
     for word in words_on(case):
         if word.number == case.number or word.episode is None:
             continue
@@ -250,9 +254,10 @@ def link_is_cut(case: Case) -> Answer | None:
     return said if cut and said[0] == HOLDS else None
 
 
-def lost_on_the_way(connection: Connection) -> int:
-    return sum(crossing.lost_count for crossing in connection.crossings)
-
-
-def may_be_lost(connection: Connection) -> int:
-    return sum(crossing.undecided for crossing in connection.crossings)
+def was_only_not_captured(case: Case, direction: Direction) -> bool:
+    """Whether all that captures lack of a direction is known to have passed them."""
+    if case.connection is None:
+        return False
+    crossings = [one for one in case.connection.crossings if one.way == way_of(direction.name)]
+    missed = any(one.not_captured_before or one.not_captured_behind for one in crossings)
+    return missed and not any(one.lost_count or one.undecided or one.withheld for one in crossings)

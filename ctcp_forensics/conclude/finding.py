@@ -10,14 +10,25 @@ from dataclasses import asdict
 from ctcp_forensics import claims, report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.advice import Recommendation, Situation, recommend
+from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import count, seconds, way
+from ctcp_forensics.conclude.flow import author_of_acks, loss_location
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
-from ctcp_forensics.vantage import FIREWALL
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
+from ctcp_forensics.vantage import FIREWALL, TO_HEADEND, ack_author, way_of
+from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
 from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
+
+STATIONS = {
+    (AT_THE_CLIENT, AT_THE_CLIENT): AT_CLIENT,
+    (FACING_CLIENT, FACING_CLIENT): TOWARDS_CLIENT,
+    (FACING_HEADEND, FACING_HEADEND): TOWARDS_HEADEND,
+    (FACING_CLIENT, FACING_HEADEND): AT_FIREWALL,
+}
+"""What advice calls the stations of a path."""
 
 
 def finding_of(told: Told) -> report.Finding:
@@ -38,6 +49,7 @@ def finding_of(told: Told) -> report.Finding:
         ),
         missing_evidence=missing_evidence(case, judgement),
         display_filter=display_filter(case),
+        display_filters=display_filters(told),
     )
 
 
@@ -110,21 +122,41 @@ def is_doubt(one: Evidence, judgement: Judgement) -> bool:
     return judgement.roles[one.claim] == Role.GUARD and one.outcome != Outcome.HOLDS
 
 
-def display_filter(case: Case) -> str:
-    """A Wireshark display filter for the flow and, where a byte was asked for, for that byte.
+def display_filters(told: Told) -> dict[str, str]:
+    """The filter of every capture that shows the flow, in that capture's own addresses, ports and numbers."""
+    found = {told.capture: display_filter(told.case)}
+    for number, case in enumerate(told.cases):
+        first = case.flow.row.first_frame
+        for capture in told.per_capture(first, number):
+            found.setdefault(capture, filter_for(case.flow, wanted_at(told, number)))
+    return found
 
-    By addresses, ports and raw numbers: tcp.stream differs from file to file.
-    """
-    flow = case.flow
+
+def wanted_at(told: Told, number: int) -> int | None:
+    """The byte that was asked for in vain, in the numbers of one place; None where they do not keep step."""
+    case, connection = told.case, told.case.connection
+    if connection is None or case.episode is None or case.direction is None:
+        return None
+    way = way_of(case.direction.name)
+    pos = connection.position(way, case.episode.row.wanted_pos, case.number, number)
+    if pos is None:
+        return None
+    return told.cases[number].flow.directions[way].absolute(pos)
+
+
+def display_filter(case: Case) -> str:
+    """A Wireshark display filter for the flow and, where a byte was asked for, for that byte."""
+    return filter_for(case.flow, None if case.episode is None else case.episode.wanted_seq)
+
+
+def filter_for(flow: Flow, wanted: int | None) -> str:
+    """By addresses, ports and raw numbers: tcp.stream differs from file to file."""
     ip = "ipv6" if ":" in flow.client.address else "ip"
     ends = (
         f"{ip}.addr == {flow.client.address} && {ip}.addr == {flow.headend.address} && "
         f"tcp.port == {flow.client.port} && tcp.port == {flow.headend.port}"
     )
-    if case.episode is None:
-        return ends
-    wanted = case.episode.wanted_seq
-    return f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
+    return ends if wanted is None else f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
 
 
 def situation_of(told: Told) -> Situation:
@@ -142,7 +174,28 @@ def situation_of(told: Told) -> Situation:
         encapsulation_kind=case.encapsulation.kind,
         loss_size_dependent=size_dependent(case),
         firewall_suspected=acks_of_another_box(case),
+        captured_at=captured_at(told),
+        loss_location=loss_location(told),
+        ack_author=author_of_acks(told),
+        firewall_cleared=acks_pass_the_firewall(told),
     )
+
+
+def captured_at(told: Told) -> frozenset[str]:
+    """Where the captures of the connection were taken; nothing with one, whose side nobody can tell."""
+    connection = told.case.connection
+    return frozenset(() if connection is None else map(STATIONS.__getitem__, connection.stations))
+
+
+def acks_pass_the_firewall(told: Told) -> bool:
+    """Whether the duplicate ACKs were seen on the far side of the firewall, so that they come from beyond it."""
+    case = told.case
+    if case.connection is None or case.direction is None or not told.words:
+        return False
+    way = way_of(case.direction.name)
+    author = ack_author(case.connection, way, told.words)
+    far_side = TOWARDS_HEADEND if way == TO_HEADEND else TOWARDS_CLIENT
+    return author is not None and STATIONS[case.connection.stations[author.shown]] == far_side
 
 
 def at_the_firewall(told: Told) -> Case:

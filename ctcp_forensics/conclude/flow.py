@@ -96,7 +96,7 @@ def loss_location(told: Told) -> str | None:
 
 
 def most_lost_at(connection: Connection) -> str | None:
-    """Segment by segment, else all at once; `capture` where nothing was lost and something not captured."""
+    """Segment by segment, else all at once; `capture` where all that is missing was only not captured."""
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
@@ -106,7 +106,8 @@ def most_lost_at(connection: Connection) -> str | None:
         if some.total():
             return some.most_common(1)[0][0]
     missed = any(one.not_captured_before or one.not_captured_behind for one in connection.crossings)
-    return "capture" if missed else None
+    is_open = any(one.undecided for one in connection.crossings)
+    return "capture" if missed and not is_open else None
 
 
 def author_of_acks(told: Told) -> str | None:

@@ -25,6 +25,8 @@ STEEPEST: Final = 1e-3
 machine within 500.  A steeper change is a reset."""
 GRAIN_NS: Final = 1_000
 """Times in savefiles are cut to the microsecond."""
+RESET_NS: Final = 1_000_000_000
+"""A delay that changes by a second from one stretch to the next is a clock that was set, or as good as one."""
 FEWEST_MATCHES: Final = 3
 """A piece of a clock between two resets is believed on so many; fewer are outliers."""
 SKEW_MATCHES: Final = 20
@@ -73,18 +75,41 @@ class Piece:
     def skew(self) -> float | None:
         """Nanoseconds a nanosecond that the farther clock gains, where there is enough to tell it."""
         first, last = self.span_ns
-        if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS or not (self.uppers and self.lowers):
+        if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS:
             return None
-        return widest(self.uppers, self.lowers)
+        if 2 * min(span_of(self.uppers), span_of(self.lowers)) >= last - first:
+            return widest(self.uppers, self.lowers)
+        return self._skew_of_one_way
+
+    @property
+    def _skew_of_one_way(self) -> float | None:
+        """By the way that covers the whole time, where the other leaves one end of it open."""
+        if span_of(self.uppers) >= SKEW_SPAN_NS:
+            return gentle(leaning(self.uppers))
+        return gentle(-leaning(mirrored(self.lowers))) if span_of(self.lowers) >= SKEW_SPAN_NS else None
 
     @property
     def skews(self) -> tuple[float, float] | None:
         """The skew by the segments of either way alone: far apart where the path changed, and not the clock."""
         if self.skew is None:
             return None
-        flipped = tuple((at_ns, -value) for at_ns, value in self.lowers)
-        both = (leaning(self.uppers), -leaning(flipped), self.skew)
-        return min(both), max(both)
+        ways = [
+            leaning(points) * sign
+            for points, sign in ((self.uppers, 1), (mirrored(self.lowers), -1))
+            if points
+        ]
+        return min(*ways, self.skew), max(*ways, self.skew)
+
+
+def mirrored(points: Iterable[Point]) -> tuple[Point, ...]:
+    """What lies above a line, as what lies below it."""
+    return tuple((when, -value) for when, value in points)
+
+
+def span_of(points: Sequence[Point]) -> int:
+    """From the first to the last."""
+    times = [when for when, _ in points]
+    return max(times) - min(times) if times else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +146,7 @@ def above(points: Sequence[Point], at_ns: int) -> int | None:
 
 
 def below(points: Sequence[Point], at_ns: int) -> int | None:
-    bound = above([(when, -value) for when, value in points], at_ns)
+    bound = above(mirrored(points), at_ns)
     return None if bound is None else -bound
 
 
@@ -170,9 +195,14 @@ def widest(uppers: Sequence[Point], lowers: Sequence[Point]) -> float:
     return (low + high) / 2
 
 
+def gentle(slope: float) -> float | None:
+    """A slope that a clock may have."""
+    return slope if abs(slope) <= STEEPEST else None
+
+
 def leaning(points: Sequence[Point]) -> float:
     """The slope of the lower hull's edge above the middle of all points (Moon, Skelly, Towsley, INFOCOM 1999)."""
-    middle = sum(when for when, _ in points) / len(points)
+    middle = sum(when for when, _ in points) / max(1, len(points))
     hull = lower_hull(points)
     for (left, low), (right, high) in pairwise(hull):
         if right >= middle:
@@ -188,7 +218,7 @@ def is_possible(uppers: Sequence[Point], lowers: Sequence[Point]) -> bool:
     if not uppers or not lowers:
         return True
     ceiling = lower_hull(uppers)
-    floor = [(when, -value) for when, value in lower_hull([(when, -value) for when, value in lowers])]
+    floor = mirrored(lower_hull(mirrored(lowers)))
     if room(ceiling, floor, 0.0) >= 0:
         return True
     return room(ceiling, floor, widest(ceiling, floor)) >= -2 * GRAIN_NS
@@ -201,7 +231,7 @@ def clock_of(rows: Sequence[DelayRow]) -> Clock:
         stretches.setdefault(row.stretch, []).append(row)
     runs: list[list[DelayRow]] = []
     for _, here in sorted(stretches.items()):
-        if runs and fits(runs[-1] + here):
+        if runs and go_on(runs[-1], here):
             runs[-1] += here
         else:
             runs.append(list(here))
@@ -212,6 +242,25 @@ def skew_of(rows: Sequence[DelayRow]) -> float:
     """Of the longest piece that tells it; 0 where none does."""
     told = [(piece.matches, piece.skew) for piece in clock_of(rows).pieces if piece.skew is not None]
     return max(told)[1] if told else 0.0
+
+
+def first_of_each_way(rows: Sequence[DelayRow]) -> Iterable[DelayRow]:
+    return {row.way: row for row in reversed(rows)}.values()
+
+
+def go_on(run: list[DelayRow], rows: list[DelayRow]) -> bool:
+    """Whether one even clock explains both."""
+    return not jumps(run, rows) and fits(run + rows)
+
+
+def jumps(run: Sequence[DelayRow], rows: Sequence[DelayRow]) -> bool:
+    """Whether the times of one way moved by more than any queue explains.  To cut too often only widens the bounds."""
+    latest = {row.way: row for row in run}
+    return any(
+        abs(row.least_ns - before.least_ns) > RESET_NS + STEEPEST * abs(row.least_at_ns - before.least_at_ns)
+        for row in first_of_each_way(rows)
+        if (before := latest.get(row.way)) is not None
+    )
 
 
 def fits(rows: Sequence[DelayRow]) -> bool:
@@ -266,7 +315,7 @@ def without_outliers(runs: list[list[DelayRow]]) -> list[list[DelayRow]]:
     for run in filter(fits, runs):  # a stretch with a reset in it fits nothing, not even itself
         if kept and sum(row.matches for row in kept[-1]) < FEWEST_MATCHES and len(runs) > 1:
             kept.pop()
-        if kept and fits(kept[-1] + run):
+        if kept and go_on(kept[-1], run):
             kept[-1] += run
         else:
             kept.append(run)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import DUP_THRESH, Episode
@@ -83,6 +84,10 @@ class Connection:
         )
 
 
+REPEATS_BEFORE: Final = 256
+"""Bare ACKs that repeat the wanted number before anything was outstanding: keep-alives, for some minutes."""
+
+
 def way_of(name: str) -> int:
     return TO_HEADEND if name == CLIENT_TO_HEADEND else TO_CLIENT
 
@@ -136,8 +141,15 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
 
 
 def data_end(direction: Direction) -> int:
-    """Behind the last byte of data that was seen; a FIN has a number of its own."""
-    return direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    """Behind the last byte of data that was seen.
+
+    A FIN has a number of its own, and a bare segment may tell of data that this place never saw.
+    """
+    end = direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    for hole in sorted(direction.unfilled, key=lambda one: -one.row.end_pos):
+        if hole.row.end_pos >= end:
+            end = min(end, hole.row.start_pos)
+    return end
 
 
 def asking_at(direction: Direction, pos: int) -> Episode | None:
@@ -159,7 +171,7 @@ def third_ask_ns(sighting: Sighting, asked: Episode) -> int:
     row = asked.row
     way = next(way for way in (TO_HEADEND, TO_CLIENT) if asked in sighting.direction(way).episodes)
     index, side = sighting.half(1 - way)
-    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, 2 * DUP_THRESH)
+    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, REPEATS_BEFORE + DUP_THRESH)
     asking = [time_ns for frame, time_ns in bare if frame >= row.first_frame]
     return asking[DUP_THRESH - 1] if len(asking) >= DUP_THRESH else row.last_ns
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from ctcp_forensics._kernel import course
 from ctcp_forensics._kernel.rows import NEVER, CourseRow, StrayRow
+from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.vantage.clock import TO_HEADEND, Offset
 from ctcp_forensics.vantage.pairing import side_of
@@ -226,7 +227,9 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     witnesses = with_hindsight(missing, witnesses)
     fates = [fate_of(stray, witnesses) for stray in missing]
     again = [stray for stray in raw.missing if stray.was_repeated and witnesses.is_sent_again]
-    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST] + again
+    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
+    doubtful = len(again) if witnesses.drops else 0
+    lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
     is_cut_off = raw.onward.after >= CUT_OFF
     tail = 0 if is_cut_off else raw.onward.after
@@ -244,7 +247,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         injected=raw.backward.repeated,
         not_captured_before=raw.missed_before,
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
-        undecided=fates.count(Fate.UNDECIDED) + unnamed + tail,
+        undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
         withheld=raw.onward.after if is_cut_off else 0,
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
@@ -259,8 +262,12 @@ def with_hindsight(missing: Iterable[StrayRow], witnesses: Witnesses) -> Witness
 
 
 def asked_positions(sighting: Sighting, way: int, shift: int) -> set[int]:
-    """What the receiver asked for with duplicate ACKs that this place shows, in the numbers `shift` before it."""
-    return {episode.row.wanted_pos - shift for episode in sighting.direction(way).episodes if episode.asks}
+    """What the receiver asked for as TCP asks, three times or more, in the numbers `shift` before this place."""
+    return {
+        episode.row.wanted_pos - shift
+        for episode in sighting.direction(way).episodes
+        if episode.asks >= DUP_THRESH and (episode.is_answered or not episode.is_passed)
+    }
 
 
 def exact_acks(sighting: Sighting, way: int, shift: int, ends: Collection[int]) -> set[int]:
@@ -289,8 +296,9 @@ def from_the_sender(way: int, first: Sighting, found_further: int, *, drops: boo
 
 
 def gaps_of(direction: Direction) -> int:
-    """Segments missing in this capture: by ESP numbers where there are any, else one for each hole."""
-    return sum(max(1, hole.row.esp_missing) for hole in direction.unfilled)
+    """Segments missing in this capture: by ESP numbers, at least one for each stretch of missing bytes."""
+    starts, ends = ({getattr(hole.row, at) for hole in direction.unfilled} for at in ("start_pos", "end_pos"))
+    return max(direction.esp_missing, len(starts - ends))
 
 
 def is_client(way: int) -> bool:

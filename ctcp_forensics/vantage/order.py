@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.vantage.clock import clock_of
+from ctcp_forensics.vantage.clock import GRAIN_NS, Piece, clock_of
 from ctcp_forensics.vantage.pairing import Joint
 from ctcp_forensics.vantage.view import ASA, CLIENT, FIREWALL, INSIDE, OUTSIDE, View
 
@@ -164,17 +164,16 @@ def by_interface(view: View) -> str | None:
 
 def is_one_box(near: View, far: View, joints: Sequence[Joint]) -> bool:
     """Whether two views were taken on one host: clocks that agree, and next to no time between them."""
-    if near.box is not None and near.box == far.box:
-        return True
     for joint in joints:
         if {joint.here.number, joint.there.number} == {near.number, far.number}:
             rows = joint.delays if joint.here.number == near.number else joint.turned_about().delays
-            return all(agrees(piece.offset_at(piece.middle_ns)) for piece in clock_of(rows).pieces) and bool(
-                rows
-            )
+            return bool(rows) and all(map(is_at_once, clock_of(rows).pieces))
     return False
 
 
-def agrees(offset: tuple[int | None, int | None]) -> bool:
-    low, high = offset
-    return low is not None and high is not None and low <= 0 <= high and high - low < ONE_BOX_NS
+def is_at_once(piece: Piece) -> bool:
+    """Both ways there is a segment that took next to no time by two clocks that agree."""
+    if not piece.uppers or not piece.lowers:
+        return False
+    ceiling, floor = min(value for _, value in piece.uppers), max(value for _, value in piece.lowers)
+    return floor <= GRAIN_NS and ceiling >= -GRAIN_NS and ceiling - floor < ONE_BOX_NS

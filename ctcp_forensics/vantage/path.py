@@ -324,17 +324,16 @@ def is_the_sender(connection: Connection, raw: Raw) -> bool:
 
 
 def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_again: bool) -> Witnesses:
-    direction = raw.before.direction(raw.way)
+    behind = raw.behind.direction(raw.way)
     ends = {stray.pos + stray.length for stray in raw.missing}
     asked = asked_positions(raw.before, raw.way, 0) | asked_positions(raw.behind, raw.way, raw.shift)
     return Witnesses(
         drops=raw.behind.view.number in missed,
         held_further=held_further(raw, further),
         asked_for=asked,
-        acked_to=direction.row.acked_pos if passes_over_nothing(raw.before.flow, direction) else NEVER,
+        acked_to=behind.row.acked_pos - raw.shift if passes_over_nothing(raw.behind.flow, behind) else NEVER,
         is_sent_again=is_sent_again,
-        acked_exactly=exact_acks(raw.before, raw.way, 0, ends)
-        | exact_acks(raw.behind, raw.way, raw.shift, ends),
+        acked_exactly=exact_acks(raw.behind, raw.way, raw.shift, ends),
     )
 
 

@@ -34,8 +34,6 @@ class View:
     """Among all views of one analysis, from 0."""
     told: str | None
     """The role that the user gave it."""
-    box: int | None = None
-    """Views with one number were captured by one host, on one clock."""
     interfaces: tuple[str, ...] = ()
     """Their names, as the savefile has them."""
     tracker: Tracker

@@ -116,8 +116,8 @@ Change = Callable[[Captures, random.Random, Captures], list[Taken] | None]
 class Disagreement:
     """What is wrong with a set, and what may no longer be asked of the analyzer.
 
-    `spoils` names captures whose own proof may be hidden now.  `pairs` is false where the flows cannot or must
-    not be joined.  `labels_lie`: what the user says of the places is not true, and that has to be noticed.
+    `spoils` names captures whose own proof may be hidden now.  `pairs` is false where the flows need not be
+    joined.  `labels_lie`: what the user says of the places is not true, and that has to be noticed.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Disagreement:
     spoils: tuple[str, ...] = ()
     pairs: bool = True
     labels_lie: bool = False
+    labels_lack: bool = False
     needs_partner: bool = False
 
 
@@ -330,7 +331,10 @@ DISAGREEMENTS = (
         change=clock_of(*ASA_TAPS, offset_s=-86400.0),
     ),
     Disagreement(
-        name="midnight", story="The firewall tells no date, and midnight comes.", change=without_dates
+        name="midnight",
+        story="The firewall tells no date, and midnight comes.",
+        change=without_dates,
+        spoils=ASA_TAPS,
     ),
     *(
         Disagreement(
@@ -398,7 +402,9 @@ DISAGREEMENTS = (
         spoils=(INSIDE,),
     ),
     Disagreement(name="rotated", story="The client's capture is two files.", change=rotated),
-    Disagreement(name="merged", story="Two captures are one file with two interfaces.", change=merged),
+    Disagreement(
+        name="merged", story="Two captures are one file with two interfaces.", change=merged, labels_lack=True
+    ),
     Disagreement(
         name="swapped-client",
         story="The user mixed up client and outside.",
@@ -415,18 +421,18 @@ DISAGREEMENTS = (
         name="unlabelled",
         story="The user says nothing of any file.",
         change=labelled(dict.fromkeys((CLIENT, OUTSIDE, INSIDE))),
+        labels_lack=True,
     ),
     Disagreement(
         name="asa-only",
         story="The user knows the firewall's files and not their sides.",
         change=labelled({CLIENT: None, OUTSIDE: ASA, INSIDE: ASA}),
+        labels_lack=True,
     ),
     Disagreement(
         name="one-empty",
         story="One capture has no frame.",
         change=empty,
-        spoils=(CLIENT, OUTSIDE, INSIDE),
-        pairs=False,
     ),
     Disagreement(
         name="one-torn",
@@ -439,14 +445,12 @@ DISAGREEMENTS = (
         name="same-file-as-both",
         story="One file is named as two places.",
         change=first_as_second,
-        pairs=False,
         labels_lie=True,
     ),
     Disagreement(
         name="unrelated",
         story="The captures are of two runs.",
         change=unrelated,
-        pairs=False,
         needs_partner=True,
     ),
     Disagreement(

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from ctcp_forensics import pipeline, report
@@ -36,6 +37,16 @@ COVERS: Mapping[str, frozenset[str]] = {
     "capture": frozenset(),
 }
 CONFIDENCE = ("undetermined", "consistent", "strong", "proven")
+# Stories whose losses are of one kind by their plot.
+PATTERNS = {
+    "lost-in-box-often": "random",
+    "lost-in-box-randomised": "random",
+    "lost-in-box-burst": "burst",
+    "lost-outside": "random",
+    "lost-outside-burst": "burst",
+    "lost-inside": "random",
+    "lost-inside-burst": "burst",
+}
 ENOUGH_MESSAGES = 20
 ENOUGH_S = 60.0
 SKEW_TOLERANCE_PPM = 5.0
@@ -49,7 +60,8 @@ WITH_LESS = (UNSURE, "healthy", "orderly-close", "reset-by-endpoint", "loss-tole
 
 def ask_together(files: Sequence[Given], ports: frozenset[int]) -> report.Report:
     """The one place that knows how several captures and their labels are handed over."""
-    return pipeline.diagnose([str(one.path) for one in files], pipeline.Options(ports=ports))
+    sources = [pipeline.Source(path=str(one.path), vantage=one.label) for one in files]
+    return pipeline.diagnose(sources, pipeline.Options(ports=ports))
 
 
 def ask_alone(file: Given, ports: frozenset[int]) -> report.Report:
@@ -58,7 +70,7 @@ def ask_alone(file: Given, ports: frozenset[int]) -> report.Report:
 
 def accounted(crossing: report.Crossing) -> int:
     """All that the report says did not come through unharmed, or that it cannot tell."""
-    return crossing.lost + crossing.undecided + crossing.beyond + crossing.altered
+    return crossing.lost + crossing.withheld + crossing.undecided + crossing.beyond + crossing.altered
 
 
 # --- one case ---------------------------------------------------------------------------------
@@ -97,16 +109,22 @@ class Told:
         return {capture.id: by_path[capture.source] for capture in self.found.captures}
 
     @cached_property
-    def flows(self) -> list[tuple[int, Entry]]:
-        return [(run, flow) for run, truth in enumerate(self.truths) for flow in truth["flows"]]
+    def flows(self) -> list[Entry]:
+        """Those of the run, and of the partner's; each knows which."""
+        return [flow | {"run": run} for run, truth in enumerate(self.truths) for flow in truth["flows"]]
+
+    def taps(self, flow: Entry) -> tuple[str, ...]:
+        """Where captures with frames in them stood, in the run that this flow is of."""
+        there = {where for file in self.files if file.run == flow["run"] for where, _, _ in file.frames}
+        return tuple(place for place in PLACES if place in there)
 
     def owners(self, seen: report.Seen) -> set[int]:
         """The flows of the truth that this could be: by its addresses at that place."""
         file = self.given_by_capture[seen.capture]
         return {
             number
-            for number, (run, flow) in enumerate(self.flows)
-            if run == file.run and any(is_at(seen, flow["sides"]["at"][one]) for one in file.vantages)
+            for number, flow in enumerate(self.flows)
+            if flow["run"] == file.run and any(is_at(seen, flow["sides"]["at"][one]) for one in file.vantages)
         }
 
     def of(self, number: int) -> list[report.Flow]:
@@ -181,9 +199,9 @@ def ports_of(truths: Sequence[Entry]) -> frozenset[int]:
 
 def outcomes(told: Told) -> Iterator[Outcome]:
     yield from pairing(told)
-    for number, (run, flow) in enumerate(told.flows):
+    for number, flow in enumerate(told.flows):
         found = told.of(number)
-        if run == 0 or found:
+        if told.taps(flow):
             yield from verdicts(told, flow, found)
             yield from authors(told, flow, found)
     for path in told.found.paths:
@@ -210,9 +228,7 @@ def may_be_shown(flow: Entry, vantages: Sequence[str]) -> bool:
 
 def is_due(told: Told, flow: Entry) -> bool:
     """A capture of the set that nothing was done to shows the failure."""
-    whole = [one for one in told.vantages if one not in told.what.spoils]
-    if not told.what.pairs:
-        return False
+    whole = [one for one in told.taps(flow) if one not in told.what.spoils]
     all_of_them = set(whole) == set(PLACES) and shows(flow, TOGETHER)
     return all_of_them or any(shows(flow, one) for one in whole)
 
@@ -220,9 +236,10 @@ def is_due(told: Told, flow: Entry) -> bool:
 def right_words(told: Told, flow: Entry) -> tuple[str, ...]:
     """What may be said of a flow that is not due to be accused."""
     expect = flow["expect"]
-    if set(told.vantages) == set(PLACES) and told.what.pairs and not told.what.spoils:
+    taps = told.taps(flow)
+    if set(taps) == set(PLACES) and told.what.pairs and not told.what.spoils:
         return tuple(expect[TOGETHER])
-    words = [word for vantage in told.vantages for word in expect[vantage]]
+    words = [word for vantage in taps for word in expect[vantage]]
     first = [word for word in expect[TOGETHER] if word in words]
     less = WITH_LESS if told.what.spoils else ()
     return tuple(dict.fromkeys((*first, *words, *less)))
@@ -248,6 +265,11 @@ def names_rightly(word: str | None, truth: str, vantages: Sequence[str]) -> bool
     return COVERS[word] <= cell
 
 
+def taps_or_any(told: Told, flow: Entry) -> tuple[str, ...]:
+    """Where nobody says which place is which, a word need not be as fine as the places would allow."""
+    return () if told.what.labels_lack else told.taps(flow)
+
+
 def both_sides(flow: Entry, vantages: Sequence[str]) -> bool:
     """A capture on either side of the box that asks: who made the ACKs is seen."""
     author = flow["sides"]["ack_author"]
@@ -268,7 +290,7 @@ def verdicts(told: Told, flow: Entry, found: Sequence[report.Flow]) -> Iterator[
     accused = [one for one in found if one.verdict == FLAGSHIP]
     said = ", ".join(f"{one.verdict} ({one.confidence})" for one in found) or "no flow"
     right = right_words(told, flow)
-    is_true = may_be_shown(flow, told.vantages)
+    is_true = may_be_shown(flow, told.taps(flow))
     if accused:
         yield "precision", is_true, f"said {said}; right {', '.join(right)}"
     if is_due(told, flow):
@@ -296,7 +318,7 @@ def why(told: Told, found: Sequence[report.Flow]) -> str:
 
 def certainty(told: Told, flow: Entry, accused: Sequence[report.Flow]) -> Iterator[Outcome]:
     """Proven needs a capture on both sides of the author, and then it is due."""
-    sides = both_sides(flow, told.vantages) and told.what.pairs
+    sides = both_sides(flow, told.taps(flow))
     is_proven = any(one.confidence == "proven" for one in accused)
     words = f"{accused[0].confidence}; the author is {flow['sides']['ack_author']}"
     if not sides:
@@ -329,7 +351,7 @@ def particulars(told: Told, flow: Entry, accused: report.Flow) -> Iterator[Outco
 def is_as_recorded(told: Told, file: Given) -> bool:
     """Frame numbers of the truth are those of this file."""
     numbers = [number for _, _, number in file.frames]
-    whole = len(file.vantages) == 1 and len(numbers) == frames_recorded(told, file.vantages[0])
+    whole = len(file.vantages) == 1 and len(numbers) == frames_recorded(told, file.vantages[0], file.run)
     return whole and numbers == list(range(1, len(numbers) + 1))
 
 
@@ -362,11 +384,11 @@ def located(told: Told, flow: Entry, found: report.Flow) -> Iterator[Outcome]:
             said is None or (said == "capture" and bool(told.what.spoils)) or is_withheld(told, flow, said)
         )
         yield "loss location", is_right, f"said {said}; nothing was lost"
-    elif said is not None or (is_visible(told, flow) and not told.what.spoils):
+    elif said is not None or (len(told.taps(flow)) > 1 and is_visible(told, flow) and not told.what.spoils):
         all_of_them = (
             {one.split()[0] for one in flow["sides"]["losses"]} if flow["episode"] is None else {truth}
         )
-        is_right = any(names_rightly(said, one, told.vantages) for one in all_of_them)
+        is_right = any(names_rightly(said, one, taps_or_any(told, flow)) for one in all_of_them)
         is_right |= said == "capture" and bool(told.what.spoils) and flow["episode"] is None
         yield "loss location", is_right, f"said {said}; lost on {truth} {flow['sides']['losses']}"
 
@@ -376,7 +398,7 @@ def is_withheld(told: Told, flow: Entry, said: str) -> bool:
     box = flow["sides"]["asks_are_made_at"]
     return (
         box is not None
-        and names_rightly(said, box, told.vantages)
+        and names_rightly(said, box, taps_or_any(told, flow))
         and any(one[box]["lost"] for one in flow["sides"]["crossings"].values())
     )
 
@@ -391,9 +413,9 @@ def is_visible(told: Told, flow: Entry) -> bool:
 def loss_shows(told: Told, flow: Entry, stretch: str, direction: str) -> bool:
     at = STRETCHES.index(stretch) + 1
     behind, before = (PLACES[at:], PLACES[:at]) if direction == TO_HEADEND else (PLACES[:at], PLACES[at:])
-    if any(place in told.vantages for place in before):
-        return any(place in told.vantages for place in behind)
-    seen_from = [place for place in behind if place in told.vantages]
+    if any(place in told.taps(flow) for place in before):
+        return any(place in told.taps(flow) for place in behind)
+    seen_from = [place for place in behind if place in told.taps(flow)]
     return any(missing_at(flow, direction, (stretch,), place) for place in seen_from)
 
 
@@ -411,18 +433,18 @@ def authors(told: Told, flow: Entry, found: Sequence[report.Flow]) -> Iterator[O
     if told.what.labels_lie or not told.what.pairs or flow["kind"] != "cisco-ctcp":
         return
     for one in found[:1]:
-        if one.ack_author is not None or (one.verdict == FLAGSHIP and both_sides(flow, told.vantages)):
+        if one.ack_author is not None or (one.verdict == FLAGSHIP and both_sides(flow, told.taps(flow))):
             truth = sides["ack_author"] or sides["asks_are_made_at"]
-            is_right = truth is not None and names_rightly(one.ack_author, truth, told.vantages)
+            is_right = truth is not None and names_rightly(one.ack_author, truth, taps_or_any(told, flow))
             yield "ACK author", is_right, f"said {one.ack_author}; made by {truth}"
         if one.rst_author is not None:
             made_by = {reset["author"] for reset in sides["resets"]}
-            is_right = any(names_rightly(one.rst_author, truth, told.vantages) for truth in made_by)
+            is_right = any(names_rightly(one.rst_author, truth, taps_or_any(told, flow)) for truth in made_by)
             yield "RST author", is_right, f"said {one.rst_author}; made by {sorted(made_by)}"
         elif one.verdict in ("reset-by-middlebox", "reset-by-endpoint") and not told.what.spoils:
             author = sides["rst_author"]
-            is_seen = author in told.vantages or (
-                author in STRETCHES and has_both_sides(author, told.vantages)
+            is_seen = author in told.taps(flow) or (
+                author in STRETCHES and has_both_sides(author, told.taps(flow))
             )
             yield "RST author", not is_seen, f"said nothing; made by {author}"
 
@@ -438,7 +460,7 @@ def pairing(told: Told) -> Iterator[Outcome]:
         yield "joined rightly", bool(together), words
     if not told.what.pairs or told.what.labels_lie:
         return
-    for number, (_, flow) in enumerate(told.flows):
+    for number, flow in enumerate(told.flows):
         if flow["kind"] == "cisco-ctcp":
             yield from joined(told, number, flow)
 
@@ -446,7 +468,7 @@ def pairing(told: Told) -> Iterator[Outcome]:
 def joined(told: Told, number: int, flow: Entry) -> Iterator[Outcome]:
     """Every two neighbouring captures that hold enough of the same messages show one flow."""
     found = [told.vantages_of(one) for one in told.of(number)]
-    for first, second in zip(told.vantages, told.vantages[1:], strict=False):
+    for first, second in pairwise(told.taps(flow)):
         if held_in_common(told, flow, first, second) >= ENOUGH_MESSAGES:
             is_joined = any({first, second} <= vantages for vantages in found)
             yield "pairing", is_joined, f"{first} and {second}: {[sorted(one) for one in found]}"
@@ -457,14 +479,14 @@ def held_in_common(told: Told, flow: Entry, first: str, second: str) -> int:
     whole: int = flow["sides"]["in_common"][f"{first} {second}"]
     parts = [
         sum(where == vantage for file in told.files for where, _, _ in file.frames)
-        / max(1, frames_recorded(told, vantage))
+        / max(1, frames_recorded(told, vantage, flow["run"]))
         for vantage in (first, second)
     ]
     return whole if min(parts) >= 1 else int(whole * min(parts) / 2)
 
 
-def frames_recorded(told: Told, vantage: str) -> int:
-    return sum(one["frames"] for one in told.truths[0]["captures"] if one["vantage"] == vantage)
+def frames_recorded(told: Told, vantage: str, run: int) -> int:
+    return sum(one["frames"] for one in told.truths[run]["captures"] if one["vantage"] == vantage)
 
 
 # --- clocks -----------------------------------------------------------------------------------
@@ -539,8 +561,8 @@ def crossings(told: Told, path: report.Path) -> Iterator[Outcome]:
         near = placed(told, path, crossing.sent_from)
         _, far = told.place(path, crossing.towards)
         owners = [number for number in range(len(told.flows)) if flows[crossing.flow] in told.of(number)]
-        if len(owners) == 1 and told.flows[owners[0]][1]["kind"] == "cisco-ctcp":
-            flow = told.flows[owners[0]][1]
+        if len(owners) == 1 and told.flows[owners[0]]["kind"] == "cisco-ctcp":
+            flow = told.flows[owners[0]]
             yield from counted(told, crossing, flow, near, far)
 
 
@@ -584,6 +606,10 @@ def counted(told: Told, crossing: report.Crossing, flow: Entry, near: Near, far:
         smallest, largest = crossed[0]["smallest_lost_len"], crossed[0]["largest_arrived_len"]
         depends = None not in (smallest, largest) and smallest > largest
         yield "loss by size", crossing.depends_on_size == depends, f"{words}; {smallest}, {largest}"
+    scenario = told.truths[flow["run"]]["scenario"]
+    if scenario in PATTERNS and crossing.pattern not in (None, "too-few") and not told.what.spoils:
+        is_right = crossing.pattern == PATTERNS[scenario]
+        yield "loss pattern", is_right, f"{crossing.pattern}, {crossed[-1]['lost_offsets']}"
 
 
 def frames_lost(
@@ -657,7 +683,7 @@ def monotony(told: Told) -> Iterator[Outcome]:
         files = [one for one in told.files if one.vantages[0] in vantages]
         before = ask_alone(files[0], ports) if len(files) == 1 else ask_together(files, ports)
         fewer = Told(vantages=vantages, what=told.what, files=files, truths=told.truths, found=before)
-        for number, (_, flow) in enumerate(told.flows):
+        for number, flow in enumerate(told.flows):
             yield from rises(told, fewer, number, flow)
 
 
@@ -666,7 +692,7 @@ def rises(told: Told, fewer: Told, number: int, flow: Entry) -> Iterator[Outcome
     if len(now) != 1 or len(before) != 1:  # several connections of one pair of ends: nothing to compare by
         return
     added = "+".join(one for one in told.vantages if one not in fewer.vantages)
-    if before[0].verdict == FLAGSHIP and may_be_shown(flow, fewer.vantages):
+    if before[0].verdict == FLAGSHIP and may_be_shown(flow, fewer.taps(flow)):
         sure, surer = CONFIDENCE.index(before[0].confidence), CONFIDENCE.index(now[0].confidence)
         is_right = now[0].verdict == FLAGSHIP and surer >= sure
         words = f"{before[0].confidence}, and with {added} {now[0].verdict} {now[0].confidence}"

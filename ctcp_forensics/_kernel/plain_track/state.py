@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ctcp_forensics._kernel.rows import (
+    CLOSE_ASK_NS,
     DUP_ACK_FRAMES_KEPT,
     NEVER,
     AssociationRow,
@@ -143,6 +144,7 @@ class Episode:
         self.frames: list[int] = []
         self.prompted = 0
         self.shortest_interval_ns = self.longest_interval_ns = NEVER
+        self.close_asks = 0
         self.piggybacked = 0
         self.piggybacked_last_ns = NEVER
         self.last_asked_ns = NEVER
@@ -188,6 +190,7 @@ class Episode:
         if self.shortest_interval_ns == NEVER or interval_ns < self.shortest_interval_ns:
             self.shortest_interval_ns = interval_ns
         self.longest_interval_ns = max(self.longest_interval_ns, interval_ns)
+        self.close_asks += interval_ns <= CLOSE_ASK_NS
 
     def row(self) -> EpisodeRow:
         return EpisodeRow(
@@ -203,6 +206,7 @@ class Episode:
             self.prompted,
             self.shortest_interval_ns,
             self.longest_interval_ns,
+            self.close_asks,
             self.piggybacked,
             self.piggybacked_last_ns,
             self.last_asked_ns,
