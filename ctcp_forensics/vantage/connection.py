@@ -191,8 +191,15 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     behind = words[last + 1]
     if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
         return None
+    if may_have_dropped(behind.sighting, words[last].asks):
+        return None
     where = connection.word(words[last].number, behind.number)
     return Author(where=where, shown=words[last].number, absent=behind.number)
+
+
+def may_have_dropped(sighting: Sighting, frames: int) -> bool:
+    """Whether a capture admits so many drops that all of these frames may be among them."""
+    return sighting.view.surroundings.dropped_frames >= frames
 
 
 def beyond(connection: Connection, way: int, number: int) -> str:
@@ -235,6 +242,8 @@ def rst_author(connection: Connection, here: int, way: int) -> Author | None:
         return Author(where=sender_of_rst(connection, way, first), shown=first, absent=None)
     nearer = line[at - 1]
     if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
+        return None
+    if may_have_dropped(connection.sightings[nearer], 1):
         return None
     return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
 
