@@ -152,7 +152,7 @@ def test_no_story_without_a_lost_segment_may_be_called_the_failure() -> None:
     ]
     assert accused
     assert all(scenario.name.startswith("failure") and scenario.talks == "ctcp" for scenario in accused)
-    assert all(scenario.middlebox == "proxy" for scenario in accused)
+    assert all(scenario.is_proxied for scenario in accused)
 
 
 def test_seeds_are_read_as_ranges_and_lists() -> None:

@@ -15,7 +15,7 @@ import signal
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -37,9 +37,13 @@ class LabError(Exception):
     """The laboratory cannot work here, and why."""
 
 
-def what_is_missing() -> list[str]:
-    """Names everything this machine lacks to run the laboratory."""
-    missing = [program for program in NEEDED_PROGRAMS if shutil.which(program) is None]
+def missing_programs(programs: Iterable[str]) -> list[str]:
+    return [program for program in programs if shutil.which(program) is None]
+
+
+def what_is_missing(also_needed: Iterable[str] = ()) -> list[str]:
+    """Names everything this machine lacks to run the laboratory, or a story that needs more programs."""
+    missing = missing_programs((*NEEDED_PROGRAMS, *also_needed))
     if os.geteuid() != 0:
         return [*missing, "root"]
     if missing:

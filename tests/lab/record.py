@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .distort import draw_out_pause
+from .haproxy import Haproxy
 from .link import TO_CLIENT, TO_HEADEND, Link
 from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
 from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
@@ -216,13 +217,15 @@ def _links(bench: Bench) -> list[Link]:
     return [outer, inner]
 
 
-def _middlebox(bench: Bench) -> Proxy | None:
+def _middlebox(bench: Bench) -> Proxy | Haproxy | None:
     scenario, asa = bench.scenario, bench.host("asa")
     match scenario.middlebox:
         case "proxy":
             proxy = Proxy(host=asa, log=bench.journal, port=scenario.port, **scenario.box)
             proxy.start()
             return proxy
+        case "haproxy":
+            return _started_haproxy(bench, asa)
         case "forward":
             forward(asa)
         case "gate":
@@ -240,6 +243,19 @@ def _middlebox(bench: Bench) -> Proxy | None:
         case other:
             raise ValueError(f"no such middlebox: {other}")
     return None
+
+
+def _started_haproxy(bench: Bench, asa: Namespace) -> Haproxy:
+    haproxy = Haproxy(
+        host=asa,
+        log=bench.journal,
+        headend=bench.addresses["headend"],
+        port=bench.scenario.port,
+        folder=bench.out,
+        splices=bench.rng("haproxy").random() < 0.5,
+    )
+    haproxy.start()
+    return haproxy
 
 
 def _start_forger(bench: Bench, asa: Namespace) -> None:
@@ -353,9 +369,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    missing = what_is_missing()
+    missing = what_is_missing(BY_NAME[options.scenario].needs)
     if missing:
-        print(f"the laboratory cannot run here; missing: {', '.join(missing)}", file=sys.stderr)
+        print(f"this cannot be recorded here; missing: {', '.join(missing)}", file=sys.stderr)
         return MISSING
     return _run(BY_NAME[options.scenario], options.seed, options.out)
 

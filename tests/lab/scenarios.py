@@ -14,6 +14,7 @@ from .link import TO_CLIENT, TO_HEADEND, Rule
 CLIENT, OUTSIDE, INSIDE, TOGETHER = "client", "asa-outside", "asa-inside", "together"
 FLAGSHIP = "unanswered-duplicate-acks"
 UNSURE = "insufficient-evidence"
+PROXIES = ("proxy", "haproxy")
 Rules = tuple[Rule, ...]
 Expectation = dict[str, tuple[str, ...]]
 Plan = Callable[[random.Random], Rules]
@@ -202,6 +203,16 @@ class Scenario:
     nanoseconds: bool = False
     pause_becomes_s: int = 0  # the first of the habits' silences, drawn out after the recording
 
+    @property
+    def is_proxied(self) -> bool:
+        """A full TCP stands in the path, and asks for what it misses."""
+        return self.middlebox in PROXIES
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Programs that this story needs and others do not."""
+        return ("haproxy",) if self.middlebox == "haproxy" else ()
+
 
 def everywhere(*verdicts: str) -> Expectation:
     return dict.fromkeys((CLIENT, OUTSIDE, INSIDE, TOGETHER), verdicts)
@@ -227,6 +238,7 @@ def seen_inside(*outside: str) -> Expectation:
 SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "healthy", "reset-by-middlebox", "reset-by-endpoint")
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
+SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
 BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
@@ -424,6 +436,34 @@ FAILURES = (
         outer=lose(),
         expect=seen_outside(*SILENT_PEER),
     ),
+    Scenario(
+        name="failure-haproxy",
+        story="The failure before haproxy, which sends on bytes and not messages.",
+        middlebox="haproxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-haproxy-reverse",
+        story="A headend segment is lost before haproxy; the client hears nothing any more and gives up.",
+        middlebox="haproxy",
+        direction=TO_CLIENT,
+        habits=FAILURE | {"push_per_s": 3.0},
+        inner=lose(TO_CLIENT),
+        expect=seen_inside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-haproxy-ipv6",
+        story="The failure before haproxy over IPv6.",
+        middlebox="haproxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        ipv6=True,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
 )
 
 LIVING = (
@@ -533,6 +573,31 @@ LIVING = (
         must_lose=True,
         expect=everywhere("path-mtu-black-hole", "loss-tolerated", UNSURE)
         | {CLIENT: ("path-mtu-black-hole", "loss-tolerated", "orderly-close", "healthy", UNSURE)},
+    ),
+    Scenario(
+        name="haproxy",
+        story="No loss, haproxy in the path, bursts that it cuts anew; the user disconnects.",
+        middlebox="haproxy",
+        habits={"duration_s": 5.0, "bursts_per_s": 5.0, **BIG_PACKETS},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="haproxy-reordered",
+        story="Every tenth segment comes 20 to 60 ms late at haproxy: duplicate ACKs without loss.",
+        middlebox="haproxy",
+        habits={"duration_s": 15.0},
+        outer=reorder(),
+        expect=ends_well("loss-tolerated")
+        | {OUTSIDE: ("orderly-close", "healthy", "loss-tolerated", "answered")},
+    ),
+    Scenario(
+        name="loss-behind-haproxy",
+        story="Segments are lost on the far side of haproxy, where its own TCP or nobody sends them again.",
+        middlebox="haproxy",
+        habits={"duration_s": 18.0},
+        outer=lose_often(0.04, directions=(TO_CLIENT,)),
+        must_lose=True,
+        expect=ends_well("loss-tolerated", UNSURE),
     ),
 )
 
@@ -685,6 +750,15 @@ ORDINARY = (
         expect=everywhere(*REAL_TCP),
     ),
     Scenario(
+        name="answered-haproxy",
+        story="The same through haproxy.",
+        talks="bulk",
+        middlebox="haproxy",
+        outer=lose_and_more(0.02),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
         name="never-arrives",
         story="A real TCP sends one segment again and again, and the path swallows every copy; it dies.",
         talks="endless",
@@ -692,7 +766,7 @@ ORDINARY = (
         outer=lose_for_ever(),
         must_lose=True,
         # At the client the answers are seen that the path swallows afterwards.
-        expect=everywhere("not-ctcp") | {CLIENT: ("not-ctcp", "peer-vanished", "answered", UNSURE)},
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
     Scenario(
         name="never-arrives-no-sack",
@@ -703,7 +777,7 @@ ORDINARY = (
         outer=lose_for_ever(),
         must_lose=True,
         # At the client the answers are seen that the path swallows afterwards.
-        expect=everywhere("not-ctcp") | {CLIENT: ("not-ctcp", "peer-vanished", "answered", UNSURE)},
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
     Scenario(
         name="slow-reader",

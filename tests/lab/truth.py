@@ -224,7 +224,7 @@ def _message_at(logs: Logs, who: str, seq: int) -> Entry | None:
 
 def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry]) -> Entry | None:
     """The first loss before a TCP proxy is the last thing that proxy ever waits for."""
-    if scenario.middlebox != "proxy" or scenario.direction is None:
+    if not scenario.is_proxied or scenario.direction is None:
         return None
     link, who = BEFORE_THE_BOX[scenario.direction]
     sent = [entry for entry in logs.on(link, scenario.direction) if entry["len"]]
