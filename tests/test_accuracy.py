@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.cases import Case, cases_in, cases_of
+from tests.lab.cases import Case, asked, cases_in, cases_of
 from tests.lab.distort import DISTORTIONS
 from tests.lab.keep import KEPT
 from tests.lab.scenarios import FLAGSHIP, UNSURE
@@ -40,6 +40,15 @@ def test_of_a_spoilt_capture_nothing_is_said_that_is_not_true(truth: Path, tmp_p
     cases = cases_of(unpacked(truth, tmp_path), DISTORTIONS)
     assert {case.distortion for case in cases} >= {one.name for one in DISTORTIONS} - {"only-headend"}
     assert complaints(cases) == []
+
+
+@pytest.mark.parametrize("truth", sorted(KEPT.glob("rfc8229*/truth.json")), ids=lambda path: path.parent.name)
+def test_ipsec_in_a_real_tcp_is_called_by_its_name(truth: Path, tmp_path: Path) -> None:
+    run = unpacked(truth, tmp_path)
+    told_ = json.loads((run / "truth.json").read_text(encoding="utf-8"))
+    for capture in told_["captures"]:
+        flows = asked(run / capture["file"], told_).flows
+        assert [flow.encapsulation.kind for flow in flows] == ["rfc8229"]
 
 
 def unpacked(truth: Path, folder: Path) -> Path:

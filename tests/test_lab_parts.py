@@ -9,6 +9,7 @@ import pytest
 
 from .lab.corpus import seeds_of
 from .lab.distort import BY_NAME, distort, records_of, to_pcap
+from .lab.ikev2 import FROM_INITIATOR, framed, is_ike, marked, sa_init, spis_of
 from .lab.link import TO_CLIENT, TO_HEADEND, Link, Rule
 from .lab.messages import PROTO_ESP, Esp, Layout, esp_packet, read_message, split_messages, wrapped
 from .lab.scenarios import FLAGSHIP, SCENARIOS, TOGETHER
@@ -63,6 +64,17 @@ def test_messages_merged_by_a_byte_stream_are_parted_at_their_trailers() -> None
     messages, rest = split_messages(b"".join(wire) + wire[0][:40])
     assert [read_message(one) for one in messages] == [Esp(spi=0xABCD0001, sequence=n) for n in (1, 2, 3)]
     assert rest == wire[0][:40]
+
+
+def test_the_framing_of_rfc_9329_counts_itself_and_marks_ike() -> None:
+    """RFC 9329 §3: the length holds its own two bytes; §3.1: four zeros where an SPI would be."""
+    ike = sa_init(random.Random(5), (b"initiatr", bytes(8)), FROM_INITIATOR)
+    wire = framed(marked(ike))
+    assert int.from_bytes(wire[:2], "big") == len(wire)
+    assert is_ike(wire[2:])
+    assert not is_ike(esp_packet(random.Random(5), 0xABCD0001, 1, 60))
+    assert int.from_bytes(ike[24:28], "big") == len(ike)  # RFC 7296 §3.1
+    assert spis_of(ike) == (b"initiatr", bytes(8))
 
 
 def test_the_third_data_segment_is_lost_and_no_other() -> None:

@@ -93,10 +93,11 @@ def cases_in(folder: Path, truth: Entry, known_as: Path | None = None) -> Iterat
 
 
 def asked(capture: Path, truth: Entry) -> report.Report:
-    """The analyzer's report.  Where the payload was spoilt, its user names the port."""
+    """The analyzer's report.  Where the payload was spoilt or is no cTCP, its user names the port."""
     ports = {pipeline.CTCP_PORT}
-    if "distortion" in truth:
-        ports |= {flow["headend"]["port"] for flow in truth["flows"] if flow["headend"] is not None}
+    for flow in truth["flows"]:
+        if flow["headend"] is not None and ("distortion" in truth or flow["kind"] != "cisco-ctcp"):
+            ports.add(flow["headend"]["port"])
     return pipeline.diagnose([str(capture)], pipeline.Options(ports=frozenset(ports)))
 
 

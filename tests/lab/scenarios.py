@@ -239,6 +239,7 @@ SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "healthy", "reset-by-mi
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
 SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
+SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
 BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
@@ -811,6 +812,46 @@ ORDINARY = (
         outer=lose_and_more(0.01),
         must_lose=True,
         expect=everywhere("not-ctcp"),
+    ),
+    Scenario(
+        name="rfc8229",
+        story="IKE and ESP in a real TCP (RFC 8229) on its own port, with loss both ways; everything is sent again.",
+        talks="rfc8229",
+        port=4500,
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-on-10000",
+        story="The same on the port of cTCP and without SACK, so that every duplicate ACK is a bare one.",
+        talks="rfc8229",
+        no_sack=True,
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-haproxy",
+        story="The same through haproxy, which cuts the byte stream anew: lengths begin in the middle of segments.",
+        talks="rfc8229",
+        middlebox="haproxy",
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-never-arrives",
+        story="One segment of such a tunnel is sent again and again, and the path swallows every copy.",
+        talks="rfc8229",
+        size_len=20_000,
+        outer=lose_for_ever(),
+        must_lose=True,
+        # At the client the answers are seen that the path swallows afterwards.
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
 )
 
