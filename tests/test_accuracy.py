@@ -23,7 +23,11 @@ from tests.lab.score import Score, is_error, score_of, told
 SAMPLES = Path(__file__).parent.parent / "samples"
 PUBLISHED = sorted((SAMPLES / "truth").glob("*.json"))
 RECORDED = sorted(KEPT.glob("*/truth.json"))
+AS_PCAP = [path for path in RECORDED if any(path.parent.glob("*.pcap.gz"))]
+AS_PCAPNG = [path for path in RECORDED if any(path.parent.glob("*.pcapng.gz"))]
 
+# The two connections of a proxy share their addresses and ports.
+TWO_SIDES = pytest.mark.xfail(reason="two interfaces of one savefile are not told apart yet")
 # Over IPv6 nothing tells an ACK that was captured twice from two ACKs of one burst.
 CANNOT_BE_COUNTED = {("mirrored-twice", "failure-ipv6")}
 
@@ -35,11 +39,23 @@ def test_of_a_sample_everything_that_is_said_is_true(truth: Path) -> None:
     assert complaints(cases) == []
 
 
-@pytest.mark.parametrize("truth", [*PUBLISHED, *RECORDED], ids=lambda path: path.parent.name + path.stem)
+@pytest.mark.parametrize("truth", [*PUBLISHED, *AS_PCAP], ids=lambda path: path.parent.name + path.stem)
 def test_of_a_spoilt_capture_nothing_is_said_that_is_not_true(truth: Path, tmp_path: Path) -> None:
     cases = cases_of(unpacked(truth, tmp_path), DISTORTIONS)
     assert {case.distortion for case in cases} >= {one.name for one in DISTORTIONS} - {"only-headend"}
     assert complaints(cases) == []
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        pytest.param(path, id=path.parent.name, marks=TWO_SIDES if path.parent.name.endswith("-asa") else ())
+        for path in AS_PCAPNG
+    ],
+)
+def test_of_a_pcapng_everything_that_is_said_is_true(truth: Path, tmp_path: Path) -> None:
+    """As dumpcap wrote it; how it would look spoilt is told of pcap alone."""
+    assert complaints(cases_of(unpacked(truth, tmp_path, suffix=".pcapng"), ())) == []
 
 
 @pytest.mark.parametrize("truth", sorted(KEPT.glob("rfc8229*/truth.json")), ids=lambda path: path.parent.name)
@@ -51,11 +67,11 @@ def test_ipsec_in_a_real_tcp_is_called_by_its_name(truth: Path, tmp_path: Path) 
         assert [flow.encapsulation.kind for flow in flows] == ["rfc8229"]
 
 
-def unpacked(truth: Path, folder: Path) -> Path:
-    """A run folder as the laboratory leaves it, of those captures that are kept as plain pcap."""
+def unpacked(truth: Path, folder: Path, suffix: str = ".pcap") -> Path:
+    """A run folder as the laboratory leaves it, of those captures that are kept in this form."""
     told_ = json.loads(truth.read_text(encoding="utf-8"))
     beside = truth.parent if truth.name == "truth.json" else SAMPLES
-    told_["captures"] = [one for one in told_["captures"] if one["file"].endswith(".pcap")]
+    told_["captures"] = [one for one in told_["captures"] if one["file"].endswith(suffix)]
     for capture in told_["captures"]:
         packed = beside / f"{capture['file']}.gz"
         if packed.exists():
@@ -63,7 +79,7 @@ def unpacked(truth: Path, folder: Path) -> Path:
         else:
             shutil.copyfile(beside / capture["file"], folder / capture["file"])
     if not told_["captures"]:
-        pytest.skip("none of its captures is kept as plain pcap")
+        pytest.skip(f"none of its captures is kept as {suffix}")
     (folder / "truth.json").write_text(json.dumps(told_), encoding="utf-8")
     return folder
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from .lab.corpus import seeds_of
-from .lab.distort import BY_NAME, distort, records_of, to_pcap
+from .lab.distort import BY_NAME, distort, records_of
 from .lab.ikev2 import FROM_INITIATOR, framed, is_ike, marked, sa_init, spis_of
 from .lab.link import TO_CLIENT, TO_HEADEND, Link, Rule
 from .lab.messages import PROTO_ESP, Esp, Layout, esp_packet, read_message, split_messages, wrapped
+from .lab.savefile import saved_frames, to_pcap, to_pcapng
 from .lab.scenarios import FLAGSHIP, SCENARIOS, TOGETHER
 from .lab.segment import ETHERNET_LEN, Segment, from_bytes, to_bytes
 from .lab.truth import packets_of
@@ -150,6 +151,11 @@ def test_a_capture_written_again_holds_the_same_records() -> None:
     records = records_of((SAMPLES / "loss-tolerated.pcap").read_bytes())
     assert records_of(to_pcap(records, 1)) == records
     assert len(records) == 351
+
+
+def test_frames_come_out_of_a_pcapng_as_they_went_in() -> None:
+    frames = list(saved_frames((SAMPLES / "loss-tolerated.pcap").read_bytes()))
+    assert list(saved_frames(to_pcapng(frames))) == frames
 
 
 def test_every_story_has_its_own_name_and_says_what_is_right_of_all_captures_together() -> None:

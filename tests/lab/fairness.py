@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .link import TO_CLIENT, TO_HEADEND
-from .scenarios import CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
+from .scenarios import ASA, CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
 from .segment import RST, Segment
 
 BEHIND = {
-    ("outer", TO_HEADEND): (OUTSIDE, INSIDE),
+    ("outer", TO_HEADEND): (OUTSIDE, INSIDE, ASA),
     ("outer", TO_CLIENT): (CLIENT,),
-    ("inner", TO_CLIENT): (INSIDE, OUTSIDE, CLIENT),
+    ("inner", TO_CLIENT): (INSIDE, OUTSIDE, ASA, CLIENT),
 }
 """Where a segment that a link lost is missing; elsewhere it is in the capture."""
-Packets = Sequence[tuple[int, Segment | None]]
+Packets = list[tuple[int, Segment | None]]
 
 
 def expectation(scenario: Scenario, number: int) -> Expectation:

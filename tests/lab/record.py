@@ -24,9 +24,20 @@ from .distort import draw_out_pause
 from .haproxy import Haproxy
 from .link import TO_CLIENT, TO_HEADEND, Link
 from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
-from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
-from .scenarios import BY_NAME, SCENARIOS, Scenario
-from .truth import NS, ClientAddress, Entry, truth_of
+from .net import (
+    DUMPCAP,
+    RECORDERS,
+    Capture,
+    LabError,
+    Namespace,
+    Network,
+    Recorder,
+    start_capture,
+    what_is_missing,
+)
+from .savefile import NS
+from .scenarios import ASA, BY_NAME, CLIENT, INSIDE, OUTSIDE, SCENARIOS, Scenario
+from .truth import ClientAddress, Entry, truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {
@@ -45,6 +56,8 @@ PREFIX_LEN = {4: 24, 6: 64}
 PRIVATE_PREFIX = "192.0.2."
 OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
 APPLICATION_LIMIT_S = 60.0
+PLACES = {CLIENT: ("client", "eth0"), OUTSIDE: ("asa", "eth0"), INSIDE: ("asa", "eth1")}
+ASA_INTERFACES = {interface: vantage for vantage, (role, interface) in PLACES.items() if role == "asa"}
 MISSING, NOT_AS_PLANNED = 3, 4
 
 
@@ -91,13 +104,19 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
             await _talk(bench)
             await asyncio.sleep(scenario.tail_s)
     _draw_out(scenario, out)
-    captures = [
-        {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
-        for vantage, capture in bench.captures.items()
-    ]
+    captures = [_described(vantage, capture) for vantage, capture in bench.captures.items()]
     truth = truth_of(scenario, seed, out, captures, bench.clients)
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
+
+
+def _described(vantage: str, capture: Capture) -> Entry:
+    """Which interface of a capture is which vantage point is known to who started it."""
+    told: Entry = {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
+    if len(capture.interfaces) == 1:
+        return told
+    interfaces = [{"name": name, "vantage": ASA_INTERFACES[name]} for name in capture.interfaces]
+    return told | {"interfaces": interfaces}
 
 
 def _draw_out(scenario: Scenario, out: Path) -> None:
@@ -293,15 +312,24 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
 
 
 async def _start_captures(bench: Bench) -> None:
-    for vantage, role, interface in (
-        ("client", "client", "eth0"),
-        ("asa-outside", "asa", "eth0"),
-        ("asa-inside", "asa", "eth1"),
-    ):
-        path = bench.out / f"{vantage}.pcap"
-        bench.captures[vantage] = await start_capture(
-            bench.host(role), interface, path, nanoseconds=bench.scenario.nanoseconds
-        )
+    """One recorder at each place, and with `one_at_asa` another that sees both sides of the firewall."""
+    recorder = RECORDERS[bench.scenario.recorder]
+    for vantage, (role, interface) in PLACES.items():
+        await _start_capture(bench, recorder, vantage, role, (interface,))
+    if bench.scenario.one_at_asa:
+        await _start_capture(bench, DUMPCAP, ASA, "asa", tuple(ASA_INTERFACES))
+
+
+async def _start_capture(
+    bench: Bench, recorder: Recorder, vantage: str, role: str, interfaces: tuple[str, ...]
+) -> None:
+    bench.captures[vantage] = await start_capture(
+        recorder,
+        bench.host(role),
+        interfaces,
+        bench.out / f"{vantage}{recorder.suffix}",
+        nanoseconds=bench.scenario.nanoseconds,
+    )
 
 
 async def _talk(bench: Bench) -> None:

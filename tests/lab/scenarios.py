@@ -12,6 +12,7 @@ from typing import Any
 from .link import TO_CLIENT, TO_HEADEND, Rule
 
 CLIENT, OUTSIDE, INSIDE, TOGETHER = "client", "asa-outside", "asa-inside", "together"
+ASA = "asa"  # both sides of the firewall in one capture
 FLAGSHIP = "unanswered-duplicate-acks"
 UNSURE = "insufficient-evidence"
 PROXIES = ("proxy", "haproxy")
@@ -200,6 +201,8 @@ class Scenario:
     size_len: int = 40_000
     no_sack: bool = False
     tail_s: float = 2.5
+    recorder: str = "tcpdump"
+    one_at_asa: bool = False  # besides, one dumpcap that captures both interfaces of the firewall
     nanoseconds: bool = False
     pause_becomes_s: int = 0  # the first of the habits' silences, drawn out after the recording
 
@@ -211,7 +214,9 @@ class Scenario:
     @property
     def needs(self) -> tuple[str, ...]:
         """Programs that this story needs and others do not."""
-        return ("haproxy",) if self.middlebox == "haproxy" else ()
+        dumpcap = self.recorder == "dumpcap" or self.one_at_asa
+        wanted = {"haproxy": self.middlebox == "haproxy", "dumpcap": dumpcap}
+        return tuple(program for program, is_wanted in wanted.items() if is_wanted)
 
 
 def everywhere(*verdicts: str) -> Expectation:
@@ -238,7 +243,6 @@ def seen_inside(*outside: str) -> Expectation:
 SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "healthy", "reset-by-middlebox", "reset-by-endpoint")
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
-SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
@@ -438,6 +442,29 @@ FAILURES = (
         expect=seen_outside(*SILENT_PEER),
     ),
     Scenario(
+        name="failure-pcapng",
+        story="The failure as dumpcap records it; besides, both sides of the firewall in one file, where the two "
+        "connections of the proxy share their addresses and ports.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(),
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=seen_outside(*SILENT_PEER) | {ASA: (FLAGSHIP,)},
+    ),
+    Scenario(
+        name="failure-reverse-pcapng",
+        story="The reverse failure as dumpcap records it, and both sides of the firewall in one file.",
+        middlebox="proxy",
+        direction=TO_CLIENT,
+        habits=FAILURE | {"push_per_s": 3.0},
+        inner=lose(TO_CLIENT),
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=seen_inside(*SILENT_PEER) | {ASA: (FLAGSHIP,)},
+    ),
+    Scenario(
         name="failure-haproxy",
         story="The failure before haproxy, which sends on bytes and not messages.",
         middlebox="haproxy",
@@ -574,6 +601,25 @@ LIVING = (
         must_lose=True,
         expect=everywhere("path-mtu-black-hole", "loss-tolerated", UNSURE)
         | {CLIENT: ("path-mtu-black-hole", "loss-tolerated", "orderly-close", "healthy", UNSURE)},
+    ),
+    Scenario(
+        name="tolerated-pcapng",
+        story="The tolerated loss as dumpcap records it; in the file of both sides every packet comes twice.",
+        habits={"duration_s": 12.0},
+        outer=lose_often(0.04),
+        must_lose=True,
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=everywhere("loss-tolerated") | {ASA: ("loss-tolerated",)},
+    ),
+    Scenario(
+        name="orderly-close-pcapng",
+        story="No loss, a proxy in the path, the user disconnects; both sides of the firewall in one file.",
+        middlebox="proxy",
+        habits={"duration_s": 6.0},
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=ends_well() | {ASA: ("orderly-close", "healthy", "reset-by-endpoint")},
     ),
     Scenario(
         name="haproxy",

@@ -6,20 +6,19 @@ the analyzer and never infers anything from a capture.
 
 import hashlib
 import json
-import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fairness import expectation, fair
+from .fairness import Packets, expectation, fair
 from .link import TO_CLIENT, TO_HEADEND
+from .savefile import NS, saved_frames
 from .scenarios import BY_NAME, FLAGSHIP, TOGETHER, Scenario
 from .segment import ACK, ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
 
 TRUTH_VERSION = 1
-NS = 1_000_000_000
 MIN_STALL_S = 12.0
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
 GONE = ("drop", "corrupt", "swallowed")
@@ -70,21 +69,12 @@ def _lines(path: Path) -> list[Entry]:
         return [json.loads(line) for line in file]
 
 
-def savefile_records(pcap: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Time, original length and bytes of every record of a pcap made by tcpdump on this machine."""
-    fraction_ns = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}[struct.unpack_from("<I", pcap)[0]]
-    at = 24
-    while at < len(pcap):
-        seconds, part, captured_len, original_len = struct.unpack_from("<IIII", pcap, at)
-        at += 16 + captured_len
-        yield seconds * NS + part * fraction_ns, original_len, pcap[at - captured_len : at]
-
-
-def packets_of(capture: Path) -> list[tuple[int, Segment | None]]:
-    """Frame number and segment of every record, the frames being Ethernet."""
-    records = savefile_records(capture.read_bytes())
+def packets_of(capture: Path, interface: int | None = None) -> Packets:
+    """Frame number and segment of every Ethernet frame, or of those of one interface of a pcapng."""
     return [
-        (number, from_bytes(frame[ETHERNET_LEN:])) for number, (_, _, frame) in enumerate(records, start=1)
+        (number, from_bytes(one.frame[ETHERNET_LEN:]))
+        for number, one in enumerate(saved_frames(capture.read_bytes()), start=1)
+        if interface in (None, one.interface)
     ]
 
 
@@ -116,7 +106,10 @@ def truth_again(folder: Path) -> Entry:
         ClientAddress(own=_at(flow["client"]), public=tuple(map(_at, flow["client_seen_by_asa"])))
         for flow in known["flows"]
     ]
-    captures = [{key: one[key] for key in ("file", "vantage", "dropped")} for one in known["captures"]]
+    captures = [
+        {key: one[key] for key in ("file", "vantage", "dropped", "interfaces") if key in one}
+        for one in known["captures"]
+    ]
     return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, clients)
 
 
@@ -240,8 +233,8 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
         if asks and ":" in entry["src"] and entry["n"] < asks[0]["n"]
     )
     frames = {
-        vantage: _frames(_capture_at(folder, captures, vantage), vantage, missing, asks, places, earlier)
-        for vantage in VANTAGES_OF_LINK[link]
+        vantage: _frames(packets, vantage, missing, asks, places, earlier)
+        for vantage, packets in _views(link, folder, captures)
     }
     return {
         "direction": scenario.direction,
@@ -289,13 +282,16 @@ def _closed_ns(logs: Logs, who: str) -> int:
     return min((int(entry["t_ns"]) for entry in closings), default=1 << 63)
 
 
-def _capture_at(folder: Path, captures: Sequence[Entry], vantage: str) -> Path:
-    file: str = next(one["file"] for one in captures if one["vantage"] == vantage)
-    return folder / file
+def _views(link: str, folder: Path, captures: Sequence[Entry]) -> Iterator[tuple[str, Packets]]:
+    """What each capture holds of one link; of several interfaces only the one that looks at it."""
+    for one in captures:
+        for number, place in enumerate(one.get("interfaces", [one])):
+            if place["vantage"] in VANTAGES_OF_LINK[link]:
+                yield one["vantage"], packets_of(folder / one["file"], number)
 
 
 def _frames(
-    capture: Path,
+    packets: Packets,
     vantage: str,
     missing: Entry,
     asks: Sequence[Entry],
@@ -314,7 +310,7 @@ def _frames(
     by_client = missing["direction"] == TO_HEADEND
     repeats, carries, resets, asked, news = [], [], [], [], []
     sacked = b""
-    for number, segment in packets_of(capture):
+    for number, segment in packets:
         if segment is None or client_places.isdisjoint(_ends_of(segment)):
             continue
         by_sender = ((segment.src, segment.sport) in client_places) == by_client
