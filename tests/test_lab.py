@@ -1,6 +1,6 @@
 """The laboratory's truth, held against what Wireshark reads in the captures of the same run.
 
-Three runs at once, about half a minute.  Skipped, naming what is missing, where there is no root, no
+Four runs at once, about half a minute.  Skipped, naming what is missing, where there is no root, no
 network namespaces or no tshark.
 """
 
@@ -23,6 +23,7 @@ SEED = 2
 RUN_LIMIT_S = 100
 STORIES = ("failure", "tolerated")
 BOTH_SIDES = "orderly-close-pcapng"
+AGAIN = "reset-then-again"
 
 MISSING = what_is_missing(["dumpcap"]) + ([] if shutil.which("tshark") else ["tshark"])
 
@@ -37,7 +38,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """All stories recorded side by side: separate namespaces, nothing shared."""
-    folders = {story: tmp_path_factory.mktemp(story) for story in (*STORIES, BOTH_SIDES)}
+    folders = {story: tmp_path_factory.mktemp(story) for story in (*STORIES, BOTH_SIDES, AGAIN)}
     command = [sys.executable, "-m", "tests.lab.record"]
     recorders = {
         story: subprocess.Popen(
@@ -183,3 +184,20 @@ def test_both_sides_in_one_capture_are_what_each_side_saw_by_itself(recorded: di
         assert [segment for _, segment in packets_of(folder / both["file"], number)] == alone
         shown = fields(folder / both["file"], f"frame.interface_id == {number}", "frame.interface_name")
         assert shown == [[interface["name"]]] * len(alone)
+
+
+@pytest.mark.parametrize("vantage", ["client", "asa-outside", "asa-inside"])
+def test_each_connection_from_one_port_is_a_stream_of_wireshark(
+    recorded: dict[str, Path], vantage: str
+) -> None:
+    folder = recorded[AGAIN]
+    flows = truth_of(folder)["flows"]
+    assert [flow["client"] for flow in flows] == [flows[0]["client"]] * 2
+    for number, flow in enumerate(flows):
+        first, last = flow["frames"][vantage]
+        shown = fields(folder / f"{vantage}.pcap", f"frame.number in {{{first}..{last}}}", "tcp.stream")
+        assert {stream for (stream,) in shown} == {str(number)}
+        opened = fields(
+            folder / f"{vantage}.pcap", f"tcp.stream == {number} && tcp.flags.syn == 1", "tcp.seq_raw"
+        )
+        assert [int(isn) for (isn,) in opened] == [flow["isn"]["outer"][who] for who in ("client", "headend")]

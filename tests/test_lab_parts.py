@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from .lab.link import TO_CLIENT, TO_HEADEND, Link, Rule
 from .lab.messages import PROTO_ESP, Esp, Layout, esp_packet, read_message, split_messages, wrapped
 from .lab.savefile import saved_frames, to_pcap, to_pcapng
 from .lab.scenarios import FLAGSHIP, SCENARIOS, TOGETHER
-from .lab.segment import ETHERNET_LEN, Segment, from_bytes, to_bytes
-from .lab.truth import packets_of
+from .lab.segment import ETHERNET_LEN, SYN, Segment, from_bytes, to_bytes
+from .lab.truth import ClientAddress, Connection, Logs, connections_of, packets_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 MOVING = ("begun-late", "full", "some-dropped", "mirrored-twice", "unsorted", "gro", "clock-back")
@@ -108,6 +109,36 @@ def test_an_armed_rule_waits_for_the_one_that_arms_it() -> None:
         Rule(name="late", action="delay", armed_by="lose"),
     )
     assert actions(rules, [segment(n) for n in range(4)]) == [None, "drop", "delay", "delay"]
+
+
+def test_a_rule_for_the_second_connection_counts_from_its_syn() -> None:
+    rule = Rule(name="lose", action="drop", nth=(2,), connection=1)
+    first, second = (replace(segment(isn, payload_len=0), flags=SYN) for isn in (100, 900))
+    sent = [first, segment(101), segment(201), second, second, segment(901), segment(1001), segment(1101)]
+    assert actions((rule,), sent) == [None, None, None, None, None, None, "drop", None]
+
+
+PLACE, ELSEWHERE = ("198.51.100.10", 4000), ("198.51.100.10", 4001)
+
+
+def opened(*later: tuple[str, int]) -> list[Connection]:
+    """What is made of a client that connects at 10 ns and again at 50 ns and 90 ns."""
+    client = ClientAddress(own=PLACE, public=(PLACE,), later=later)
+    journal = [{"t_ns": t_ns, "who": "client", "flow": 0, "event": "connects"} for t_ns in (10, 50, 90)]
+    return list(connections_of(Logs(links=(), journal=journal), [client]))
+
+
+def test_connections_from_one_port_are_told_apart_by_their_time() -> None:
+    first, second, third = opened(PLACE, PLACE)
+    assert [first.holds(t_ns) for t_ns in (49, 50, 90)] == [True, False, False]
+    assert [second.holds(t_ns) for t_ns in (49, 50, 90)] == [False, True, False]
+    assert [third.holds(t_ns) for t_ns in (49, 50, 90)] == [False, False, True]
+
+
+def test_what_is_heard_on_an_old_port_belongs_to_the_old_connection() -> None:
+    first, second = opened(ELSEWHERE)
+    assert [(one.own, one.holds(60)) for one in (first, second)] == [(PLACE, True), (ELSEWHERE, True)]
+    assert first.left_ns == 50
 
 
 def test_a_rule_for_long_packets_measures_the_ip_packet() -> None:

@@ -402,6 +402,10 @@ def _renumber(truth: Entry, vantage: str, changed: Records) -> None:
         seen = None if flow["episode"] is None else flow["episode"]["seen"].get(vantage)
         if seen is not None:
             _move(seen, now)
+        extent = flow.get("frames", {}).get(vantage)
+        if extent:
+            left = [frame for source, frame in now.items() if extent[0] <= source <= extent[1]]
+            flow["frames"][vantage] = [min(left), max(left)] if left else []
 
 
 def _move(seen: Entry, now: dict[int, int]) -> None:

@@ -21,8 +21,10 @@ BEHIND = {
 Packets = list[tuple[int, Segment | None]]
 
 
-def expectation(scenario: Scenario, number: int) -> Expectation:
-    """What the story shows of the flow of client `number`."""
+def expectation(scenario: Scenario, number: int, connection: int) -> Expectation:
+    """What the story shows of a connection of client `number`, counted from 0."""
+    if connection:
+        return scenario.again[connection - 1].expect
     return scenario.expect if number == 0 or scenario.others_expect is None else scenario.others_expect
 
 

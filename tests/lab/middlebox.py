@@ -118,7 +118,7 @@ class Proxy:
     resets_after_s: float | None = None  # how long a hole may last before both halves are reset
     listeners: list[socket.socket] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    halves: list[tuple[str, tuple[str, int], socket.socket]] = field(default_factory=list)
+    halves: list[tuple[str, tuple[str, int], int, socket.socket]] = field(default_factory=list)
 
     def start(self) -> None:
         divert(self.host, self.port)
@@ -133,14 +133,15 @@ class Proxy:
         await asyncio.gather(*waiting, return_exceptions=True)
         for listener in self.listeners:
             listener.close()
-        for _, _, half in self.halves:
+        for *_, half in self.halves:
             half.close()
 
     def note_counters(self) -> None:
         """What the kernel itself counted: its out-of-order segments are its duplicate ACKs."""
-        for side, client, half in self.halves:
+        for side, client, since_ns, half in self.halves:
             with contextlib.suppress(OSError):
-                self._note("counters", side=side, client=client, out_of_order=_out_of_order(half))
+                counted = _out_of_order(half)
+                self._note("counters", side=side, client=client, since_ns=since_ns, out_of_order=counted)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -158,7 +159,8 @@ class Proxy:
         headend = outside.getsockname()[:2]
         self._note("accepted", client=client, headend=headend)
         inside = transparent(self.host, outside.family)
-        self.halves += [("outside", client, outside), ("inside", client, inside)]
+        since_ns = time.time_ns()
+        self.halves += [("outside", client, since_ns, outside), ("inside", client, since_ns, inside)]
         try:
             inside.bind(client)
             await asyncio.get_running_loop().sock_connect(inside, headend)

@@ -143,7 +143,8 @@ def _clients(bench: Bench) -> list[ClientAddress]:
         own_port, first, second = ports[3 * number : 3 * number + 3]
         own = (f"{PRIVATE_PREFIX}{11 + number}" if bench.scenario.nat else usual, own_port)
         public = ((usual, first), (usual, second)) if bench.scenario.nat else (own,)
-        found.append(ClientAddress(own=own, public=public))
+        later = tuple((own[0], first) if again.new_port else own for again in bench.scenario.again)
+        found.append(ClientAddress(own=own, public=public, later=later))
     return found
 
 
@@ -352,31 +353,50 @@ async def _talk_ctcp(bench: Bench) -> None:
 
 
 async def _one_client(bench: Bench, number: int, client_port: PacketPort, headend_port: PacketPort) -> None:
+    """One headend waits for all connections of this client, which opens one after another."""
     scenario, address = bench.scenario, bench.clients[number]
-    habits = Habits(**scenario.habits)
-    remote = (bench.addresses["headend"], scenario.port)
-    who = "" if number == 0 else f" {number}"
     headend = Headend(
         headend_port,
         profile_from(bench.rng("headend profile"), **scenario.headend),
-        habits,
-        bench.rng("headend" + who),
+        Habits(**scenario.habits),
+        bench.rng(f"headend{_suffix(number, 0)}"),
         Journal(bench.journal, "headend", number),
-        address=remote[0],
-        listens_on=remote[1],
-        only_client=address.public[0],
+        address=bench.addresses["headend"],
+        listens_on=scenario.port,
+        only_clients=frozenset((address.public[0], *address.later)),
     )
+    bench.closers.append(headend.stop)
+    for connection, place in enumerate(address.connects_from):
+        if connection:
+            await asyncio.sleep(scenario.again[connection - 1].after_s)
+        headend.habits = Habits(**scenario.habits_of(connection))
+        await _one_connection(bench, number, connection, place, client_port)
+
+
+async def _one_connection(
+    bench: Bench, number: int, connection: int, place: tuple[str, int], client_port: PacketPort
+) -> None:
+    who = _suffix(number, 0)
+    journal = Journal(bench.journal, "client", number)
     client = Client(
         client_port,
-        profile_from(bench.rng("client profile" + who), **scenario.client),
-        habits,
-        bench.rng("client" + who),
-        Journal(bench.journal, "client", number),
-        local=address.own,
-        remote=remote,
+        profile_from(bench.rng(f"client profile{who}"), **bench.scenario.client),
+        Habits(**bench.scenario.habits_of(connection)),
+        bench.rng(f"client{_suffix(number, connection)}"),
+        journal,
+        local=place,
+        remote=(bench.addresses["headend"], bench.scenario.port),
     )
-    bench.closers += [client.stop, headend.stop]
+    bench.closers.append(client.stop)
+    journal.note("connects", connection=connection, local=place)
     await client.run()
+    if connection < len(bench.scenario.again):
+        client.forget()
+
+
+def _suffix(number: int, connection: int) -> str:
+    """What tells the random numbers of clients and connections apart."""
+    return (f" {number}" if number else "") + (f" again {connection}" if connection else "")
 
 
 async def _talk_application(bench: Bench) -> None:

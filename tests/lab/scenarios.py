@@ -6,7 +6,7 @@ and for all together, the verdicts that an honest reader may give there, the bes
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .link import TO_CLIENT, TO_HEADEND, Rule
@@ -32,6 +32,7 @@ def lose(
     last: int = 55,
     burst: int = 1,
     flow: int | None = None,
+    connection: int | None = None,
     sticky: bool = False,
 ) -> Plan:
     """One data segment, or a burst of them, at a place that the seed chooses."""
@@ -39,7 +40,17 @@ def lose(
     def plan(rng: random.Random) -> Rules:
         at = rng.randint(first, last)
         nth = tuple(range(at, at + burst))
-        return (Rule(name="lose", action="drop", direction=direction, nth=nth, flow=flow, sticky=sticky),)
+        rule = Rule(name="lose", action="drop", direction=direction, nth=nth, flow=flow, sticky=sticky)
+        return (replace(rule, connection=connection),)
+
+    return plan
+
+
+def lose_in_each(connections: int) -> Plan:
+    """One data segment of each connection."""
+
+    def plan(rng: random.Random) -> Rules:
+        return tuple(rule for number in range(connections) for rule in lose(connection=number)(rng))
 
     return plan
 
@@ -176,6 +187,20 @@ def too_long(limit: int, *directions: str) -> Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The client connects once more, with a new ISN, and what is right to say of this connection.
+
+    `habits` override those of the story.
+    """
+
+    expect: Expectation
+    direction: str | None = None
+    after_s: float = 1.5
+    new_port: bool = False
+    habits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One story.  `habits`, `client`, `headend` and `box` (the middlebox) override what the seed would draw."""
 
@@ -192,6 +217,7 @@ class Scenario:
     inner: Plan = nothing
     clients: int = 1
     others_expect: Expectation | None = None
+    again: tuple[Again, ...] = ()
     nat: bool = False
     box: Mapping[str, Any] = field(default_factory=dict)
     port: int = 10000
@@ -205,6 +231,13 @@ class Scenario:
     one_at_asa: bool = False  # besides, one dumpcap that captures both interfaces of the firewall
     nanoseconds: bool = False
     pause_becomes_s: int = 0  # the first of the habits' silences, drawn out after the recording
+
+    def habits_of(self, connection: int) -> Mapping[str, Any]:
+        """Of the first connection, or of a later one of the same client."""
+        return self.habits if connection == 0 else {**self.habits, **self.again[connection - 1].habits}
+
+    def direction_of(self, connection: int) -> str | None:
+        return self.direction if connection == 0 else self.again[connection - 1].direction
 
     @property
     def is_proxied(self) -> bool:
@@ -238,13 +271,15 @@ def seen_inside(*outside: str) -> Expectation:
     return everywhere(FLAGSHIP) | {CLIENT: outside, OUTSIDE: outside}
 
 
-# Behind the proxy the client's messages simply cease.  A capture ends with its last frame, so a flow
-# that stops without a word may look alive; or the proxy's own RST ends it.
-SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "healthy", "reset-by-middlebox", "reset-by-endpoint")
+# Behind the proxy the client's messages simply cease, or the proxy's own RST ends it.
+SILENT_WHILE_WATCHED = (UNSURE, "peer-vanished", "firewall-drop", "reset-by-middlebox", "reset-by-endpoint")
+# A capture ends with its last frame, so a flow that stops without a word may look alive.
+SILENT_PEER = (*SILENT_WHILE_WATCHED, "healthy")
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
 SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
+PATIENT = {"peer_timeout_s": 30.0}  # the firewall gives up before the client does
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
 BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
 
@@ -440,6 +475,65 @@ FAILURES = (
         headend={"syn_options": "none"},
         outer=lose(),
         expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-then-again",
+        story="The firewall resets the stalled connection; the client connects again from the same port, with a "
+        "new ISN, and works.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | PATIENT,
+        box={"resets_after_s": 14.0},
+        outer=lose(connection=0),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=ends_well(), habits={"duration_s": 8.0}),),
+    ),
+    Scenario(
+        name="failure-twice",
+        story="The same, and the second connection, from the same port, loses a segment as well and dies.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | PATIENT,
+        box={"resets_after_s": 14.0},
+        outer=lose_in_each(2),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=seen_outside(*SILENT_PEER), direction=TO_HEADEND),),
+    ),
+    Scenario(
+        name="failure-again-new-port",
+        story="The client gives up, connects again from another port, and works; the firewall still holds the "
+        "connection that died.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(connection=0),
+        recorder="dumpcap",
+        # The second connection outlasts the silence of the first by more than a pause of the user's.
+        expect=seen_outside(*SILENT_WHILE_WATCHED),
+        again=(Again(expect=ends_well(), new_port=True, habits={"duration_s": 26.0, "bursts_per_s": 1.0}),),
+    ),
+    Scenario(
+        name="failure-again-refused",
+        story="The client gives up and connects again from the same port, but the firewall did not take its RST: it "
+        "answers each new SYN with an ACK of the old connection (RFC 5961 §4.2), which asks for the same byte.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        client={"syn_options": "mss", "closes_with": "rst-bare"},
+        outer=lose(connection=0),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=everywhere("handshake-failed", UNSURE)),),
+    ),
+    Scenario(
+        name="failure-second-connection",
+        story="The user disconnects and comes back from the same port; the second connection is the one that dies.",
+        middlebox="proxy",
+        habits={"duration_s": 6.0},
+        client={"closes_with": "rst-ack"},
+        headend={"closes_with": "rst-ack"},
+        outer=lose(connection=1),
+        expect=ends_well(),
+        again=(Again(expect=seen_outside(*SILENT_PEER), direction=TO_HEADEND, habits=FAILURE),),
     ),
     Scenario(
         name="failure-pcapng",
@@ -717,6 +811,14 @@ OTHER_DEATHS = (
         habits={"duration_s": 14.0, "headend_aborts_at_s": 7.0},
         headend={"closes_with": "rst-ack"},
         expect=everywhere("reset-by-endpoint"),
+    ),
+    Scenario(
+        name="reset-then-again",
+        story="The headend's service is killed and comes back; the client connects again from the same port.",
+        habits={"duration_s": 14.0, "headend_aborts_at_s": 5.0},
+        headend={"closes_with": "rst-ack"},
+        expect=everywhere("reset-by-endpoint"),
+        again=(Again(expect=ends_well(), habits={"duration_s": 6.0, "headend_aborts_at_s": None}),),
     ),
     Scenario(
         name="reset-after-first-ask",

@@ -7,7 +7,7 @@ the analyzer and never infers anything from a capture.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .segment import ACK, ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
 
 TRUTH_VERSION = 1
 MIN_STALL_S = 12.0
+FOR_EVER_NS = 1 << 63
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
 GONE = ("drop", "corrupt", "swallowed")
 # Which link a direction's loss must lie on to come before the firewall, and who sends there.
@@ -31,14 +32,40 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAddress:
-    """Where one client lives, and how it looks behind a NAT (in the order of its lives there)."""
+    """Where one client lives, how it looks behind a NAT (in the order of its lives there), whence it comes again."""
 
     own: tuple[str, int]
     public: tuple[tuple[str, int], ...]
+    later: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def connects_from(self) -> tuple[tuple[str, int], ...]:
+        """The place of each of its connections, in the order in which it opens them."""
+        return (self.own, *self.later)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One connection of a client: its places, and the time in which what is seen there belongs to it.
+
+    Where the next one has the same port it begins with that one's first SYN.  The client itself is done with a
+    connection when it opens the next, wherever that is.
+    """
+
+    client: int
+    number: int
+    own: tuple[str, int]
+    public: tuple[tuple[str, int], ...]
+    began_ns: int
+    until_ns: int
+    left_ns: int
 
     @property
     def places(self) -> frozenset[tuple[str, int]]:
         return frozenset((self.own, *self.public))
+
+    def holds(self, t_ns: int) -> bool:
+        return self.began_ns <= t_ns < self.until_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +74,6 @@ class Logs:
 
     links: Sequence[Entry]
     journal: Sequence[Entry]
-    clients: Sequence[ClientAddress]
 
     def on(self, link: str, direction: str | None = None) -> list[Entry]:
         return [
@@ -58,10 +84,8 @@ class Logs:
         return [entry for entry in self.journal if entry["who"] == who and entry["event"] == event]
 
 
-def read_logs(folder: Path, clients: Sequence[ClientAddress]) -> Logs:
-    return Logs(
-        links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"), clients=clients
-    )
+def read_logs(folder: Path) -> Logs:
+    return Logs(links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"))
 
 
 def _lines(path: Path) -> list[Entry]:
@@ -69,21 +93,26 @@ def _lines(path: Path) -> list[Entry]:
         return [json.loads(line) for line in file]
 
 
-def packets_of(capture: Path, interface: int | None = None) -> Packets:
-    """Frame number and segment of every Ethernet frame, or of those of one interface of a pcapng."""
+def packets_of(
+    capture: Path, interface: int | None = None, holds: Callable[[int], bool] = lambda _: True
+) -> Packets:
+    """Frame number and segment of every Ethernet frame, or of those of one interface of a pcapng, or of a time."""
     return [
         (number, from_bytes(one.frame[ETHERNET_LEN:]))
         for number, one in enumerate(saved_frames(capture.read_bytes()), start=1)
-        if interface in (None, one.interface)
+        if interface in (None, one.interface) and holds(one.time_ns)
     ]
 
 
 def truth_of(
     scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[ClientAddress]
 ) -> Entry:
-    logs = read_logs(folder, clients)
-    flows = [_flow(scenario, logs, folder, captures, number) for number in range(len(clients))]
+    logs = read_logs(folder)
+    connections = list(connections_of(logs, clients))
+    flows = [_flow(scenario, logs, folder, captures, connection) for connection in connections]
     problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
+    if len(flows) < sum(len(client.connects_from) for client in clients):
+        problems.append("the client did not connect again")
     problems += [f"{one['file']}: {one['dropped']} packets dropped" for one in captures if one["dropped"]]
     return {
         "truth_version": TRUTH_VERSION,
@@ -102,15 +131,28 @@ def truth_of(
 def truth_again(folder: Path) -> Entry:
     """The truth of a recorded run from its logs, as this version would write it: no new recording is needed."""
     known: Entry = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    clients = [
-        ClientAddress(own=_at(flow["client"]), public=tuple(map(_at, flow["client_seen_by_asa"])))
-        for flow in known["flows"]
-    ]
     captures = [
         {key: one[key] for key in ("file", "vantage", "dropped", "interfaces") if key in one}
         for one in known["captures"]
     ]
-    return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, clients)
+    return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, _clients_in(known))
+
+
+def _clients_in(truth: Entry) -> list[ClientAddress]:
+    """A flow for each connection back into a client for each place."""
+    firsts = [flow for flow in truth["flows"] if not flow.get("connection")]
+    return [
+        ClientAddress(
+            own=_at(first["client"]),
+            public=tuple(map(_at, first["client_seen_by_asa"])),
+            later=tuple(
+                _at(flow["client"])
+                for flow in truth["flows"]
+                if flow.get("connection") and flow["client_number"] == number
+            ),
+        )
+        for number, first in enumerate(firsts)
+    ]
 
 
 def _at(place: Entry) -> tuple[str, int]:
@@ -128,47 +170,79 @@ def _identified(capture: Entry, folder: Path) -> Entry:
     return capture | {"frames": len(packets_of(path)), "sha256": digest}
 
 
-def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], number: int) -> Entry:
-    client = logs.clients[number]
+def connections_of(logs: Logs, clients: Sequence[ClientAddress]) -> Iterator[Connection]:
+    """Every connection that was opened; the first of a client has also what came before it."""
+    for client, address in enumerate(clients):
+        again = [entry for entry in logs.events("client", "connects") if entry["flow"] == client][1:]
+        starts = [0, *(int(entry["t_ns"]) for entry in again)]
+        # The truth of a run that was broken off has fewer.
+        places = address.connects_from[: len(starts)]
+        for number, place in enumerate(places):
+            followers = [starts[later] for later in range(number + 1, len(places)) if places[later] == place]
+            yield Connection(
+                client=client,
+                number=number,
+                own=place,
+                public=address.public if place == address.own else (place,),
+                began_ns=starts[number],
+                until_ns=min(followers, default=FOR_EVER_NS),
+                left_ns=min(starts[number + 1 :], default=FOR_EVER_NS),
+            )
+
+
+def _flow(
+    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Entry:
     is_ctcp = scenario.talks == "ctcp"
     own = Logs(
-        links=[entry for entry in logs.links if _belongs(entry, client)],
-        journal=[entry for entry in logs.journal if _concerns(entry, client, number)],
-        clients=(client,),
+        links=[entry for entry in logs.links if _belongs(entry, connection)],
+        journal=[entry for entry in logs.journal if _concerns(entry, connection)],
     )
-    expect = expectation(scenario, number)
+    expect = expectation(scenario, connection.client, connection.number)
     lost = _lost(own)
-    packets = {one["vantage"]: packets_of(folder / one["file"]) for one in captures}
+    packets = {one["vantage"]: packets_of(folder / one["file"], holds=connection.holds) for one in captures}
+    is_main = connection.client == 0 or scenario.others_expect is None
     return {
-        "client": _place(client.own),
-        "client_seen_by_asa": [_place(place) for place in client.public],
+        "client": _place(connection.own),
+        "client_number": connection.client,
+        "connection": connection.number,
+        "client_seen_by_asa": [_place(place) for place in connection.public],
         "headend": _headend(own),
         "kind": "cisco-ctcp" if is_ctcp else scenario.talks,
         "middlebox": scenario.middlebox,
         "isn": {link: _isns(own, link) for link in VANTAGES_OF_LINK},
-        "direction": scenario.direction if expect is scenario.expect else None,
+        "frames": {vantage: _extent(some, connection.places) for vantage, some in packets.items()},
+        "direction": scenario.direction_of(connection.number) if is_main else None,
         "lost": lost,
-        "episode": _episode(scenario, own, folder, captures) if is_ctcp else None,
+        "episode": _episode(scenario, own, folder, captures, connection) if is_ctcp else None,
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
         "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
     }
 
 
+def _extent(packets: Packets, places: frozenset[tuple[str, int]]) -> list[int]:
+    """First and last frame of a connection in one capture; nothing where it left no frame there."""
+    own = [number for number, segment in packets if segment and not places.isdisjoint(_ends_of(segment))]
+    return [own[0], own[-1]] if own else []
+
+
 def _place(place: tuple[str, int]) -> Entry:
     return {"address": place[0], "port": place[1]}
 
 
-def _belongs(entry: Entry, client: ClientAddress) -> bool:
+def _belongs(entry: Entry, connection: Connection) -> bool:
     ends = ((entry["src"], entry["sport"]), (entry["dst"], entry["dport"]))
-    return any(place in ends for place in client.places)
+    return connection.holds(entry["t_ns"]) and any(place in ends for place in connection.places)
 
 
-def _concerns(entry: Entry, client: ClientAddress, number: int) -> bool:
-    """Endpoints note the number of their flow, the middlebox the client's address."""
-    if "client" in entry:
-        return tuple(entry["client"]) in client.places
-    return bool(entry.get("flow", number) == number)
+def _concerns(entry: Entry, connection: Connection) -> bool:
+    """Endpoints note the number of their client, the middlebox the client's address."""
+    if "client" in entry:  # what it counts it counts at the end, for each connection since its begin
+        since_ns = entry["since_ns" if "since_ns" in entry else "t_ns"]
+        return tuple(entry["client"]) in connection.places and connection.holds(since_ns)
+    is_own = bool(entry.get("flow", connection.client) == connection.client)
+    return is_own and connection.began_ns <= entry["t_ns"] < connection.left_ns
 
 
 def _headend(logs: Logs) -> Entry | None:
@@ -215,29 +289,31 @@ def _message_at(logs: Logs, who: str, seq: int) -> Entry | None:
     return None
 
 
-def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry]) -> Entry | None:
+def _episode(
+    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Entry | None:
     """The first loss before a TCP proxy is the last thing that proxy ever waits for."""
-    if not scenario.is_proxied or scenario.direction is None:
+    direction = scenario.direction_of(connection.number)
+    if not scenario.is_proxied or direction is None:
         return None
-    link, who = BEFORE_THE_BOX[scenario.direction]
-    sent = [entry for entry in logs.on(link, scenario.direction) if entry["len"]]
+    link, who = BEFORE_THE_BOX[direction]
+    sent = [entry for entry in logs.on(link, direction) if entry["len"]]
     missing = next((entry for entry in sent if entry["did"] in GONE), None)
     if missing is None:
         return None
-    asks = _duplicate_acks(logs, link, scenario.direction, missing)
-    places = logs.clients[0].places
+    asks = _duplicate_acks(logs, link, direction, missing)
     # IPv6 has no packet ID to know an ACK by, so the bare ACKs that said the same before are skipped.
     earlier = sum(
         entry["flags"] == "." and not entry["len"] and entry["ack"] == missing["seq"]
-        for entry in logs.on(link, AGAINST[scenario.direction])
+        for entry in logs.on(link, AGAINST[direction])
         if asks and ":" in entry["src"] and entry["n"] < asks[0]["n"]
     )
     frames = {
-        vantage: _frames(packets, vantage, missing, asks, places, earlier)
-        for vantage, packets in _views(link, folder, captures)
+        vantage: _frames(packets, vantage, missing, asks, connection.places, earlier)
+        for vantage, packets in _views(link, folder, captures, connection)
     }
     return {
-        "direction": scenario.direction,
+        "direction": direction,
         "link": link,
         "wanted_seq": missing["seq"],
         "wanted_offset": (missing["seq"] - _isns(logs, link)[who]) % SEQ_SPACE,
@@ -279,15 +355,17 @@ def _stall(logs: Logs, who: str, sent: Sequence[Entry], asks: Sequence[Entry]) -
 
 def _closed_ns(logs: Logs, who: str) -> int:
     closings = logs.events(who, "closed") + logs.events(who, "vanished") + logs.events(who, "ended")
-    return min((int(entry["t_ns"]) for entry in closings), default=1 << 63)
+    return min((int(entry["t_ns"]) for entry in closings), default=FOR_EVER_NS)
 
 
-def _views(link: str, folder: Path, captures: Sequence[Entry]) -> Iterator[tuple[str, Packets]]:
+def _views(
+    link: str, folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Iterator[tuple[str, Packets]]:
     """What each capture holds of one link; of several interfaces only the one that looks at it."""
     for one in captures:
         for number, place in enumerate(one.get("interfaces", [one])):
             if place["vantage"] in VANTAGES_OF_LINK[link]:
-                yield one["vantage"], packets_of(folder / one["file"], number)
+                yield one["vantage"], packets_of(folder / one["file"], number, connection.holds)
 
 
 def _frames(
@@ -361,7 +439,7 @@ def _ends(logs: Logs) -> list[Entry]:
 
 def _not_as_planned(scenario: Scenario, flow: Entry) -> Iterable[str]:
     """A failure must be long enough to be one."""
-    if scenario.must_lose and not flow["lost"]:
+    if scenario.must_lose and not flow["lost"] and not flow["connection"]:
         yield "nothing was lost"
     if FLAGSHIP not in flow["expect"][TOGETHER]:
         return
