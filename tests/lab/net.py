@@ -192,7 +192,7 @@ DUMPCAP = Recorder(
     drops=re.compile(r"received/dropped on interface .*: \d+/(\d+) "),
     reads_every_s=0.5,
 )
-RECORDERS = {recorder.program: recorder for recorder in (TCPDUMP, DUMPCAP)}
+BY_PROGRAM = {recorder.program: recorder for recorder in (TCPDUMP, DUMPCAP)}
 
 
 @dataclass(slots=True, kw_only=True)

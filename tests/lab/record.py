@@ -25,8 +25,8 @@ from .haproxy import Haproxy
 from .link import TO_CLIENT, TO_HEADEND, Link
 from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
 from .net import (
+    BY_PROGRAM,
     DUMPCAP,
-    RECORDERS,
     Capture,
     LabError,
     Namespace,
@@ -314,7 +314,7 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
 
 async def _start_captures(bench: Bench) -> None:
     """One recorder at each place, and with `one_at_asa` another that sees both sides of the firewall."""
-    recorder = RECORDERS[bench.scenario.recorder]
+    recorder = BY_PROGRAM[bench.scenario.recorder]
     for vantage, (role, interface) in PLACES.items():
         await _start_capture(bench, recorder, vantage, role, (interface,))
     if bench.scenario.one_at_asa:
