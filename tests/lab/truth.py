@@ -111,7 +111,7 @@ def truth_of(
     connections = list(connections_of(logs, clients))
     flows = [_flow(scenario, logs, folder, captures, connection) for connection in connections]
     problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
-    if len(flows) < sum(len(client.connects_from) for client in clients):
+    if len(flows) < len(clients) * (1 + len(scenario.again)):
         problems.append("the client did not connect again")
     problems += [f"{one['file']}: {one['dropped']} packets dropped" for one in captures if one["dropped"]]
     return {
@@ -175,7 +175,7 @@ def connections_of(logs: Logs, clients: Sequence[ClientAddress]) -> Iterator[Con
     for client, address in enumerate(clients):
         again = [entry for entry in logs.events("client", "connects") if entry["flow"] == client][1:]
         starts = [0, *(int(entry["t_ns"]) for entry in again)]
-        # The truth of a run that was broken off has fewer.
+        # A client whose connection did not end does not come again.
         places = address.connects_from[: len(starts)]
         for number, place in enumerate(places):
             followers = [starts[later] for later in range(number + 1, len(places)) if places[later] == place]
