@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmarks import traps
+from benchmarks.behind import behind
 from benchmarks.scenes import ctcp_library, ordinary_library
 from benchmarks.traffic import Recipe, Truth, colliding_tuples, ctcp_tuples, ordinary_tuples, traffic
 from benchmarks.wire import FULL_SNAPLEN, Frames, savefile
@@ -45,6 +46,13 @@ def _traffic(recipe: Recipe) -> Make:
         return traffic(recipe, frame_count=frame_count, flows=flows, seed=seed, truth=truth)
 
     return make
+
+
+def _behind(make: Make) -> Make:
+    def made(frame_count: int, flows: int, seed: int, truth: Truth) -> Iterator[Frames]:
+        return behind(make(frame_count, flows, seed, truth), truth)
+
+    return made
 
 
 def _trap(trap: Callable[[int, Truth], Iterator[Frames]]) -> Make:
@@ -86,6 +94,12 @@ KINDS: dict[str, Kind] = {
     "one-flow": _kind("one huge flow", _A, flows=1),
     "tiny": _kind("thirty frames", _recipe(), frames=30, flows=3),
     "ctcp": _kind("every flow is cTCP; one in fifty dies unanswered", _CTCP, flows=5_000),
+    "ctcp-behind": Kind(
+        says="the frames of ctcp behind a firewall that translates, renumbers and loses some",
+        frames=1_000_000,
+        flows=5_000,
+        make=_behind(_traffic(_CTCP)),
+    ),
     "small-files": _kind(f"a folder of {SMALL_FILES} ordinary captures", _ORDINARY, frames=200, flows=4),
     "colliding": _kind(
         "4-tuples that weak hashes cannot tell apart", _COLLIDING, frames=1_500_000, flows=100_000

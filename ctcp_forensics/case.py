@@ -14,16 +14,7 @@ from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.packets import IcmpError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the capture as a whole says about how far it can be trusted."""
-
-    last_ns: int
-    dropped_frames: int = 0
-    """By its own interface counters."""
-    is_damaged: bool = False
+from ctcp_forensics.vantage import Connection, Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +29,10 @@ class Case:
     """A later flow without a SYN that goes on with this one's SPI."""
     reopened_by: Flow | None = None
     """The next flow of the same 4-tuple, opened by another SYN."""
+    connection: Connection | None = None
+    """The same connection at every place of a path, where there are several captures."""
+    number: int = 0
+    """Which of its sightings this flow is."""
 
     @property
     def direction(self) -> Direction | None:

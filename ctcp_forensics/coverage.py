@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, Tallies
 from ctcp_forensics.capture import Capture
-from ctcp_forensics.case import Surroundings
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
+from ctcp_forensics.vantage import Surroundings
 
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
@@ -27,6 +27,8 @@ class Account:
 
     capture: report.Capture
     surroundings: Surroundings
+    next_number: int
+    """Of the first frame of a file behind this one."""
     flows: int
     caps: tuple[report.Cap, ...]
 
@@ -36,10 +38,12 @@ def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, ta
     return Account(
         capture=described,
         surroundings=Surroundings(
+            first_ns=reader.first_ns or 0,
             last_ns=tallies.last_ns,
             dropped_frames=sum(one.dropped or 0 for one in described.interfaces),
             is_damaged=bool(described.damage),
         ),
+        next_number=reader.next_number,
         flows=tallies.flows,
         caps=caps_reached(name, reader, decoder, tallies),
     )

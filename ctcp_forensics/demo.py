@@ -1,4 +1,4 @@
-"""A made-up pair of captures of the failure, the same bytes every time: a first look without a capture.
+"""Three made-up captures of one failure, the same bytes every time: a first look without a capture.
 
 Knows how a client, a headend and a proxying firewall between them look on the wire when one segment is
 lost, and writes that with dpkt.  Does not know how it will be judged: the samples, recorded from real
@@ -28,31 +28,37 @@ PROPOSAL = bytes.fromhex(  # RFC 2408 §3.4-3.6: one transform, 3DES, MD5, group
 START_NS = 1_700_000_000 * 10**9
 CLOCK_AHEAD_NS = 250_000_000  # the firewall's clock
 TRIP_NS = 18_000_000  # client to firewall
-HOPS = 9  # between the two places of capture
+WITHIN_NS = 40_000  # from one side of the firewall to the other
+HOPS = 9  # between client and firewall, which counts for none itself
 ESP_BODY_LENS = (76, 124, 412, 1276)  # an initialisation vector, whole cipher blocks and 12 bytes of ICV
 STUCK_PAUSES_MS = (310, 450, 700, 380, 890, 520) * 8  # no steady period, which would look like keep-alives
 WHOLE_PACKETS = 262_144  # dpkt's own default, 1500, is shorter than an Ethernet frame
 
 
+AT_CLIENT, OUTSIDE, INSIDE = range(3)  # places of capture, from the client on
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoCaptures:
-    """One failure, seen from two places: before the loss, and behind it."""
+    """One failure, seen from three places: before the loss, behind it, and behind the firewall."""
 
     client: Path
-    asa: Path
+    asa_outside: Path
+    asa_inside: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoFacts:
-    """What the captures hold, for whoever checks an analysis of them; pairs are (client, asa)."""
+    """What the captures hold, for whoever checks an analysis of them; tuples are (client, outside, inside)."""
 
-    frames: tuple[int, int] = (270, 269)
+    frames: tuple[int, int, int] = (270, 269, 171)
     wanted_seq: int = 649_187_028
     wanted_offset: int = 12_609
     missing_segment_frame: tuple[int, None] = (77, None)
+    """In the two captures that show the asking."""
     duplicate_acks: int = 49
     first_duplicate_ack_frame: tuple[int, int] = (79, 78)
-    reset_frame: tuple[int, int] = (242, 241)
+    reset_frame: tuple[int, int, int] = (242, 241, 143)
 
 
 FACTS = DemoFacts()
@@ -86,9 +92,10 @@ class Tunnel:
     def segment(
         self, at_ms: int, sender: Party, payload: bytes = b"", flags: int = ACK, *, by: Party | None = None
     ) -> None:
-        """Note a segment at both places; `at_ms` is the client's time for the client, else the firewall's.
+        """Note a segment at each place; `at_ms` is the client's time for the client, else the firewall's.
 
-        `by` is who really makes it: a firewall that speaks in the headend's name has its own TTL and IP ID.
+        `by` is who really makes it: a firewall that speaks in the headend's name has its own TTL and IP ID, and
+        what it says to the client is not seen behind it.
         """
         receiver = self.headend if sender is self.client else self.client
         tcp = tcp_segment(sender, receiver, payload, flags)
@@ -96,14 +103,16 @@ class Tunnel:
         receiver.heard = sender.next_seq
         author = by or sender
         author.ip_id += 1
-        near, far = (0, 1) if sender is self.client else (1, 0)
-        sent_ns = START_NS + at_ms * 1_000_000
-        for place, time_ns, ttl in ((near, sent_ns, author.ttl), (far, sent_ns + TRIP_NS, author.ttl - HOPS)):
-            self.seen.append((place, time_ns, frame(sender, receiver, tcp, ttl, author.ip_id)))
+        for place, time_ns, hops in way_of(at_ms, is_to_headend=sender is self.client):
+            if by is None or place != INSIDE:
+                data = frame(sender, receiver, tcp, author.ttl - hops, author.ip_id)
+                self.seen.append((place, time_ns, data))
 
-    def lose(self) -> None:
-        """What was sent last never arrived at the far place."""
-        self.seen.pop()
+    def lose_at(self, first: int) -> None:
+        """What was sent last came to no place from this one on."""
+        latest = self.seen[-1][0]
+        for _ in range(latest - first + 1):
+            self.seen.pop()
 
     def esp(self, at_ms: int, sender: Party) -> None:
         sender.esp_seq += 1
@@ -138,6 +147,15 @@ class Tunnel:
         self.ike(at_ms + 160, client, AGGRESSIVE, HASH, self.rng.randbytes(72))
         for pause_ms, sender in ((200, client), (260, headend), (300, client)):
             self.ike(at_ms + pause_ms, sender, QUICK, HASH, self.rng.randbytes(168))
+
+
+def way_of(at_ms: int, *, is_to_headend: bool) -> list[tuple[int, int, int]]:
+    """Places, times and hops passed, from the sender on; the headend's way is noted from the firewall on."""
+    sent_ns = START_NS + at_ms * 1_000_000
+    if is_to_headend:
+        there_ns = sent_ns + TRIP_NS
+        return [(AT_CLIENT, sent_ns, 0), (OUTSIDE, there_ns, HOPS), (INSIDE, there_ns + WITHIN_NS, HOPS)]
+    return [(INSIDE, sent_ns - WITHIN_NS, 0), (OUTSIDE, sent_ns, 0), (AT_CLIENT, sent_ns + TRIP_NS, HOPS)]
 
 
 def tcp_segment(sender: Party, receiver: Party, payload: bytes, flags: int) -> dpkt.tcp.TCP:
@@ -178,13 +196,14 @@ def failure(tunnel: Tunnel) -> None:
         tunnel.esp(at_ms + 100, headend)
     wanted = headend.heard
     tunnel.esp(5_400, client)
-    tunnel.lose()
+    tunnel.lose_at(OUTSIDE)
     for beat, at_ms in enumerate(accumulate(STUCK_PAUSES_MS, initial=5_500)):
         if beat % 12 == 11:  # dead peer detection: is anybody there?
             tunnel.ike(at_ms, client, INFORMATIONAL, HASH, tunnel.rng.randbytes(56))
         else:
             tunnel.esp(at_ms, client)
-        headend.heard = wanted  # the firewall holds back what came, and asks in the headend's name
+        tunnel.lose_at(INSIDE)  # the firewall holds back what came, and asks in the headend's name
+        headend.heard = wanted
         tunnel.segment(at_ms + 19, headend, by=firewall)
         if beat < 6:
             tunnel.esp(at_ms + 120, headend)  # what it still has to say repeats the same ACK
@@ -220,15 +239,21 @@ def write(path: Path, rows: list[tuple[int, bytes]]) -> None:
 
 
 def make_demo(folder: Path) -> DemoCaptures:
-    """Write the two captures into `folder`, which must exist."""
+    """Write the captures into `folder`, which must exist; the firewall's two are on its clock."""
     broken, sound = (
         tunnel_of("192.0.2.10", 49_731, seed=113_578),
         tunnel_of("192.0.2.11", 50_112, seed=113_579),
     )
     failure(broken)
     success(sound)
+    captures = DemoCaptures(
+        client=folder / "demo-client.pcap",
+        asa_outside=folder / "demo-asa-outside.pcap",
+        asa_inside=folder / "demo-asa-inside.pcap",
+    )
     seen = sorted(broken.seen + sound.seen, key=lambda row: row[1])
-    captures = DemoCaptures(client=folder / "demo-client.pcap", asa=folder / "demo-asa-outside.pcap")
-    write(captures.client, [(time_ns, data) for place, time_ns, data in seen if place == 0])
-    write(captures.asa, [(time_ns + CLOCK_AHEAD_NS, data) for place, time_ns, data in seen if place == 1])
+    for place, (path, ahead_ns) in enumerate(
+        ((captures.client, 0), (captures.asa_outside, CLOCK_AHEAD_NS), (captures.asa_inside, CLOCK_AHEAD_NS))
+    ):
+        write(path, [(time_ns + ahead_ns, data) for where, time_ns, data in seen if where == place])
     return captures

@@ -6,7 +6,7 @@ Knows three outcomes, because what a capture cannot show is neither true nor fal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -37,13 +37,18 @@ class Evidence:
     """One sentence, as an engineer would say it aloud."""
     frames: tuple[int, ...] = ()
     """Frames of the capture that show it, as Wireshark numbers them."""
+    elsewhere: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """Frames of other captures of the path: the number of the sighting, and its frames."""
     would_refute: str = ""
     settled_by: str = ""
     """What to capture or ask where the outcome is unknown."""
 
 
-Answer = tuple[Outcome, str] | tuple[Outcome, str, Iterable[int]]
-"""What a check returns: outcome, because, and frames where there are any."""
+Places = Mapping[int, Iterable[int]]
+"""Frames by the number of the sighting that they are seen in."""
+
+Answer = tuple[Outcome, str] | tuple[Outcome, str, Iterable[int] | Places]
+"""What a check returns: outcome, because, and frames where there are any: of the case's own capture, or by place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +63,23 @@ class Claim:
 
     def __call__(self, case: Case) -> Evidence:
         outcome, because, *frames = self.check(case)
-        shown = sorted({frame for some in frames for frame in some if frame > 0})
+        places = by_place(case.number, *frames)
         return Evidence(
             claim=self.name,
             outcome=outcome,
             because=because,
-            frames=tuple(shown),
+            frames=places.pop(case.number, ()),
+            elsewhere=tuple(sorted(places.items())),
             would_refute=self.would_refute,
             settled_by=self.settled_by,
         )
+
+
+def by_place(own: int, frames: Iterable[int] | Places = ()) -> dict[int, tuple[int, ...]]:
+    """Frames that exist, in order, by the number of the sighting."""
+    places = frames if isinstance(frames, Mapping) else {own: frames}
+    known = {number: tuple(sorted({frame for frame in some if frame > 0})) for number, some in places.items()}
+    return {number: some for number, some in known.items() if some}
 
 
 def claim(*, would_refute: str, settled_by: str = "") -> Callable[[Callable[[Case], Answer]], Claim]:

@@ -7,7 +7,7 @@ shows.  Does not know what the flow carries (see ctcp) nor why it ended (see cla
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -196,6 +196,42 @@ def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_l
     )
 
 
+ROLES = (
+    "it opened the connection",
+    "it opened the IKE negotiation",
+    "the other end uses the port of IPsec over TCP",
+    "it uses the higher port; the SYN was not captured",
+)
+"""How we know which end is the client, the surest first."""
+
+
+def roles_rank(flow: Flow) -> int:
+    """How sure the roles are; 0 is the surest."""
+    return ROLES.index(flow.roles_because)
+
+
+def turned(flow: Flow) -> Flow:
+    """The same flow with the other end as the client, because another capture knows better."""
+    return replace(
+        flow,
+        client=flow.headend,
+        headend=flow.client,
+        client_side=1 - flow.client_side,
+        to_headend=replace(flow.to_client, name=CLIENT_TO_HEADEND),
+        to_client=replace(flow.to_headend, name=HEADEND_TO_CLIENT),
+        ending=turned_ending(flow.ending),
+    )
+
+
+def turned_ending(ending: Ending) -> Ending:
+    if ending.direction is None:
+        return ending
+    was = ending.direction
+    now = HEADEND_TO_CLIENT if was == CLIENT_TO_HEADEND else CLIENT_TO_HEADEND
+    because = ending.because.replace(was.replace("-", " "), now.replace("-", " "))
+    return replace(ending, direction=now, because=because)
+
+
 def endpoint(address: bytes, port: int) -> Endpoint:
     return Endpoint(address=str(ipaddress.ip_address(address)), port=port)
 
@@ -205,13 +241,13 @@ def client_side(
 ) -> tuple[int, str]:
     """Which direction is sent by the client, and how we know: SYN, SYN-ACK, IKE, port, in that order."""
     if row.originator != NEVER:
-        return row.originator, "it opened the connection"
+        return row.originator, ROLES[0]
     opened = [half.ike_opened for half in halves]
     if any(opened):
-        return (0 if opened[0] >= opened[1] else 1), "it opened the IKE negotiation"
+        return (0 if opened[0] >= opened[1] else 1), ROLES[1]
     if (row.sport in ports) != (row.dport in ports):
-        return (0 if row.dport in ports else 1), "the other end uses the port of IPsec over TCP"
-    return (0 if row.sport >= row.dport else 1), "it uses the higher port; the SYN was not captured"
+        return (0 if row.dport in ports else 1), ROLES[2]
+    return (0 if row.sport >= row.dport else 1), ROLES[3]
 
 
 def build_direction(tracked: Tracked, index: int, side: int, name: str) -> Direction:

@@ -84,6 +84,9 @@ PerCaptureOrNone = Annotated[
 FramesPerCapture = Annotated[
     dict[str, tuple[int, ...]], msgspec.Meta(description="frame numbers for each capture id")
 ]
+FilterPerCapture = Annotated[
+    dict[str, str], msgspec.Meta(description="a Wireshark display filter for each capture id")
+]
 
 
 class ReportError(ValueError):
@@ -333,6 +336,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     also_possible: tuple[AlsoPossible, ...] = ()
     missing_evidence: tuple[str, ...] = ()
     display_filter: str = ""
+    """For the capture that the flow is judged in…"""
+    display_filters: FilterPerCapture = {}
+    """…and for each that shows it: addresses, ports and sequence numbers may differ on the way."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -392,8 +398,8 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
 
     flow: str
     direction: DirectionWord
-    sent_from: int
-    """The place nearer to the sender, counted along the path from 0."""
+    sent_from: int | None
+    """The place nearer to the sender, counted along the path from 0; null: the sender, whose numbers have no gaps."""
     towards: int
     location: Location
     arrived: int
@@ -405,6 +411,8 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     """They passed the place nearer to the sender, and its capture does not hold them."""
     not_captured_behind: int
     undecided: int
+    withheld: int
+    """Nothing came through any more: they lie behind the last byte that arrived, though the capture behind went on."""
     beyond: int
     loss_rate: float | None
     loss_rate_low: float | None
@@ -492,6 +500,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     coverage: Coverage
     paths: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What captures that were named together have, or have not, to do with one another."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

@@ -7,13 +7,14 @@ death looked like.  Knows claims.  Does not know how a claim is checked: see cla
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
 from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.vantage import way_of
 
 UNANSWERED = "unanswered-duplicate-acks"
 INSUFFICIENT = "insufficient-evidence"
@@ -47,6 +48,8 @@ class Verdict:
     refuted_by: tuple[Claim, ...] = ()
     doubts: tuple[Claim, ...] = ()
     """Claims that should hold as well: where one does not, the verdict is *consistent* and no more."""
+    proven_by: tuple[Claim, ...] = ()
+    """Claims that only several captures of one path can show; where all of them hold, the verdict is *proven*."""
     confidence: Confidence = Confidence.STRONG
     looks_like: str = ""
     """What else shows the same picture, and how the two are told apart."""
@@ -85,7 +88,12 @@ VERDICTS: tuple[Verdict, ...] = (
             "the connection dies while its sender is still sending."
         ),
         requires=PROOF,
-        refuted_by=(claims.is_something_else, claims.only_one_direction_was_seen),
+        refuted_by=(
+            claims.is_something_else,
+            claims.only_one_direction_was_seen,
+            claims.an_answer_is_in_another_capture,
+        ),
+        proven_by=(claims.the_acks_were_made_in_between, claims.nothing_passed_behind_the_hole),
         doubts=(
             claims.carries_ctcp,
             claims.the_end_was_seen,
@@ -122,8 +130,9 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug="firewall-drop",
         title="A filter on the path drops the flow",
-        means="A box on the path reports that it does not let this flow pass.",
-        requires=(claims.a_firewall_says_no,),
+        means="A box on the path says that it does not let this flow pass, or captures on both of its sides show it.",
+        requires=(claims.a_firewall_drops_it,),
+        proven_by=(claims.it_entered_and_never_left,),
     ),
     Verdict(
         slug="nat-rebinding",
@@ -151,6 +160,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The RST bears the address of one end and was made by something else.",
         requires=(claims.the_reset_came_from_elsewhere,),
         refuted_by=(claims.a_question_is_left_open,),
+        proven_by=(claims.the_reset_was_made_in_between,),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -158,7 +168,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="One end fell silent",
         means="One end went on sending and nothing came back: the other end, or the path from it, was gone.",
         requires=(claims.one_end_fell_silent,),
-        refuted_by=NOTHING_HIDDEN,
+        refuted_by=(*NOTHING_HIDDEN, claims.what_was_said_last_never_arrived),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -174,7 +184,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="Duplicate ACKs were answered",
         means="Segments were lost, asked for and sent again: a TCP that does what TCP does.",
         requires=(claims.questions_were_answered,),
-        refuted_by=NOTHING_HIDDEN,
+        refuted_by=(*NOTHING_HIDDEN, claims.what_was_said_last_never_arrived),
     ),
     Verdict(
         slug="reset-by-endpoint",
@@ -221,6 +231,16 @@ VERDICTS: tuple[Verdict, ...] = (
 
 
 FLAGSHIP = VERDICTS[0]
+CONFIDENCES = tuple(Confidence)
+OF_A_PATH = (
+    claims.the_acks_were_made_in_between,
+    claims.nothing_passed_behind_the_hole,
+    claims.an_answer_is_in_another_capture,
+    claims.the_reset_was_made_in_between,
+    claims.it_entered_and_never_left,
+    claims.what_was_said_last_never_arrived,
+)
+"""Claims that one capture leaves unknown, whatever it shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,11 +263,28 @@ class Judgement:
     also_possible: tuple[Alternative, ...]
 
 
-class Weighing:
-    """Claims weighed on one case, each once."""
+ABOUT_THE_QUESTION = (*PROOF, claims.the_receiver_had_followed)
+"""Claims that another place may answer only where it shows the same question."""
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+SETTLED_ELSEWHERE = (
+    *PROOF,
+    claims.carries_ctcp,
+    claims.the_end_was_seen,
+    claims.the_receiver_had_followed,
+    claims.the_capture_is_whole,
+)
+"""Claims that hold where any place of the path shows that they do."""
+
+TRUE_OF_ONE_PLACE = (claims.is_something_else, claims.only_one_direction_was_seen)
+"""Refutations that say something of a capture, not of the connection."""
+
+
+class Weighing:
+    """Claims weighed on one case, each once, with what the connection's other places settle."""
+
+    def __init__(self, case: Case, others: Sequence[Case] = ()) -> None:
+        self.case = case
+        self._others = [other for other in others if other is not case]
         self._known: dict[str, Evidence] = {}
 
     def of(self, claims_: Iterable[Claim]) -> list[Evidence]:
@@ -255,17 +292,70 @@ class Weighing:
 
     def one(self, claim: Claim) -> Evidence:
         if claim.name not in self._known:
-            self._known[claim.name] = claim(self._case)
+            self._known[claim.name] = self._settled(claim, claim(self.case))
         return self._known[claim.name]
+
+    def _settled(self, claim: Claim, own: Evidence) -> Evidence:
+        """A second capture only settles what is not shown here; what holds here is never taken back by its silence."""
+        is_open = own.outcome != Outcome.HOLDS if claim not in PROOF else own.outcome == Outcome.UNKNOWN
+        if claim not in SETTLED_ELSEWHERE or not is_open:
+            return own
+        for other in self._others:
+            if claim in ABOUT_THE_QUESTION and not ask_the_same(self.case, other):
+                continue
+            found = claim(other)
+            if found.outcome == Outcome.HOLDS:
+                return seen_elsewhere(found, other)
+        return own
+
+
+def ask_the_same(case: Case, other: Case) -> bool:
+    """Whether two places show one and the same question."""
+    connection, direction, episode = case.connection, case.direction, case.episode
+    if connection is None or direction is None or episode is None or other.direction is None:
+        return False
+    pos = connection.position(way_of(direction.name), episode.row.wanted_pos, case.number, other.number)
+    theirs = other.episode
+    return direction.name == other.direction.name and theirs is not None and pos == theirs.row.wanted_pos
+
+
+def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
+    """The evidence of another place, as this one tells it."""
+    name = other.connection.names[other.number] if other.connection is not None else ""
+    places = [*found.elsewhere, *([(other.number, found.frames)] if found.frames else [])]
+    return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
 
 
 def judge(case: Case) -> Judgement:
     """Weigh the table on a case: the first verdict that is established, and those still possible."""
-    weighing = Weighing(case)
-    verdict = next(row for row in VERDICTS if is_established(row, weighing))
-    shown = claims_of(verdict)
-    if case.episode is not None and verdict is not FLAGSHIP:  # why it is not the flagship is always asked
-        shown = claims_of(FLAGSHIP) | shown
+    return judge_together([case])[1]
+
+
+def judge_together(cases: Sequence[Case]) -> tuple[Case, Judgement]:
+    """The same on one connection that several places show, with the place that shows most."""
+    weighings = [Weighing(case, cases) for case in cases]
+    for row in VERDICTS:
+        established = [one for one in weighings if is_established(row, one, weighings)]
+        if established:
+            best = max(established, key=lambda one: how_well(row, one))
+            return best.case, judgement_of(row, best)
+    raise AssertionError("the last row requires nothing")
+
+
+def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
+    """Which place tells a verdict best: surest, then longest asked, then the one nearest to the client."""
+    sure = CONFIDENCES.index(confidence_in(row, weighing))
+    asks = 0 if weighing.case.episode is None else weighing.case.episode.asks
+    return -sure, asks, -weighing.case.number
+
+
+def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
+    of_a_path = weighing.case.connection is not None
+    shown = claims_of(verdict, of_a_path=of_a_path)
+    if (
+        weighing.case.episode is not None and verdict is not FLAGSHIP
+    ):  # why it is not the flagship is always asked
+        shown = claims_of(FLAGSHIP, of_a_path=of_a_path) | shown
     if verdict.slug == INSUFFICIENT:
         shown |= what_stayed_open(weighing)
     return Judgement(
@@ -277,16 +367,17 @@ def judge(case: Case) -> Judgement:
     )
 
 
-def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
-    """Its claims by name, each with what it is to this verdict."""
+def claims_of(row: Verdict, *, of_a_path: bool) -> dict[str, tuple[Claim, Role]]:
+    """Its claims by name, each with what it is to this verdict; those of a path only where there is one."""
     return {
         claim.name: (claim, role)
         for role, some in (
             (Role.PROOF, row.requires),
-            (Role.GUARD, row.doubts),
+            (Role.GUARD, (*row.doubts, *row.proven_by)),
             (Role.REFUTATION, row.refuted_by),
         )
         for claim in some
+        if of_a_path or claim not in OF_A_PATH
     }
 
 
@@ -305,17 +396,20 @@ def link_of(name: str) -> str:
     return next((title for title, link in LINKS.items() if name in {claim.name for claim in link}), "")
 
 
-def is_established(row: Verdict, weighing: Weighing) -> bool:
-    return (
-        all_of(weighing.of(row.requires)) == Outcome.HOLDS
-        and any_of(weighing.of(row.refuted_by)) != Outcome.HOLDS
+def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
+    return all_of(weighing.of(row.requires)) == Outcome.HOLDS and not any(
+        one.one(claim).outcome == Outcome.HOLDS
+        for one in everywhere
+        for claim in row.refuted_by
+        if one is weighing or claim not in TRUE_OF_ONE_PLACE
     )
 
 
 def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
-    if all_of(weighing.of(verdict.doubts)) != Outcome.HOLDS:
-        return Confidence.CONSISTENT
-    return verdict.confidence
+    is_doubted = all_of(weighing.of(verdict.doubts)) != Outcome.HOLDS
+    if verdict.proven_by and all_of(weighing.of(verdict.proven_by)) == Outcome.HOLDS:
+        return Confidence.STRONG if is_doubted else Confidence.PROVEN
+    return Confidence.CONSISTENT if is_doubted else verdict.confidence
 
 
 def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:

@@ -20,7 +20,7 @@ import dpkt  # noqa: F401  # loaded before steps are counted, which the first ex
 
 from ctcp_forensics._kernel.rows import DirectionRow, FlowRow
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.pipeline import Options, cases_of, read
+from ctcp_forensics.reading import Options, cases_of, read
 from ctcp_forensics.verdict import judge
 
 Fact = str
@@ -113,12 +113,12 @@ def look_at(path: Path) -> Looked:
     options = Options(all_tcp=True)
     with counted_steps() as steps:
         try:
-            reading = read(str(path), "c1", options, None)
+            reading = read(str(path), options)
         except CaptureError as error:
             return rejected(error)
         cases = cases_of(reading, options)
         verdicts = [judge(case).verdict.slug for case in cases]
-    capture, tracker = reading.account.capture, reading.tracker
+    capture, tracker = reading.parts[0].account.capture, reading.tracker
     return Looked(
         outcome=capture.outcome,
         reasons=(

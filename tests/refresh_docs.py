@@ -296,9 +296,22 @@ CAPS: Final = (
     ),
     Cap(
         "_kernel.rows",
+        "STRAYS_KEPT",
+        "segments named that another capture lacks, per direction",
+        "the first are named; all are counted",
+    ),
+    Cap("_kernel.rows", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
+    Cap(
+        "_kernel.rows",
         "SEGMENT_LOG_CAP",
-        "segments of cTCP-like flows kept as evidence",
+        "segments of watched flows kept as evidence",
         "the oldest go; told in `coverage.caps`",
+    ),
+    Cap(
+        "reading",
+        "MAX_SPLIT",
+        "interfaces of one savefile taken as a vantage point each",
+        "all of them are one vantage point",
     ),
     Cap(
         "crosscheck",

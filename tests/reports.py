@@ -17,7 +17,10 @@ from ctcp_forensics.report import (
     AlsoPossible,
     Cap,
     Capture,
+    Clock,
+    ClockPiece,
     Coverage,
+    Crossing,
     Damage,
     DirectionFacts,
     Directions,
@@ -30,6 +33,8 @@ from ctcp_forensics.report import (
     Finding,
     Flow,
     Interface,
+    Path,
+    Place,
     Recommendation,
     Report,
     Seen,
@@ -285,6 +290,167 @@ def short() -> Report:
 def mixed() -> Report:
     """The healthy flow comes first, so that sorting has something to do."""
     return report((HEALTHY_FLOW, DEAD_FLOW, SHORT_FLOW), (HEALTHY_FINDING, DEAD_FINDING, SHORT_FINDING))
+
+
+def case() -> Report:
+    """Three captures of one path as one case: the firewall's clock an hour off and set once, translated addresses."""
+    inside = Endpoint(address="10.9.8.7", port=1024)
+    flow = msgspec.structs.replace(
+        DEAD_FLOW,
+        confidence="proven",
+        loss_location="client-asa",
+        ack_author="asa",
+        rst_author="client",
+        judged_in="c1",
+        seen=(
+            sighting("c1", 180, client(10), 210, "unanswered-duplicate-acks", "strong"),
+            sighting("c2", 179, client(10), 209, "unanswered-duplicate-acks", "strong"),
+            sighting("c3", 90, inside, 95, "peer-vanished", "consistent"),
+        ),
+        episodes=(
+            msgspec.structs.replace(
+                EPISODE,
+                wanted_seq={"c1": 3_735_928_559, "c2": 3_735_928_559},
+                first_duplicate_ack_frame={"c1": 120, "c2": 119},
+                missing_segment_frame={"c1": 118, "c2": None},
+            ),
+        ),
+    )
+    finding = msgspec.structs.replace(
+        DEAD_FINDING,
+        confidence="proven",
+        evidence=(*DEAD_FINDING.evidence, MADE_IN_BETWEEN),
+        also_possible=(),
+        missing_evidence=(),
+        display_filters={
+            "c1": DEAD_FINDING.display_filter,
+            "c2": DEAD_FINDING.display_filter,
+            "c3": "ip.addr==10.9.8.7 && tcp.port==1024 && ip.addr==198.51.100.1 && tcp.port==10000",
+        },
+    )
+    captures = (
+        capture(vantage="client"),
+        capture(id="c2", source="asa/outside.pcap", vantage="asa-outside", frames=213),
+        capture(id="c3", source="asa/inside.pcap", vantage="asa-inside", frames=99),
+    )
+    coverage = Coverage(captures=3, complete=3, frames=526, tcp_segments=520, flows_seen=3, flows_judged=1)
+    whole = report((flow,), (finding,), coverage, captures)
+    return msgspec.structs.replace(whole, paths=(PATH,), notes=("spare.pcap (c4) holds no frame: …",))
+
+
+def sighting(capture: str, frames: int, end: Endpoint, last: int, verdict: str, confidence: str) -> Seen:
+    return Seen(
+        capture=capture,
+        frames=frames,
+        client=end,
+        headend=HEADEND,
+        first_frame=1,
+        last_frame=last,
+        verdict_alone=verdict,
+        confidence_alone=confidence,
+    )
+
+
+MADE_IN_BETWEEN = Evidence(
+    claim="the-acks-were-made-in-between",
+    role="guard",
+    outcome="holds",
+    because="5 duplicate ACKs in asa-outside, none in asa-inside, which was running",
+    frames={"c1": (120, 121, 122, 125, 129), "c2": (119, 120, 121, 124, 128)},
+    would_refute="the same duplicate ACKs in the capture on the other side of the firewall",
+)
+
+
+def place(name: str, vantage: str, *, is_told: bool = True) -> Place:
+    because = "the times of what passed both"
+    return Place(captures=(name,), vantage=vantage, is_told=is_told, is_sure=True, because=because)
+
+
+def crossing(sent_from: int | None, towards: int, **facts: object) -> Crossing:
+    counts: dict[str, Any] = dict.fromkeys(
+        (
+            "arrived",
+            "altered",
+            "lost",
+            "injected",
+            "not_captured_before",
+            "not_captured_behind",
+            "undecided",
+            "withheld",
+            "beyond",
+        ),
+        0,
+    )
+    known: dict[str, Any] = {
+        "flow": "f1",
+        "direction": "client-to-headend",
+        "sent_from": sent_from,
+        "towards": towards,
+        "location": "client-asa",
+        "loss_rate": 0.0,
+        "loss_rate_low": 0.0,
+        "loss_rate_high": 0.0385,
+        "pattern": None,
+        "depends_on_size": None,
+        "smallest_lost_len": None,
+        "largest_arrived_len": 1364,
+    }
+    return Crossing(**(counts | known | facts))
+
+
+BACK = {"direction": "headend-to-client", "arrived": 60, "loss_rate_high": 0.0602}
+PATH = Path(
+    places=(place("c1", "client"), place("c2", "asa-outside"), place("c3", "asa-inside", is_told=False)),
+    clocks=(
+        Clock(
+            place=1,
+            reference=0,
+            is_shared=False,
+            pieces=(
+                ClockPiece(
+                    from_frame=1,
+                    to_frame=80,
+                    at_ns=START_NS + 10 * SECOND_NS,
+                    offset_low_ns=-3_600_013_400_000,
+                    offset_high_ns=-3_599_981_200_000,
+                    matches=74,
+                    skew_ppm=12.25,
+                    skew_low_ppm=9.0,
+                    skew_high_ppm=14.0,
+                ),
+                ClockPiece(
+                    from_frame=81,
+                    to_frame=207,
+                    at_ns=START_NS + 70 * SECOND_NS,
+                    offset_low_ns=-13_430_000,
+                    offset_high_ns=18_720_001,
+                    matches=81,
+                ),
+            ),
+            because="two hosts, two clocks",
+        ),
+        Clock(place=2, reference=1, is_shared=True, because="both were taken on one box"),
+    ),
+    crossings=(
+        crossing(
+            *(0, 1),
+            arrived=92,
+            lost=4,
+            loss_rate=0.041667,
+            loss_rate_low=0.0163,
+            loss_rate_high=0.1022,
+            pattern="too-few",
+            depends_on_size=True,
+            smallest_lost_len=1365,
+            lost_frames=(60, 71, 93, 118),
+        ),
+        crossing(1, 2, location="asa", arrived=60, withheld=31, undecided=1),
+        crossing(None, 2, location="asa-headend", **BACK),
+        crossing(2, 1, location="asa", **BACK),
+        crossing(1, 0, **BACK, not_captured_behind=2),
+    ),
+    notes=("the labels contradict the captures: they are read as exchanged",),
+)
 
 
 def empty() -> Report:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -118,6 +119,12 @@ def packets(draw: st.DrawFn) -> list[Packet]:
     return stream
 
 
+def watching() -> st.SearchStrategy[dict[str, Any]]:
+    """What a tracker may be asked to watch; the ports are of ALL_ENDS, of nobody, and of no TCP."""
+    ports = st.lists(st.sampled_from([7, 500, 10_000, 40_001, 0, 65_535, 65_536, -1, 1 << 70]), max_size=3)
+    return st.fixed_dictionaries({}, optional={"ports": ports, "everything": st.booleans()})
+
+
 @st.composite
 def segment(draw: st.DrawFn, all_ends: tuple[Ends, ...]) -> Packet:
     ends = draw(st.sampled_from(all_ends))
@@ -188,53 +195,53 @@ def at_edges() -> Iterator[list[Packet]]:
     for length, below, first in product(range(4), range(-1, 3), (False, True)):
         yield probe(length, below, first=first)
     for step_ns, ip_id in product((99_999, 100_000, 100_001, 50 * MS, 50 * MS + 1), (0, 7)):
-        bare = _spoken(1, 0, 0, time_ns=0)._replace(ip_id=ip_id)
-        data = _spoken(2, 0, 100, time_ns=0)._replace(ip_id=ip_id)
+        bare = said(1, 0, 0, time_ns=0)._replace(ip_id=ip_id)
+        data = said(2, 0, 100, time_ns=0)._replace(ip_id=ip_id)
         yield [bare, bare._replace(frame=3, time_ns=step_ns), data, data._replace(frame=4, time_ns=step_ns)]
     for lag in range(60, 68):
         messages = [(1, 100), (2, 100 - lag), (3, 101), (4, 101), (5, 99), (6, 100 - lag), (7, 300), (8, 299)]
-        spoken = [_spoken(frame, 100 * frame, 100) for frame, _ in messages]
+        spoken = [said(frame, 100 * frame, 100) for frame, _ in messages]
         yield [with_cargo(p, "esp", 1, seq) for p, (_, seq) in zip(spoken, messages, strict=True)]
     for step in (0, 1, 999, 1000, 1001, 0xFFFF):
-        yield [_spoken(n, 100 * n, 100)._replace(ip_id=1 + n * step & 0xFFFF) for n in range(1, 5)]
+        yield [said(n, 100 * n, 100)._replace(ip_id=1 + n * step & 0xFFFF) for n in range(1, 5)]
     for acked in (99, 100, 150, 199, 200, 201):
-        scattered = [_spoken(n, 200 * n, 100) for n in range(3, 44)]
-        answer = _spoken(2, 0, 0, side=1)._replace(ack=(EDGE + acked) % SEQUENCE_SPACE)
-        fillers = [_spoken(50 + n, 100 + 200 * n, 100) for n in range(3)]
-        yield [_spoken(0, 0, 100), _spoken(1, 200, 100), answer, *scattered, *fillers]
+        scattered = [said(n, 200 * n, 100) for n in range(3, 44)]
+        answer = said(2, 0, 0, side=1)._replace(ack=(EDGE + acked) % SEQUENCE_SPACE)
+        fillers = [said(50 + n, 100 + 200 * n, 100) for n in range(3)]
+        yield [said(0, 0, 100), said(1, 200, 100), answer, *scattered, *fillers]
     for step_ns in (3 * MS - 1, 3 * MS, 3 * MS + 1):
-        spoken = [_spoken(n, offset, 100) for n, offset in enumerate((0, 200, 100))]
+        spoken = [said(n, offset, 100) for n, offset in enumerate((0, 200, 100))]
         yield [p._replace(ip_id=0, time_ns=n * step_ns) for n, p in enumerate(spoken)]
     for left in (99, 100, 101):
-        asking = _spoken(4, 0, 0, side=1)._replace(ack=EDGE + 100, sacks=(sack_block(left, 300),))
+        asking = said(4, 0, 0, side=1)._replace(ack=EDGE + 100, sacks=(sack_block(left, 300),))
         asked = [asking._replace(frame=n, time_ns=n, ip_id=n) for n in (4, 5, 6)]
-        yield [_spoken(1, 0, 100), _spoken(2, 200, 100), *asked]
+        yield [said(1, 0, 100), said(2, 200, 100), *asked]
     many = tuple(trailer_messages(Kind.ESP, 50, spi, 7)[0] for spi in range(11))
-    yield [_spoken(n, 550 * n, 550)._replace(trailer=Trailer.CISCO, messages=many[n:]) for n in range(3)]
+    yield [said(n, 550 * n, 550)._replace(trailer=Trailer.CISCO, messages=many[n:]) for n in range(3)]
     for step in (4095, 4096, 4097):
         heads = [1, 1 + step, 2 + step, 3 + step, 4 + step]
-        yield [with_cargo(_spoken(n, 100 * n, 100), "cut", 1, head) for n, head in enumerate(heads)]
+        yield [with_cargo(said(n, 100 * n, 100), "cut", 1, head) for n, head in enumerate(heads)]
 
 
 def filled_hole(rising: int, other: int, step: int) -> list[Packet]:
     """IP IDs that rise so often and jump so often; then a hole, filled by an ID at a distance."""
     ids = [100 + n for n in range(rising + 1)] + [30_000 + n * 5000 for n in range(other)]
-    stream = [_spoken(n + 1, 100 * n, 100)._replace(ip_id=ip_id) for n, ip_id in enumerate(ids)]
+    stream = [said(n + 1, 100 * n, 100)._replace(ip_id=ip_id) for n, ip_id in enumerate(ids)]
     frame, opener = len(stream) + 1, ids[-1] + 1
-    beyond = _spoken(frame, 100 * frame, 100)._replace(ip_id=opener)
-    filler = _spoken(frame + 1, 100 * (frame - 1), 100)._replace(ip_id=(opener + step) & 0xFFFF)
+    beyond = said(frame, 100 * frame, 100)._replace(ip_id=opener)
+    filler = said(frame + 1, 100 * (frame - 1), 100)._replace(ip_id=(opener + step) & 0xFFFF)
     return [*stream, beyond, filler]
 
 
 def probe(length: int, below: int, *, first: bool) -> list[Packet]:
     """A segment of 0 to 3 bytes around what comes next, then an answer."""
-    spoken = [] if first else [_spoken(1, 0, 100)]
-    asked = _spoken(2, 100 - below, length)
-    answers = [_spoken(frame, 0, 0, side=1)._replace(ack=(EDGE + 100) % SEQUENCE_SPACE) for frame in (3, 4)]
+    spoken = [] if first else [said(1, 0, 100)]
+    asked = said(2, 100 - below, length)
+    answers = [said(frame, 0, 0, side=1)._replace(ack=(EDGE + 100) % SEQUENCE_SPACE) for frame in (3, 4)]
     return [*spoken, asked, *answers]
 
 
-def _spoken(frame: int, offset: int, length: int, *, side: int = 0, time_ns: int | None = None) -> Packet:
+def said(frame: int, offset: int, length: int, *, side: int = 0, time_ns: int | None = None) -> Packet:
     one, other = (ALL_ENDS[0].one, ALL_ENDS[0].other)[:: -1 if side else 1]
     return NO_PACKET._replace(
         status=0,
@@ -317,6 +324,62 @@ def _next_segment(chance: random.Random, senders: list[_Sender], acked: list[int
         packet = packet._replace(sacks=((left % SEQUENCE_SPACE, (left + 120) % SEQUENCE_SPACE),))
     cargo = chance.choice(["esp", "esp", "esp", "cut", "cut", "ike", "none"])
     return with_cargo(packet, cargo, chance.choice([1, 1, 1, chance.randrange(30)]), sender.esp_seq)
+
+
+# --- the same packets at another place of the path ---------------------------------------------------------
+
+
+def elsewhere(stream: Sequence[Packet], chance: random.Random) -> list[Packet]:
+    """What a second capture may show of it: some of it, late, doubled, translated, renumbered, cut, altered."""
+    begins, ends = sorted(chance.sample(range(len(stream) + 1), 2)) if chance.random() < 0.3 else (0, None)
+    loss, trouble = chance.choice([0.0, 0.02, 0.3]), chance.choice([0.0, 0.02, 0.3])
+    shift, port = chance.choice([0, 1, 7000, 1 << 31]), chance.choice([0, 0, 4500])
+    seen: list[Packet] = []
+    for packet in stream[begins:ends]:
+        if chance.random() < loss:
+            continue
+        seen.append(translated(packet, shift, port))
+        if chance.random() < trouble:
+            _trouble(seen, chance)
+    delay_ns, drift = chance.choice([0, MS, -MS, 10**18]), chance.choice([1.0, 1.0001, 0.9])
+    return [
+        one._replace(frame=at, time_ns=max(0, int(one.time_ns * drift) + delay_ns + chance.randrange(MS)))
+        for at, one in enumerate(seen, 1)
+    ]
+
+
+def translated(packet: Packet, shift: int, port: int) -> Packet:
+    """Behind a box that replaces the port 40,000 and counts its direction from elsewhere."""
+    if packet.sport == 40_000:
+        return packet._replace(sport=port or packet.sport, seq=(packet.seq + shift) % SEQUENCE_SPACE)
+    if packet.dport == 40_000:
+        return packet._replace(dport=port or packet.dport, ack=(packet.ack + shift) % SEQUENCE_SPACE)
+    return packet
+
+
+def _trouble(seen: list[Packet], chance: random.Random) -> None:
+    """To the latest packet: overtaken, sent again, cut by the capture, its message another or its bytes split."""
+    packet = seen[-1]
+    match chance.randrange(6):
+        case 0:
+            seen.insert(max(0, len(seen) - 1 - chance.randrange(1, 5)), seen.pop())
+        case 1:
+            seen.append(packet._replace(ip_id=(packet.ip_id + 7) & 0xFFFF))
+        case 2:
+            seen[-1] = packet._replace(
+                trailer=Trailer.CUT_OFF, messages=(), captured_payload_len=min(20, packet.payload_len)
+            )
+        case 3:
+            seen[-1] = packet._replace(messages=tuple(one._replace(print64=9) for one in packet.messages))
+        case 4:
+            seen[-1] = packet._replace(messages=tuple(one._replace(esp_seq=77) for one in packet.messages))
+        case _:
+            half = packet.payload_len // 2
+            first = packet._replace(payload_len=half, messages=())
+            rest = first._replace(
+                seq=(packet.seq + half) % SEQUENCE_SPACE, payload_len=packet.payload_len - half, head=(0, 0)
+            )
+            seen[-1:] = [first, rest]
 
 
 # --- frames, as a decoder is given them -----------------------------------------------------------------

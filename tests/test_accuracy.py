@@ -26,8 +26,6 @@ RECORDED = sorted(KEPT.glob("*/truth.json"))
 AS_PCAP = [path for path in RECORDED if any(path.parent.glob("*.pcap.gz"))]
 AS_PCAPNG = [path for path in RECORDED if any(path.parent.glob("*.pcapng.gz"))]
 
-# The two connections of a proxy share their addresses and ports.
-TWO_SIDES = pytest.mark.xfail(reason="two interfaces of one savefile are not told apart yet")
 CANNOT_BE_TOLD = {
     # Over IPv6 nothing tells an ACK that was captured twice from two ACKs of one burst.
     ("mirrored-twice", "failure-ipv6"),
@@ -51,13 +49,7 @@ def test_of_a_spoilt_capture_nothing_is_said_that_is_not_true(truth: Path, tmp_p
     assert complaints(cases) == []
 
 
-@pytest.mark.parametrize(
-    "truth",
-    [
-        pytest.param(path, id=path.parent.name, marks=TWO_SIDES if path.parent.name.endswith("-asa") else ())
-        for path in AS_PCAPNG
-    ],
-)
+@pytest.mark.parametrize("truth", AS_PCAPNG, ids=lambda path: path.parent.name)
 def test_of_a_pcapng_everything_that_is_said_is_true(truth: Path, tmp_path: Path) -> None:
     """As dumpcap wrote it; how it would look spoilt is told of pcap alone."""
     assert complaints(cases_of(unpacked(truth, tmp_path, suffix=".pcapng"), ())) == []

@@ -24,6 +24,29 @@ FLAGSHIP = Situation(
     firewall_suspected=True,
 )
 IPV6 = replace(FLAGSHIP, client_address="2001:db8::7", headend_address="2001:db8:1::20")
+# What two captures or three make of it.
+PROVEN = replace(
+    FLAGSHIP,
+    confidence="proven",
+    captured_at=frozenset({"client", "towards-client", "towards-headend"}),
+    loss_location="client-asa",
+    ack_author="asa",
+)
+CLEARED = replace(PROVEN, confidence="consistent", ack_author=None, firewall_cleared=True)
+BEFORE_IT = replace(
+    PROVEN, confidence="strong", captured_at=frozenset({"client", "towards-client"}), ack_author=None
+)
+BEHIND_IT = replace(
+    BEFORE_IT, captured_at=frozenset({"client", "towards-headend"}), loss_location="client-asa-or-asa"
+)
+SEEN_TOGETHER = [
+    PROVEN,
+    CLEARED,
+    replace(CLEARED, direction="headend-to-client"),
+    BEFORE_IT,
+    BEHIND_IT,
+    replace(PROVEN, loss_location="asa"),
+]
 OF_TAC_113578 = {"ipsec-over-udp", "native-esp", "anyconnect", "tcp-state-bypass", "repair-loss"}
 NAME = "CTCP-DIAG-49123AC0"
 
@@ -68,6 +91,9 @@ def every_recommendation() -> list[tuple[Situation, Recommendation]]:
         for size in (True, None)
         for box in (True, False)
     ]  # fmt: skip
+    situations += [
+        replace(seen, verdict=verdict) for seen in SEEN_TOGETHER for verdict in report.VERDICT_WORDS
+    ]
     return [(s, r) for s in situations for r in recommend(s)]
 
 
@@ -278,6 +304,66 @@ def test_an_ordinary_application_is_not_told_to_change_a_vpn_profile() -> None:
     assert "203.0.113.7 or 198.51.100.20" in told.change
 
 
+# ------------------------------------------------------------------------------------------- with several captures
+
+
+def test_what_is_proven_asks_for_no_further_capture_and_repairs_the_loss_where_it_was() -> None:
+    assert slugs(PROVEN) == [
+        "ipsec-over-udp",
+        "native-esp",
+        "anyconnect",
+        "tcp-state-bypass",
+        "repair-loss",
+        "exclude-from-inspection",
+    ]
+    assert advice("repair-loss", PROVEN).title == "Repair the loss between the client and the firewall"
+    assert any("prove that this firewall" in text for text in advice("tcp-state-bypass", PROVEN).caveats)
+
+
+def test_a_firewall_that_the_questions_pass_is_not_bypassed_before_the_other_box_is_found() -> None:
+    assert slugs(CLEARED) == [
+        "find-the-proxy",
+        "ipsec-over-udp",
+        "native-esp",
+        "anyconnect",
+        "repair-loss",
+        "tcp-state-bypass",
+        "exclude-from-inspection",
+        "take-captures",
+    ]
+    told = "\n".join(advice("tcp-state-bypass", CLEARED).caveats)
+    assert "another device, on the headend's side of it, makes them and waits" in told
+    assert "Nothing in this capture" not in told
+
+
+@pytest.mark.parametrize(
+    ("seen", "side", "capture"),
+    [
+        (BEFORE_IT, "headend", "CTCP_DIAG_IN"),
+        (BEHIND_IT, "client", "CTCP_DIAG_OUT"),
+    ],
+)
+def test_only_the_capture_that_is_missing_is_asked_for(seen: Situation, side: str, capture: str) -> None:
+    asked = advice("take-captures", seen)
+    assert asked.title == f"Capture on the {side}'s side of the firewall too, when it fails again"
+    begun = [line.split()[1] for line in asked.commands if line.startswith("capture ")]
+    assert begun == [capture, "CTCP_DIAG_DROP"]
+
+
+@pytest.mark.parametrize(
+    "verdict", ["unanswered-duplicate-acks", "peer-vanished", "insufficient-evidence", "loss-tolerated"]
+)
+def test_what_was_lost_in_the_firewall_has_its_reason_in_an_asp_drop_capture(verdict: str) -> None:
+    inside = replace(PROVEN, verdict=verdict, loss_location="asa")
+    assert "name-the-drop" in slugs(inside)
+    assert "repair-loss" not in slugs(inside)
+    assert "name-the-drop" not in slugs(replace(inside, loss_location="client-asa"))
+
+
+def test_a_reset_whose_author_is_proven_asks_for_no_further_capture() -> None:
+    assert slugs(replace(PROVEN, verdict="reset-by-middlebox")) == ["find-the-resetter"]
+
+
 # --------------------------------------------------------------------------------------------------- the commands
 
 
@@ -369,7 +455,7 @@ Tree = dict[str, Any]
 
 # They look, or act on connections; none of them is configuration.
 EXEC = re.compile(
-    r"(show|packet-tracer|ping|clear conn|debug|undebug|configure terminal|end)\b|!|Keep the|Nothing was|"
+    r"(show|packet-tracer|ping|traceroute|clear conn|debug|undebug|configure terminal|end)\b|!|Keep the|Nothing was|"
     r"Switch them off|Set the timeout of the translating"
 )
 

@@ -17,7 +17,12 @@ from typing import Any
 
 import pytest
 
+from ctcp_forensics import _kernel
+
 pytest.importorskip("numpy", reason="the generator needs numpy")
+
+from benchmarks.behind import LOST_OF
+from benchmarks.join import AT_THE_END_OF_TIME, read
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = 2_000
@@ -25,6 +30,7 @@ FLOWS = 40
 MIXED = ("ordinary", "A", "B", "ctcp", "colliding")  # kinds with a choice of flows
 TRAPS = ("holes", "holes-scattered", "one-byte", "half-open", "sack-storm", "wrap", "dup-ack-storm")
 KINDS = (*MIXED, *TRAPS, "one-flow", "tiny")
+BEHIND = "ctcp-behind"  # loses frames: it is asked for more than it has
 ENDLESS_FRAMES = 10**12
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -60,7 +66,7 @@ def generate(kind: str, path: Path, *more: str) -> Generated:
 def small(kind: str) -> list[str]:
     if kind == "tiny":
         return []
-    return ["--frames", str(FRAMES)] + (["--flows", str(FLOWS)] if kind in MIXED else [])
+    return ["--frames", str(FRAMES)] + (["--flows", str(FLOWS)] if kind in (*MIXED, BEHIND) else [])
 
 
 Captures = Callable[[str], Generated]
@@ -105,7 +111,7 @@ def test_tcpdump_reads_exactly_the_frames_that_were_asked_for_and_warns_of_nothi
 
 
 @needs_capinfos
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, BEHIND])
 def test_capinfos_finds_time_running_forward_and_no_damage(kind: str, captures: Captures) -> None:
     command = ["capinfos", "-M", "-c", "-o", str(captures(kind).path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -116,7 +122,7 @@ def test_capinfos_finds_time_running_forward_and_no_damage(kind: str, captures: 
 
 
 @needs_tshark
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, BEHIND])
 def test_tshark_finds_the_flows_and_segments_that_the_generator_counted(
     kind: str, captures: Captures
 ) -> None:
@@ -127,7 +133,7 @@ def test_tshark_finds_the_flows_and_segments_that_the_generator_counted(
 
 
 @needs_tshark
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, BEHIND])
 def test_every_checksum_and_header_is_right(kind: str, captures: Captures) -> None:
     """In kind B and in wrap the payload is cut off, and with it the means to check TCP's sum."""
     wrong = (
@@ -139,6 +145,22 @@ def test_every_checksum_and_header_is_right(kind: str, captures: Captures) -> No
     whole = frame_numbers(captures(kind).path, "tcp && frame.len == frame.cap_len")
     assert checked == whole
     assert checked
+
+
+def test_the_tap_behind_sees_what_the_first_tap_saw_less_what_was_lost(captures: Captures) -> None:
+    here, there = (captures(kind) for kind in ("ctcp", BEHIND))
+    assert there.truth["frames"] == FRAMES - FRAMES // LOST_OF
+    trackers = [read(capture.path) for capture in (here, there)]
+    messages = [sum(row.length > 0 for _, row in tracker.log()) for tracker in trackers]
+    pairs = _kernel.Matching(*trackers).pairs()
+    assert sum(row.matches for row in pairs) == messages[1]
+    courses = [
+        _kernel.course(trackers[0], row[:2], trackers[1], row[2:4], row.shift, 0, AT_THE_END_OF_TIME)[0]
+        for row in pairs
+    ]
+    lost = sum(told.missing + told.after for told in courses)
+    assert 0 < lost == messages[0] - messages[1]
+    assert sum(told.same for told in courses) == messages[1]
 
 
 @needs_tshark

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from itertools import product
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -17,7 +20,8 @@ from ctcp_forensics import claims
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
 from ctcp_forensics.verdict import VERDICTS
-from tests.judged import judged_rows
+from tests.judged import judged_rows, together
+from tests.test_path_stories import followed_of, path_stories, place_of
 from tests.test_stories import stories, wire_of
 from tests.wire import Wire
 
@@ -26,7 +30,7 @@ each_claim = pytest.mark.parametrize("name", ALL)
 
 IS_NEVER_UNKNOWN = {
     "a_question_is_left_open": "it looks at the end of what was captured, which is always there",
-    "a_firewall_says_no": "an ICMP error was captured or not",
+    "a_firewall_drops_it": "an ICMP error was captured or not",
     "away_from_the_wrap": "a distance between two known numbers",
     "both_ends_fell_silent_at_once": "what it cannot tell from a capture's end it does not claim",
     "its_spi_goes_on_elsewhere": "the other flow was captured or not",
@@ -43,20 +47,45 @@ IS_NEVER_UNKNOWN = {
 }
 
 
+class Weighed(NamedTuple):
+    """One claim on one flow of a story, as one of its captures shows it."""
+
+    story: str
+    claim: str
+    evidence: Evidence
+    shown: list[tuple[tuple[int, ...], Wire]]
+    """Frames that the evidence points at, each with the capture that they are in."""
+
+
 @cache
-def weighed() -> list[tuple[str, Wire, str, Evidence]]:
-    """Every claim on every flow of every story."""
-    return [
-        (name, wire, claim_name, claim(flow.case))
-        for name, story in stories().items()
-        for wire in [wire_of(story)]
-        for flow in judged_rows(wire, **story.get("capture", {}))
-        for claim_name, claim in ALL.items()
-    ]
+def weighed() -> list[Weighed]:
+    """Every claim on every flow of every story, those of several captures included."""
+    return [*weighed_alone(), *weighed_together()]
+
+
+def weighed_alone() -> Iterator[Weighed]:
+    for name, story in stories().items():
+        wire = wire_of(story)
+        for flow in judged_rows(wire, **story.get("capture", {})):
+            for claim_name, claim in ALL.items():
+                evidence = claim(flow.case)
+                yield Weighed(name, claim_name, evidence, [(evidence.frames, wire)])
+
+
+def weighed_together() -> Iterator[Weighed]:
+    for name in path_stories():
+        places = followed_of(name)
+        for told in together(places).connections:
+            wires = [place_of(told, number, places).seen.wire for number in range(len(told.cases))]
+            for case, claim_name in product(told.cases, ALL):
+                evidence = ALL[claim_name](case)
+                shown = [(evidence.frames, wires[case.number])]
+                shown += [(frames, wires[number]) for number, frames in evidence.elsewhere]
+                yield Weighed(name, claim_name, evidence, shown)
 
 
 def outcomes_of(name: str) -> set[Outcome]:
-    return {evidence.outcome for _, _, claim_name, evidence in weighed() if claim_name == name}
+    return {one.evidence.outcome for one in weighed() if one.claim == name}
 
 
 @each_claim
@@ -67,7 +96,11 @@ def test_a_claim_has_a_story_for_each_outcome(name: str) -> None:
 
 @each_claim
 def test_a_claim_is_used_by_a_verdict(name: str) -> None:
-    users = [row.slug for row in VERDICTS if ALL[name] in row.requires + row.refuted_by + row.doubts]
+    users = [
+        row.slug
+        for row in VERDICTS
+        if ALL[name] in row.requires + row.refuted_by + row.doubts + row.proven_by
+    ]
     assert users, "a claim that no verdict uses is dead"
 
 
@@ -87,7 +120,7 @@ def test_a_claim_that_stayed_open_says_what_would_settle_it(name: str) -> None:
 
 
 def test_every_because_can_be_said_aloud() -> None:
-    for story, _, name, evidence in weighed():
+    for story, name, evidence, _ in weighed():
         assert evidence.because, (story, name)
         assert "\n" not in evidence.because, (story, name)
         assert not evidence.because.endswith("."), (story, name, evidence.because)
@@ -95,11 +128,11 @@ def test_every_because_can_be_said_aloud() -> None:
 
 
 def test_every_frame_that_is_shown_was_captured() -> None:
-    for story, wire, name, evidence in weighed():
-        captured = {one.frame for one in wire.captured}
-        assert set(evidence.frames) <= captured, (story, name, evidence.frames)
-        assert NEVER not in evidence.frames
-        assert list(evidence.frames) == sorted(set(evidence.frames)), (story, name)
+    for story, name, _, shown in weighed():
+        for frames, wire in shown:
+            assert set(frames) <= {one.frame for one in wire.captured}, (story, name, frames)
+            assert NEVER not in frames
+            assert list(frames) == sorted(set(frames)), (story, name)
 
 
 # --- three outcomes: Kleene's strong logic ------------------------------------------------------------
@@ -137,4 +170,4 @@ def test_frames_that_never_were_are_not_shown() -> None:
         return HOLDS, "y", [7, NEVER, 3, 7, 0]
 
     made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
-    assert made(None).frames == (3, 7)  # type: ignore[arg-type]
+    assert made(SimpleNamespace(number=0)).frames == (3, 7)  # type: ignore[arg-type]

@@ -14,10 +14,11 @@ from typing import Any
 import dpkt
 import pytest
 
-from ctcp_forensics.demo import CLOCK_AHEAD_NS, FACTS, START_NS, TRIP_NS, DemoCaptures, make_demo
+from ctcp_forensics.demo import CLOCK_AHEAD_NS, FACTS, START_NS, TRIP_NS, WITHIN_NS, DemoCaptures, make_demo
 
 CLIENT, SOUND_CLIENT, HEADEND = "192.0.2.10", "192.0.2.11", "198.51.100.20"
-PLACES = ["client", "asa"]
+PLACES = ["client", "asa_outside", "asa_inside"]
+BEFORE_THE_PROXY = PLACES[:2]
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +60,15 @@ def test_every_frame_is_counted_and_every_checksum_is_good(captures: DemoCapture
 @pytest.mark.parametrize("place", PLACES)
 def test_all_data_is_decoded_as_ike_or_esp_in_tcp(captures: DemoCaptures, place: str) -> None:
     path = path_of(captures, place)
+    is_behind_the_proxy = place not in BEFORE_THE_PROXY
     with_data = frames(path, "tcp.len > 0")
     assert frames(path, "tcpencap && (isakmp || esp)") == with_data
     assert len(frames(path, "isakmp.exchangetype == 4")) == 6
     assert len(frames(path, "isakmp.exchangetype == 32")) == 6
-    assert len(frames(path, "isakmp.exchangetype == 5")) == 4
+    assert len(frames(path, "isakmp.exchangetype == 5")) == (0 if is_behind_the_proxy else 4)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", BEFORE_THE_PROXY)
 def test_wireshark_sees_the_duplicate_acks_and_which_byte_they_want(
     captures: DemoCaptures, place: str
 ) -> None:
@@ -83,9 +85,15 @@ def test_wireshark_sees_the_duplicate_acks_and_which_byte_they_want(
 def test_the_lost_segment_is_in_the_one_capture_and_not_in_the_other(captures: DemoCaptures) -> None:
     wanted = f"tcp.seq_raw == {FACTS.wanted_seq} && tcp.len > 0"
     assert frames(captures.client, wanted) == [FACTS.missing_segment_frame[0]]
-    assert frames(captures.asa, wanted) == []
+    assert frames(captures.asa_outside, wanted) == []
     assert len(frames(captures.client, "tcp.analysis.lost_segment")) == 0
-    assert frames(captures.asa, "tcp.analysis.lost_segment") == [77]
+    assert frames(captures.asa_outside, "tcp.analysis.lost_segment") == [77]
+
+
+def test_behind_the_firewall_there_is_no_question_and_nothing_behind_the_hole(captures: DemoCaptures) -> None:
+    assert frames(captures.asa_inside, "tcp.analysis.duplicate_ack") == []
+    behind = f"tcp.seq_raw >= {FACTS.wanted_seq} && tcp.srcport == 49731 && tcp.len > 0"
+    assert frames(captures.asa_inside, behind) == []
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -127,7 +135,8 @@ def from_headend(path: Path) -> list[tuple[int, Any, Any]]:
 def test_the_same_bytes_are_made_every_time(captures: DemoCaptures, tmp_path: Path) -> None:
     again = make_demo(tmp_path)
     assert again.client.read_bytes() == captures.client.read_bytes()
-    assert again.asa.read_bytes() == captures.asa.read_bytes()
+    assert again.asa_outside.read_bytes() == captures.asa_outside.read_bytes()
+    assert again.asa_inside.read_bytes() == captures.asa_inside.read_bytes()
 
 
 def test_the_savefile_header_has_room_for_whole_frames_and_says_nanoseconds(captures: DemoCaptures) -> None:
@@ -139,13 +148,15 @@ def test_the_savefile_header_has_room_for_whole_frames_and_says_nanoseconds(capt
 @pytest.mark.parametrize("place", PLACES)
 def test_times_rise_and_are_exact(captures: DemoCaptures, place: str) -> None:
     times = [t for t, _, _ in segments(path_of(captures, place))]
-    first = {"client": START_NS, "asa": START_NS + TRIP_NS + CLOCK_AHEAD_NS}[place]
+    outside_ns = START_NS + TRIP_NS + CLOCK_AHEAD_NS
+    first = dict(zip(PLACES, (START_NS, outside_ns, outside_ns + WITHIN_NS), strict=True))[place]
     assert times[0] == first
     assert times == sorted(times)
-    assert {t % 1_000_000 for t in times} == {0}
+    grains = {t % 1_000_000 for t in times}
+    assert grains == ({WITHIN_NS, 1_000_000 - WITHIN_NS} if place == "asa_inside" else {0})
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", BEFORE_THE_PROXY)
 def test_the_client_keeps_sending_new_esp_for_more_than_twenty_seconds(
     captures: DemoCaptures, place: str
 ) -> None:
@@ -181,12 +192,14 @@ def test_each_duplicate_ack_follows_a_segment_of_the_client_and_bears_the_firewa
     captures: DemoCaptures,
 ) -> None:
     asks = [
-        (t, ip) for t, ip, tcp in from_headend(captures.asa) if not tcp.data and tcp.ack == FACTS.wanted_seq
+        (t, ip)
+        for t, ip, tcp in from_headend(captures.asa_outside)
+        if not tcp.data and tcp.ack == FACTS.wanted_seq
     ]
-    arrivals = [t for t, tcp in from_client(captures.asa) if tcp.seq > FACTS.wanted_seq]
+    arrivals = [t for t, tcp in from_client(captures.asa_outside) if tcp.seq > FACTS.wanted_seq]
     assert [t - 1_000_000 for t, _ in asks] == arrivals[:-1]  # the last one is the RST
     assert {ip.ttl for _, ip in asks} == {255}
-    assert {ip.ttl for _, ip, tcp in from_headend(captures.asa) if tcp.data} == {63}
+    assert {ip.ttl for _, ip, tcp in from_headend(captures.asa_outside) if tcp.data} == {63}
 
 
 def test_dead_peer_detection_goes_unanswered(captures: DemoCaptures) -> None:

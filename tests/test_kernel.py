@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_track, plain_walk, rows
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk, rows
 from ctcp_forensics._kernel.rows import Frame, Packet, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -70,6 +70,7 @@ def assert_same_flows(reference: Any, compiled: Any) -> None:
     assert reference.suspects(frozenset()) == compiled.suspects(frozenset())
     for index in range(reference.tallies().flows):
         assert_same_row(reference.flow(index), compiled.flow(index))
+        assert reference.resets(index) == compiled.resets(index)
         for side in (0, 1):
             assert_same_row(reference.direction(index, side), compiled.direction(index, side))
             assert reference.episodes(index, side) == compiled.episodes(index, side)
@@ -85,10 +86,14 @@ def assert_same_log(reference: Any, compiled: Any, index: int) -> None:
         for position in (row.pos - 1, row.pos, row.pos + row.length):
             answers = [kernel.frames_with(index, row.direction, position) for kernel in (reference, compiled)]
             assert answers[0] == answers[1]
+    for side in (0, 1):
+        for ack_pos in {row.ack_pos for row in segments[:20]} | {rows.NEVER, 1 << 40}:
+            answers = [kernel.bare_acks(index, side, ack_pos, 3) for kernel in (reference, compiled)]
+            assert answers[0] == answers[1]
 
 
-def followed(kernel: Any, batches: Sequence[Sequence[Packet]]) -> Any:
-    tracker = kernel.Tracker()
+def followed(kernel: Any, batches: Sequence[Sequence[Packet]], **watching: Any) -> Any:
+    tracker = kernel.Tracker(**watching)
     for batch in batches:
         packets = kernel.Packets()
         for packet in batch:
@@ -115,10 +120,12 @@ def decoded(kernel: Any, frames: Sequence[Frame], buffer: bytes) -> Any:
 
 
 @STREAM
-@given(stream=streams.packets(), cut=st.integers(0, 40))
-def test_both_kernels_follow_any_stream_alike(stream: list[Packet], cut: int) -> None:
+@given(stream=streams.packets(), cut=st.integers(0, 40), watching=streams.watching())
+def test_both_kernels_follow_any_stream_alike(
+    stream: list[Packet], cut: int, watching: dict[str, Any]
+) -> None:
     batches = [stream[:cut], stream[cut:]]
-    assert_same_flows(followed(plain, batches), followed(core, batches))
+    assert_same_flows(followed(plain, batches, **watching), followed(core, batches, **watching))
 
 
 def test_both_kernels_follow_streams_at_every_edge_alike() -> None:
@@ -234,6 +241,18 @@ def test_datagrams_are_placed_and_rows_are_settled_alike() -> None:
     for tracker, packets in zip(trackers, (reference, compiled), strict=True):
         tracker.feed(packets)
     assert_same_flows(*trackers)
+
+
+def test_the_table_of_one_interface_is_decoded_as_any_other() -> None:
+    data = bytes(12) + b"\x08\x00" + streams.ipv4(streams.tcp(b"x" * 40))
+    laid, buffer = laid_out([(Frame(n, n, 0, len(data), len(data), n % 3, 1, 0), data) for n in range(30)])
+    for kernel in (plain, core):
+        table, packets = kernel.Frames(len(laid)), kernel.Packets()
+        for frame in laid:
+            table.append(frame)
+        kernel.decode(buffer, table.of_interface(2), packets)
+        assert [packets[at].frame for at in range(len(packets))] == list(range(2, 30, 3))
+        assert packets.tally()[Status.TCP] == 10
 
 
 def batched(pairs: Iterator[tuple[Frame, bytes]], size: int) -> Iterator[list[tuple[Frame, bytes]]]:
@@ -410,6 +429,11 @@ def test_a_row_cannot_be_settled_as_a_segment_that_nobody_decoded() -> None:
 
 
 def test_every_name_of_the_plain_kernel_is_there_in_the_core() -> None:
-    for module, name in ((plain_decode, "Packets"), (plain_track, "Tracker")):
+    twins = (
+        (plain_decode, "Packets"),
+        (plain_track, "Tracker"),
+        (plain_match, "Matching"),
+    )
+    for module, name in twins:
         public = {method for method in vars(getattr(module, name)) if not method.startswith("_")}
         assert public - set(dir(getattr(core, name))) == set()

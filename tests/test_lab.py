@@ -137,23 +137,24 @@ def test_nothing_of_the_client_passes_the_proxy_after_the_loss(runs: dict[str, P
 
 
 def test_tolerated_losses_are_holes_in_the_esp_numbers_and_no_more(runs: dict[str, Path]) -> None:
+    """In which direction chance loses something depends on how busy the machine is."""
     folder = runs["tolerated"]
     flow = truth_of(folder)["flows"][0]
-    lost = [
-        (one["message"]["spi"], one["message"]["esp_seq"])
-        for one in flow["lost"]
-        if one["direction"] == "client-to-headend" and one["message"]["kind"] == "esp"
-    ]
-    sent, arrived = (
-        {
+    held = {
+        name: {
             (int(spi, 16), int(number))
             for spi, number in fields(folder / name, "esp", "esp.spi", "esp.sequence")
         }
         for name in ("client.pcap", "asa-outside.pcap")
-    )
-    assert lost
-    assert set(lost) <= sent
-    assert not set(lost) & arrived
+    }
+    esp = [one for one in flow["lost"] if one["message"]["kind"] == "esp"]
+    assert esp
+    for one in esp:
+        number = (one["message"]["spi"], one["message"]["esp_seq"])
+        outward = one["direction"] == "client-to-headend"
+        sent, arrived = ("client.pcap", "asa-outside.pcap")[:: 1 if outward else -1]
+        assert number in held[sent]
+        assert number not in held[arrived]
     assert flow["episode"] is None
 
 

@@ -12,11 +12,12 @@ from .lab.corpus import seeds_of
 from .lab.distort import BY_NAME, distort, records_of
 from .lab.ikev2 import FROM_INITIATOR, framed, is_ike, marked, sa_init, spis_of
 from .lab.link import TO_CLIENT, TO_HEADEND, Link, Rule
+from .lab.logs import ClientAddress, Logs
 from .lab.messages import PROTO_ESP, Esp, Layout, esp_packet, read_message, split_messages, wrapped
 from .lab.savefile import saved_frames, to_pcap, to_pcapng
 from .lab.scenarios import FLAGSHIP, SCENARIOS, TOGETHER
 from .lab.segment import ETHERNET_LEN, SYN, Segment, from_bytes, to_bytes
-from .lab.truth import ClientAddress, Connection, Logs, connections_of, packets_of
+from .lab.truth import Connection, asker_of, connections_of, packets_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 MOVING = ("begun-late", "full", "some-dropped", "mirrored-twice", "unsorted", "gro", "clock-back")
@@ -125,7 +126,7 @@ def opened(*later: tuple[str, int]) -> list[Connection]:
     """What is made of a client that connects at 10 ns and again at 50 ns and 90 ns."""
     client = ClientAddress(own=PLACE, public=(PLACE,), later=later)
     journal = [{"t_ns": t_ns, "who": "client", "flow": 0, "event": "connects"} for t_ns in (10, 50, 90)]
-    return list(connections_of(Logs(links=(), journal=journal), [client]))
+    return list(connections_of(Logs(links=(), journal=journal, clients=[client])))
 
 
 def test_connections_from_one_port_are_told_apart_by_their_time() -> None:
@@ -137,7 +138,7 @@ def test_connections_from_one_port_are_told_apart_by_their_time() -> None:
 
 def test_what_is_heard_on_an_old_port_belongs_to_the_old_connection() -> None:
     first, second = opened(ELSEWHERE)
-    assert [(one.own, one.holds(60)) for one in (first, second)] == [(PLACE, True), (ELSEWHERE, True)]
+    assert [(one.address.own, one.holds(60)) for one in (first, second)] == [(PLACE, True), (ELSEWHERE, True)]
     assert first.left_ns == 50
 
 
@@ -201,7 +202,7 @@ def test_no_story_without_a_lost_segment_may_be_called_the_failure() -> None:
     ]
     assert accused
     assert all(scenario.name.startswith("failure") and scenario.talks == "ctcp" for scenario in accused)
-    assert all(scenario.is_proxied for scenario in accused)
+    assert all(asker_of(scenario) is not None for scenario in accused)
 
 
 def test_seeds_are_read_as_ranges_and_lists() -> None:

@@ -11,7 +11,7 @@ import dpkt
 import pytest
 import yaml
 
-from ctcp_forensics.pipeline import Options, cases_of, read
+from ctcp_forensics.reading import Options, cases_of, read
 from ctcp_forensics.verdict import FLAGSHIP, judge
 from tests.public_captures import (
     Looked,
@@ -202,7 +202,7 @@ def test_ctcp_is_known_by_its_trailer_on_any_port(
     path = shared / "ctcp" / name
     if headend_port is not None:
         path = on_port(path, tmp_path / name, headend_port)
-    reading = read(str(path), "c1", Options(), None)
+    reading = read(str(path), Options())
     cases = cases_of(reading, Options(all_tcp=True))
     assert {case.encapsulation.kind for case in cases} == {CTCP_CAPTURES[name]}
     assert FLAGSHIP.slug not in {judge(case).verdict.slug for case in cases}
@@ -211,7 +211,7 @@ def test_ctcp_is_known_by_its_trailer_on_any_port(
 def test_ipsec_in_tcp_is_a_suspect_on_any_port(shared: Path, tmp_path: Path) -> None:
     for name, kind in CTCP_CAPTURES.items():
         path = on_port(shared / "ctcp" / name, tmp_path / name, 443)
-        reading = read(str(path), "c1", Options(), None)
+        reading = read(str(path), Options())
         suspects = cases_of(reading, Options())
         assert len(suspects) == reading.tracker.tallies().flows > 0
         assert {case.encapsulation.kind for case in suspects} == {kind}

@@ -35,6 +35,11 @@ SAID: dict[str, Callable[[], str]] = {
     "healthy.txt": lambda: said(reports.healthy()),
     "damaged.txt": lambda: said(reports.damaged()),
     "empty.txt": lambda: said(reports.empty()),
+    "case.txt": lambda: said(reports.case(), width=100),
+    "case-where.txt": lambda: said(reports.case(), depth=Depth.WHERE, width=100),
+    "case-narrow.txt": lambda: said(reports.case(), depth=Depth.WHERE, width=60),
+    "case.md": lambda: said(reports.case(), "markdown"),
+    "case.csv": lambda: said(reports.case(), "csv"),
     "mixed.md": lambda: said(reports.mixed(), "markdown"),
     "damaged.md": lambda: said(reports.damaged(), "markdown"),
     "mixed.csv": lambda: said(reports.mixed(), "csv"),
@@ -88,9 +93,9 @@ def test_what_is_not_printable_is_shown_as_its_escape(raw: str, shown: str) -> N
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
 def test_a_spreadsheet_gets_no_formula(start: str) -> None:
     finding = msgspec.structs.replace(reports.DEAD_FINDING, summary=start + "cmd|' /C calc'!A0")
-    _, row = csv.reader(io.StringIO(said(reports.report((reports.DEAD_FLOW,), (finding,)), "csv")))
-    assert row[-2][0] in {"'", "\\"}
-    assert row[-2][1:].endswith("cmd|' /C calc'!A0")
+    (row,) = csv.DictReader(io.StringIO(said(reports.report((reports.DEAD_FLOW,), (finding,)), "csv")))
+    assert row["summary"][0] in {"'", "\\"}
+    assert row["summary"][1:].endswith("cmd|' /C calc'!A0")
 
 
 def test_markdown_shows_the_characters_of_a_name_and_obeys_none() -> None:
@@ -113,7 +118,7 @@ def test_lines_of_json_put_together_are_the_report() -> None:
         assert line.pop("schema_version") == "1.1"
         match line.pop("type"):
             case "report":
-                whole["tool"] = line["tool"]
+                whole |= line
             case "coverage":
                 whole["coverage"] = line
             case kind:
@@ -289,7 +294,7 @@ def test_bytes_are_said_in_decimal_units(length: int, shown: str) -> None:
         ({"c1": (7,)}, None, "frame 7"),
         ({"c1": (3, 1, 2, 2)}, None, "frames 1-3"),
         ({"c1": (1, 2, 5, 9, 10)}, 2, "frames 1-2, 5 and 2 more"),
-        ({"c1": (1,), "c2": (4, 5)}, None, "frames c1: 1; c2: 4-5"),
+        ({"c1": (1,), "c2": (4, 5)}, None, "frame 1 of c1; frames 4-5 of c2"),
     ],
 )
 def test_frames_are_said_in_runs(

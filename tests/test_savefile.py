@@ -53,9 +53,11 @@ class Seen(NamedTuple):
         return (self.frames, self.data, account, str(self.error), said.first_ns, said.last_ns)
 
 
-def read(content: bytes, cuts: tuple[int, ...] = (), kernel: ModuleType = _kernel) -> Seen:
+def read(
+    content: bytes, cuts: tuple[int, ...] = (), kernel: ModuleType = _kernel, first_number: int = 1
+) -> Seen:
     """Read `content` in chunks that end at `cuts`; each chunk is wiped when the next one is asked for."""
-    reader = Reader(_chunks(content, cuts), source="some.pcap", kernel=kernel)
+    reader = Reader(_chunks(content, cuts), source="some.pcap", first_number=first_number, kernel=kernel)
     frames: list[Frame] = []
     data: list[bytes] = []
     error = None
@@ -83,6 +85,46 @@ def rejection(content: bytes) -> tuple[int | None, str]:
     assert seen.error is not None
     assert seen.reader.outcome == "rejected"
     return seen.error.offset, seen.error.reason
+
+
+# --- the second file of a capture ------------------------------------------------------------
+
+
+COMMENTED = (
+    sf.section()
+    + sf.interface()
+    + sf.enhanced(data=b"abc", options=sf.comment("<", "first"))
+    + sf.block("<", 0xBAD, bytes(4))
+    + sf.simple(data=b"de")
+)
+
+
+@pytest.mark.parametrize("kernel", WALKS)
+def test_numbers_of_the_second_file_go_on_behind_the_first(kernel: ModuleType) -> None:
+    first = read(COMMENTED, kernel=kernel)
+    assert first.reader.next_number == 4
+    second = read(COMMENTED, kernel=kernel, first_number=first.reader.next_number)
+    assert [frame.number for frame in first.frames + second.frames] == [1, 3, 4, 6]
+    assert second.reader.next_number == 7
+
+
+@pytest.mark.parametrize("kernel", WALKS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        COMMENTED,
+        COMMENTED[:-4],
+        COMMENTED + sf.enhanced(data=b"abc", identifier=7),
+        sf.pcap_header() + sf.record(data=b"abc") * 2 + sf.record(data=b"abc")[:18],
+        sf.pcap_header() + sf.record(data=b"abc") + sf.record(captured_len=1 << 30),
+    ],
+    ids=["whole", "cut block", "no such interface", "cut record", "too long"],
+)
+def test_what_is_said_of_the_second_file_counts_from_1(kernel: ModuleType, content: bytes) -> None:
+    alone, second = read(content, kernel=kernel), read(content, kernel=kernel, first_number=10**6)
+    assert second.everything[1:] == alone.everything[1:]
+    assert (second.reader.frames, second.damage) == (alone.reader.frames, alone.damage)
+    assert [frame._replace(number=frame.number - 10**6 + 1) for frame in second.frames] == alone.frames
 
 
 # --- pcap ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ctcp_forensics import claims
-from ctcp_forensics._kernel import plain_decode, plain_track, plain_walk
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction
@@ -32,11 +32,19 @@ PLAIN = types.SimpleNamespace(
     Packets=plain_decode.Packets,
     decode=plain_decode.decode,
     Tracker=plain_track.Tracker,
+    Matching=plain_match.Matching,
+    course=plain_match.course,
 )
 
 
 @cache
 def stories() -> dict[str, dict[str, Any]]:
+    """Those of one capture; for several see test_path_stories."""
+    return {name: story for name, story in read_stories().items() if "places" not in story}
+
+
+@cache
+def read_stories() -> dict[str, dict[str, Any]]:
     told_ = [
         story
         for path in sorted(STORIES.glob("*.yml"))

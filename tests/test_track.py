@@ -21,10 +21,12 @@ from ctcp_forensics._kernel.rows import (
     HOLES_KEPT,
     LIVE_HOLES,
     NEVER,
+    RESETS_KEPT,
     DirectionRow,
     Kind,
     Message,
     Packet,
+    ResetRow,
     Tcp,
     Trailer,
 )
@@ -72,8 +74,8 @@ def packet(at: int, one: Sent, isns: Sequence[int], **fields: Any) -> Packet:
     return Packet(**(numbers | others | fields))
 
 
-def tracked(kernel: Any, packets: Sequence[Packet], batch_len: int = 4096) -> Any:
-    tracker = kernel.Tracker()
+def tracked(kernel: Any, packets: Sequence[Packet], batch_len: int = 4096, **watching: Any) -> Any:
+    tracker = kernel.Tracker(**watching)
     for start in range(0, len(packets), batch_len):
         batch = kernel.Packets()
         for one in packets[start : start + batch_len]:
@@ -139,6 +141,54 @@ def test_every_segment_that_repeats_or_fills_has_exactly_one_name(kernel: Any, h
         row = tracker.direction(0, side)
         named = row.retransmissions + row.late_originals + row.undecided_repeats + row.rewrites
         assert named == naive.bytes_of(history, side).repeating_segments
+
+
+@each_kernel
+@FEW
+@given(history=histories())
+def test_a_hole_names_the_last_data_frame_before_it_whoever_revealed_it(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        data_frames = [
+            at + 1
+            for at, one in enumerate(history)
+            if one.side == side and one.payload_len and not naive.is_keep_alive(history, at)
+        ]
+        for hole in tracker.holes(0, side):
+            before = [frame for frame in data_frames if frame < hole.opened_frame]
+            assert hole.before_frame == max(before, default=NEVER)
+
+
+@each_kernel
+@pytest.mark.parametrize(
+    "revealing",
+    [
+        pytest.param(Sent(side=0, pos=401, payload_len=100, ack=1), id="data"),
+        pytest.param(Sent(side=0, pos=401, ack=1), id="bare segment"),
+        pytest.param(Sent(side=0, pos=401, fin=True, ack=1), id="FIN"),
+        pytest.param(Sent(side=1, pos=1, ack=401), id="bare ACK of the other end"),
+        pytest.param(Sent(side=1, pos=1, payload_len=50, ack=401), id="ACK on data of the other end"),
+    ],
+)
+def test_the_frame_before_a_hole_is_that_of_the_data_that_ends_there(kernel: Any, revealing: Sent) -> None:
+    data = [Sent(side=0, pos=1 + 100 * turn, payload_len=100, ack=1) for turn in range(2)]
+    (hole,) = tracked_history(kernel, [*HANDSHAKE, *data, revealing]).holes(0, 0)
+    assert (hole.start_pos, hole.end_pos) == (201, 401)
+    assert (hole.before_frame, hole.opened_frame) == (5, 6)
+
+
+@each_kernel
+@pytest.mark.parametrize("ip_id", [2, 40_000])
+def test_ip_ids_of_two_counters_are_not_compared(kernel: Any, ip_id: int) -> None:
+    """The hole's first sign is an ACK: its IP ID says nothing about when the sender numbered the missing bytes."""
+    data = [Sent(side=0, pos=1 + 100 * turn, payload_len=100, ack=1) for turn in range(6)]
+    told = Sent(side=1, pos=1, payload_len=50, ack=701)
+    filling = Sent(side=0, pos=601, payload_len=100, ack=51)
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate((*HANDSHAKE, *data, told, filling))]
+    packets[-2] = packets[-2]._replace(ip_id=ip_id)
+    row = tracked(kernel, packets).direction(0, 0)
+    assert row.ids_rising > 4 * row.ids_other
+    assert (row.undecided_repeats, row.retransmissions, row.late_originals) == (1, 0, 0)
 
 
 # --- questions -------------------------------------------------------------------------------------
@@ -395,3 +445,117 @@ def test_an_ordinary_flow_is_not_logged(kernel: Any) -> None:
     assert tracker.segments(0) == []
     assert tracker.suspects(frozenset()) == []
     assert tracker.suspects(frozenset({10_000})) == [0]
+
+
+@each_kernel
+@pytest.mark.parametrize(
+    "watching", [{"ports": [10_000]}, {"ports": (49_731, 70_000, -1)}, {"everything": True}], ids=str
+)
+def test_a_flow_that_was_asked_for_is_logged_from_its_syn_on(kernel: Any, watching: Any) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(with_holes(1))]
+    tracker = tracked(kernel, packets, **watching)
+    assert tracker.flow(0).watched == 1
+    assert [
+        (row.direction, row.frame, row.pos, row.length, row.ack_pos, row.flags) for row in tracker.segments(0)
+    ] == [
+        (0, 1, 0, 0, NEVER, Tcp.SYN),
+        (1, 2, 0, 0, 1, Tcp.SYN | Tcp.ACK),
+        (0, 3, 1, 0, 1, Tcp.ACK),
+        (0, 4, 101, 100, 1, Tcp.ACK),
+    ]
+
+
+@each_kernel
+def test_flows_of_other_ports_are_not_watched(kernel: Any) -> None:
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(with_holes(1))]
+    tracker = tracked(kernel, packets, ports=[80, 10_001])
+    assert (tracker.flow(0).watched, tracker.segments(0), tracker.tallies().segments_logged) == (0, [], 0)
+
+
+@each_kernel
+@pytest.mark.parametrize("wrong", [{"ports": 10_000}, {"ports": None}])
+def test_ports_are_several(kernel: Any, wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        kernel.Tracker(**wrong)
+
+
+@each_kernel
+def test_bare_acks_for_one_byte_are_counted_and_the_first_are_named(kernel: Any) -> None:
+    asked = Sent(side=1, pos=1, ack=1)
+    history = [
+        *with_holes(2),
+        *[asked] * 3,
+        Sent(side=1, pos=1, payload_len=50, ack=1),
+        Sent(side=1, pos=51, fin=True, ack=1),
+        Sent(side=1, pos=52, ack=201),
+        Sent(side=1, pos=52, ack=1),
+    ]
+    packets = [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+    tracker = tracked(kernel, packets, everything=True)
+    first = [(frame, (frame - 1) * STEP_NS) for frame in (6, 7, 8)]
+    assert tracker.bare_acks(0, 1, 1, 2) == (3, first[:2])
+    assert tracker.bare_acks(0, 1, 1, 99) == (3, first)
+    assert tracker.bare_acks(0, 1, 201, 1) == (2, [(11, 10 * STEP_NS)])
+    assert tracker.bare_acks(0, 0, 1, 5) == (1, [(3, 2 * STEP_NS)])
+    assert [tracker.bare_acks(0, 1, 1, limit) for limit in (0, -1)] == [(3, []), (3, [])]
+    assert tracker.bare_acks(0, 1, 1 << 40, 5) == (0, [])
+
+
+@each_kernel
+def test_of_a_flow_that_is_not_watched_no_bare_acks_are_known(kernel: Any) -> None:
+    assert tracked_history(kernel, with_holes(1)).bare_acks(0, 0, 1, 5) == (0, [])
+
+
+# --- RSTs ----------------------------------------------------------------------------------------------
+
+
+def with_resets(sides: Sequence[int]) -> list[Packet]:
+    history = [*with_holes(1), *(Sent(side=side, pos=1 + at, rst=True) for at, side in enumerate(sides))]
+    return [packet(at, one, (7_000, 9_000)) for at, one in enumerate(history)]
+
+
+@each_kernel
+def test_rsts_of_a_watched_flow_are_kept_as_they_came(kernel: Any) -> None:
+    packets = with_resets([1, 0, 0])
+    packets[-2] = packets[-2]._replace(ttl=250, ip_id=-1, window=0, flags=int(Tcp.RST | Tcp.ACK))
+    tracker = tracked(kernel, packets, everything=True)
+    assert tracker.resets(0) == [
+        ResetRow(1, 5, 4 * STEP_NS, 64, 5, 65_535, 1, 0),
+        ResetRow(0, 6, 5 * STEP_NS, 250, -1, 0, 2, 1),
+        ResetRow(0, 7, 6 * STEP_NS, 64, 7, 65_535, 3, 0),
+    ]
+    assert len(tracker.segments(0)) == 4
+
+
+@each_kernel
+@pytest.mark.parametrize("sides", [[0] * 20, [1] * 20, [0, 1] * 10, [1] * 15 + [0] * 5], ids=str)
+def test_the_first_rsts_of_both_directions_together_are_kept_and_all_are_counted(
+    kernel: Any, sides: list[int]
+) -> None:
+    tracker = tracked(kernel, with_resets(sides), everything=True)
+    kept = tracker.resets(0)
+    assert [(row.direction, row.frame) for row in kept] == [
+        (side, 5 + at) for at, side in enumerate(sides[:RESETS_KEPT])
+    ]
+    assert [tracker.direction(0, side).rsts for side in (0, 1)] == [sides.count(0), sides.count(1)]
+
+
+@each_kernel
+def test_a_rst_that_was_doubled_is_kept_once(kernel: Any) -> None:
+    packets = with_resets([1])
+    packets.append(packets[-1]._replace(frame=6, time_ns=packets[-1].time_ns + 1000))
+    assert len(tracked(kernel, packets, everything=True).resets(0)) == 1
+
+
+@each_kernel
+def test_a_rst_before_anything_else_has_no_place(kernel: Any) -> None:
+    lone = packet(0, Sent(side=0, pos=5, rst=True), (7_000, 9_000))
+    (row,) = tracked(kernel, [lone], everything=True).resets(0)
+    assert (row.frame, row.seq_pos) == (1, NEVER)
+
+
+@each_kernel
+def test_rsts_of_an_ordinary_flow_are_counted_only(kernel: Any) -> None:
+    tracker = tracked(kernel, with_resets([0, 1]))
+    assert tracker.resets(0) == []
+    assert tracker.direction(0, 0).rst_frame == 5

@@ -6,6 +6,7 @@ import random
 from fractions import Fraction
 from struct import pack
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,28 @@ class TestPcapRecords:
         kernel.walk_pcap(data, 19, len(data), LAYOUT, frames)
         assert [frames[index].number for index in range(len(frames))] == [3]
 
+    def test_numbers_begin_where_they_are_told_to(self, kernel: ModuleType) -> None:
+        frames = kernel.Frames(first_number=513)
+        assert frames.next_number == 513
+        data = sf.record(data=b"abc") * 2
+        kernel.walk_pcap(data, 0, len(data), LAYOUT, frames)
+        frames.pass_over_number()
+        assert [frames[index].number for index in range(len(frames))] == [513, 514]
+        assert frames.next_number == 516
+        assert (frames.totals.frames, frames.totals.other_records) == (2, 1)
+
+    def test_numbers_go_on_beyond_32_bits(self, kernel: ModuleType) -> None:
+        frames = kernel.Frames(first_number=1 << 40)
+        kernel.walk_pcap(sf.record(data=b"abc"), 0, 19, LAYOUT, frames)
+        assert frames[0].number == 1 << 40
+
+    @pytest.mark.parametrize("wrong", [{"first_number": 0}, {"first_number": -1}, {"capacity": 0}])
+    def test_a_table_of_nothing_or_from_frame_0_is_refused(
+        self, kernel: ModuleType, wrong: dict[str, int]
+    ) -> None:
+        with pytest.raises(ValueError, match="frame"):
+            kernel.Frames(**wrong)
+
     @pytest.mark.parametrize("have", range(16))
     def test_part_of_a_header_asks_for_the_header(self, kernel: ModuleType, have: int) -> None:
         assert walk_records(kernel, sf.record(data=b"abc")[:have])[0] == (Stop.MORE, 0, 16)
@@ -113,6 +136,64 @@ class TestPcapRecords:
         data = sf.record(data=b"abc", captured_len=first, original_len=second)
         _, (frame,) = walk_records(kernel, data, LAYOUT._replace(lengths=lengths))
         assert (frame.captured_len, frame.original_len) == (captured_len, original_len)
+
+
+# --- one interface of many -----------------------------------------------------------------
+
+
+def table_of(kernel: ModuleType, frames: list[Frame]) -> Any:
+    table = kernel.Frames(max(1, len(frames)))
+    for frame in frames:
+        table.append(frame)
+    return table
+
+
+@pytest.mark.parametrize("kernel", WALKS)
+class TestOneInterfaceOfMany:
+    def test_each_frame_stands_in_the_table_of_its_interface_under_its_number(
+        self, kernel: ModuleType
+    ) -> None:
+        rows = [Frame(7 + at, 10 - at, 40 * at, 3, 9, at % 3 % 2, 1, at % 2) for at in range(6)]
+        table = table_of(kernel, rows)
+        assert table.interfaces_seen() == [0, 1]
+        assert list(table.of_interface(0)) == [rows[0], rows[2], rows[3], rows[5]]
+        assert list(table.of_interface(1)) == [rows[1], rows[4]]
+        assert list(table) == rows
+
+    def test_its_totals_are_of_its_rows_alone(self, kernel: ModuleType) -> None:
+        rows = [Frame(at, 10 - at, 0, 3, 9, at % 2, 1, at % 2) for at in range(6)]
+        totals = table_of(kernel, rows).of_interface(1).totals
+        assert (totals.frames, totals.snapped, totals.commented) == (3, 3, 3)
+        assert (totals.first_ns, totals.last_ns, totals.out_of_order) == (5, 9, 2)
+
+    def test_no_frames_of_an_interface_are_an_empty_table(self, kernel: ModuleType) -> None:
+        nothing = table_of(kernel, []).of_interface(3)
+        assert (list(nothing), nothing.full, nothing.interfaces_seen()) == ([], False, [])
+
+    def test_interfaces_of_a_batch_are_its_own(self, kernel: ModuleType) -> None:
+        table = table_of(kernel, [Frame(1, 0, 0, 3, 3, 9, 1, 0)])
+        table.clear()
+        assert table.interfaces_seen() == []
+
+    def test_interfaces_of_sections_without_end(self, kernel: ModuleType) -> None:
+        indexes = [65_535, 65_536, 0, (1 << 31) - 1, 65_535, 65_536]
+        table = table_of(kernel, [Frame(1 + at, 0, 0, 3, 3, on, 1, 0) for at, on in enumerate(indexes)])
+        assert table.interfaces_seen() == [0, 65_535, 65_536, (1 << 31) - 1]
+        assert [frame.number for frame in table.of_interface(65_536)] == [2, 6]
+
+
+@needs_core
+@given(
+    indexes=st.lists(st.sampled_from([0, 0, 0, 1, 2, 500, 65_536]), max_size=60),
+    times=st.lists(st.integers(0, 1 << 62), min_size=60, max_size=60),
+)
+def test_both_kernels_split_a_batch_alike(indexes: list[int], times: list[int]) -> None:
+    rows = [Frame(1 + at, times[at], at, 3, 2 + at % 3, on, 1, at % 2) for at, on in enumerate(indexes)]
+    reference, compiled = (table_of(kernel, rows) for kernel in both_walks())
+    assert reference.interfaces_seen() == compiled.interfaces_seen()
+    for index in (*reference.interfaces_seen(), 77):
+        ours, theirs = reference.of_interface(index), compiled.of_interface(index)
+        assert (list(ours), ours.totals, ours.full) == (list(theirs), theirs.totals, theirs.full)
 
 
 # --- pcapng --------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def entry(claim: Claim) -> Iterator[str]:
 
 
 def uses(row: Verdict) -> tuple[Claim, ...]:
-    return row.requires + row.doubts + row.refuted_by
+    return row.requires + row.doubts + row.refuted_by + row.proven_by
 
 
 if __name__ == "__main__":

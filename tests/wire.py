@@ -19,6 +19,8 @@ Where no `ack` is given an end acknowledges the highest byte that reached it, ju
 cTCP does.  `missed` is what arrived but was not captured: a gap, where `lost` makes a hole.  The same
 range again carries the same message, unless it is `new`; `late` gives it the IP ID that it had when
 it was lost.  `dup` captures a frame twice; `[word]` names a frame for the expectations.
+
+Where several places captured one story, `upto`, `from`, `unseen` and `held` say what each of them saw: see vantages.
 """
 
 from __future__ import annotations
@@ -73,11 +75,12 @@ HOSTS: Mapping[str, Host] = {
     "F": Host(address="203.0.113.1", port=0, ttl=255, first_ip_id=40_000),
     "D": Host(address="192.0.2.11", port=50112, ttl=128, first_ip_id=5000),
     "N": Host(address="203.0.113.77", port=61003, ttl=120, first_ip_id=1000),
+    "M": Host(address="203.0.113.77", port=61004, ttl=120, first_ip_id=5000),
     "C6": Host(address="2001:db8::10", port=49731, ttl=64, first_ip_id=0),
     "S6": Host(address="2001:db8:1::20", port=10000, ttl=60, first_ip_id=0),
 }
-"""C: client.  S: headend.  F: a firewall that speaks in another's name.  D: a second client.  N: C behind a
-new translation.  C6, S6: the same over IPv6."""
+"""C: client.  S: headend.  F: a firewall that speaks in another's name.  D: a second client.  N, M: C and D
+behind a translation.  C6, S6: the same over IPv6."""
 
 ISNS = {
     "C": 649_174_419,
@@ -94,7 +97,9 @@ SPIS = {
     "N": 0xC0FFEE01,
     "C6": 0xC0FFEE06,
     "S6": 0xBEEFED06,
+    "S > D": 0xBEEFED0D,
 }
+"""Of each end; to the second client the headend has another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,20 @@ EMPTY = Payload(data=b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voyage:
+    """How far a segment came on a way with several capture points; without a word, from one end to the other."""
+
+    since: str | None = None
+    """The first place that saw it: a box there made it."""
+    upto: str | None = None
+    """The last place that saw it: it was lost behind."""
+    unseen: tuple[str, ...] = ()
+    """Places that it passed, and whose captures do not hold it."""
+    held_ns: int = 0
+    """How much later than others it came to all places but the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """One captured TCP segment."""
 
@@ -142,6 +161,9 @@ class Segment:
     window_scale: int = NEVER
     sack_permitted: int = 0
     sacks: tuple[tuple[int, int], ...] = ()
+    names: tuple[str, str] = ("", "")
+    """Of the two ends in the story, the sender first."""
+    voyage: Voyage = field(default_factory=Voyage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +225,7 @@ class Line:
 
 VALUES = {"ack", "win", "sack", "ttl", "id", "mss", "ws", "seq", "rawseq", "isn", "by", "esp", "spi", "ike"}
 VALUES |= {"merged", "snap", "every", "trailer", "speaks", "vendor"}
+VALUES |= {"upto", "from", "unseen", "held"}
 WORDS = {"lost", "missed", "dup", "late", "new", "again", "plain", "sackok", "opens"}
 
 
@@ -351,7 +374,9 @@ class Teller:
 
     def end(self, name: str, other: str) -> End:
         isn = self.isns.get(name, ISNS[name])
-        return self.ends.setdefault((name, other), End(isn=isn, spi=SPIS[name]))
+        return self.ends.setdefault(
+            (name, other), End(isn=isn, spi=SPIS.get(f"{name} > {other}", SPIS[name]))
+        )
 
     def send(self, line: Line) -> None:
         for turn in range(line.times):
@@ -371,7 +396,7 @@ class Teller:
         me.sent[start, start + line.length] = payload, ip_id
         if not flags & Tcp.RST:
             me.next = max(me.next, end)
-        if "lost" not in line.words:
+        if "lost" not in line.words and "upto" not in line.values:
             peer.heard = max(peer.heard, end)
         if not line.words & {"lost", "missed"}:
             self.capture(line, me, peer, flags, start, payload, ip_id, turn)
@@ -439,6 +464,8 @@ class Teller:
             window_scale=line.number("ws", NEVER),
             sack_permitted=int("sackok" in line.words),
             sacks=sacks_of(line, peer.isn),
+            names=(line.src, line.dst),
+            voyage=voyage_of(line),
         )
         self.captured.append(segment)
         if line.label is not None and turn == 0:
@@ -462,6 +489,15 @@ def told(
     for line in unrolled([line for line in lines if line]):
         teller.tell(line)
     return Wire(captured=tuple(teller.captured), labels=teller.labels)
+
+
+def voyage_of(line: Line) -> Voyage:
+    return Voyage(
+        since=line.values.get("from"),
+        upto=line.values.get("upto"),
+        unseen=tuple(line.values.get("unseen", "").split(",")),
+        held_ns=nanoseconds(line.values.get("held", "0s")),
+    )
 
 
 def flags_of(line: Line) -> int:

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["NAME", "Frames", "Interfaces", "Packets", "Tracker", "decode", "walk_pcap", "walk_pcapng"]
+__all__ = [
+    "NAME",
+    "Frames",
+    "Interfaces",
+    "Matching",
+    "Packets",
+    "Tracker",
+    "course",
+    "decode",
+    "walk_pcap",
+    "walk_pcapng",
+]
 
 
 def _refuse_the_core_where_asked() -> None:
@@ -23,14 +34,17 @@ try:
         NAME,
         Frames,
         Interfaces,
+        Matching,
         Packets,
         Tracker,
+        course,
         decode,
         walk_pcap,
         walk_pcapng,
     )
 except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
+    from ctcp_forensics._kernel.plain_match import Matching, course
     from ctcp_forensics._kernel.plain_track import Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """The compiled kernel: bytes → frames → packets → flows, in C structs, without the interpreter.
 
-Three rooms in one module, so that they share structs without a call between them.  The same names and the same
-answers as plain_walk, plain_decode and plain_track, which are the reference and say why; nothing here is a
+Four rooms in one module, so that they share structs without a call between them.  The same names and the same
+answers as plain_walk, plain_decode, plain_track and plain_match, which are the reference and say why; nothing here is a
 Python object until a caller asks for a row.  Speed directives are set where the module is built (setup.py).
 """
 
@@ -22,3 +22,4 @@ include "walk.pxi"
 include "decode.pxi"
 include "packets.pxi"
 include "track.pxi"
+include "match.pxi"

@@ -138,11 +138,19 @@ class Totals(NamedTuple):
 
 
 class Frames(list[Frame]):
-    """One batch of frames, and the totals over all batches.  `clear` empties the batch only."""
+    """One batch of frames, and the totals over all batches.  `clear` empties the batch only.
 
-    def __init__(self, capacity: int = FRAMES_PER_BATCH) -> None:
+    Numbers begin at `first_number`: those of a capture's second file go on behind the first.
+    """
+
+    def __init__(self, capacity: int = FRAMES_PER_BATCH, first_number: int = 1) -> None:
         super().__init__()
+        if capacity < 1:
+            raise ValueError("a batch holds at least one frame")
+        if first_number < 1:
+            raise ValueError("frames are numbered from 1")
         self.capacity = capacity
+        self._first_number = first_number
         self._frames = self._snapped = self._longer = self._commented = 0
         self._untimed = self._mistimed = self._out_of_order = self._other_records = 0
         self._first_ns = self._last_ns = self._previous_ns = NEVER
@@ -168,7 +176,7 @@ class Frames(list[Frame]):
 
     @property
     def next_number(self) -> int:
-        return self._frames + self._other_records + 1
+        return self._first_number + self._frames + self._other_records
 
     def pass_over_number(self) -> None:
         """For a record that is no packet."""
@@ -177,6 +185,21 @@ class Frames(list[Frame]):
     @property
     def time_of_untimed_ns(self) -> int:
         return max(self._previous_ns, 0)
+
+    def interfaces_seen(self) -> list[int]:
+        """Indexes of the interfaces of this batch, each once, in rising order."""
+        return sorted({frame.interface for frame in self})
+
+    def of_interface(self, index: int) -> Frames:
+        """A table of the frames of one interface, under the numbers that they have.
+
+        Its totals are of these rows alone.  It goes through the whole batch, so ask for few interfaces.
+        """
+        found = [frame for frame in self if frame.interface == index]
+        table = Frames(max(1, len(found)))
+        for frame in found:
+            table.append(frame)
+        return table
 
     def append(self, frame: Frame) -> None:
         self._count(frame)

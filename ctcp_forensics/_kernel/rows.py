@@ -41,9 +41,17 @@ EPISODES_KEPT = 16
 """Holes and episodes kept as evidence per direction: the latest, since the last one kills."""
 
 DUP_ACK_FRAMES_KEPT = 8
+CLOSE_ASK_NS = 250_000_000
+"""Keep-alive timers run in seconds; two askings closer than this answer data."""
 ASSOCIATIONS_KEPT = 8
+RESETS_KEPT = 16
+"""RSTs of a watched flow: two ends and a box on the path say it a few times each; a storm says nothing more."""
+
 SEGMENT_LOG_CAP = 1 << 20
-"""Segments of cTCP-like flows kept for evidence, pairing and pictures; the oldest go first."""
+"""Segments of watched flows kept for evidence, pairing and pictures; the oldest go first."""
+
+STRAYS_KEPT = 4096
+"""Segments named one by one that one capture has and another has not, for each direction of a flow; all are counted."""
 
 
 class Status(IntEnum):
@@ -388,6 +396,8 @@ class EpisodeRow(NamedTuple):
     shortest_interval_ns: int
     longest_interval_ns: int
     """Between two duplicate ACKs that follow each other."""
+    close_asks: int
+    """Duplicate ACKs that came within CLOSE_ASK_NS of the one before."""
     piggybacked: int
     """Data segments of the peer whose ACK asks for the same byte: condition (b) fails, the byte is the same."""
     piggybacked_last_ns: int
@@ -470,6 +480,21 @@ class SegmentRow(NamedTuple):
     print64: int
 
 
+class ResetRow(NamedTuple):
+    """One RST of a watched flow.  By its TTL, IP ID and window it is known elsewhere, and who made it."""
+
+    direction: int
+    frame: int
+    time_ns: int
+    ttl: int
+    ip_id: int
+    """-1 for IPv6, which has none."""
+    window: int
+    seq_pos: int
+    """NEVER where its direction's sequence space is not known."""
+    has_ack: int
+
+
 class Tallies(NamedTuple):
     """What one tracker saw and what it let go, over all flows."""
 
@@ -481,3 +506,81 @@ class Tallies(NamedTuple):
     segments_unlogged: int
     """Logged segments that later ones pushed out."""
     last_ns: int
+
+
+class PairRow(NamedTuple):
+    """One direction of one capture, and the direction of another that carries the same messages."""
+
+    here_flow: int
+    here_side: int
+    there_flow: int
+    there_side: int
+    matches: int
+    """Messages of both, by the first time that each was sent."""
+    shift: int
+    """Position there less position here, of most matches."""
+    agreeing: int
+    """How many matches have just that shift."""
+
+
+class DelayRow(NamedTuple):
+    """The times between two captures over one stretch of the matches of one way."""
+
+    way: int
+    """As the caller named it for the pair of directions."""
+    stretch: int
+    matches: int
+    here_first_frame: int
+    here_last_frame: int
+    there_first_frame: int
+    there_last_frame: int
+    least_ns: int
+    """Least time there less time here, after the drift was taken out; told with it…"""
+    least_at_ns: int
+    """…and the time here at which it was so."""
+    most_ns: int
+    most_at_ns: int
+
+
+class CourseRow(NamedTuple):
+    """What a second capture shows of the data segments that one direction has in a first one."""
+
+    segments: int
+    same: int
+    """There at their place, whole and alone."""
+    covered: int
+    """Their bytes are there, cut or merged in another way."""
+    altered: int
+    """Another content is there at their place."""
+    missing: int
+    """Some of their bytes are not there, though earlier and later ones are."""
+    repeated: int
+    """The same bytes were sent more often here than there; the earlier ones are counted here."""
+    before: int
+    """They lie before the first byte that is there…"""
+    before_last_frame: int
+    before_last_ns: int
+    after: int
+    """…or behind the last one."""
+    after_first_frame: int
+    after_first_ns: int
+    after_last_frame: int
+    after_last_ns: int
+    beyond: int
+    """Behind the last one as well, and sent when the capture there may have been over."""
+    largest_arrived: int
+    """Bytes of the largest segment that is there; NEVER without one."""
+
+
+class StrayRow(NamedTuple):
+    """One segment that is missing or altered in the other capture."""
+
+    frame: int
+    time_ns: int
+    pos: int
+    length: int
+    spi: int
+    esp_seq: int
+    is_altered: int
+    was_repeated: int
+    """1 where the same bytes are there, and were sent here more often."""

@@ -54,6 +54,7 @@ cdef enum:
 
     CHUNK = 256  # elements of a pool that are allocated together
     LOG_CHUNK = 4096
+    PORT_WORDS = 1024  # a bit for each of 65,536 ports
     # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
     SLOT_AHEAD = 24
     FLOW_AHEAD = 12
@@ -71,7 +72,9 @@ cdef uint32_t LIVE_HOLES = rows.LIVE_HOLES
 cdef uint32_t HOLES_KEPT = rows.HOLES_KEPT
 cdef uint32_t EPISODES_KEPT = rows.EPISODES_KEPT
 cdef uint32_t ASSOCIATIONS_KEPT = rows.ASSOCIATIONS_KEPT
+cdef uint32_t RESETS_KEPT = rows.RESETS_KEPT
 cdef int64_t NEVER = rows.NEVER
+cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
 
 include "track_state.pxi"
 include "track_arrival.pxi"

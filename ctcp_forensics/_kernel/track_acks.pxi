@@ -34,7 +34,7 @@ cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t p
     if trouble.live_last and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos)
+        open_hole(t, d, p, pos, d.data_last_frame).opener_ip_id = -1  # the ID is of the other end's counter
     d.next_pos = pos
 
 
@@ -218,6 +218,7 @@ cdef void note_interval(episode_t* episode, int64_t interval_ns) noexcept nogil:
     if episode.shortest_interval_ns == NEVER or interval_ns < episode.shortest_interval_ns:
         episode.shortest_interval_ns = interval_ns
     episode.longest_interval_ns = max(episode.longest_interval_ns, interval_ns)
+    episode.close_asks += interval_ns <= CLOSE_ASK_NS
 
 
 cdef void note_repeated(episode_t* episode, const packet_t* p) noexcept nogil:

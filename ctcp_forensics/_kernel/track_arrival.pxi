@@ -88,6 +88,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
         return NULL
     flow = flow_at(t, handle[0])
     name_ends(t, flow, p)
+    if t.watches_everything or uses_watched_port(t, p):
+        flow.state |= WATCHED
     flow.last_frame = p.frame
     flow.previous_ns = p.time_ns
     t.flow_count += 1
@@ -98,6 +100,10 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     if 2 * t.slots_used > t.slot_mask:
         widen_slots(t)
     return flow
+
+
+cdef bint uses_watched_port(const tracker_t* t, const packet_t* p) noexcept nogil:
+    return t.watched_ports[p.sport // 64] >> p.sport % 64 & 1 or t.watched_ports[p.dport // 64] >> p.dport % 64 & 1
 
 
 cdef void name_ends(tracker_t* t, flow_t* flow, const packet_t* p) noexcept nogil:
@@ -163,6 +169,8 @@ cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, u
         return
     if unlikely(p.flags & RST):
         note_reset(t, d, p)
+        if flow.state & WATCHED:
+            keep_reset(t, d, peer, p)
         return
     note_sender(&flow.starts[side], d, p)
     pos = take_segment(t, batch, flow, side, p)
@@ -289,3 +297,22 @@ cdef void note_reset(tracker_t* t, direction_t* d, const packet_t* p) noexcept n
     trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = p.ttl, p.window, p.ip_id
     trouble.rst_has_ack = p.flags & ACK != 0
     trouble.rst_seq_pos = place(d, p.seq) if d.state & ANCHORED else NEVER
+
+
+cdef void keep_reset(tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
+    """The first of both directions together."""
+    cdef trouble_t* trouble = trouble_of(t, d)
+    cdef uint32_t order = trouble.resets_kept + seen_trouble(t, peer).resets_kept
+    cdef uint32_t handle
+    cdef reset_t* kept
+    if order >= RESETS_KEPT:
+        return
+    handle = take(t, &t.resets)
+    kept = reset_at(t, handle)
+    kept.before, kept.place = trouble.latest_reset, order
+    kept.frame, kept.time_ns = p.frame, p.time_ns
+    kept.ttl, kept.ip_id, kept.window = p.ttl, p.ip_id, p.window
+    kept.seq_pos = place(d, p.seq) if d.state & ANCHORED else NEVER
+    kept.has_ack = p.flags & ACK != 0
+    trouble.latest_reset = handle
+    trouble.resets_kept += 1

@@ -180,6 +180,7 @@ cdef object episode_row(const episode_t* episode):
             episode.prompted,
             episode.shortest_interval_ns,
             episode.longest_interval_ns,
+            episode.close_asks,
             episode.piggybacked,
             episode.piggybacked_last_ns,
             episode.last_asked_ns,
@@ -232,6 +233,12 @@ cdef object association_row(const association_t* one):
             one.first_frame,
             one.last_frame,
         )
+    )
+
+
+cdef object reset_row(const reset_t* kept, int side):
+    return rows.ResetRow._make(
+        (side, kept.frame, kept.time_ns, kept.ttl, kept.ip_id, kept.window, kept.seq_pos, kept.has_ack)
     )
 
 

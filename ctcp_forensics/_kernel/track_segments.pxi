@@ -125,7 +125,7 @@ cdef void note_ike_while_asked(
 
 cdef void note_bare(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
     if d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos)
+        open_hole(t, d, p, pos, d.data_last_frame)
     d.next_pos = pos
 
 
@@ -195,7 +195,7 @@ cdef void reveal(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, i
     if d.data_segments <= 1 and not d.state & ISN_KNOWN:
         d.next_pos = pos
         return
-    hole = open_hole(t, d, p, pos)
+    hole = open_hole(t, d, p, pos, d.previous_data_frame if p.payload_len else d.data_last_frame)
     hole.esp_missing = skipped
     size = (hole.end - hole.start) // max(1, skipped)
     trouble = trouble_of(t, d)

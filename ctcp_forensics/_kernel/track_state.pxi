@@ -146,7 +146,9 @@ cdef struct trouble_t:  # of one direction
     int32_t rst_window
     int32_t rst_ip_id
     int32_t rst_has_ack
-    uint8_t spare[40]  # up to whole cache lines
+    uint32_t latest_reset
+    uint32_t resets_kept
+    uint8_t spare[32]  # up to whole cache lines
 
 cdef struct hole_t:
     uint32_t next
@@ -167,6 +169,7 @@ cdef struct episode_t:
     uint32_t duplicate_acks
     uint32_t sack_duplicate_acks
     uint32_t prompted
+    uint32_t close_asks
     uint32_t piggybacked
     uint32_t new_segments
     uint32_t wanted_seen
@@ -196,6 +199,17 @@ cdef struct episode_t:
     int32_t window
     uint32_t sender_ike
     uint32_t peer_ike
+
+cdef struct reset_t:
+    uint32_t before  # the one before it of the same direction
+    uint32_t place  # among those of both directions
+    int32_t ip_id
+    uint16_t window
+    uint8_t ttl
+    uint8_t has_ack
+    int64_t frame
+    int64_t time_ns
+    int64_t seq_pos
 
 cdef struct cargo_t:  # of one direction; the first line is what most messages touch
     uint32_t kept_first
@@ -253,6 +267,7 @@ if (
     or sizeof(cargo_t) != 2 * 64
     or sizeof(association_t) != 64
     or sizeof(segment_t) != 64
+    or sizeof(reset_t) != 40
 ):
     raise ImportError("the compiler laid out a flow otherwise than in cache lines")
 
@@ -395,6 +410,7 @@ cdef struct tracker_t:
     pool_t troubles
     pool_t holes
     pool_t episodes
+    pool_t resets
     pool_t cargoes
     pool_t associations
     uint64_t* slots  # hash, which end is direction 0's, handle
@@ -412,6 +428,8 @@ cdef struct tracker_t:
     int64_t log_end
     int64_t log_cap
     int64_t unlogged
+    uint64_t* watched_ports  # a bit for each
+    bint watches_everything
     bint out_of_memory
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:
@@ -424,6 +442,10 @@ cdef inline hole_t* hole_at(const tracker_t* t, uint32_t handle) noexcept nogil:
 
 cdef inline episode_t* episode_at(const tracker_t* t, uint32_t handle) noexcept nogil:
     return &(<episode_t*> t.episodes.chunks[handle // CHUNK])[handle % CHUNK]
+
+
+cdef inline reset_t* reset_at(const tracker_t* t, uint32_t handle) noexcept nogil:
+    return &(<reset_t*> t.resets.chunks[handle // CHUNK])[handle % CHUNK]
 
 
 cdef inline association_t* association_at(const tracker_t* t, uint32_t handle) noexcept nogil:

@@ -45,6 +45,31 @@ cdef void log_message(
     row.kind, row.spi, row.esp_seq, row.print64 = m.kind, m.spi, m.esp_seq, m.print64
 
 
+cdef struct log_t:  # the log as it stands, for going through it: its chunks from the oldest on
+    segment_t** chunks
+    uint32_t passed  # rows of the first chunk that are older than the oldest in the log
+    uint32_t count
+
+cdef inline segment_t* row_of(const log_t* log, uint32_t i) noexcept nogil:
+    """Row `i` from the oldest, without the division that a ring takes."""
+    i += log.passed
+    return &log.chunks[i // LOG_CHUNK][i % LOG_CHUNK]
+
+
+cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
+    """Good until the tracker is fed again; `chunks` has to be freed.  False where there is no memory."""
+    cdef int64_t first = t.log_first // LOG_CHUNK
+    cdef int64_t chunks = t.log_end // LOG_CHUNK - first + 1
+    cdef int64_t i
+    log.chunks = <segment_t**> malloc(<size_t> chunks * sizeof(void*))
+    if log.chunks == NULL:
+        return False
+    for i in range(chunks):
+        log.chunks[i] = t.log[(first + i) % t.log_chunks]
+    log.passed, log.count = t.log_first % LOG_CHUNK, <uint32_t> (t.log_end - t.log_first)
+    return True
+
+
 # --- batches ---------------------------------------------------------------------------------------------
 
 cdef inline void look_ahead(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
@@ -138,6 +163,7 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
         and begin_pool(t, &t.troubles, sizeof(trouble_t))
         and begin_pool(t, &t.holes, sizeof(hole_t))
         and begin_pool(t, &t.episodes, sizeof(episode_t))
+        and begin_pool(t, &t.resets, sizeof(reset_t))
         and begin_pool(t, &t.cargoes, sizeof(cargo_t))
         and begin_pool(t, &t.associations, sizeof(association_t))
     )
@@ -149,11 +175,13 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.troubles.chunks)
     free(t.holes.chunks)
     free(t.episodes.chunks)
+    free(t.resets.chunks)
     free(t.cargoes.chunks)
     free(t.associations.chunks)
     free_extents(&t.arena)
     free(t.slots)
     free(t.log)
+    free(t.watched_ports)
 
 
 cdef void set_defaults(tracker_t* t) noexcept nogil:
@@ -228,9 +256,12 @@ cdef class Tracker:
     cdef tracker_t tracker
     cdef bint is_busy
     cdef uint32_t* firsts  # the log by flow: rows of flow i stand in `order` from firsts[i] to firsts[i + 1]
-    cdef uint32_t* order
+    cdef uint32_t* order  # twice the number of the row from the oldest in the log, and its side
+    cdef log_t log_view  # beside the two
 
-    def __cinit__(self):
+    def __cinit__(self, ports=(), bint everything=False):
+        self.tracker.watches_everything = everything
+        self.watch_ports(ports)
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         if not begin_tracker(&self.tracker):
@@ -299,12 +330,35 @@ cdef class Tracker:
             handle = association_at(&self.tracker, handle).next
         return held
 
+    def resets(self, index):
+        """The first RESETS_KEPT RSTs of a flow, of both directions, since it is watched."""
+        cdef flow_t* flow = self.at(index)
+        cdef int side
+        cdef uint32_t handle
+        cdef dict by_place = {}
+        for side in range(2):
+            handle = seen_trouble(&self.tracker, &flow.directions[side]).latest_reset
+            while handle:
+                by_place[reset_at(&self.tracker, handle).place] = reset_row(reset_at(&self.tracker, handle), side)
+                handle = reset_at(&self.tracker, handle).before
+        return [by_place[at] for at in range(len(by_place))]
+
     def segments(self, index):
         """The log of a watched flow, in the order of the capture."""
         cdef uint32_t flow = self.checked(index)
         cdef uint32_t i
         self.sort_log()
         return [segment_row(self.in_order(i)) for i in range(self.firsts[flow], self.firsts[flow + 1])]
+
+    def log(self):
+        """The log of all watched flows, in the order of the capture: index of the flow, and row."""
+        cdef uint32_t i
+        self.check_idle()
+        self.sort_log()
+        return [
+            (row_of(&self.log_view, i).flow, segment_row(row_of(&self.log_view, i)))
+            for i in range(self.log_view.count)
+        ]
 
     def frames_with(self, index, side, int64_t position):
         """Frames of the logged segments of one direction that carry the byte at `position`."""
@@ -320,6 +374,23 @@ cdef class Tracker:
                 frames.append(row.frame)
         return frames
 
+    def bare_acks(self, index, side, int64_t ack_pos, int64_t limit):
+        """Logged segments of one direction that do nothing but acknowledge up to `ack_pos`."""
+        cdef uint32_t flow = self.checked(index)
+        cdef int which = checked_side(side)
+        cdef uint32_t i
+        cdef int64_t count = 0
+        cdef segment_t* row
+        cdef list first = []
+        self.sort_log()
+        for i in range(self.firsts[flow], self.firsts[flow + 1]):
+            row = self.in_order(i)
+            if row.side == which and row.ack_pos == ack_pos and is_bare(row):
+                count += 1
+                if count <= limit:
+                    first.append((row.frame, row.time_ns))
+        return count, first
+
     def suspects(self, ports):
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""
         cdef uint8_t wanted[65536]
@@ -332,6 +403,18 @@ cdef class Tracker:
         return [i for i in range(self.tracker.flow_count) if self.is_suspect(i, wanted)]
 
     # --- inside -----------------------------------------------------------------------------
+
+    cdef int watch_ports(self, ports) except -1:
+        cdef uint64_t* watched = <uint64_t*> calloc(PORT_WORDS, sizeof(uint64_t))
+        cdef uint16_t number
+        if watched == NULL:
+            raise MemoryError
+        self.tracker.watched_ports = watched
+        for port in ports:
+            if 0 <= port < 65536:
+                number = port
+                watched[number // 64] |= <uint64_t> 1 << number % 64
+        return 0
 
     cdef bint is_suspect(self, uint32_t index, const uint8_t* wanted):
         cdef const flow_t* flow = flow_at(&self.tracker, index + 1)
@@ -368,41 +451,44 @@ cdef class Tracker:
         return held
 
     cdef segment_t* in_order(self, uint32_t i):
-        return logged(&self.tracker, self.tracker.log_first + self.order[i])
+        return row_of(&self.log_view, self.order[i] // 2)
 
     cdef void forget_order(self):
         free(self.firsts)
         free(self.order)
-        self.firsts, self.order = NULL, NULL
+        free(self.log_view.chunks)
+        self.firsts, self.order, self.log_view.chunks = NULL, NULL, NULL
 
     cdef int sort_log(self) except -1:
         """The log by flow, counted out once when it is first asked for."""
         cdef tracker_t* t = &self.tracker
-        cdef int64_t count = t.log_end - t.log_first
         if self.order != NULL:
             return 0
         self.firsts = <uint32_t*> calloc(<size_t> t.flow_count + 2, sizeof(uint32_t))
-        self.order = <uint32_t*> malloc(<size_t> (count + 1) * sizeof(uint32_t))
-        if self.firsts == NULL or self.order == NULL:
+        self.order = <uint32_t*> malloc(<size_t> (t.log_end - t.log_first + 1) * sizeof(uint32_t))
+        if self.firsts == NULL or self.order == NULL or not view_log(t, &self.log_view):
             self.forget_order()
             raise MemoryError
-        sort_by_flow(t, count, self.firsts, self.order)
+        sort_by_flow(&self.log_view, t.flow_count, self.firsts, self.order)
         return 0
 
 
-cdef void sort_by_flow(const tracker_t* t, int64_t count, uint32_t* firsts, uint32_t* order) noexcept nogil:
+cdef inline bint is_bare(const segment_t* row) noexcept nogil:
+    return row.length == 0 and not row.flags & (SYN | FIN)
+
+
+cdef void sort_by_flow(const log_t* log, uint32_t flows, uint32_t* firsts, uint32_t* order) noexcept nogil:
     """A counting sort.  Each flow counts two places on, so that its beginning, once used as a cursor, ends as the next's."""
-    cdef int64_t i
-    cdef uint32_t flow, at
-    for i in range(count):
-        firsts[logged(t, t.log_first + i).flow + 2] += 1
-    for flow in range(t.flow_count):
+    cdef uint32_t i, flow, side, at
+    for i in range(log.count):
+        firsts[row_of(log, i).flow + 2] += 1
+    for flow in range(flows):
         firsts[flow + 2] += firsts[flow + 1]
-    for i in range(count):
-        flow = logged(t, t.log_first + i).flow
+    for i in range(log.count):
+        flow, side = row_of(log, i).flow, row_of(log, i).side
         at = firsts[flow + 1]
         firsts[flow + 1] += 1
-        order[at] = <uint32_t> i
+        order[at] = 2 * i + side
 
 
 cdef int checked_side(side) except -1:

@@ -47,6 +47,7 @@ cdef enum:
     OPTION_COMMENT = 1
 
     BATCH_LEN = 4096  # rows.FRAMES_PER_BATCH
+    MAX_INTERFACES = 65536  # plain_walk.MAX_INTERFACES
     RECORD_HEADER_LEN = 16
     ORIGINAL_FIRST = 1  # plain_walk.Lengths
     SMALLER_IS_CAPTURED = 2
@@ -63,7 +64,7 @@ cdef struct frame_t:  # rows.Frame; decode.pxi reads it
     int32_t commented
 
 
-cdef struct totals_t:  # plain_walk.Totals, and the time of the latest frame that has one
+cdef struct totals_t:  # plain_walk.Totals, where numbers begin, and the time of the latest frame that has one
     int64_t frames
     int64_t first_ns
     int64_t last_ns
@@ -75,6 +76,7 @@ cdef struct totals_t:  # plain_walk.Totals, and the time of the latest frame tha
     int64_t commented
     int64_t other_records
     int64_t previous_ns
+    int64_t first_number
 
 
 cdef struct interface_t:
@@ -104,14 +106,17 @@ cdef class Frames:
     cdef totals_t seen
     cdef bint is_busy
 
-    def __cinit__(self, Py_ssize_t capacity=BATCH_LEN):
+    def __cinit__(self, Py_ssize_t capacity=BATCH_LEN, int64_t first_number=1):
         if capacity < 1:
             raise ValueError("a batch holds at least one frame")
+        if first_number < 1:
+            raise ValueError("frames are numbered from 1")
         self.rows = <frame_t*> calloc(<size_t> capacity, sizeof(frame_t))
         if self.rows == NULL:
             raise MemoryError
         self.capacity = capacity
         self.seen.first_ns = self.seen.last_ns = self.seen.previous_ns = -1
+        self.seen.first_number = first_number
 
     def __dealloc__(self):
         free(self.rows)
@@ -154,6 +159,34 @@ cdef class Frames:
     def pass_over_number(self):
         self.refuse_if_busy()
         self.seen.other_records += 1
+
+    def interfaces_seen(self):
+        """Indexes of the interfaces of this batch, each once, in rising order."""
+        cdef uint8_t known[MAX_INTERFACES]
+        cdef set seen = set()
+        cdef int32_t interface
+        cdef Py_ssize_t i
+        self.refuse_if_busy()
+        memset(known, 0, sizeof(known))
+        for i in range(self.count):
+            interface = self.rows[i].interface
+            if 0 <= interface < MAX_INTERFACES:
+                if known[interface]:
+                    continue
+                known[interface] = 1
+            seen.add(interface)
+        return sorted(seen)
+
+    def of_interface(self, int32_t index):
+        """A table of the frames of one interface, under the numbers that they have."""
+        cdef Py_ssize_t count
+        cdef Frames table
+        self.refuse_if_busy()
+        count = count_of_interface(self.rows, self.count, index)
+        table = Frames(max(1, count))
+        copy_of_interface(self.rows, self.count, index, table.rows, &table.seen)
+        table.count = count
+        return table
 
     def append(self, row):
         self.take(row)
@@ -246,7 +279,7 @@ cdef class Interfaces:
 # --- what every frame is counted for -------------------------------------------------------
 
 cdef inline int64_t next_number(const totals_t* seen) noexcept nogil:
-    return seen.frames + seen.other_records + 1
+    return seen.first_number + seen.frames + seen.other_records
 
 
 cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
@@ -263,6 +296,28 @@ cdef inline void count_time(totals_t* seen, int64_t time_ns) noexcept nogil:
         seen.last_ns = time_ns
     seen.out_of_order += time_ns < seen.previous_ns
     seen.previous_ns = time_ns
+
+
+# --- one interface of many -----------------------------------------------------------------
+
+cdef Py_ssize_t count_of_interface(const frame_t* frames, Py_ssize_t count, int32_t interface) noexcept nogil:
+    cdef Py_ssize_t i, found = 0
+    for i in range(count):
+        found += frames[i].interface == interface
+    return found
+
+
+cdef void copy_of_interface(
+    const frame_t* frames, Py_ssize_t count, int32_t interface, frame_t* found, totals_t* seen
+) noexcept nogil:
+    """`found` has room for as many as were counted."""
+    cdef Py_ssize_t i, at = 0
+    for i in range(count):
+        if frames[i].interface == interface:
+            found[at] = frames[i]
+            count_frame(seen, &found[at])
+            count_time(seen, found[at].time_ns)
+            at += 1
 
 
 # --- integers, in the byte order of the savefile -------------------------------------------

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ctcp_forensics.advice.step import Caveat, Situation, addresses_of
+from ctcp_forensics.advice.step import (
+    AT_CLIENT,
+    AT_FIREWALL,
+    TOWARDS_CLIENT,
+    TOWARDS_HEADEND,
+    Caveat,
+    Condition,
+    Situation,
+    addresses_of,
+)
 
 # RFC 1918 §3, RFC 6598 §7 and RFC 4193 §3.1.  `is_private` of ipaddress means more than translated ones.
 PRIVATE_NETWORKS = tuple(
     ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
+
+
+def both(one: Condition, other: Condition) -> Condition:
+    return lambda situation: one(situation) and other(situation)
 
 
 def is_ctcp(situation: Situation) -> bool:
@@ -41,8 +54,60 @@ def could_be_surer(situation: Situation) -> bool:
     return situation.confidence in ("strong", "consistent")
 
 
+def is_open(situation: Situation) -> bool:
+    return situation.confidence != "proven"
+
+
+def lacks_headend_side(situation: Situation) -> bool:
+    """There are captures, and none from behind the firewall."""
+    at = situation.captured_at
+    return bool(at & {AT_CLIENT, TOWARDS_CLIENT}) and not at & {TOWARDS_HEADEND, AT_FIREWALL}
+
+
+def lacks_client_side(situation: Situation) -> bool:
+    """There is a capture from behind the firewall, and none from before it."""
+    at = situation.captured_at
+    return TOWARDS_HEADEND in at and TOWARDS_CLIENT not in at
+
+
+def lacks_both_sides(situation: Situation) -> bool:
+    """No capture says which side it is of; or all are there, and something about them is wanting."""
+    return not (lacks_headend_side(situation) or lacks_client_side(situation))
+
+
+def firewall_cleared(situation: Situation) -> bool:
+    return situation.firewall_cleared
+
+
+def firewall_not_cleared(situation: Situation) -> bool:
+    return not situation.firewall_cleared
+
+
+def firewall_proven(situation: Situation) -> bool:
+    """Captures on both of its sides: it alone can have made the duplicate ACKs."""
+    return situation.ack_author == "asa"
+
+
+def loss_in_the_firewall(situation: Situation) -> bool:
+    return situation.loss_location == "asa"
+
+
+def loss_on_a_leg(situation: Situation) -> bool:
+    """Somewhere that is known, and not surely the firewall itself."""
+    return situation.loss_location not in (None, "asa", "capture")
+
+
+def loss_not_located(situation: Situation) -> bool:
+    return situation.loss_location in (None, "capture")
+
+
 def box_unnamed(situation: Situation) -> bool:
-    return not situation.firewall_suspected
+    return not (situation.firewall_suspected or situation.ack_author or situation.firewall_cleared)
+
+
+def box_between(situation: Situation) -> bool:
+    """Between two captures, and there may be more between them than the firewall."""
+    return situation.ack_author is not None and not firewall_proven(situation)
 
 
 def is_ipv6(situation: Situation) -> bool:
@@ -62,6 +127,21 @@ UNKNOWN_BOX = Caveat(
     text="Nothing in this capture shows which device sends the duplicate ACKs, nor that it is an ASA: "
     "make sure of that before you change a firewall.",
     when=box_unnamed,
+)
+PROVEN_BOX = Caveat(
+    text="The captures on both of its sides prove that this firewall makes the duplicate ACKs; they do not show "
+    "that it is an ASA.",
+    when=firewall_proven,
+)
+BOX_BETWEEN = Caveat(
+    text="The duplicate ACKs are made {ack_place}. The captures do not show which device that is: make sure of it "
+    "before you change a firewall.",
+    when=box_between,
+)
+CLEARED_BOX = Caveat(
+    text="Not on the firewall that was captured at: the duplicate ACKs pass through it, so another device, "
+    "{beyond}, makes them and waits. On this firewall the change would do nothing but cost its security.",
+    when=firewall_cleared,
 )
 TRAILER_NOT_SEEN = Caveat(
     text="Cisco's trailer was not recognised in this flow: make sure that this is a Cisco VPN Client.",

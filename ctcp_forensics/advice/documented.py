@@ -6,11 +6,16 @@ or what stands in none of those that were read, is said in the text.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ctcp_forensics.advice.conditions import (
+    BOX_BETWEEN,
+    CLEARED_BOX,
     EVERY_CONNECTION,
     GLOBAL_POLICY,
     IPV6_SYNTAX,
     NOT_SAVED,
+    PROVEN_BOX,
     REAL_ADDRESSES,
     TRAILER_NOT_SEEN,
     TRANSLATED_CLIENT,
@@ -222,7 +227,10 @@ TCP_STATE_BYPASS = Step(
         GLOBAL_POLICY,
         REAL_ADDRESSES,
         NOT_SAVED,
+        CLEARED_BOX,
         UNKNOWN_BOX,
+        BOX_BETWEEN,
+        PROVEN_BOX,
         TRAILER_NOT_SEEN,
         TRANSLATED_CLIENT,
         IPV6_SYNTAX,
@@ -277,7 +285,10 @@ EXCLUDE_FROM_INSPECTION = Step(
         EVERY_CONNECTION,
         REAL_ADDRESSES,
         NOT_SAVED,
+        CLEARED_BOX,
         UNKNOWN_BOX,
+        BOX_BETWEEN,
+        PROVEN_BOX,
         TRANSLATED_CLIENT,
         IPV6_SYNTAX,
     ),
@@ -310,4 +321,12 @@ REPAIR_LOSS = Step(
         "A capture loses packets too. Check its own drop counters before the network is blamed.",
         "`ping` counts only where ICMP is permitted, and may be limited in rate.",
     ),
+)
+
+REPAIR_LOCATED_LOSS = replace(
+    REPAIR_LOSS,
+    title="Repair the loss {loss_place}",
+    change="The captures locate the loss: {loss_place}, on the way {way}. Look at the links and devices there "
+    "first; a further capture in the middle of that stretch halves it. The only fix that helps all other traffic "
+    "too.",
 )

@@ -6,6 +6,8 @@ its source.  Does not know when to offer what: see the package.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ctcp_forensics.advice.conditions import (
     EVERY_CONNECTION,
     GLOBAL_POLICY,
@@ -29,33 +31,56 @@ _GUIDES = "Cisco ASA command references and guides; no fix of TAC 113578"
 _NOT_CONFIRMED = "is not confirmed by the sources read"
 _PRACTICE = "General practice of troubleshooting, from no single document; no fix of TAC 113578"
 
-TAKE_CAPTURES = Step(
-    fix="take-captures",
-    title="Capture on both sides of the firewall, until it fails again",
-    change="Capture this flow at the client and, at the same time, on both sides of the firewall, from "
-    "before the client connects until at least 10 seconds after the failure. Then give all files to one run "
-    "of ctcp-diag.",
-    commands=(
+_OUT = (
+    f"capture CTCP_DIAG_OUT type raw-data interface <IF-TOWARDS-CLIENT> {_CAPTURE_SIZE} "
+    "match tcp host {client} host {headend} eq {port}"
+)
+_IN = (
+    f"capture CTCP_DIAG_IN type raw-data interface <IF-TOWARDS-HEADEND> {_CAPTURE_SIZE} "
+    "match tcp host {client} host {headend} eq {port}"
+)
+_DROP = f"capture CTCP_DIAG_DROP type asp-drop all {_CAPTURE_SIZE} match tcp host {{client}} host {{headend}}"
+_ON_THE_CLIENT = (
+    "! on the client, at the same time: Wireshark or tcpdump on the physical adapter, whole packets, filter",
+    "! host {headend} and tcp port {port}",
+)
+_SAME_FAILURE = (
+    "It has to be one failure: give all captures of the same minutes to one run of ctcp-diag; captures of "
+    "different failures share no connection."
+)
+
+
+def _captures(*lines: str) -> tuple[str, ...]:
+    """The commands that start captures on the firewall, and copy them when it has failed again."""
+    names = [line.split()[1] for line in lines]
+    return (
         f"{_ON_THE_FIREWALL}; IF-TOWARDS-CLIENT and IF-TOWARDS-HEADEND stand for its interfaces",
-        f"capture CTCP_DIAG_OUT type raw-data interface <IF-TOWARDS-CLIENT> {_CAPTURE_SIZE} "
-        "match tcp host {client} host {headend} eq {port}",
-        f"capture CTCP_DIAG_IN type raw-data interface <IF-TOWARDS-HEADEND> {_CAPTURE_SIZE} "
-        "match tcp host {client} host {headend} eq {port}",
-        f"capture CTCP_DIAG_DROP type asp-drop all {_CAPTURE_SIZE} match tcp host {{client}} host "
-        f"{{headend}}",
+        *lines,
         "show asp drop",
         "show service-policy flow tcp host {client} host {headend} eq {port}",
         "! after the failure",
         "show conn address {client}",
         "show asp drop",
         "show capture",
-        "copy /pcap capture:CTCP_DIAG_OUT disk0:CTCP_DIAG_OUT.pcap",
-        "copy /pcap capture:CTCP_DIAG_IN disk0:CTCP_DIAG_IN.pcap",
-        "copy /pcap capture:CTCP_DIAG_DROP disk0:CTCP_DIAG_DROP.pcap",
-        "! on the client, at the same time: Wireshark or tcpdump on the physical adapter, whole packets, "
-        "filter",
-        "! host {headend} and tcp port {port}",
-    ),
+        *(f"copy /pcap capture:{name} disk0:{name}.pcap" for name in names),
+    )
+
+
+def _captures_ended(*lines: str) -> tuple[str, ...]:
+    names = [line.split()[1] for line in reversed(lines)]
+    return (
+        *(f"delete /noconfirm disk0:{name}.pcap" for name in names),
+        *(f"no capture {name}" for name in names),
+    )
+
+
+TAKE_CAPTURES = Step(
+    fix="take-captures",
+    title="Capture on both sides of the firewall, until it fails again",
+    change="Capture this flow at the client and, at the same time, on both sides of the firewall, from "
+    "before the client connects until at least 10 seconds after the failure. Then give all files to one run "
+    "of ctcp-diag.",
+    commands=(*_captures(_OUT, _IN, _DROP), *_ON_THE_CLIENT),
     cost="The firewall sets aside 32 MB of memory for each capture and works a little more. The files hold "
     "the user's traffic: ESP is encrypted, addresses are not.",
     verify=(
@@ -63,14 +88,7 @@ TAKE_CAPTURES = Step(
         "works.",
         "The first frames hold the SYN, and the last ones lie at least 10 seconds after the failure.",
     ),
-    roll_back=(
-        "delete /noconfirm disk0:CTCP_DIAG_DROP.pcap",
-        "delete /noconfirm disk0:CTCP_DIAG_IN.pcap",
-        "delete /noconfirm disk0:CTCP_DIAG_OUT.pcap",
-        "no capture CTCP_DIAG_DROP",
-        "no capture CTCP_DIAG_IN",
-        "no capture CTCP_DIAG_OUT",
-    ),
+    roll_back=_captures_ended(_OUT, _IN, _DROP),
     source=_GUIDES,
     caveats=(
         "Never with `headers-only` and never with a shorter packet-length: the cTCP trailer is the end of "
@@ -84,6 +102,51 @@ TAKE_CAPTURES = Step(
         "its side.",
         TRANSLATED_CLIENT,
     ),
+)
+
+CAPTURE_TOWARDS_HEADEND = replace(
+    TAKE_CAPTURES,
+    title="Capture on the headend's side of the firewall too, when it fails again",
+    change="What is missing is the other side of the firewall. Capture this flow there, at the same time as at "
+    "the place where it was captured this time, until at least 10 seconds after the failure. Then give all files "
+    "to one run of ctcp-diag.",
+    commands=_captures(_IN, _DROP),
+    verify=(
+        "`show capture` lists both as capturing; CTCP_DIAG_IN grows while the client works.",
+        TAKE_CAPTURES.verify[1],
+    ),
+    roll_back=_captures_ended(_IN, _DROP),
+    caveats=(_SAME_FAILURE, *TAKE_CAPTURES.caveats),
+)
+
+CAPTURE_TOWARDS_CLIENT = replace(
+    CAPTURE_TOWARDS_HEADEND,
+    title="Capture on the client's side of the firewall too, when it fails again",
+    commands=_captures(_OUT, _DROP),
+    verify=(
+        "`show capture` lists both as capturing; CTCP_DIAG_OUT grows while the client works.",
+        TAKE_CAPTURES.verify[1],
+    ),
+    roll_back=_captures_ended(_OUT, _DROP),
+)
+
+FIND_THE_PROXY = Step(
+    fix="find-the-proxy",
+    title="Find the device that asks: it is not the firewall that was captured at",
+    change="The duplicate ACKs pass through this firewall; they are made {beyond}. Look there for the next device "
+    "that follows TCP connections (a second firewall, an IPS, a WAN accelerator), and capture on both of its sides.",
+    commands=(
+        "! on the firewall that was captured at: it holds nothing back, so its counters stay",
+        "show asp drop",
+        "traceroute {headend}",
+        "traceroute {client}",
+    ),
+    cost=_LOOKS_ONLY,
+    verify=(
+        "Captures on both sides of that device, of one failure: the duplicate ACKs are on one side alone.",
+    ),
+    roll_back=_NOTHING_CHANGED,
+    source=f"{_PRACTICE}; `traceroute` of the ASA {_NOT_CONFIRMED}",
 )
 
 SEND_CTCP_KEEP_ALIVES = Step(

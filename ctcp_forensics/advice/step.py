@@ -26,6 +26,26 @@ WAYS = {
     None: "between the client and the headend",
 }
 
+# Where several captures find something, by the words of the report; "the firewall" is the one that was captured at.
+PLACES = {
+    "client": "at the client",
+    "client-asa": "between the client and the firewall",
+    "asa": "in the firewall",
+    "asa-headend": "between the firewall and the headend",
+    "client-asa-or-asa": "between the client and the firewall, or in it",
+    "asa-or-asa-headend": "in the firewall, or between it and the headend",
+    "client-headend": "between the client and the headend",
+    "headend": "at the headend",
+}
+BEYOND = {
+    "client-to-headend": "on the headend's side of it",
+    "headend-to-client": "on the client's side of it",
+    None: "beyond it",
+}
+
+AT_CLIENT, TOWARDS_CLIENT, TOWARDS_HEADEND, AT_FIREWALL = "client", "towards-client", "towards-headend", "asa"
+"""Vantage points of which there is a capture: at the client, on either side of the firewall, or on one of the two."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -33,7 +53,9 @@ class Situation:
 
     `loss_size_dependent` is true where only large packets were lost and null where nobody can tell.
     `firewall_suspected` is true where the capture itself points at a device on the path, for example
-    by duplicate ACKs whose TTL is not the headend's.
+    by duplicate ACKs whose TTL is not the headend's.  With several captures, `captured_at` says where they
+    were taken, `loss_location` and `ack_author` what they settle, in the report's words; and
+    `firewall_cleared` is true where the duplicate ACKs passed the firewall, so that another device made them.
     """
 
     verdict: str
@@ -46,6 +68,10 @@ class Situation:
     encapsulation_kind: str = "cisco-ctcp"
     loss_size_dependent: bool | None = None
     firewall_suspected: bool = False
+    captured_at: frozenset[str] = frozenset()
+    loss_location: str | None = None
+    ack_author: str | None = None
+    firewall_cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +150,9 @@ def blanks_of(situation: Situation) -> Mapping[str, str]:
         "port": str(port),
         "name": configuration_name(client, headend, port),
         "way": WAYS.get(situation.direction, WAYS[None]),
+        "loss_place": PLACES.get(situation.loss_location or "", "on the way"),
+        "ack_place": PLACES.get(situation.ack_author or "", "on the way"),
+        "beyond": BEYOND.get(situation.direction, BEYOND[None]),
     }
 
 

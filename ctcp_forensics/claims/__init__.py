@@ -11,7 +11,7 @@ from ctcp_forensics.claims.doubts import (
     the_receiver_had_followed,
 )
 from ctcp_forensics.claims.endings import (
-    a_firewall_says_no,
+    a_firewall_drops_it,
     an_end_reset_it,
     both_ends_fell_silent_at_once,
     ike_never_completed,
@@ -36,6 +36,14 @@ from ctcp_forensics.claims.loss import (
     nothing_is_wrong,
     questions_were_answered,
 )
+from ctcp_forensics.claims.path import (
+    an_answer_is_in_another_capture,
+    it_entered_and_never_left,
+    nothing_passed_behind_the_hole,
+    the_acks_were_made_in_between,
+    the_reset_was_made_in_between,
+    what_was_said_last_never_arrived,
+)
 from ctcp_forensics.claims.proof import (
     a_segment_is_missing,
     it_was_asked_for,
@@ -50,9 +58,10 @@ from ctcp_forensics.claims.proof import (
 )
 
 __all__ = [
-    "a_firewall_says_no",
+    "a_firewall_drops_it",
     "a_question_is_left_open",
     "a_segment_is_missing",
+    "an_answer_is_in_another_capture",
     "an_end_reset_it",
     "away_from_the_wrap",
     "both_ends_fell_silent_at_once",
@@ -61,17 +70,20 @@ __all__ = [
     "ike_never_completed",
     "is_something_else",
     "it_did_not_survive_a_silence",
+    "it_entered_and_never_left",
     "it_was_asked_for",
     "it_was_closed_in_order",
     "its_spi_goes_on_elsewhere",
     "loss_was_seen",
     "nobody_answered",
     "nothing_is_wrong",
+    "nothing_passed_behind_the_hole",
     "one_end_fell_silent",
     "only_large_segments_vanish",
     "only_one_direction_was_seen",
     "questions_were_answered",
     "the_ack_never_moved_again",
+    "the_acks_were_made_in_between",
     "the_asking_follows_the_data",
     "the_capture_is_whole",
     "the_capture_outlasts_the_stall",
@@ -80,8 +92,10 @@ __all__ = [
     "the_handshake_failed",
     "the_receiver_had_followed",
     "the_reset_came_from_elsewhere",
+    "the_reset_was_made_in_between",
     "the_sender_never_repeats",
     "the_sender_went_on",
     "the_window_had_room",
     "the_window_stayed_closed",
+    "what_was_said_last_never_arrived",
 ]

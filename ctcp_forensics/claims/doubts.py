@@ -6,6 +6,7 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.path import the_acks_were_made_in_between
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
@@ -24,6 +25,11 @@ def away_from_the_wrap(case: Case) -> Answer:
     if episode is None:
         return NO_QUESTION
     distance = min(episode.wanted_seq, SEQUENCE_SPACE - episode.wanted_seq)
+    if distance < WRAP_MARGIN and the_acks_were_made_in_between.check(case)[0] == HOLDS:
+        return (
+            HOLDS,
+            f"{distance} bytes from the wrap, but the ACKs are not those of the end that may freeze there",
+        )
     if distance < WRAP_MARGIN:
         return FAILS, f"byte {episode.wanted_seq} lies {distance} bytes from the wrap"
     return HOLDS, f"byte {episode.wanted_seq} lies {distance} bytes from the wrap"

@@ -7,6 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
+from ctcp_forensics.claims.path import it_entered_and_never_left, link_is_cut, the_reset_was_made_in_between
 from ctcp_forensics.claims.proof import GOODBYE_NS, IKE_INFORMATIONAL, the_window_was_too_small
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Hole
@@ -120,8 +121,13 @@ def refused_for_their_size(case: Case) -> Answer | None:
 
 
 @claim(would_refute="no ICMP error about this flow", settled_by="an asp-drop capture on the firewall")
+def a_firewall_drops_it(case: Case) -> Answer:
+    """A box on the path drops this flow: it says so (ICMP administratively prohibited), or two captures show it."""
+    shown = it_entered_and_never_left.check(case)
+    return shown if shown[0] == HOLDS else a_firewall_says_no(case)
+
+
 def a_firewall_says_no(case: Case) -> Answer:
-    """A box on the path says that it drops this flow (ICMP administratively prohibited)."""
     for error in case.icmp_errors:
         if error.kind != "prohibited":
             continue
@@ -227,6 +233,9 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
+    shown = the_reset_was_made_in_between.check(case)
+    if shown[0] != UNKNOWN:
+        return shown
     row = author.row
     if row.ttl_min == NEVER:
         return (
@@ -368,7 +377,10 @@ def messages_without_reply(case: Case) -> Answer | None:
     settled_by="a capture of the link itself, or the interface log",
 )
 def both_ends_fell_silent_at_once(case: Case) -> Answer:
-    """Both ends fell silent at once in the middle of their work, while the capture went on."""
+    """The flow stopped in the middle of its work while the capture went on, or a link between two passes nothing."""
+    cut = link_is_cut(case)
+    if cut is not None and one_end_fell_silent.check(case)[0] == HOLDS:
+        return cut
     ending, row = case.flow.ending, case.flow.row
     if ending.kind != EndingKind.SILENCE:
         return FAILS, ending.because

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.endings import it_was_closed_in_order, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
+from ctcp_forensics.claims.path import was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, Flow
@@ -43,12 +44,20 @@ def questions_were_answered(case: Case) -> Answer:
 @claim(would_refute="no hole and no skipped ESP number in either direction")
 def loss_was_seen(case: Case) -> Answer:
     """Segments are missing in this capture: holes that nothing filled, or skipped ESP numbers."""
-    losing = [d for d in case.flow.directions if d.shows_loss]
+    losing = losing_directions(case)
     if not losing:
-        return FAILS, "no hole stayed open and no ESP sequence number is missing"
+        return (
+            FAILS,
+            "no hole stayed open and no ESP sequence number is missing, or another capture has what is",
+        )
     because = "; ".join(loss_sentence(d) for d in losing)
     frames = [hole.row.opened_frame for d in losing for hole in d.unfilled[:4]]
     return HOLDS, because, frames
+
+
+def losing_directions(case: Case) -> list[Direction]:
+    """What a capture lacks and other captures of the path show to have passed was not lost."""
+    return [d for d in case.flow.directions if d.shows_loss and not was_only_not_captured(case, d)]
 
 
 def loss_sentence(direction: Direction) -> str:
@@ -65,7 +74,7 @@ def loss_sentence(direction: Direction) -> str:
 )
 def both_ends_went_on(case: Case) -> Answer:
     """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""
-    losing = [d for d in case.flow.directions if d.shows_loss]
+    losing = losing_directions(case)
     if not losing:
         return FAILS, "there was no loss to go on after"
     for direction in losing:
@@ -90,7 +99,7 @@ def nothing_is_wrong(case: Case) -> Answer:
     """Nothing of what this capture shows needs an explanation."""
     if any(question.is_open for _, question in case.flow.questions):
         return FAILS, "a question was left open"
-    if any(d.shows_loss for d in case.flow.directions) and case.may_be_ctcp:
+    if losing_directions(case) and case.may_be_ctcp:
         return FAILS, "segments are missing"
     if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.check(case)[0] != HOLDS:
         return FAILS, f"{case.flow.ending.because}, and nothing announced it"

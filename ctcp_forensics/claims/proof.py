@@ -10,6 +10,7 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.path import nothing_passed_behind_the_hole, the_acks_were_made_in_between
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -34,8 +35,8 @@ only the first of them behind new data; one in ten may be prompted by what was u
 FEWEST_ASKS: Final = 3
 """Every segment beyond a hole is answered at once (RFC 5681 §4.2); where half of the answers are lost, and some of the
 segments, every third one is seen to be."""
-SPARSE_NS: Final = SECOND // 4
-"""Two answers to data are closer than this somewhere, unless the data itself is as sparse."""
+LUMPED_SHARE: Final = 4
+"""Of three askings that follow three segments at once, two are close behind another; where the data is sparse, one."""
 OVERRUNS: Final = 3
 """A receiver that takes a segment larger than its window has a full buffer next; one that does so again and
 again has larger windows than it seems."""
@@ -169,6 +170,13 @@ def scale_is_known(flow: Flow) -> bool:
 )
 def the_asking_follows_the_data(case: Case) -> Answer:
     """The duplicate ACKs follow data; they are not a keep-alive timer (guard iii)."""
+    answer = by_their_rhythm(case)
+    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
+        return answer
+    return HOLDS, f"{answer[1]}; but {the_acks_were_made_in_between.check(case)[1]}"
+
+
+def by_their_rhythm(case: Case) -> Answer:
     direction, episode = case.direction, case.episode
     if direction is None or episode is None:
         return NO_QUESTION
@@ -177,7 +185,7 @@ def the_asking_follows_the_data(case: Case) -> Answer:
     if is_timer_like(episode):
         period = seconds(row.shortest_interval_ns)
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
-    if episode.asks * FEWEST_ASKS < row.new_segments:
+    if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
         return (
             UNKNOWN,
             f"only {episode.asks} for {row.new_segments} new segments: a timer may send them",
@@ -189,6 +197,15 @@ def the_asking_follows_the_data(case: Case) -> Answer:
         one_each = f"{prompted}, in bursts: {count(row.new_segments, 'new segment')} in the same time"
         return HOLDS, one_each, row.frames
     return UNKNOWN, f"only {prompted}", row.frames
+
+
+def comes_in_lumps(episode: Episode) -> bool:
+    """A quarter of them or more close behind another: what asks for what it queues, and forgets its queue again.
+
+    An ASA queues three packets for four seconds (tcp-map queue-limit, ctcp-protocol §2.1); no keep-alive is so dense.
+    """
+    close = episode.row.close_asks
+    return close >= DUP_THRESH and LUMPED_SHARE * close >= episode.asks
 
 
 def asks_once_each(sender: Direction, episode: Episode) -> bool:
@@ -247,6 +264,7 @@ def the_sender_never_repeats(case: Case) -> Answer:
         return (
             FAILS,
             f"{count(row.retransmissions, 'retransmission')} {way(direction)}: this sender does send again",
+            [one.row.answered_frame for one in direction.episodes],
         )
     if row.undecided_repeats:
         return UNKNOWN, f"{count(row.undecided_repeats, 'segment')} may be late originals or retransmissions"

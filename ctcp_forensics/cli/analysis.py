@@ -5,7 +5,7 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,11 @@ from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.pipeline import CTCP_PORT, Options, diagnose
+from ctcp_forensics.pipeline import diagnose
+from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import Depth
+from ctcp_forensics.render.path import remarks
 from ctcp_forensics.render.wording import at, count
 from ctcp_forensics.report import Report, exit_status
 
@@ -28,7 +30,7 @@ DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 class Request:
     """What the user asked for."""
 
-    sources: Sequence[str]
+    sources: Sequence[Source]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
@@ -41,7 +43,7 @@ class Request:
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    with destination(request.output, request.sources) as text:
+    with destination(request.output, [source.path for source in request.sources]) as text:
         report = _diagnosed(request)
         _complain(report, request.depth)
         write(text, render(report, request.form, look(request.depth, request.color, request.output)))
@@ -53,6 +55,13 @@ def status(report: Report) -> int:
     if report.coverage.complete + report.coverage.partial == 0:
         return TROUBLE
     return exit_status(report)
+
+
+def sources_of(named: Mapping[str | None, Sequence[str] | None]) -> list[Source]:
+    """Captures with the vantage point that each was named for; None: that is to be inferred."""
+    return [
+        Source(path=path, vantage=vantage) for vantage, some in named.items() for path in expanded(some or ())
+    ]
 
 
 def expanded(sources: Sequence[str]) -> list[str]:
@@ -67,21 +76,28 @@ def expanded(sources: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def demo_captures(keep: Path | None) -> Iterator[list[str]]:
+def demo_captures(keep: Path | None) -> Iterator[list[Source]]:
     """The demonstration's captures, in `keep` or for the time of the analysis.
 
     A folder that passes has a random name, which must not get into a report: it is entered instead.
     """
-    from ctcp_forensics.demo import make_demo
-
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        made = make_demo(keep)
-        yield [str(made.client), str(made.asa)]
+        yield demo_sources(keep)
         return
     with TemporaryDirectory() as folder, chdir(folder):
-        made = make_demo(Path())
-        yield [str(made.client), str(made.asa)]
+        yield demo_sources(Path())
+
+
+def demo_sources(folder: Path) -> list[Source]:
+    from ctcp_forensics.demo import make_demo
+
+    made = make_demo(folder)
+    return [
+        Source(path=str(made.client), vantage="client"),
+        Source(path=str(made.asa_outside), vantage="asa-outside"),
+        Source(path=str(made.asa_inside), vantage="asa-inside"),
+    ]
 
 
 def depth(verbose: int, *, quiet: bool) -> Depth:
@@ -102,16 +118,16 @@ def _diagnosed(request: Request) -> Report:
         return diagnose(request.sources, options, line)
 
 
-def _what(sources: Sequence[str]) -> str:
-    return Path(sources[0]).name if len(sources) == 1 else count(len(sources), "capture")
+def _what(sources: Sequence[Source]) -> str:
+    return Path(sources[0].path).name if len(sources) == 1 else count(len(sources), "capture")
 
 
 def _complain(report: Report, depth: Depth) -> None:
-    """What could not be read is said in any case, what was damaged unless only the verdict is wanted."""
+    """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
     for failed in report.coverage.failed:
         say(f"{failed.source}: {at(failed.offset)}{failed.reason}")
     if depth > Depth.VERDICT:
-        for line in _damage(report):
+        for line in (*_damage(report), *remarks(report)):
             say(line)
 
 

@@ -6,7 +6,7 @@ Knows Typer.  Does no work of its own.
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -95,9 +95,29 @@ def common(
         raise typer.Exit
 
 
+CLIENT, OUTSIDE, INSIDE, ASA = (
+    "client",
+    "asa-outside",
+    "asa-inside",
+    "asa",
+)  # vantage points that can be named
+
+NO_CAPTURE = (
+    "none is named. Give a file, such as client.pcap, or - for standard input; or say where it was taken, with "
+    "--client, --asa-outside, --asa-inside or --asa. Without one, `ctcp-diag demo` shows what an answer looks like."
+)
+
+
+def _role(name: str, where: str) -> Any:
+    """An option for captures of one vantage point."""
+    return typer.Option(f"--{name}", metavar="FILE", help=f"A capture taken {where}; may be repeated.")
+
+
 @app.command(
     short_help="Say what became of the flows in captures, with proof and fixes.",
     epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n"
+    "  ctcp-diag analyze --client client.pcap --asa-outside out.pcap --asa-inside in.pcap\n"
+    "  ctcp-diag analyze --client 'client-*.pcap' --asa asa.pcapng\n"
     "  ctcp-diag analyze -vv --port 4433 client.pcapng.zst asa-outside.pcap\n"
     "  ctcp-diag analyze --all-tcp --format json -o report.json 'captures/*.pcap*'\n"
     f"  tcpdump -r big.pcap -w - tcp port 10000 | ctcp-diag analyze -\n\n{EXIT_STATUS}",
@@ -105,12 +125,17 @@ def common(
 def analyze(
     *,
     captures: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="CAPTURE...",
-            help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input.",
+            metavar="[CAPTURE]...",
+            help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input. "
+            "Where it was taken is inferred.",
         ),
-    ],
+    ] = None,
+    client: Annotated[list[str] | None, _role(CLIENT, "at the client")] = None,
+    asa_outside: Annotated[list[str] | None, _role(OUTSIDE, "at the firewall's outside interface")] = None,
+    asa_inside: Annotated[list[str] | None, _role(INSIDE, "at the firewall's inside interface")] = None,
+    asa: Annotated[list[str] | None, _role(ASA, "at the firewall, on a side that is not known")] = None,
     port: Annotated[
         list[int] | None,
         typer.Option(
@@ -132,11 +157,18 @@ def analyze(
     """Say what became of the cTCP flows in captures, with the proof and the documented fixes.
 
     cTCP is recognised by its content, on any port.  Flows on port 10000 and on each --port are judged in any case.
-    """
-    from ctcp_forensics.cli.analysis import Request, answer, depth, expanded
 
+    Captures of one path are read as one case: its connections are found again by what they carry, whatever
+    addresses, sequence numbers or clocks each capture has.  Files of one capture that was rotated are given
+    with the same option, in any order; patterns are expanded.
+    """
+    from ctcp_forensics.cli.analysis import Request, answer, depth, sources_of
+
+    named = {CLIENT: client, OUTSIDE: asa_outside, INSIDE: asa_inside, ASA: asa, None: captures}
+    if not any(named.values()):
+        raise typer.BadParameter(NO_CAPTURE, param_hint="CAPTURE")
     request = Request(
-        sources=expanded(captures),
+        sources=sources_of(named),
         ports=frozenset(port or ()),
         all_tcp=all_tcp,
         hash_all=sha256,
@@ -187,7 +219,7 @@ def crosscheck(
 
 
 @app.command(
-    short_help="Analyze a pair of captures made on the spot.",
+    short_help="Analyze captures made on the spot, from three places.",
     epilog="\b\nExamples:\n  ctcp-diag demo\n  ctcp-diag demo -vv\n  ctcp-diag demo --keep . --format json\n\n"
     "Exit status: as of analyze; the demonstration shows the failure, so it ends with 1.",
 )
@@ -195,9 +227,7 @@ def demo(
     *,
     keep: Annotated[
         Path | None,
-        typer.Option(
-            "--keep", metavar="FOLDER", help="Keep the two captures there, for a look with Wireshark."
-        ),
+        typer.Option("--keep", metavar="FOLDER", help="Keep the captures there, for a look with Wireshark."),
     ] = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
@@ -206,7 +236,7 @@ def demo(
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
-    """Make a pair of captures of the failure, from the client and from the firewall, and analyze them.
+    """Make captures of one failure, at the client and on both sides of the firewall, and analyze them as one case.
 
     Needs no capture and no network.
     """

@@ -9,7 +9,7 @@ from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.crosscheck import crosscheck
 from ctcp_forensics.crosscheck.told import as_json, as_table
 from ctcp_forensics.errors import CtcpError
-from ctcp_forensics.pipeline import CTCP_PORT, Options
+from ctcp_forensics.reading import CTCP_PORT, Options
 
 TELLINGS = {"table": as_table, "json": as_json}
 UNEXPLAINED = 1

@@ -18,7 +18,7 @@ from ctcp_forensics.crosscheck.wireshark import Kind
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.flows import Endpoint, endpoint
 from ctcp_forensics.packets import Decoder
-from ctcp_forensics.pipeline import Options, cases_of, read
+from ctcp_forensics.reading import Options, cases_of, read
 from ctcp_forensics.savefile import Reader
 
 __all__ = ["Crosscheck", "Differing", "FlowCheck", "Tally", "crosscheck"]
@@ -130,7 +130,7 @@ def crosscheck(source: str, options: Options) -> Crosscheck:
 
 def flows_in_question(source: str, options: Options) -> dict[Conversation, tuple[Endpoint, Endpoint, str]]:
     """Client, headend and what the flow carries, by conversation; the first flow of each names it."""
-    reading = read(source, "c1", options, None)
+    reading = read(source, options)
     found: dict[Conversation, tuple[Endpoint, Endpoint, str]] = {}
     for case in cases_of(reading, options):
         row = case.flow.row

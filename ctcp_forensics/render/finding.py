@@ -8,7 +8,26 @@ from textwrap import wrap
 
 from ctcp_forensics.render.judged import Judged, links, title
 from ctcp_forensics.render.look import Depth, Look
-from ctcp_forensics.render.wording import RUNS_AT_A_GLANCE, at, clean, count, duration, endpoint, frames, utc
+from ctcp_forensics.render.path import (
+    ALWAYS_TOLD,
+    Matrix,
+    alone,
+    crossings_of,
+    details,
+    matrices,
+    whereabouts,
+)
+from ctcp_forensics.render.wording import (
+    RUNS_AT_A_GLANCE,
+    Names,
+    at,
+    clean,
+    count,
+    duration,
+    endpoint,
+    frames,
+    utc,
+)
 from ctcp_forensics.report import (
     FLAGSHIP,
     Capture,
@@ -24,6 +43,7 @@ from ctcp_forensics.report import (
 INDENT = " " * 4
 LABEL_LEN = 11
 DETAIL_LEN = 10  # labels inside a fix
+SPACE_BETWEEN = 2  # columns of a matrix
 NARROWEST = 40  # folding narrower than this helps nobody
 
 
@@ -32,15 +52,17 @@ def finding(report: Report, one: Judged, look: Look) -> Iterator[str]:
     role = "alarm" if one.finding.verdict == FLAGSHIP else "title"
     yield look.pen.mark(role, f"#{one.number}  {title(one)}")
     yield from _paragraph(one.finding.summary, look)
+    if where := whereabouts(one.flow):
+        yield from labelled("where", where, look)
     if look.depth >= Depth.WHERE:
         yield from _where(report, one, look)
     yield from _evidence(one, look)
     yield from _open_questions(one, look)
     for number, fix in enumerate(one.finding.recommendations, start=1):
-        yield from _labelled(f"fix {number}", fix.title, look)
+        yield from labelled(f"fix {number}", fix.title, look)
         if look.depth >= Depth.WHERE:
             yield from _fix(fix, look)
-    yield from _verbatim("filter", one.finding.display_filter, look)
+    yield from _filters(one, look)
     if look.depth >= Depth.WHERE:
         yield from _verbatim("ids", f"finding {one.finding.id}, flow {one.flow.id}", look)
 
@@ -55,43 +77,51 @@ def coverage(report: Report, look: Look) -> Iterator[str]:
     yield look.pen.mark("title", "Coverage")
     yield from _paragraph(_extent(told), look)
     for label, text in remarks:
-        yield from _labelled(label, text, look)
+        yield from labelled(label, text, look)
     for failed in told.failed:
-        yield from _labelled("not read", f"{failed.source}: {at(failed.offset)}{failed.reason}", look)
+        yield from labelled("not read", f"{failed.source}: {at(failed.offset)}{failed.reason}", look)
     for cap in told.caps:
-        yield from _labelled("limit", f"{cap.cap}: {cap.limit}, reached by {cap.reached_by}", look)
+        yield from labelled("limit", f"{cap.cap}: {cap.limit}, reached by {cap.reached_by}", look)
     for unknown in told.undecoded:
-        yield from _labelled("undecoded", f"{count(unknown.frames, 'frame')}: {unknown.reason}", look)
+        yield from labelled("undecoded", f"{count(unknown.frames, 'frame')}: {unknown.reason}", look)
 
 
-def missing_segment(episode: Episode) -> str:
+def missing_segment(episode: Episode, names: Names) -> str:
     """Where the segment that the episode asks for is, in the captures that could show it."""
     shown = {name: (frame,) for name, frame in episode.missing_segment_frame.items() if frame is not None}
     if shown:
-        return f"the missing segment is {frames(shown, runs_at_most=None)}"
+        return f"the missing segment is {frames(shown, runs_at_most=None, names=names)}"
     if episode.missing_segment_frame:
         return "the missing segment is in no capture"
     return "which frame carried the missing segment was not kept"
 
 
-def wanted(episode: Episode) -> str:
-    """The byte that the duplicate ACKs ask for: relative where the SYN was seen, and absolute."""
+def wanted(episode: Episode, names: Names) -> str:
+    """The byte that the duplicate ACKs ask for: relative where the SYN was seen, and absolute.
+
+    Captures of two sides may number their bytes differently.
+    """
+    numbers = episode.wanted_seq
+    differ = len(set(numbers.values())) > 1
     absolute = ", ".join(
-        f"{clean(name)}: {number}" if len(episode.wanted_seq) > 1 else str(number)
-        for name, number in episode.wanted_seq.items()
+        dict.fromkeys(
+            f"{number} in {names.of(name)}" if differ else str(number) for name, number in numbers.items()
+        )
     )
     if episode.wanted_offset is None:
         return f"byte {absolute} (absolute; the SYN was not seen)"
     return f"byte {episode.wanted_offset} (absolute {absolute})"
 
 
-def answer(episode: Episode) -> str:
+def answer(episode: Episode, names: Names) -> str:
     """What became of the request."""
     if episode.answered is None:
         return "whether it was answered cannot be decided from here"
     if not episode.answered:
         return "unanswered"
-    by = frames({name: (frame,) for name, frame in episode.answered_frame.items()}, runs_at_most=None)
+    by = frames(
+        {name: (frame,) for name, frame in episode.answered_frame.items()}, runs_at_most=None, names=names
+    )
     return f"answered in {by}" if by else "answered"
 
 
@@ -100,7 +130,8 @@ def ending(one: Judged) -> str:
     end = one.flow.ending
     parts = [end.kind if end.by is None else f"{end.kind} by {end.by}"]
     if end.frame:
-        parts.append("in " + frames({name: (frame,) for name, frame in end.frame.items()}, runs_at_most=None))
+        shown = {name: (frame,) for name, frame in end.frame.items()}
+        parts.append("in " + frames(shown, runs_at_most=None, names=one.names))
     if end.at_ns is not None:
         parts.append("at " + utc(end.at_ns))
     return " ".join(parts) + (f": {end.because}" if end.because else "")
@@ -110,22 +141,63 @@ def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
     flow = one.flow
     sources = {capture.id: capture.source for capture in report.captures}
     for seen in flow.seen:
-        yield from _labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
+        yield from labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
     if flow.roles_because:
-        yield from _labelled("client", flow.roles_because, look)
+        yield from labelled("client", flow.roles_because, look)
     lasted = duration(flow.last_ns - flow.first_ns)
-    yield from _labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
+    yield from labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
     found = flow.encapsulation
-    yield from _labelled("carries", f"{found.kind}, {found.grade}: {found.because}", look)
-    yield from _labelled("ended", ending(one), look)
-    if flow.loss_location is not None:
-        yield from _labelled("loss", flow.loss_location, look)
-    yield from _labelled("counts", f"client-to-headend: {_facts(flow.directions.client_to_headend)}", look)
-    yield from _labelled("", f"headend-to-client: {_facts(flow.directions.headend_to_client)}", look)
+    yield from labelled("carries", f"{found.kind}, {found.grade}: {found.because}", look)
+    yield from labelled("ended", ending(one), look)
+    yield from labelled("counts", f"client-to-headend: {_facts(flow.directions.client_to_headend)}", look)
+    yield from labelled("", f"headend-to-client: {_facts(flow.directions.headend_to_client)}", look)
+    yield from _crossings(report, one, look)
+    for told in alone(flow, one.names):
+        yield from labelled("alone", told, look)
     for episode in flow.episodes:
-        yield from _labelled("episode", _episode(episode), look)
+        yield from labelled("episode", _episode(episode, one.names), look)
     if flow.episodes_total > len(flow.episodes):
-        yield from _labelled("", f"{flow.episodes_total - len(flow.episodes)} more episodes", look)
+        yield from labelled("", f"{flow.episodes_total - len(flow.episodes)} more episodes", look)
+
+
+def _crossings(report: Report, one: Judged, look: Look) -> Iterator[str]:
+    """What became of the segments between two captures: a small table for each direction."""
+    for path, some in crossings_of(report, one.flow):
+        for matrix in matrices(path, some):
+            yield from _matrix(matrix, look)
+        for told in details(path, some, one.names):
+            yield from labelled("", told, look)
+
+
+def _matrix(matrix: Matrix, look: Look) -> Iterator[str]:
+    lines = _aligned([(matrix.direction, *matrix.links), *((row.says, *row.cells) for row in matrix.rows)])
+    if look.width is not None and max(map(len, lines)) + len(INDENT) > look.width:
+        yield from _matrix_in_words(matrix, look)
+        return
+    yield from (INDENT + line for line in lines)
+
+
+def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    """Words to the left, numbers to the right; closer than tabulate would put them."""
+    first, *others = ([clean(cell) for cell in column] for column in zip(*table, strict=True))
+    widths = [max(map(len, column)) for column in (first, *others)]
+    lines = zip(
+        (cell.ljust(widths[0]) for cell in first),
+        *([cell.rjust(width) for cell in column] for column, width in zip(others, widths[1:], strict=True)),
+        strict=True,
+    )
+    return [(" " * SPACE_BETWEEN).join(line).rstrip() for line in lines]
+
+
+def _matrix_in_words(matrix: Matrix, look: Look) -> Iterator[str]:
+    """Where the screen is too narrow for the table."""
+    for link, *cells in zip(matrix.links, *(row.cells for row in matrix.rows), strict=True):
+        told = [
+            f"{row.says} {cell}"
+            for row, cell in zip(matrix.rows, cells, strict=True)
+            if cell not in ("", "0") or row.says in ALWAYS_TOLD
+        ]
+        yield from labelled("crossing", f"{matrix.direction}, {link}: {', '.join(told)}", look)
 
 
 def _seen(seen: Seen, source: str) -> str:
@@ -141,49 +213,50 @@ def _facts(facts: DirectionFacts) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts if number) or "nothing"
 
 
-def _episode(episode: Episode) -> str:
+def _episode(episode: Episode, names: Names) -> str:
     asked = f"{episode.duplicate_acks} duplicate ACKs"
     if episode.sack_duplicate_acks:
         asked += f" ({episode.sack_duplicate_acks} by RFC 6675, with new SACK blocks)"
     first = {name: (frame,) for name, frame in episode.first_duplicate_ack_frame.items()}
-    shown = frames(first, runs_at_most=None) or "no capture"
+    shown = frames(first, runs_at_most=None, names=names) or "no capture"
     return (
-        f"{episode.direction} wants {wanted(episode)}: {asked}, the first in {shown}, "
-        f"{utc(episode.first_ns)} to {utc(episode.last_ns)}; {missing_segment(episode)}; {answer(episode)}"
+        f"{episode.direction} wants {wanted(episode, names)}: {asked}, the first in {shown}, "
+        f"{utc(episode.first_ns)} to {utc(episode.last_ns)}; {missing_segment(episode, names)}; "
+        f"{answer(episode, names)}"
     )
 
 
 def _evidence(one: Judged, look: Look) -> Iterator[str]:
     if look.depth >= Depth.WHY:
         for evidence in one.finding.evidence:
-            yield from _claim(evidence, look)
+            yield from _claim(evidence, one.names, look)
         return
     for link in links(one.finding):
-        shown = frames(link.frames, runs_at_most=RUNS_AT_A_GLANCE)
+        shown = frames(link.frames, runs_at_most=RUNS_AT_A_GLANCE, names=one.names)
         yield from _stated(link.outcome, f"{link.says}: {link.because}", shown, look)
 
 
-def _claim(evidence: Evidence, look: Look) -> Iterator[str]:
+def _claim(evidence: Evidence, names: Names, look: Look) -> Iterator[str]:
     role = "" if evidence.role == "proof" else f"({evidence.role}) "
-    shown = frames(evidence.frames, runs_at_most=None)
+    shown = frames(evidence.frames, runs_at_most=None, names=names)
     yield from _stated(evidence.outcome, f"{role}{evidence.claim}: {evidence.because}", shown, look)
     if evidence.would_refute:
-        yield from _labelled("", f"would refute it: {evidence.would_refute}", look)
+        yield from labelled("", f"would refute it: {evidence.would_refute}", look)
     if evidence.outcome == "unknown" and evidence.settled_by:
-        yield from _labelled("", f"settled by: {evidence.settled_by}", look)
+        yield from labelled("", f"settled by: {evidence.settled_by}", look)
 
 
 def _stated(outcome: str, sentence: str, shown: str, look: Look) -> Iterator[str]:
-    yield from _labelled(outcome, f"{sentence} [{shown}]" if shown else sentence, look, role=outcome)
+    yield from labelled(outcome, f"{sentence} [{shown}]" if shown else sentence, look, role=outcome)
 
 
 def _open_questions(one: Judged, look: Look) -> Iterator[str]:
     for other in one.finding.also_possible:
         why = f" ({other.because})" if look.depth >= Depth.WHY else ""
         how = f"; settled by: {other.settled_by}" if other.settled_by else ""
-        yield from _labelled("also fits", f"{other.verdict}{why}{how}", look)
+        yield from labelled("also fits", f"{other.verdict}{why}{how}", look)
     for missing in one.finding.missing_evidence:
-        yield from _labelled("lacking", missing, look)
+        yield from labelled("lacking", missing, look)
 
 
 def _fix(fix: Recommendation, look: Look) -> Iterator[str]:
@@ -196,6 +269,17 @@ def _fix(fix: Recommendation, look: Look) -> Iterator[str]:
     for caveat in fix.caveats:
         yield from _detail("caveat", caveat, look)
     yield from _detail("source", fix.source, look)
+
+
+def _filters(one: Judged, look: Look) -> Iterator[str]:
+    """One filter; deeper, those of the other captures, where addresses or numbers are others there."""
+    home = one.finding.display_filter
+    yield from _verbatim("filter", home, look)
+    if look.depth < Depth.WHERE:
+        return
+    for capture, text in one.finding.display_filters.items():
+        if text != home:
+            yield from _verbatim("", f"{one.names.of(capture)}: {text}", look)
 
 
 def _extent(told: Coverage) -> str:
@@ -219,12 +303,14 @@ def _paragraph(text: str, look: Look) -> Iterator[str]:
     yield from (INDENT + line for line in _folded(clean(text), look, len(INDENT)))
 
 
-def _labelled(label: str, text: str, look: Look, *, role: str = "label") -> Iterator[str]:
+def labelled(
+    label: str, text: str, look: Look, *, role: str = "label", indent: str = INDENT
+) -> Iterator[str]:
     """A label beside a text; folded lines stand under the text."""
-    margin = INDENT + look.pen.mark(role, clean(label)) + " " * max(LABEL_LEN - len(label), 1)
-    for line in _folded(clean(text), look, len(INDENT) + LABEL_LEN):
+    margin = indent + look.pen.mark(role, clean(label)) + " " * max(LABEL_LEN - len(label), 1)
+    for line in _folded(clean(text), look, len(indent) + LABEL_LEN):
         yield margin + line
-        margin = INDENT + " " * LABEL_LEN
+        margin = indent + " " * LABEL_LEN
 
 
 def _detail(label: str, text: str, look: Look) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ctcp_forensics.render.wording import clean, count
+from ctcp_forensics.render.wording import NAMELESS, Names, clean, count, labels
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
     DIRECTION_WORDS,
@@ -22,6 +22,8 @@ from ctcp_forensics.report import (
 
 FLAGSHIP_TITLE = "unanswered duplicate ACKs (TAC 113578)"
 WEAKER = ("holds", "unknown", "fails")
+# A guard that tells where it holds: what one capture can never show.
+DECISIVE = "the-acks-were-made-in-between"
 NEEDS_NO_READING = frozenset({"healthy", "orderly-close", "not-ctcp"})
 
 
@@ -40,6 +42,7 @@ class Judged(NamedTuple):
     number: int
     flow: Flow
     finding: Finding
+    names: Names = NAMELESS
 
     @property
     def segments(self) -> int:
@@ -59,7 +62,12 @@ class Judged(NamedTuple):
 def worst_first(report: Report) -> list[Judged]:
     """Every finding with its flow; among equals the order of the report."""
     flows = {flow.id: (number, flow) for number, flow in enumerate(report.flows, start=1)}
-    judged = [Judged(*flows[finding.flow], finding) for finding in report.findings]
+    called = labels({capture.id: capture.source for capture in report.captures})
+    judged = [
+        Judged(number, flow, finding, Names(labels=called, home=flow.judged_in))
+        for finding in report.findings
+        for number, flow in (flows[finding.flow],)
+    ]
     return sorted(judged, key=_severity)
 
 
@@ -79,12 +87,12 @@ def headline(report: Report, judged: list[Judged]) -> str:
 
 
 def links(finding: Finding) -> list[Link]:
-    """The proof link by link, and after it the guards that do not hold: they make the verdict less sure."""
+    """The proof link by link; after it what several captures settle, and the guards that make it less sure."""
     together: dict[str, list[Evidence]] = {}
     for evidence in finding.evidence:
         if evidence.role == "proof":
             together.setdefault(evidence.link or evidence.claim, []).append(evidence)
-        elif evidence.role == "guard" and evidence.outcome != "holds":
+        elif evidence.role == "guard" and (evidence.outcome != "holds" or evidence.claim == DECISIVE):
             together[evidence.claim] = [evidence]
     return [_link(says, claims) for says, claims in together.items()]
 

@@ -8,6 +8,16 @@ from collections.abc import Iterator
 
 from ctcp_forensics.render.finding import answer, ending, missing_segment, wanted
 from ctcp_forensics.render.judged import Judged, headline, tally, title, worst_first
+from ctcp_forensics.render.path import (
+    alone,
+    clocks_of,
+    crossings_of,
+    details,
+    line_of,
+    matrices,
+    remarks,
+    whereabouts,
+)
 from ctcp_forensics.render.table import FINDINGS_AT_A_GLANCE, ROWS_AT_A_GLANCE, flow_table
 from ctcp_forensics.render.wording import at, clean, count, duration, endpoint, frames, utc
 from ctcp_forensics.report import Capture, Finding, Recommendation, Report
@@ -47,10 +57,11 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"# {prose(headline(report, judged))}"
     yield ""
     yield from _captures(report)
+    yield from _paths(report)
     yield from _flows(report, judged)
     told = [one for one in judged if one.needs_reading][:FINDINGS_AT_A_GLANCE]
     for one in told:
-        yield from _finding(one)
+        yield from _finding(report, one)
     known = {one.finding.id for one in told}
     left = [one for one in judged if one.finding.id not in known]
     if left:
@@ -72,6 +83,17 @@ def _captures(report: Report) -> Iterator[str]:
     for cap in report.coverage.caps:
         yield f"- limit reached: {prose(cap.cap)} {cap.limit}, by {prose(cap.reached_by)}"
     yield ""
+
+
+def _paths(report: Report) -> Iterator[str]:
+    for path in report.paths:
+        yield "## Path"
+        yield ""
+        yield f"- {prose(line_of(path))}"
+        yield from (f"- clocks: {prose(told)}" for told in clocks_of(path))
+        yield ""
+    told = [f"- note: {prose(remark)}" for remark in remarks(report)]
+    yield from (*told, "") if told else ()
 
 
 def _capture(capture: Capture) -> str:
@@ -96,11 +118,13 @@ def _flows(report: Report, judged: list[Judged]) -> Iterator[str]:
         yield ""
 
 
-def _finding(one: Judged) -> Iterator[str]:
+def _finding(report: Report, one: Judged) -> Iterator[str]:
     yield f"## Flow {one.number}: {prose(title(one))}"
     yield ""
     yield from _part("Symptom", (prose(one.finding.summary),))
     yield from _part("Capture analysis", _analysis(one))
+    if crossed := tuple(_crossings(report, one)):
+        yield from _part("Crossings", crossed)
     if one.finding.recommendations:
         yield from _part("Recommended action", _actions(one.finding))
     if one.finding.also_possible or one.finding.missing_evidence:
@@ -122,16 +146,44 @@ def _analysis(one: Judged) -> Iterator[str]:
     yield f"- carries {prose(found.kind)}, {prose(found.grade)}: {prose(found.because)}"
     yield f"- ended: {prose(ending(one))}"
     for episode in flow.episodes:
-        asked = f"{wanted(episode)}: {count(episode.duplicate_acks, 'duplicate ACK')}"
-        told = f"{episode.direction} wants {asked}; {missing_segment(episode)}; {answer(episode)}"
-        yield f"- {prose(told)}"
+        asked = f"{wanted(episode, one.names)}: {count(episode.duplicate_acks, 'duplicate ACK')}"
+        told = f"{missing_segment(episode, one.names)}; {answer(episode, one.names)}"
+        yield f"- {prose(f'{episode.direction} wants {asked}; {told}')}"
+    for told in (whereabouts(flow), *(f"by itself, {text}" for text in alone(flow, one.names))):
+        if told:
+            yield f"- {prose(told)}"
     for evidence in one.finding.evidence:
-        shown = frames(evidence.frames, runs_at_most=None)
+        shown = frames(evidence.frames, runs_at_most=None, names=one.names)
         because = f"{evidence.because} [{shown}]" if shown else evidence.because
         yield f"- **{prose(evidence.outcome)}** {prose(evidence.claim)}: {prose(because)}"
-    if one.finding.display_filter:
-        yield f"- Wireshark: {code(one.finding.display_filter)}"
+    yield from _filters(one)
     yield f"- finding {code(one.finding.id)}, flow {code(flow.id)}"
+
+
+def _filters(one: Judged) -> Iterator[str]:
+    """One filter, and those of other captures where addresses or numbers are others there."""
+    home = one.finding.display_filter
+    if home:
+        yield f"- Wireshark: {code(home)}"
+    for capture, text in one.finding.display_filters.items():
+        if text != home:
+            yield f"- Wireshark, {prose(one.names.of(capture))}: {code(text)}"
+
+
+def _crossings(report: Report, one: Judged) -> Iterator[str]:
+    """What became of the segments between two captures, a table for each direction."""
+    for path, some in crossings_of(report, one.flow):
+        for matrix in matrices(path, some):
+            yield from _row(matrix.direction, matrix.links)
+            yield f"|---|{'--:|' * len(matrix.links)}"
+            for row in matrix.rows:
+                yield from _row(row.says, row.cells)
+            yield ""
+        yield from (f"- {prose(told)}" for told in details(path, some, one.names))
+
+
+def _row(first: str, cells: tuple[str, ...]) -> Iterator[str]:
+    yield f"| {' | '.join(prose(cell) for cell in (first, *cells))} |"
 
 
 def _actions(finding: Finding) -> Iterator[str]:

@@ -12,7 +12,7 @@ from ctcp_forensics.report import Report
 
 def ndjson(report: Report) -> Iterator[str]:
     """The lines of a report; the first says what made it."""
-    yield _line("report", report.schema_version, {"tool": report.tool})
+    yield _line("report", report.schema_version, {"tool": report.tool, "notes": report.notes})
     for capture in report.captures:
         yield _line("capture", report.schema_version, capture)
     for flow in report.flows:

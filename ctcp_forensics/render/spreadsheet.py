@@ -36,6 +36,8 @@ COLUMNS = (
     "captures",
     "summary",
     "display_filter",
+    "ack_author",
+    "rst_author",
 )
 
 
@@ -83,6 +85,8 @@ def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
         "; ".join(sources.get(seen.capture, seen.capture) for seen in flow.seen),
         finding.summary,
         finding.display_filter,
+        flow.ack_author or "",
+        flow.rst_author or "",
     )
 
 

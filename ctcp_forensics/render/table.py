@@ -6,9 +6,10 @@ Knows the order in which an engineer reads: what, where, why.  Does not know how
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ctcp_forensics.render.finding import coverage, finding
+from ctcp_forensics.render.finding import coverage, finding, labelled
 from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
 from ctcp_forensics.render.look import Depth, Look
+from ctcp_forensics.render.path import clocks_of, line_of, remarks
 from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
 from ctcp_forensics.report import FLAGSHIP, Report
 
@@ -84,6 +85,7 @@ def _lines(report: Report, look: Look) -> Iterator[str]:
     if alarming and len(judged) > 1:
         yield f"All verdicts: {tally(judged)}"
     yield from _sources(report)
+    yield from _paths(report, look)
     yield from _flows(report, judged, look)
     yield from _findings(report, judged, look)
     yield from coverage(report, look)
@@ -97,6 +99,16 @@ def _sources(report: Report) -> Iterator[str]:
     for capture in report.captures:
         read = f"{count(capture.frames, 'frame')}, {capture.outcome}"
         yield clean(f"{capture.id}  {capture.source}  {read}")
+
+
+def _paths(report: Report, look: Look) -> Iterator[str]:
+    """Which captures are of one path, in which order; deeper, how far their clocks are apart."""
+    for path in report.paths:
+        yield from labelled("path", line_of(path), look, indent="")
+        for told in clocks_of(path) if look.depth >= Depth.WHERE else ():
+            yield from labelled("clocks", told, look, indent="")
+    for remark in remarks(report):
+        yield from labelled("note", remark, look, indent="")
 
 
 def _flows(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:

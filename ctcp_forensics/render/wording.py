@@ -5,7 +5,9 @@ Knows single values.  Does not know what they mean together: see judged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -71,21 +73,93 @@ def endpoint(end: Endpoint) -> str:
     return f"[{address}]:{end.port}" if ":" in address else f"{address}:{end.port}"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
     """`1 flow`, `3 flows`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
-def frames(by_capture: Mapping[str, Iterable[int]], *, runs_at_most: int | None) -> str:
-    """`frame 118`, `frames 120-122, 125`; with several captures each run is under its capture's id."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What captures are called in sentences.  Frames of `home`, which a flow is judged in, go without a name."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    home: str = ""
+
+    def of(self, capture: str) -> str:
+        return clean(self.labels.get(capture, capture))
+
+
+NAMELESS = Names()
+
+
+def labels(sources: Mapping[str, str]) -> dict[str, str]:
+    """The shortest name that tells each capture from the others: its file's, its whole path, else its id."""
+    names = {capture: source.rpartition("/")[2] or source for capture, source in sources.items()}
+    for wider in (sources, {capture: capture for capture in sources}):
+        often = Counter(names.values())
+        names = {capture: wider[capture] if often[name] > 1 else name for capture, name in names.items()}
+    return names
+
+
+def frames(
+    by_capture: Mapping[str, Iterable[int]], *, runs_at_most: int | None, names: Names = NAMELESS
+) -> str:
+    """`frame 118`, `frames 120-122, 125`; of a capture that is not the one at home, `frame 4 of asa-inside.pcap`."""
     told = {name: _runs(numbers, runs_at_most) for name, numbers in by_capture.items()}
-    told = {name: runs for name, runs in told.items() if runs}
-    if not told:
-        return ""
-    if len(told) > 1:
-        return "frames " + "; ".join(f"{clean(name)}: {runs}" for name, runs in told.items())
-    (runs,) = told.values()
-    return f"frame {runs}" if runs.isdigit() else f"frames {runs}"
+    home = names.home or (next(iter(told), "") if len(told) == 1 else "")
+    parts = [
+        ("frame " if runs.isdigit() else "frames ") + runs + ("" if name == home else f" of {names.of(name)}")
+        for name, runs in sorted(told.items(), key=lambda item: item[0] != home)
+        if runs
+    ]
+    return "; ".join(parts)
+
+
+def share(part: float | None) -> str:
+    """A share in per cent, with a decimal; small ones with two digits that count."""
+    if part is None:
+        return "-"
+    percent = 100 * part
+    if not percent:
+        return "0 %"
+    return f"{percent:.1f} %" if abs(percent) >= 0.1 else f"{percent:.2g} %"
+
+
+def ppm(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:+.1f}"
+
+
+def offsets(low_ns: int | None, high_ns: int | None) -> str:
+    """What lies between two clocks, rounded outwards: an interval, since a point would be a guess."""
+    if low_ns is None and high_ns is None:
+        return "any offset"
+    bounds = [bound for bound in (low_ns, high_ns) if bound is not None]
+    grain_ns, unit = _grain(max(map(abs, bounds)))
+    low = "" if low_ns is None else _signed(low_ns // grain_ns * grain_ns, unit)
+    high = "" if high_ns is None else _signed(-(-high_ns // grain_ns) * grain_ns, unit)
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}"
+
+
+def _grain(largest_ns: int) -> tuple[int, str]:
+    """What the last digit stands for, and the unit; clocks that are far apart are told to the millisecond."""
+    for unit, length_ns in (("us", 1_000), ("ms", 1_000_000)):
+        if largest_ns < 1_000 * length_ns:
+            return length_ns // 10, unit
+    return 1_000_000, "s"
+
+
+def _signed(length_ns: int, unit: str) -> str:
+    """`+12.3 ms`, `-1 h 0 m 0.013 s`."""
+    sign, length_ns = "-" if length_ns < 0 else "+", abs(length_ns)
+    if unit != "s":
+        return f"{sign}{length_ns / {'us': 1_000, 'ms': 1_000_000}[unit]:.1f} {unit}"
+    whole, rest_ns = divmod(length_ns, MINUTE_S * SECOND_NS)
+    days, minutes = divmod(whole, DAY_S // MINUTE_S)
+    parts = (f"{days} d", days), (f"{minutes // 60} h", whole >= 60), (f"{minutes % 60} m", whole)
+    told = [text for text, is_told in parts if is_told]
+    return sign + " ".join([*told, f"{rest_ns / SECOND_NS:.3f} s"])
 
 
 def sized(length: int) -> str:

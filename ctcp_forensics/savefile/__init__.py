@@ -6,6 +6,16 @@ size, see capture.  Does not look into frames: see packets.
 
 from ctcp_forensics.savefile.account import Comment, Damage, Interface
 from ctcp_forensics.savefile.order import batches_in_order
-from ctcp_forensics.savefile.reader import Batch, Reader
+from ctcp_forensics.savefile.reader import Batch, FrameTable, Reader
+from ctcp_forensics.savefile.window import Buffer
 
-__all__ = ["Batch", "Comment", "Damage", "Interface", "Reader", "batches_in_order"]
+__all__ = [
+    "Batch",
+    "Buffer",
+    "Comment",
+    "Damage",
+    "FrameTable",
+    "Interface",
+    "Reader",
+    "batches_in_order",
+]

@@ -59,6 +59,10 @@ class FrameTable(Protocol):
 
     def pass_over_number(self) -> None: ...
 
+    def interfaces_seen(self) -> list[int]: ...
+
+    def of_interface(self, index: int, /) -> FrameTable: ...
+
     @property
     def next_number(self) -> int: ...
 
@@ -73,14 +77,24 @@ Batch = tuple[Buffer, FrameTable]
 class Reader:
     """One pass over one savefile; everything but `batches` is final when that is exhausted.
 
-    `kernel` is for tests that compare the two.
+    Where several files are one capture, the numbers of this one's frames begin at `first_number`; what is said
+    about the file, its damage and its comments, counts from 1.  `kernel` is for tests that compare the two.
     """
 
-    def __init__(self, chunks: Iterable[Buffer], *, source: str = "", kernel: ModuleType = _kernel) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[Buffer],
+        *,
+        source: str = "",
+        first_number: int = 1,
+        kernel: ModuleType = _kernel,
+    ) -> None:
         self._window = Window(chunks)
         self._source = source
+        self._before = first_number - 1
+        """Frames and numbered records of the files before."""
         self._kernel = kernel
-        self._frames: FrameTable = kernel.Frames()
+        self._frames: FrameTable = kernel.Frames(first_number=first_number)
         self._table = kernel.Interfaces()
         self._account = Account()
         self._order = "<"
@@ -95,6 +109,11 @@ class Reader:
     @property
     def frames(self) -> int:
         return self._frames.totals.frames
+
+    @property
+    def next_number(self) -> int:
+        """Of the first frame of the file behind this one."""
+        return self._frames.next_number
 
     @property
     def first_ns(self) -> int | None:
@@ -304,7 +323,7 @@ class Reader:
         for index in range(len(self._frames)):
             frame = self._frames[index]
             if frame.commented:
-                self._account.add_comments(frame.number, self._packet_options(frame).comments)
+                self._account.add_comments(frame.number - self._before, self._packet_options(frame).comments)
 
     def _packet_options(self, frame: Frame) -> pcapng.Options:
         """Only enhanced and obsolete packet blocks carry options; in both, data begins at the same place."""
@@ -340,9 +359,12 @@ class Reader:
             f"{broken.reason}, at byte {broken.offset} of the file,{where}".rstrip(","), offset
         )
 
+    def _next_frame(self) -> str:
+        return f"frame {self._frames.next_number - self._before}"
+
     def _cut_thing(self) -> str:
         """What the savefile's last bytes are the beginning of."""
-        frame = f"frame {self._frames.next_number}"
+        frame = self._next_frame()
         if self.format != "pcapng":
             return frame
         head = self._window.peek(4)
@@ -357,7 +379,7 @@ class Reader:
 
     def _say(self, walked: Walked) -> str:
         """The words for what the walk stopped at."""
-        frame, value = f"frame {self._frames.next_number}", walked.value
+        frame, value = self._next_frame(), walked.value
         if walked.stop == Stop.FRAME_TOO_LONG:
             return f"{frame} claims {value} captured bytes; more than {MAX_CAPTURED_LEN} are not believed"
         kind, length = Struct(f"{self._order}II").unpack(self._window.peek(8))

@@ -13,8 +13,8 @@ from pathlib import Path
 from ctcp_forensics import pipeline, report
 
 from .distort import Distortion, distort
+from .logs import Entry
 from .scenarios import FLAGSHIP, UNSURE
-from .truth import Entry
 
 NO_FLOW = "no flow"
 RECORDED = "as recorded"

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .savefile import LINKTYPE_ETHERNET, NS, SavedFrame, saved_frames, to_pcap
+from .logs import NS, Entry
+from .savefile import LINKTYPE_ETHERNET, SavedFrame, saved_frames, to_pcap
 from .scenarios import FLAGSHIP, UNSURE
 from .segment import ETHERNET_LEN, Segment, checksum, from_bytes, to_bytes
-from .truth import Entry
 
 LINKTYPE_SLL2 = 276
 VLAN_TAG = bytes.fromhex("8100 0064")
@@ -72,7 +72,13 @@ class Distortion:
 
 def records_of(pcap: bytes) -> Records:
     return [
-        Record(time_ns=one.time_ns, original_len=one.original_len, frame=one.frame, sources=(number,))
+        Record(
+            time_ns=one.time_ns,
+            original_len=one.original_len,
+            frame=one.frame,
+            interface=one.interface,
+            sources=(number,),
+        )
         for number, one in enumerate(saved_frames(pcap), start=1)
     ]
 

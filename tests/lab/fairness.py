@@ -15,10 +15,12 @@ from .segment import RST, Segment
 BEHIND = {
     ("outer", TO_HEADEND): (OUTSIDE, INSIDE, ASA),
     ("outer", TO_CLIENT): (CLIENT,),
+    ("asa", TO_HEADEND): (INSIDE, ASA),
+    ("asa", TO_CLIENT): (OUTSIDE, ASA, CLIENT),
     ("inner", TO_CLIENT): (INSIDE, OUTSIDE, ASA, CLIENT),
 }
-"""Where a segment that a link lost is missing; elsewhere it is in the capture."""
-Packets = list[tuple[int, Segment | None]]
+"""Where a segment that a link or the firewall lost is missing; elsewhere it is in the capture."""
+Packets = Sequence[tuple[int, Segment | None]]
 
 
 def expectation(scenario: Scenario, number: int, connection: int) -> Expectation:

@@ -112,13 +112,32 @@ def _carries(segment: Segment, what: str) -> bool:
 Transform = Callable[[Segment, str], Segment | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What a box did with one segment: passed it on, queued it or refused it.
+
+    `onward` goes on in the segment's direction, `back` are segments that the box made itself and sends to
+    the one who spoke.  `released` are those that had waited in its queue, as they had come.
+    """
+
+    did: str
+    onward: tuple[Segment, ...] = ()
+    back: tuple[Segment, ...] = ()
+    released: tuple[Segment, ...] = ()
+
+
+Box = Callable[[Segment, str], Handled]
+AGAINST = {TO_HEADEND: TO_CLIENT, TO_CLIENT: TO_HEADEND}
+
+
 @dataclass(slots=True, kw_only=True)
 class Link:
     """Two interfaces of one namespace, joined by rules.
 
     `left` is the client's side.  `transform` may rewrite a segment (NAT, sequence randomiser) or
-    swallow it (None); it runs after the rules.  With `router_macs` (per direction: next hop and own
-    address, as an Ethernet header begins) the link stands in for a router and carries TCP only.
+    swallow it (None); it runs after the rules.  A `box` may also keep it for later and answer it.  With
+    `router_macs` (per direction: next hop and own address, as an Ethernet header begins) the link stands
+    in for a router and carries TCP only.
     """
 
     name: str
@@ -132,6 +151,7 @@ class Link:
     latency_s: float = 0.0
     hops: int = 0
     transform: Transform | None = None
+    box: Box | None = None
     router_macs: dict[str, bytes] | None = None
     states: list[RuleState] = field(init=False)
     sockets: dict[str, socket.socket] = field(init=False, default_factory=dict)
@@ -193,9 +213,36 @@ class Link:
             return
         state = self.first_that_applies(segment, direction)
         note = self._note(direction, segment, state)
+        if self.box is not None and note["did"] != "drop":
+            self._through_box(self.box, frame, segment, direction, note)
+            return
         for copy, delay_s in self._outcome(frame, segment, direction, state, note):
             self.queues[direction].put(copy, delay_s)
         print(json.dumps(note), file=self.log)
+
+    def _through_box(
+        self, box: Box, frame: bytes, segment: Segment, direction: str, note: dict[str, Any]
+    ) -> None:
+        """A link with a box only loses: rules that delay or copy would have to say on which side of it."""
+        handled = box(segment, direction)
+        note["did"] = handled.did
+        if handled.released:
+            note["released"] = [{"seq": one.seq, "len": len(one.payload)} for one in handled.released]
+        print(json.dumps(note), file=self.log)
+        for one in handled.onward:
+            self.queues[direction].put(self._framed(frame, one, direction), self.latency_s)
+        for one in handled.back:
+            made = self._note(AGAINST[direction], one, None) | {"did": "made"}
+            print(json.dumps(made), file=self.log)
+            header = frame[6:12] + frame[:6] + frame[12:ETHERNET_LEN]  # back to whom it came from
+            self.queues[AGAINST[direction]].put(header + to_bytes(one), self.latency_s)
+
+    def _framed(self, frame: bytes, segment: Segment, direction: str) -> bytes:
+        packet = with_ttl(to_bytes(segment), self.hops) if self.hops else to_bytes(segment)
+        header = frame[:ETHERNET_LEN]
+        if self.router_macs is not None:
+            header = self.router_macs[direction] + header[12:]
+        return header + packet
 
     def first_that_applies(self, segment: Segment, direction: str) -> RuleState | None:
         if _carries(segment, "syn") and direction == TO_HEADEND and segment.seq not in self.client_isns:

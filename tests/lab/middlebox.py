@@ -12,13 +12,14 @@ import random
 import socket
 import struct
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from .link import TO_CLIENT, TO_HEADEND
+from .link import AGAINST, TO_CLIENT, TO_HEADEND, Handled
 from .messages import MAGIC, TRAILER_LEN
 from .net import Namespace
-from .segment import ACK, RST, SEQ_SPACE, Segment, from_bytes, is_before, to_bytes
+from .segment import ACK, FIN, RST, SEQ_SPACE, SYN, Segment, from_bytes, is_before, to_bytes
 
 RELAY_PORT = 50080
 MARK = 1
@@ -332,10 +333,12 @@ def _other(interface: str, neighbours: dict[str, bytes]) -> str:
 class Randomiser:
     """Nature five: new initial sequence numbers, and no TCP options that it does not like.
 
-    Used as the transform of a link that stands in for the firewall.
+    Used as the transform of a link that stands in for the firewall.  With `mss_limit` the MSS is the one
+    option that it leaves, and makes smaller where it is larger.
     """
 
     rng: random.Random
+    mss_limit: int | None = None
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def __call__(self, segment: Segment, direction: str) -> Segment | None:
@@ -348,8 +351,175 @@ class Randomiser:
             segment,
             seq=(segment.seq + own) % SEQ_SPACE,
             ack=(segment.ack - other) % SEQ_SPACE if segment.flags & ACK else segment.ack,
-            options=b"",
+            options=self._tamed(segment.options),
         )
+
+    def _tamed(self, options: bytes) -> bytes:
+        mss = mss_in(options)
+        if self.mss_limit is None or mss is None:
+            return b""
+        return struct.pack("!BBH", 2, 4, min(mss, self.mss_limit))
+
+
+def mss_in(options: bytes) -> int | None:
+    """The maximum segment size (RFC 9293 §3.2), where these options name one."""
+    while len(options) >= 2 and options[0]:
+        length = 1 if options[0] == 1 else max(2, options[1])
+        if options[0] == 2:
+            return int.from_bytes(options[2:4])
+        options = options[length:]
+    return None
+
+
+# tcp-map queue-limit 0: "application inspection, IPS, and TCP check-retransmission have a queue limit of 3
+# packets"; "if they are not put in order and passed on within the timeout period, then they are dropped".
+QUEUE_LIMIT = 3
+QUEUE_TIMEOUT_S = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What nobody documents of a firewall that orders a stream.  None: as the end in whose name it speaks."""
+
+    ttl: int | None = None
+    window: int | None = None
+    ip_ids: str = "random"
+    answers_all: bool = True  # also what its full queue refuses
+    passes_bare_acks: bool = False  # also those from beyond a hole
+    passes_stray_resets: bool = True  # asp-drop tcp-rstfin-ooo where not
+
+
+def manners_from(rng: random.Random) -> Manners:
+    return Manners(
+        ttl=rng.choice((None, 64, 128, 255)),
+        window=rng.choice((None, None, 8192, 32768)),
+        ip_ids=rng.choice(("random", "counting", "zero")),
+        answers_all=rng.random() < 0.75,
+        passes_bare_acks=rng.random() < 0.5,
+        passes_stray_resets=rng.random() < 0.5,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Half:
+    """One direction of one connection: what comes next, what waits beyond a hole, how its end speaks."""
+
+    expected: int | None = None
+    waiting: list[Segment] = field(default_factory=list)
+    waits_since_s: float = 0.0
+    window: int = 65535
+    ttl: int = 64
+    passed_end: int = 0  # as the other side numbers it
+
+    def has_passed(self, segment: Segment) -> None:
+        if segment.flags & SYN or (is_before(self.passed_end, segment.end_seq) and not segment.flags & RST):
+            self.passed_end = segment.end_seq
+
+    def takes_next(self, segment: Segment) -> None:
+        if self.expected is None or is_before(self.expected, segment.end_seq):
+            self.expected = segment.end_seq
+
+    def released(self) -> Iterator[Segment]:
+        while segment := next((one for one in self.waiting if one.seq == self.expected), None):
+            self.waiting.remove(segment)
+            self.takes_next(segment)
+            yield segment
+
+
+@dataclass(slots=True, kw_only=True)
+class Orderer:
+    """Nature six: no end of any TCP, but the stream leaves in order.  What an ASA is believed to do.
+
+    "When you engage certain features on the ASA, the firewall fully coalesces the TCP stream"; it "sends
+    an ACK on behalf of the other TCP endpoint for the missing data" (TAC 113393).  Used as the box of a
+    link.  `rewrite` gives a segment its numbers, options and addresses on the other side.
+    """
+
+    rng: random.Random
+    manners: Manners
+    rewrite: Callable[[Segment, str], Segment | None] | None = None
+    halves: dict[tuple[str, int, str], Half] = field(default_factory=dict)
+    made: int = 0
+
+    def __call__(self, segment: Segment, direction: str) -> Handled:
+        half = self._half(segment, direction, direction)
+        other = self._half(segment, direction, AGAINST[direction])
+        if not segment.flags & RST:
+            half.window, half.ttl = segment.window, segment.ttl
+        did = self._judged(half, segment)
+        if did != "pass":
+            asks = segment.payload and (did == "queued" or self.manners.answers_all)
+            return Handled(did=did, back=(self._ask(half, other, segment),) if asks else ())
+        released = tuple(half.released())
+        onward = tuple(self._rewritten(one, direction) for one in (segment, *released))
+        half.has_passed(onward[-1])
+        return Handled(did=did, onward=onward, released=released)
+
+    def _half(self, segment: Segment, direction: str, wanted: str) -> Half:
+        outward = direction == TO_HEADEND
+        address, port = (segment.src, segment.sport) if outward else (segment.dst, segment.dport)
+        return self.halves.setdefault((address, port, wanted), Half())
+
+    def _judged(self, half: Half, segment: Segment) -> str:
+        if segment.flags & SYN or half.expected is None:
+            half.expected = segment.end_seq
+            half.waiting.clear()
+            return "pass"
+        if segment.flags & RST:
+            return "pass" if self.manners.passes_stray_resets or segment.seq == half.expected else "refused"
+        if not is_before(half.expected, segment.seq):
+            half.takes_next(segment)
+            return "pass"
+        if not segment.payload and not segment.flags & FIN:
+            return "pass" if self.manners.passes_bare_acks else "refused"
+        return self._kept(half, segment)
+
+    def _kept(self, half: Half, segment: Segment) -> str:
+        now_s = time.monotonic()
+        if half.waiting and now_s - half.waits_since_s >= QUEUE_TIMEOUT_S:
+            half.waiting.clear()  # asp-drop tcp-buffer-timeout
+        if len(half.waiting) >= QUEUE_LIMIT or any(one.seq == segment.seq for one in half.waiting):
+            return "refused"  # tcp-buffer-full, tcp-dup-in-queue
+        if not half.waiting:
+            half.waits_since_s = now_s
+        half.waiting.append(segment)
+        return "queued"
+
+    def _rewritten(self, segment: Segment, direction: str) -> Segment:
+        changed = segment if self.rewrite is None else self.rewrite(segment, direction)
+        assert changed is not None
+        return changed
+
+    def _ask(self, half: Half, other: Half, segment: Segment) -> Segment:
+        """The other end's voice, with the box's own habits where it has any."""
+        assert half.expected is not None
+        self.made += 1
+        ids = {"zero": 0, "counting": self.made % (1 << 16), "random": self.rng.randrange(1 << 16)}
+        return Segment(
+            src=segment.dst,
+            dst=segment.src,
+            sport=segment.dport,
+            dport=segment.sport,
+            seq=other.passed_end,
+            ack=half.expected,
+            flags=ACK,
+            window=other.window if self.manners.window is None else self.manners.window,
+            ttl=other.ttl if self.manners.ttl is None else self.manners.ttl,
+            ip_id=ids[self.manners.ip_ids],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticNat:
+    """The headend's address on the outside is not its own."""
+
+    public: str
+    own: str
+
+    def __call__(self, segment: Segment, direction: str) -> Segment:
+        if direction == TO_HEADEND:
+            return replace(segment, dst=self.own) if segment.dst == self.public else segment
+        return replace(segment, src=self.public) if segment.src == self.own else segment
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,8 +22,20 @@ from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .distort import draw_out_pause
 from .haproxy import Haproxy
-from .link import TO_CLIENT, TO_HEADEND, Link
-from .middlebox import Forger, Proxy, Randomiser, Translator, drop_silently, filter_statefully, forward
+from .link import TO_CLIENT, TO_HEADEND, Box, Link, Transform
+from .logs import NS, ClientAddress, Entry
+from .middlebox import (
+    Forger,
+    Orderer,
+    Proxy,
+    Randomiser,
+    StaticNat,
+    Translator,
+    drop_silently,
+    filter_statefully,
+    forward,
+    manners_from,
+)
 from .net import (
     BY_PROGRAM,
     DUMPCAP,
@@ -35,9 +47,8 @@ from .net import (
     start_capture,
     what_is_missing,
 )
-from .savefile import NS
 from .scenarios import ASA, BY_NAME, CLIENT, INSIDE, OUTSIDE, SCENARIOS, Scenario
-from .truth import ClientAddress, Entry, truth_of
+from .truth import truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
 IPV4 = {
@@ -45,6 +56,7 @@ IPV4 = {
     "outside": "198.51.100.1",
     "inside": "203.0.113.1",
     "headend": "203.0.113.20",
+    "virtual": "198.51.100.2",  # the headend as the outside knows it, where the firewall translates
 }
 IPV6 = {
     "client": "2001:db8:1::10",
@@ -58,6 +70,7 @@ OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
 APPLICATION_LIMIT_S = 60.0
 PLACES = {CLIENT: ("client", "eth0"), OUTSIDE: ("asa", "eth0"), INSIDE: ("asa", "eth1")}
 ASA_INTERFACES = {interface: vantage for vantage, (role, interface) in PLACES.items() if role == "asa"}
+MSS_LIMIT = 1380  # sysopt connection tcpmss, the default of an ASA
 MISSING, NOT_AS_PLANNED = 3, 4
 
 
@@ -223,6 +236,7 @@ def _links(bench: Bench) -> list[Link]:
         rules=scenario.outer(bench.rng("outer rules")),
         flow_ports=[client.own[1] for client in bench.clients],
         transform=_translator(bench),
+        box=_orderer(bench, "outer") if scenario.second_box == "outer" else None,
         latency_s=OUTER_LATENCY_S,
         hops=bench.rng("hops").randint(0, 9),
     )
@@ -232,6 +246,7 @@ def _links(bench: Bench) -> list[Link]:
         log=bench.link_log,
         rng=bench.rng("inner link"),
         rules=scenario.inner(bench.rng("inner rules")),
+        box=_orderer(bench, "inner") if scenario.second_box == "inner" else None,
         latency_s=INNER_LATENCY_S,
     )
     return [outer, inner]
@@ -258,8 +273,12 @@ def _middlebox(bench: Bench) -> Proxy | Haproxy | None:
         case "forger":
             forward(asa)
             _start_forger(bench, asa)
+        case "router":
+            _start_router(bench, asa)
         case "randomiser":
-            _start_randomiser(bench, asa)
+            _start_router(bench, asa, transform=Randomiser(rng=bench.rng("randomiser"), **scenario.box))
+        case "orderer":
+            _start_router(bench, asa, box=_orderer(bench, "asa", _rewrite(bench)))
         case other:
             raise ValueError(f"no such middlebox: {other}")
     return None
@@ -292,7 +311,9 @@ def _start_forger(bench: Bench, asa: Namespace) -> None:
     bench.closers.append(forger.stop)
 
 
-def _start_randomiser(bench: Bench, asa: Namespace) -> None:
+def _start_router(
+    bench: Bench, asa: Namespace, *, transform: Transform | None = None, box: Box | None = None
+) -> None:
     """A user-space router in the firewall's place; the kernel there only answers ARP."""
     router = Link(
         name="asa",
@@ -301,8 +322,10 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
         rng=bench.rng("asa"),
         left_if="eth0",
         right_if="eth1",
+        rules=bench.scenario.asa(bench.rng("asa rules")),
         hops=1,
-        transform=Randomiser(rng=bench.rng("randomiser")),
+        transform=transform,
+        box=box,
         router_macs={
             TO_HEADEND: bench.host("headend").mac("eth0") + asa.mac("eth1"),
             TO_CLIENT: bench.host("client").mac("eth0") + asa.mac("eth0"),
@@ -310,6 +333,21 @@ def _start_randomiser(bench: Bench, asa: Namespace) -> None:
     )
     router.start()
     bench.closers.append(router.stop)
+
+
+def _orderer(bench: Bench, where: str, rewrite: Transform | None = None) -> Orderer:
+    rng = bench.rng(f"orderer {where}")
+    return Orderer(rng=rng, manners=manners_from(rng), rewrite=rewrite)
+
+
+def _rewrite(bench: Bench) -> Transform | None:
+    """What the firewall changes in what it passes, beside its order."""
+    box, at = bench.scenario.box, bench.addresses
+    if box.get("translates"):
+        return StaticNat(public=at["virtual"], own=at["headend"])
+    if box.get("randomises"):
+        return Randomiser(rng=bench.rng("randomiser"), mss_limit=MSS_LIMIT)
+    return None
 
 
 async def _start_captures(bench: Bench) -> None:
@@ -378,6 +416,7 @@ async def _one_connection(
 ) -> None:
     who = _suffix(number, 0)
     journal = Journal(bench.journal, "client", number)
+    headend = bench.addresses["virtual" if bench.scenario.box.get("translates") else "headend"]
     client = Client(
         client_port,
         profile_from(bench.rng(f"client profile{who}"), **bench.scenario.client),
@@ -385,7 +424,7 @@ async def _one_connection(
         bench.rng(f"client{_suffix(number, connection)}"),
         journal,
         local=place,
-        remote=(bench.addresses["headend"], bench.scenario.port),
+        remote=(headend, bench.scenario.port),
     )
     bench.closers.append(client.stop)
     journal.note("connects", connection=connection, local=place)

@@ -5,16 +5,17 @@ know what is in a frame.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-NS = 1_000_000_000
+from .logs import NS
+
 PCAP_FRACTIONS_NS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
 PCAP_HEADER_LEN = 24
 SHB, IDB, EPB, ISB = 0x0A0D0D0A, 1, 6, 5
 LINKTYPE_ETHERNET = 1
 # Options of an interface description and of interface statistics (draft-ietf-opsawg-pcapng §4.2 and §4.6).
-IF_NAME, IF_TSRESOL, ISB_IFDROP, ISB_OSDROP = 2, 9, 5, 7
+END, IF_NAME, IF_TSRESOL, ISB_IFDROP, ISB_OSDROP = 0, 2, 9, 5, 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +71,25 @@ def to_pcap(frames: Iterable[SavedFrame], link_type: int) -> bytes:
     return b"".join(parts)
 
 
-def to_pcapng(frames: Iterable[SavedFrame]) -> bytes:
-    """One section with one interface of nanosecond resolution."""
-    blocks = [
-        _block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
-        _block(
-            IDB,
-            struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + struct.pack("<HHB3xHH", IF_TSRESOL, 1, 9, 0, 0),
-        ),
-    ]
+def to_pcapng(
+    frames: Sequence[SavedFrame], interfaces: Sequence[str] = ("",), dropped: int | None = None
+) -> bytes:
+    """One section whose interfaces have nanosecond resolution; what was dropped is counted on the first.
+
+    An interface may have no name.
+    """
+    blocks = [_block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    for name in interfaces:
+        facts = (_option(IF_NAME, name.encode()) if name else b"") + _option(IF_TSRESOL, b"\x09")
+        blocks.append(_block(IDB, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + facts + _option(END, b"")))
     for one in frames:
-        head = struct.pack(
-            "<IIIII", 0, one.time_ns >> 32, one.time_ns & 0xFFFFFFFF, len(one.frame), one.original_len
-        )
-        blocks.append(_block(EPB, head + one.frame))
+        head = struct.pack("<III", one.interface, *_halves(one.time_ns))
+        lengths = struct.pack("<II", len(one.frame), one.original_len)
+        blocks.append(_block(EPB, head + lengths + one.frame))
+    if dropped is not None and frames:
+        head = struct.pack("<III", 0, *_halves(frames[-1].time_ns))
+        count = _option(ISB_IFDROP, struct.pack("<Q", dropped))
+        blocks.append(_block(ISB, head + count + _option(END, b"")))
     return b"".join(blocks)
 
 
@@ -119,6 +125,14 @@ def _blocks(pcapng: bytes) -> Iterator[tuple[int, bytes]]:
         kind, length = struct.unpack_from("<II", pcapng, at)
         yield kind, pcapng[at + 8 : at + length - 4]
         at += length
+
+
+def _halves(time_ns: int) -> tuple[int, int]:
+    return time_ns >> 32, time_ns & 0xFFFFFFFF
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
 def _options(packed: bytes) -> dict[int, bytes]:

@@ -80,6 +80,23 @@ def lose_often(
     return plan
 
 
+def lose_each_way() -> Plan:
+    def plan(rng: random.Random) -> Rules:
+        return lose(TO_HEADEND, last=40)(rng) + lose(TO_CLIENT, first=20, last=30)(rng)
+
+    return plan
+
+
+def lose_some(low: float, high: float, *directions: str) -> Plan:
+    """Random loss at a rate that the seed chooses, and one segment for certain."""
+
+    def plan(rng: random.Random) -> Rules:
+        sure = lose(directions[0], first=20, last=40)(rng)
+        return sure + lose_often(rng.uniform(low, high), directions=directions)(rng)
+
+    return plan
+
+
 def lose_with_asks(probability: float) -> Plan:
     """One data segment, and from then on a share of the bare ACKs that come back."""
 
@@ -214,7 +231,11 @@ class Scenario:
     client: Mapping[str, Any] = field(default_factory=dict)
     headend: Mapping[str, Any] = field(default_factory=dict)
     outer: Plan = nothing
+    asa: Plan = nothing  # inside the firewall, where it is a router in user space
     inner: Plan = nothing
+    second_box: str | None = (
+        None  # another box that orders the stream: before (outer) or behind (inner) the firewall
+    )
     clients: int = 1
     others_expect: Expectation | None = None
     again: tuple[Again, ...] = ()
@@ -241,7 +262,7 @@ class Scenario:
 
     @property
     def is_proxied(self) -> bool:
-        """A full TCP stands in the path, and asks for what it misses."""
+        """A full TCP stands in the path, asks for what it misses, and cuts the stream anew."""
         return self.middlebox in PROXIES
 
     @property
@@ -271,12 +292,18 @@ def seen_inside(*outside: str) -> Expectation:
     return everywhere(FLAGSHIP) | {CLIENT: outside, OUTSIDE: outside}
 
 
+def asked_from_beyond() -> Expectation:
+    """The box that asks stands behind all captures: whatever it says passes all of them."""
+    return everywhere(FLAGSHIP)
+
+
 # Behind the proxy the client's messages simply cease, or the proxy's own RST ends it.
 SILENT_WHILE_WATCHED = (UNSURE, "peer-vanished", "firewall-drop", "reset-by-middlebox", "reset-by-endpoint")
 # A capture ends with its last frame, so a flow that stops without a word may look alive.
 SILENT_PEER = (*SILENT_WHILE_WATCHED, "healthy")
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
+OVERTAKEN = ("orderly-close", "healthy", "loss-tolerated", "answered")
 SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
 PATIENT = {"peer_timeout_s": 30.0}  # the firewall gives up before the client does
@@ -588,6 +615,266 @@ FAILURES = (
     ),
 )
 
+# The firewall as an ASA is believed to work: no end of any TCP, and yet it orders the stream.
+QUEUE: dict[str, Any] = {"middlebox": "orderer", "direction": TO_HEADEND, "habits": FAILURE}
+BUSY = {"duration_s": 15.0, "bursts_per_s": 7.0}
+
+QUEUE_FAILURES = (
+    Scenario(
+        name="failure-queue",
+        story="A client segment is lost before a firewall that orders the stream; it queues three segments, "
+        "refuses the rest, forgets its queue every four seconds, and asks in the headend's name.",
+        **QUEUE,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-reverse",
+        story="The same in the other direction: the headend is asked in the client's name.",
+        **QUEUE | {"direction": TO_CLIENT, "habits": FAILURE | {"push_per_s": 3.0}},
+        inner=lose(TO_CLIENT),
+        expect=seen_inside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-burst",
+        story="Four client segments in a row are lost before the firewall that orders the stream.",
+        **QUEUE,
+        outer=lose(burst=4),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-nat",
+        story="The same with the client behind a NAT, and the headend behind another address of the firewall.",
+        **QUEUE,
+        nat=True,
+        box={"translates": True},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-randomised",
+        story="The same behind new initial sequence numbers, an MSS of 1380 and no other option.",
+        **QUEUE,
+        box={"randomises": True},
+        client={"syn_options": "mss-sack"},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-randomised-reverse",
+        story="The same in the other direction.",
+        **QUEUE | {"direction": TO_CLIENT, "habits": FAILURE | {"push_per_s": 3.0}},
+        box={"randomises": True},
+        client={"syn_options": "mss-wscale"},
+        inner=lose(TO_CLIENT),
+        expect=seen_inside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-queue-own-loss",
+        story="The firewall itself loses a segment after it came in, and then asks for it.",
+        **QUEUE,
+        asa=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+)
+
+SECOND_BOX_FAILURES = (
+    Scenario(
+        name="failure-near-client",
+        story="The firewall passes everything as it comes; another box between client and firewall orders the "
+        "stream, and a segment is lost before it.",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        second_box="outer",
+        outer=lose(),
+        expect=everywhere(FLAGSHIP) | {OUTSIDE: SILENT_PEER, INSIDE: SILENT_PEER},
+    ),
+    Scenario(
+        name="failure-near-client-reverse",
+        story="The same in the other direction: a headend segment is lost before the firewall, which passes "
+        "the questions of the box beyond it.",
+        direction=TO_CLIENT,
+        habits=FAILURE | {"push_per_s": 3.0},
+        second_box="outer",
+        inner=lose(TO_CLIENT),
+        expect=everywhere(FLAGSHIP) | {CLIENT: SILENT_PEER},
+    ),
+    Scenario(
+        name="failure-near-headend",
+        story="The firewall passes everything as it comes; another box between firewall and headend orders the "
+        "stream, and a segment is lost before it.",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        second_box="inner",
+        inner=lose(),
+        expect=asked_from_beyond(),
+    ),
+    Scenario(
+        name="failure-near-headend-lost-outside",
+        story="The same box near the headend; the segment is lost between client and firewall.",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        second_box="inner",
+        outer=lose(),
+        expect=asked_from_beyond(),
+    ),
+    Scenario(
+        name="failure-near-headend-lost-in-box",
+        story="The same box near the headend; the firewall itself loses the segment.",
+        middlebox="router",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        second_box="inner",
+        asa=lose(),
+        expect=asked_from_beyond(),
+    ),
+)
+
+LONG_FAILURES = (
+    Scenario(
+        name="failure-long",
+        story="A session of a minute and a half with a proxy in its path, which loses a segment after a minute.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits={"duration_s": 90.0, "peer_timeout_s": 22.0},
+        outer=lose(first=230, last=260),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+)
+
+LOSSES = (
+    Scenario(
+        name="queue-healthy",
+        story="No loss, a firewall that orders the stream, the user disconnects.",
+        middlebox="orderer",
+        habits={"duration_s": 12.0},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="queue-healthy-randomised",
+        story="The same behind new initial sequence numbers, an MSS of 1380 and no other option.",
+        middlebox="orderer",
+        box={"randomises": True},
+        client={"syn_options": "mss-sack"},
+        habits={"duration_s": 12.0},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="queue-healthy-nat",
+        story="The same with the client behind a NAT, and the headend behind another address of the firewall.",
+        middlebox="orderer",
+        nat=True,
+        box={"translates": True},
+        habits={"duration_s": 12.0},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="queue-reordered",
+        story="Every tenth segment comes 20 to 60 ms late; the firewall asks for it, and orders the stream.",
+        middlebox="orderer",
+        habits={"duration_s": 15.0},
+        outer=reorder(),
+        expect=ends_well("loss-tolerated") | {OUTSIDE: OVERTAKEN},
+    ),
+    Scenario(
+        name="lost-in-box",
+        story="The firewall loses one segment of each direction between its two sides; both ends go on.",
+        middlebox="router",
+        habits={"duration_s": 15.0},
+        asa=lose_each_way(),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-in-box-often",
+        story="The firewall loses one to five segments in a hundred between its two sides; both ends go on.",
+        middlebox="router",
+        habits=BUSY,
+        asa=lose_some(0.01, 0.05, TO_HEADEND, TO_CLIENT),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-in-box-burst",
+        story="The firewall loses eight segments in a row between its two sides; both ends go on.",
+        middlebox="router",
+        habits=BUSY,
+        asa=lose(burst=8),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-in-box-randomised",
+        story="The firewall loses segments, and gives those that it passes new numbers and no options.",
+        middlebox="randomiser",
+        habits=BUSY,
+        asa=lose_some(0.01, 0.05, TO_HEADEND, TO_CLIENT),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-in-box-mtu",
+        story="The firewall swallows the client's long packets and says nothing; short ones pass.",
+        middlebox="router",
+        habits={"duration_s": 20.0, **BIG_PACKETS},
+        asa=too_long(1000, TO_HEADEND),
+        must_lose=True,
+        expect=everywhere("path-mtu-black-hole", "loss-tolerated", UNSURE)
+        | dict.fromkeys(
+            (CLIENT, OUTSIDE), ("path-mtu-black-hole", "loss-tolerated", "orderly-close", "healthy", UNSURE)
+        ),
+    ),
+    Scenario(
+        name="lost-outside",
+        story="One to five client segments in a hundred are lost between client and firewall; both ends go on.",
+        habits=BUSY,
+        outer=lose_some(0.01, 0.05, TO_HEADEND),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-outside-burst",
+        story="Eight client segments in a row are lost between client and firewall; both ends go on.",
+        habits=BUSY,
+        outer=lose(burst=8),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-inside",
+        story="One to five segments in a hundred of each direction are lost between firewall and headend.",
+        habits=BUSY,
+        inner=lose_some(0.01, 0.05, TO_CLIENT, TO_HEADEND),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="lost-inside-burst",
+        story="Eight headend segments in a row are lost between headend and firewall; both ends go on.",
+        habits=BUSY,
+        inner=lose(TO_CLIENT, burst=8),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+    Scenario(
+        name="long-healthy",
+        story="A session of a minute and a quarter without loss through a proxy; the user disconnects.",
+        middlebox="proxy",
+        habits={"duration_s": 78.0},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="long-loss",
+        story="A session of a minute and a quarter; two segments in a hundred are lost before a firewall that "
+        "changes initial sequence numbers.",
+        middlebox="randomiser",
+        habits={"duration_s": 80.0},
+        outer=lose_often(0.02),
+        must_lose=True,
+        expect=everywhere("loss-tolerated"),
+    ),
+)
+
 LIVING = (
     Scenario(
         name="tolerated",
@@ -643,8 +930,7 @@ LIVING = (
         habits={"duration_s": 15.0},
         outer=reorder(),
         # At the firewall a late original without packet IDs cannot be told from an answer.
-        expect=ends_well("loss-tolerated")
-        | {OUTSIDE: ("orderly-close", "healthy", "loss-tolerated", "answered")},
+        expect=ends_well("loss-tolerated") | {OUTSIDE: OVERTAKEN},
     ),
     Scenario(
         name="late-original",
@@ -908,6 +1194,15 @@ ORDINARY = (
         expect=everywhere(*REAL_TCP),
     ),
     Scenario(
+        name="answered-queued",
+        story="The same through a firewall that orders the stream and asks in the ends' names.",
+        talks="bulk",
+        middlebox="orderer",
+        outer=lose_and_more(0.02),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
         name="never-arrives",
         story="A real TCP sends one segment again and again, and the path swallows every copy; it dies.",
         talks="endless",
@@ -1003,5 +1298,6 @@ ORDINARY = (
     ),
 )
 
-SCENARIOS = (*FAILURES, *LIVING, *OTHER_DEATHS, *ORDINARY)
+TWO_SIDED_FAILURES = (*QUEUE_FAILURES, *SECOND_BOX_FAILURES, *LONG_FAILURES)
+SCENARIOS = (*FAILURES, *TWO_SIDED_FAILURES, *LIVING, *LOSSES, *OTHER_DEATHS, *ORDINARY)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

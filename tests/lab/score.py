@@ -3,13 +3,17 @@
     python -m tests.lab.score --corpus DIR                                  what lies in DIR already
     python -m tests.lab.score --corpus DIR --seeds 1-5 failure tolerated    records first what DIR lacks
     python -m tests.lab.score --corpus DIR --distortions all --json FILE
+    python -m tests.lab.score --corpus DIR --together --sets client+inside,all --disagreements all
 
 Each capture is judged alone, as it was recorded and, with --distortions, as it would look to a spoilt
 capture.  Prints a confusion matrix, precision and recall of the flagship verdict wherever the capture can
 show the failure, the particulars of true accusations that are wrong, how often the other verdicts are
 right, and every error with its reasons.  Exit status: 0 no error, 1 errors, 3 nothing to measure.
 
-Knows numbers.  What is right to say of a capture is known to scenarios, what was said to cases.
+With --together two or three captures of each run are one case: prints how many questions of each kind were
+answered rightly, by set of captures and by what is wrong with the set.
+
+Knows numbers.  What is right to say of a capture is known to scenarios, what was said to cases and together.
 """
 
 import argparse
@@ -19,7 +23,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -31,6 +35,7 @@ from .distort import BY_NAME as DISTORTIONS
 from .distort import Distortion
 from .net import what_is_missing
 from .scenarios import BY_NAME, FLAGSHIP
+from .together import Check, checks_of, disagreements_named, sets_named, truth_in
 from .truth import truth_again
 
 RECORDERS = 24
@@ -161,6 +166,46 @@ def as_json(cases: Sequence[Case]) -> str:
     return json.dumps({"score": figures, "confusion": confused, "errors": errors}, indent=1) + "\n"
 
 
+# --- several captures in words ----------------------------------------------------------------
+
+
+def by_kind(checks: Sequence[Check], of: Callable[[Check], str]) -> Iterator[str]:
+    """Rows: kinds of questions; columns: what `of` tells apart; cells: right of asked."""
+    columns = list(dict.fromkeys(of(one) for one in checks))
+    asked = Counter((one.kind, of(one)) for one in checks)
+    right = Counter((one.kind, of(one)) for one in checks if one.is_right)
+    yield f"{'':18}" + "".join(f"{column:>18}" for column in columns)
+    for kind in dict.fromkeys(one.kind for one in checks):
+        cells = [f"{right[kind, one]} of {asked[kind, one]}" if asked[kind, one] else "" for one in columns]
+        yield f"{kind:18}" + "".join(f"{cell:>18}" for cell in cells)
+
+
+def by_disagreement(checks: Sequence[Check]) -> Iterator[str]:
+    """One row for each: what was answered rightly, and of what kinds the errors are."""
+    for name in dict.fromkeys(one.disagreement for one in checks):
+        some = [one for one in checks if one.disagreement == name]
+        wrong = Counter(one.kind for one in some if not one.is_right)
+        kinds = ", ".join(f"{kind} {number}" for kind, number in wrong.most_common())
+        yield f"{name:20} {share(sum(one.is_right for one in some), len(some)):28} {kinds or 'no error'}"
+
+
+def checks_as_json(checks: Sequence[Check]) -> str:
+    asked = Counter((one.kind, one.captures, one.disagreement) for one in checks)
+    right = Counter((one.kind, one.captures, one.disagreement) for one in checks if one.is_right)
+    figures = [
+        {
+            "kind": kind,
+            "set": captures,
+            "disagreement": name,
+            "asked": number,
+            "right": right[kind, captures, name],
+        }
+        for (kind, captures, name), number in sorted(asked.items())
+    ]
+    errors = [asdict(one) for one in checks if not one.is_right]
+    return json.dumps({"figures": figures, "errors": errors}, indent=1) + "\n"
+
+
 # --- measuring --------------------------------------------------------------------------------
 
 
@@ -198,9 +243,34 @@ def measured(runs: Sequence[Path], distortions: Sequence[Distortion]) -> list[Ca
 
 def _cases(names: Sequence[str], run: Path) -> list[Case]:
     """By names, because what a distortion does cannot be sent to another process."""
-    truth = json.dumps(truth_again(run), indent=1) + "\n"
-    (run / "truth.json").write_text(truth, encoding="utf-8")
+    _tell_anew(run)
     return cases_of(run, [DISTORTIONS[name] for name in names])
+
+
+def measured_together(runs: Sequence[Path], sets: Sequence[str], disagreements: Sequence[str]) -> list[Check]:
+    """Each run's partner, for captures that do not belong together, is the next one with a tunnel in it."""
+    tunnels = [run for run in runs if truth_in(run)["flows"][0]["kind"] == "cisco-ctcp"]
+    partners = [next((one for one in tunnels if one > run), tunnels[0] if tunnels else None) for run in runs]
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = pool.map(partial(_checks, sets, disagreements), runs, partners, chunksize=1)
+        return [check for some in found for check in some]
+
+
+def _checks(
+    sets: Sequence[str], disagreements: Sequence[str], run: Path, partner: Path | None
+) -> list[Check]:
+    what = disagreements_named(",".join(disagreements))
+    return checks_of(run, sets, what, partner if partner != run else None)
+
+
+def told_anew(runs: Sequence[Path]) -> None:
+    """Every truth from its logs, as this version tells it."""
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(_tell_anew, runs, chunksize=CHUNK))
+
+
+def _tell_anew(run: Path) -> None:
+    (run / "truth.json").write_text(json.dumps(truth_again(run), indent=1) + "\n", encoding="utf-8")
 
 
 def distortions_named(text: str) -> list[Distortion]:
@@ -216,6 +286,9 @@ def arguments_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, default=DEFAULT_CORPUS, metavar="DIR")
     parser.add_argument("--seeds", default="", help="as 1-20 or 1,5,9; those that are missing are recorded")
     parser.add_argument("--distortions", type=distortions_named, default=[], metavar="NAME[,NAME] or all")
+    parser.add_argument("--together", action="store_true", help="judge sets of captures as one case")
+    parser.add_argument("--sets", type=sets_named, default=sets_named("every"), metavar="SET[,SET]")
+    parser.add_argument("--disagreements", type=disagreements_named, default=[], metavar="NAME[,NAME] or all")
     parser.add_argument("--jobs", type=int, default=RECORDERS, help="recorders at once")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures and errors for programs")
     parser.add_argument("--errors", type=int, default=40, help="how many errors are told (default 40)")
@@ -236,11 +309,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no recorded run in {options.corpus}; to record: {' '.join(what_is_missing()) or '--seeds'}")
         return 3
     print(f"{len(runs)} runs; {len(recorded) - len(runs)} more did not go as planned and are left out")
+    if options.together:
+        return main_together(runs, options)
     cases = measured(runs, options.distortions)
     print_all(cases, options.errors)
     if options.json is not None:
         options.json.write_text(as_json(cases), encoding="utf-8")
     return 1 if any(map(is_error, cases)) else 0
+
+
+def main_together(runs: Sequence[Path], options: argparse.Namespace) -> int:
+    told_anew(runs)
+    names = [one.name for one in options.disagreements]
+    checks = measured_together(runs, options.sets, names)
+    errors = [one for one in checks if not one.is_right]
+    recorded = [one for one in checks if one.disagreement == "none"]
+    for part in (by_kind(recorded, lambda one: one.captures), by_disagreement(checks)):
+        print("\n".join(part), end="\n\n")
+    print(f"{len(checks)} questions, {len(errors)} errors")
+    for one in errors[: options.errors]:
+        print(f"{one.run} {one.captures} [{one.disagreement}] {one.kind}\n    {one.told}")
+    if options.json is not None:
+        options.json.write_text(checks_as_json(checks), encoding="utf-8")
+    return 1 if errors else 0
 
 
 def print_all(cases: Sequence[Case], at_most: int) -> None:

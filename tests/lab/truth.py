@@ -10,38 +10,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .fairness import Packets, expectation, fair
-from .link import TO_CLIENT, TO_HEADEND
-from .savefile import NS, saved_frames
+from .link import AGAINST, TO_HEADEND
+from .logs import GONE, NS, SENDER, TAPS, WAYS, ClientAddress, Entry, Logs, read_logs
+from .savefile import saved_frames
 from .scenarios import BY_NAME, FLAGSHIP, TOGETHER, Scenario
-from .segment import ACK, ETHERNET_LEN, RST, SEQ_SPACE, Segment, from_bytes
+from .segment import ACK, ETHERNET_LEN, RST, Segment, from_bytes
+from .sides import sides_of
 
 TRUTH_VERSION = 1
 MIN_STALL_S = 12.0
 FOR_EVER_NS = 1 << 63
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
-GONE = ("drop", "corrupt", "swallowed")
-# Which link a direction's loss must lie on to come before the firewall, and who sends there.
-BEFORE_THE_BOX = {TO_HEADEND: ("outer", "client"), TO_CLIENT: ("inner", "headend")}
-AGAINST = {TO_HEADEND: TO_CLIENT, TO_CLIENT: TO_HEADEND}
-VANTAGES_OF_LINK = {"outer": ("client", "asa-outside"), "inner": ("asa-inside",)}
-Entry = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientAddress:
-    """Where one client lives, how it looks behind a NAT (in the order of its lives there), whence it comes again."""
-
-    own: tuple[str, int]
-    public: tuple[tuple[str, int], ...]
-    later: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def connects_from(self) -> tuple[tuple[str, int], ...]:
-        """The place of each of its connections, in the order in which it opens them."""
-        return (self.own, *self.later)
+LINKS = ("outer", "inner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,43 +36,17 @@ class Connection:
 
     client: int
     number: int
-    own: tuple[str, int]
-    public: tuple[tuple[str, int], ...]
+    address: ClientAddress
     began_ns: int
     until_ns: int
     left_ns: int
 
     @property
     def places(self) -> frozenset[tuple[str, int]]:
-        return frozenset((self.own, *self.public))
+        return self.address.places
 
     def holds(self, t_ns: int) -> bool:
         return self.began_ns <= t_ns < self.until_ns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logs:
-    """All that was logged in one run."""
-
-    links: Sequence[Entry]
-    journal: Sequence[Entry]
-
-    def on(self, link: str, direction: str | None = None) -> list[Entry]:
-        return [
-            entry for entry in self.links if entry["link"] == link and direction in (None, entry["direction"])
-        ]
-
-    def events(self, who: str, event: str) -> list[Entry]:
-        return [entry for entry in self.journal if entry["who"] == who and entry["event"] == event]
-
-
-def read_logs(folder: Path) -> Logs:
-    return Logs(links=_lines(folder / "links.jsonl"), journal=_lines(folder / "endpoints.jsonl"))
-
-
-def _lines(path: Path) -> list[Entry]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def packets_of(
@@ -107,8 +63,8 @@ def packets_of(
 def truth_of(
     scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[ClientAddress]
 ) -> Entry:
-    logs = read_logs(folder)
-    connections = list(connections_of(logs, clients))
+    logs = read_logs(folder, clients)
+    connections = list(connections_of(logs))
     flows = [_flow(scenario, logs, folder, captures, connection) for connection in connections]
     problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
     if len(flows) < len(clients) * (1 + len(scenario.again)):
@@ -124,6 +80,8 @@ def truth_of(
         "problems": problems,
         "hits": _hits(logs),
         "captures": [_identified(one, folder) for one in captures],
+        # One machine recorded all of them.
+        "clocks": {one["vantage"]: {"offset_ns": 0, "skew_ppm": 0.0} for one in captures},
         "flows": flows,
     }
 
@@ -170,9 +128,9 @@ def _identified(capture: Entry, folder: Path) -> Entry:
     return capture | {"frames": len(packets_of(path)), "sha256": digest}
 
 
-def connections_of(logs: Logs, clients: Sequence[ClientAddress]) -> Iterator[Connection]:
+def connections_of(logs: Logs) -> Iterator[Connection]:
     """Every connection that was opened; the first of a client has also what came before it."""
-    for client, address in enumerate(clients):
+    for client, address in enumerate(logs.clients):
         again = [entry for entry in logs.events("client", "connects") if entry["flow"] == client][1:]
         starts = [0, *(int(entry["t_ns"]) for entry in again)]
         # A client whose connection did not end does not come again.
@@ -182,8 +140,7 @@ def connections_of(logs: Logs, clients: Sequence[ClientAddress]) -> Iterator[Con
             yield Connection(
                 client=client,
                 number=number,
-                own=place,
-                public=address.public if place == address.own else (place,),
+                address=ClientAddress(own=place, public=address.public if place == address.own else (place,)),
                 began_ns=starts[number],
                 until_ns=min(followers, default=FOR_EVER_NS),
                 left_ns=min(starts[number + 1 :], default=FOR_EVER_NS),
@@ -197,24 +154,27 @@ def _flow(
     own = Logs(
         links=[entry for entry in logs.links if _belongs(entry, connection)],
         journal=[entry for entry in logs.journal if _concerns(entry, connection)],
+        clients=[connection.address],
     )
     expect = expectation(scenario, connection.client, connection.number)
     lost = _lost(own)
     packets = {one["vantage"]: packets_of(folder / one["file"], holds=connection.holds) for one in captures}
     is_main = connection.client == 0 or scenario.others_expect is None
+    episode = _episode(scenario, own, folder, captures, connection) if is_ctcp else None
     return {
-        "client": _place(connection.own),
+        "client": _place(connection.address.own),
         "client_number": connection.client,
         "connection": connection.number,
-        "client_seen_by_asa": [_place(place) for place in connection.public],
+        "client_seen_by_asa": [_place(place) for place in connection.address.public],
         "headend": _headend(own),
         "kind": "cisco-ctcp" if is_ctcp else scenario.talks,
         "middlebox": scenario.middlebox,
-        "isn": {link: _isns(own, link) for link in VANTAGES_OF_LINK},
+        "isn": {link: _isns(own, link) for link in LINKS},
         "frames": {vantage: _extent(some, connection.places) for vantage, some in packets.items()},
         "direction": scenario.direction_of(connection.number) if is_main else None,
         "lost": lost,
-        "episode": _episode(scenario, own, folder, captures, connection) if is_ctcp else None,
+        "episode": episode,
+        "sides": sides_of(own, asker_of(scenario), scenario.is_proxied, episode),
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
         "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
@@ -253,12 +213,7 @@ def _headend(logs: Logs) -> Entry | None:
 
 
 def _isns(logs: Logs, link: str) -> Entry:
-    """The last ISN of each side: a client that tries again draws a new one."""
-    isns: Entry = {"client": None, "headend": None}
-    for entry in logs.on(link):
-        if "S" in entry["flags"]:
-            isns["client" if entry["direction"] == TO_HEADEND else "headend"] = entry["seq"]
-    return isns
+    return {who: logs.isn(link, direction) for direction, who in SENDER.items()}
 
 
 def _lost(logs: Logs) -> list[Entry]:
@@ -289,52 +244,66 @@ def _message_at(logs: Logs, who: str, seq: int) -> Entry | None:
     return None
 
 
+def asker_of(scenario: Scenario) -> str | None:
+    """What orders the stream, and asks for what is missing: the firewall or a box on one of the links."""
+    if scenario.second_box is not None:
+        return scenario.second_box
+    return "asa" if scenario.is_proxied or scenario.middlebox == "orderer" else None
+
+
+def _up_to(asker: str, direction: str) -> tuple[str, ...]:
+    """What a segment passes until it is in order, the box itself included."""
+    way = WAYS[direction]
+    return way[: way.index(asker) + 1]
+
+
 def _episode(
     scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], connection: Connection
 ) -> Entry | None:
-    """The first loss before a TCP proxy is the last thing that proxy ever waits for."""
-    direction = scenario.direction_of(connection.number)
-    if not scenario.is_proxied or direction is None:
+    """The first loss before the box that orders the stream is the last thing that box ever waits for."""
+    asker, direction = asker_of(scenario), scenario.direction_of(connection.number)
+    if asker is None or direction is None:
         return None
-    link, who = BEFORE_THE_BOX[direction]
-    sent = [entry for entry in logs.on(link, direction) if entry["len"]]
-    missing = next((entry for entry in sent if entry["did"] in GONE), None)
+    passed, who = _up_to(asker, direction), SENDER[direction]
+    sent = [entry for entry in logs.on(passed[0], direction) if entry["len"]]
+    gone = [
+        entry
+        for link in passed
+        for entry in logs.on(link, direction)
+        if entry["len"] and entry["did"] in GONE
+    ]
+    missing = min(gone, key=lambda entry: int(entry["t_ns"]), default=None)
     if missing is None:
         return None
-    asks = _duplicate_acks(logs, link, direction, missing)
-    # IPv6 has no packet ID to know an ACK by, so the bare ACKs that said the same before are skipped.
-    earlier = sum(
-        entry["flags"] == "." and not entry["len"] and entry["ack"] == missing["seq"]
-        for entry in logs.on(link, AGAINST[direction])
-        if asks and ":" in entry["src"] and entry["n"] < asks[0]["n"]
-    )
-    frames = {
-        vantage: _frames(packets, vantage, missing, asks, connection.places, earlier)
-        for vantage, packets in _views(link, folder, captures, connection)
-    }
+    link = passed[-2] if asker == "asa" else asker  # the log that holds what was asked
+    spoken = [entry for entry in logs.on(link, AGAINST[direction]) if "." in entry["flags"]]
+    asks = _duplicate_acks(spoken, missing)
+    taps = [tap for stage in passed for tap in TAPS[direction][stage]]
     return {
         "direction": direction,
-        "link": link,
+        "link": missing["link"],
+        "asker": asker,
         "wanted_seq": missing["seq"],
-        "wanted_offset": (missing["seq"] - _isns(logs, link)[who]) % SEQ_SPACE,
+        "wanted_offset": logs.offset(missing | {"link": link}),
         "missing_len": missing["len"],
         "missing_message": _message_at(logs, who, missing["seq"]),
         "answered": False,
         "stall": _stall(logs, who, sent, asks),
-        "seen": frames,
+        "seen": {
+            vantage: _frames(packets, tap, missing, spoken, asks, connection.places)
+            for vantage, tap, packets in _views(taps, folder, captures, connection)
+        },
     }
 
 
-def _duplicate_acks(logs: Logs, link: str, direction: str, missing: Entry) -> list[Entry]:
+def _duplicate_acks(spoken: Sequence[Entry], missing: Entry) -> list[Entry]:
     """Bare ACKs that repeat the wanted number with its window unchanged, as the link logged them.
 
     RFC 5681 §2: (a) data is outstanding, by the plot of the story, from the loss on; (b) no data,
     (c) no SYN or FIN, (d) the greatest ACK repeated, (e) the window repeated.
     """
     asks, window, greatest = [], None, None
-    for entry in logs.on(link, AGAINST[direction]):
-        if "." not in entry["flags"]:
-            continue
+    for entry in spoken:
         is_bare = entry["flags"] == "." and not entry["len"]
         repeats = entry["ack"] == greatest == missing["seq"] and entry["window"] == window
         if is_bare and repeats and entry["t_ns"] > missing["t_ns"]:
@@ -359,34 +328,30 @@ def _closed_ns(logs: Logs, who: str) -> int:
 
 
 def _views(
-    link: str, folder: Path, captures: Sequence[Entry], connection: Connection
-) -> Iterator[tuple[str, Packets]]:
-    """What each capture holds of one link; of several interfaces only the one that looks at it."""
+    taps: Sequence[str], folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Iterator[tuple[str, str, Packets]]:
+    """What each capture holds at these taps; of several interfaces only those that are one of them."""
     for one in captures:
         for number, place in enumerate(one.get("interfaces", [one])):
-            if place["vantage"] in VANTAGES_OF_LINK[link]:
-                yield one["vantage"], packets_of(folder / one["file"], number, connection.holds)
+            if place["vantage"] in taps:
+                packets = packets_of(folder / one["file"], number, connection.holds)
+                yield one["vantage"], place["vantage"], packets
 
 
 def _frames(
     packets: Packets,
-    vantage: str,
+    tap: str,
     missing: Entry,
+    spoken: Sequence[Entry],
     asks: Sequence[Entry],
     client_places: frozenset[tuple[str, int]],
-    earlier: int,
 ) -> Entry:
     """Looks the logged segments up in one capture.  Those after the sender's RST are told apart.
 
     Where ACKs are lost on the way the first that arrives with the number repeats nothing there.
     """
-    arrived = {
-        (entry["ack"], entry["ip_id"])
-        for entry in asks
-        if vantage.startswith("asa") or entry["did"] not in GONE
-    }
     by_client = missing["direction"] == TO_HEADEND
-    repeats, carries, resets, asked, news = [], [], [], [], []
+    carries, resets, asked, news = [], [], [], []
     sacked = b""
     for number, segment in packets:
         if segment is None or client_places.isdisjoint(_ends_of(segment)):
@@ -397,13 +362,16 @@ def _frames(
         elif by_sender and segment.flags & RST:
             resets.append(number)
         elif not by_sender and segment.flags & ACK and segment.ack == missing["seq"]:
-            asked.append(number)
-            if segment.is_pure_ack and (segment.ack, segment.ip_id) in arrived:
-                repeats.append(number)
+            asked.append((number, segment))
             if asked[1:] and _sacked_in(segment) not in (b"", sacked):
                 news.append(number)  # RFC 6675 §2: with data in it, and whatever its window
             sacked = _sacked_in(segment)
-    repeats = [number for number in repeats[earlier:] if number != asked[0]]
+    arrived = [
+        entry
+        for entry in spoken
+        if entry["ack"] == missing["seq"] and (tap != "client" or entry["did"] not in GONE)
+    ]
+    repeats = [number for number in _of_those(asks, arrived, asked) if number != asked[0][0]]
     closed_at = resets[0] if resets else None
     return {
         "duplicate_acks": len(repeats),
@@ -414,6 +382,21 @@ def _frames(
         "missing_segment_frame": carries[0] if carries else None,
         "close_frame": closed_at,
     }
+
+
+def _of_those(
+    asks: Sequence[Entry], arrived: Sequence[Entry], asked: Sequence[tuple[int, Segment]]
+) -> list[int]:
+    """The frames of the logged ACKs: by their order where log and capture agree, else by packet ID.
+
+    Order is all there is over IPv6, and where a box writes no ID.
+    """
+    in_order = [(entry["ip_id"], entry["window"], entry["len"]) for entry in arrived]
+    if in_order == [(one.ip_id, one.window, len(one.payload)) for _, one in asked]:
+        numbers = {entry["n"] for entry in asks}
+        return [number for entry, (number, _) in zip(arrived, asked, strict=True) if entry["n"] in numbers]
+    ids = {entry["ip_id"] for entry in asks if entry in arrived}
+    return [number for number, one in asked if one.is_pure_ack and one.ip_id in ids]
 
 
 def _sacked_in(segment: Segment) -> bytes:

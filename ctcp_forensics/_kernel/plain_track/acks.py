@@ -35,7 +35,8 @@ def note_unseen(d: Direction, p: Packet, pos: int) -> None:
     if last is not None and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.isn_known:
-        open_hole(d, p, pos)
+        hole = open_hole(d, p, pos, d.data_last_frame)
+        hole.opener_ip_id = NEVER  # the ACK's ID is of the other end's counter
     d.next_pos = pos
 
 

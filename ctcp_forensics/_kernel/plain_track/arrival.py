@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow, Sighting
-from ctcp_forensics._kernel.rows import NEVER, Packet, Tcp
+from ctcp_forensics._kernel.rows import NEVER, RESETS_KEPT, Packet, ResetRow, Tcp
 
 COPY_WINDOW_NS: Final = 50_000_000
 """A frame doubled by the network, a SPAN port or a second interface follows within its queues: 50 ms."""
@@ -104,3 +104,11 @@ def note_reset(d: Direction, p: Packet) -> None:
     d.rst_ttl, d.rst_window, d.rst_ip_id = p.ttl, p.window, p.ip_id
     d.rst_has_ack = int(bool(p.flags & Tcp.ACK))
     d.rst_seq_pos = d.place(p.seq) if d.anchored else NEVER
+
+
+def keep_reset(flow: Flow, d: Direction, side: int, p: Packet) -> None:
+    """The first of both directions together: what an ending was made of, for comparing it with another capture."""
+    if len(flow.resets) < RESETS_KEPT:
+        seq_pos = d.place(p.seq) if d.anchored else NEVER
+        has_ack = int(bool(p.flags & Tcp.ACK))
+        flow.resets.append(ResetRow(side, p.frame, p.time_ns, p.ttl, p.ip_id, p.window, seq_pos, has_ack))

@@ -6,11 +6,14 @@ from ctcp_forensics._kernel.plain_track.state import Direction, Hole
 from ctcp_forensics._kernel.rows import HOLES_KEPT, LIVE_HOLES, NEVER, Packet
 
 
-def open_hole(d: Direction, p: Packet, pos: int) -> Hole:
+def open_hole(d: Direction, p: Packet, pos: int, before: int) -> Hole:
+    """Bytes up to `pos` were sent and not seen; `before` is the last data frame of `d` that was.
+
+    The caller knows which that is: `p` may be data of `d`, a bare segment, or the other end's ACK on data of its own.
+    """
     d.holes_opened += 1
     if len(d.live) == LIVE_HOLES:
         let_go(d)
-    before = d.previous_data_frame if p.payload_len else d.data_last_frame
     hole = Hole(d.next_pos, pos, p.frame, p.time_ns, before, p.ip_id)
     d.live.append(hole)
     d.unacked_holes += 1

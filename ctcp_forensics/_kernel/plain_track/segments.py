@@ -87,7 +87,7 @@ def note_bare(d: Direction, p: Packet, pos: int) -> None:
     if pos <= d.next_pos:
         return
     if d.data_segments or d.isn_known:
-        open_hole(d, p, pos)
+        open_hole(d, p, pos, d.data_last_frame)
     d.next_pos = pos
 
 
@@ -128,7 +128,7 @@ def reveal(d: Direction, p: Packet, pos: int, skipped: int) -> None:
     if d.data_segments <= 1 and not d.isn_known:
         d.next_pos = pos
         return
-    hole = open_hole(d, p, pos)
+    hole = open_hole(d, p, pos, d.previous_data_frame if p.payload_len else d.data_last_frame)
     hole.esp_missing = skipped
     size = (hole.end - hole.start) // max(1, skipped)
     if d.smallest_missing_len == NEVER or size < d.smallest_missing_len:

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ctcp_forensics._kernel.rows import (
+    CLOSE_ASK_NS,
     DUP_ACK_FRAMES_KEPT,
     NEVER,
     AssociationRow,
@@ -17,6 +18,7 @@ from ctcp_forensics._kernel.rows import (
     FlowRow,
     HoleRow,
     Packet,
+    ResetRow,
     Signature,
     Tcp,
 )
@@ -142,6 +144,7 @@ class Episode:
         self.frames: list[int] = []
         self.prompted = 0
         self.shortest_interval_ns = self.longest_interval_ns = NEVER
+        self.close_asks = 0
         self.piggybacked = 0
         self.piggybacked_last_ns = NEVER
         self.last_asked_ns = NEVER
@@ -187,6 +190,7 @@ class Episode:
         if self.shortest_interval_ns == NEVER or interval_ns < self.shortest_interval_ns:
             self.shortest_interval_ns = interval_ns
         self.longest_interval_ns = max(self.longest_interval_ns, interval_ns)
+        self.close_asks += interval_ns <= CLOSE_ASK_NS
 
     def row(self) -> EpisodeRow:
         return EpisodeRow(
@@ -202,6 +206,7 @@ class Episode:
             self.prompted,
             self.shortest_interval_ns,
             self.longest_interval_ns,
+            self.close_asks,
             self.piggybacked,
             self.piggybacked_last_ns,
             self.last_asked_ns,
@@ -302,7 +307,7 @@ class Direction:
 class Flow:
     """One flow: two directions, when it lived, and how long it was silent."""
 
-    def __init__(self, p: Packet) -> None:
+    def __init__(self, p: Packet, *, watched: bool = False) -> None:
         self.src, self.dst, self.sport, self.dport = p.src, p.dst, p.sport, p.dport
         self.first_frame = p.frame
         self.first_ns = self.last_ns = self.previous_ns = p.time_ns
@@ -311,7 +316,7 @@ class Flow:
         self.originator = NEVER
         self.syn_frame = self.syn_ack_frame = NEVER
         self.syns = 0
-        self.watched = 0
+        self.watched = int(watched)
         self.longest_silence_ns = 0
         self.silence_from_frame = self.silence_to_frame = self.silence_to_direction = NEVER
         self.tail_direction = self.tail_first_frame = self.tail_first_ns = NEVER
@@ -319,6 +324,7 @@ class Flow:
         self.data_tail_direction = self.data_tail_first_frame = self.data_tail_first_ns = NEVER
         self.data_tail_segments = 0
         self.directions = (Direction(), Direction())
+        self.resets: list[ResetRow] = []
 
     def side_of(self, p: Packet) -> int:
         return 0 if (p.src, p.sport) == (self.src, self.sport) else 1

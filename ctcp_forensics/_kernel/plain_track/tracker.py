@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ctcp_forensics._kernel.plain_decode import Packets
-from ctcp_forensics._kernel.plain_track.arrival import is_copy, note_arrival, note_reset, note_sender
+from ctcp_forensics._kernel.plain_track.arrival import (
+    is_copy,
+    keep_reset,
+    note_arrival,
+    note_reset,
+    note_sender,
+)
 from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
@@ -20,6 +28,7 @@ from ctcp_forensics._kernel.rows import (
     Kind,
     Message,
     Packet,
+    ResetRow,
     SegmentRow,
     Signature,
     Status,
@@ -29,9 +38,15 @@ from ctcp_forensics._kernel.rows import (
 
 
 class Tracker:
-    """Follows every TCP flow of one capture."""
+    """Follows every TCP flow of one capture.
 
-    def __init__(self) -> None:
+    Flows that use one of `ports` at either end, or with `everything` all flows, are watched from their first
+    segment on; others from the first segment that looks like cTCP.
+    """
+
+    def __init__(self, ports: Iterable[int] = (), everything: bool = False) -> None:
+        self._watched_ports = frozenset(ports)
+        self._watches_everything = everything
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
         self._refused = 0
@@ -78,9 +93,17 @@ class Tracker:
     def associations(self, index: int, side: int) -> list[AssociationRow]:
         return [one.row() for one in self._flows[index].directions[side].kept_associations]
 
+    def resets(self, index: int) -> list[ResetRow]:
+        """The first RESETS_KEPT RSTs of a flow, of both directions, since it is watched."""
+        return list(self._flows[index].resets)
+
     def segments(self, index: int) -> list[SegmentRow]:
         """The log of a watched flow, in the order of the capture."""
         return self._indexed().get(index, [])
+
+    def log(self) -> list[tuple[int, SegmentRow]]:
+        """The log of all watched flows, in the order of the capture: index of the flow, and row."""
+        return self._log
 
     def frames_with(self, index: int, side: int, position: int) -> list[int]:
         """Frames of the logged segments of one direction that carry the byte at `position`."""
@@ -89,6 +112,19 @@ class Tracker:
             for row in self.segments(index)
             if row.direction == side and row.pos <= position < row.pos + row.length
         ]
+
+    def bare_acks(self, index: int, side: int, ack_pos: int, limit: int) -> tuple[int, list[tuple[int, int]]]:
+        """Logged segments of one direction that do nothing but acknowledge up to `ack_pos`.
+
+        How many, and of the first `limit` the frame and the time.  By what this end has acknowledged as a whole: an
+        old ACK behind a newer one counts as the newer.
+        """
+        found = [
+            (row.frame, row.time_ns)
+            for row in self.segments(index)
+            if row.direction == side and row.ack_pos == ack_pos and is_bare(row)
+        ]
+        return len(found), found[: max(0, limit)]
 
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""
@@ -124,6 +160,8 @@ class Tracker:
         note_sender(d, p)
         if p.flags & Tcp.RST:
             note_reset(d, p)
+            if flow.watched:
+                keep_reset(flow, d, side, p)
             return
         pos = take_segment(flow, d, peer, p)
         if flow.watched and pos != NEVER:
@@ -137,9 +175,12 @@ class Tracker:
             return index
         if len(self._flows) >= FLOW_CAP:
             return NEVER
-        self._flows.append(Flow(p))
+        self._flows.append(Flow(p, watched=self._is_asked_for(p)))
         self._latest[key] = len(self._flows) - 1
         return len(self._flows) - 1
+
+    def _is_asked_for(self, p: Packet) -> bool:
+        return self._watches_everything or not self._watched_ports.isdisjoint((p.sport, p.dport))
 
     def _log_segment(self, index: int, flow: Flow, side: int, p: Packet, pos: int) -> None:
         ack_pos = flow.directions[1 - side].acked_pos
@@ -164,6 +205,10 @@ def opens_another(flow: Flow, p: Packet) -> bool:
         return False
     d = flow.directions[flow.side_of(p)]
     return d.anchored and d.anchor != p.seq
+
+
+def is_bare(row: SegmentRow) -> bool:
+    return not row.length and not row.flags & (Tcp.SYN | Tcp.FIN)
 
 
 def looks_encapsulated(d: Direction) -> bool:

@@ -1,0 +1,80 @@
+"""Conclude: judged cases become flows, findings and paths of the report.
+
+Knows which cases are one connection and the report's names.  Does not judge: see verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ctcp_forensics import report
+from ctcp_forensics.case import Case
+from ctcp_forensics.conclude.finding import finding_of
+from ctcp_forensics.conclude.flow import flow_of
+from ctcp_forensics.conclude.path import path_of
+from ctcp_forensics.conclude.told import Told
+from ctcp_forensics.reading import Reading, view_of
+from ctcp_forensics.vantage import Connection, Path, paths_of
+from ctcp_forensics.verdict import judge, judge_together
+
+__all__ = ["conclude"]
+
+Seat = tuple[int, int]
+"""The number of a reading, and the index of a flow in it."""
+
+
+def conclude(
+    readings: Sequence[Reading], cases: Sequence[list[Case]]
+) -> tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]:
+    """Flows and findings in the order of the captures and their flows; paths, where captures share connections."""
+    paths = paths_of([view_of(number, *one) for number, one in enumerate(zip(readings, cases, strict=True))])
+    seats = {(number, case.flow.index): case for number, some in enumerate(cases) for case in some}
+    told = [told_of(group, readings) for group in groups_of(seats, paths)]
+    return (
+        tuple(flow_of(one) for one in told),
+        tuple(finding_of(one) for one in told),
+        tuple(path_of(path, readings, told) for path in paths),
+    )
+
+
+def groups_of(seats: dict[Seat, Case], paths: Sequence[Path]) -> list[list[tuple[int, Case]]]:
+    """Cases of one connection together, each with the number of its reading; every other case by itself."""
+    member: dict[Seat, list[tuple[int, Case]]] = {}
+    for connection in (one for path in paths for one in path.connections):
+        group = [
+            (sighting.view.number, together(seats[seat_of(connection, number)], connection, number))
+            for number, sighting in enumerate(connection.sightings)
+        ]
+        member |= {seat_of(connection, number): group for number in range(len(group))}
+    groups = {
+        id(group): group for seat, case in seats.items() for group in [member.get(seat) or [(seat[0], case)]]
+    }
+    return list(groups.values())
+
+
+def seat_of(connection: Connection, number: int) -> Seat:
+    sighting = connection.sightings[number]
+    return sighting.view.number, sighting.flow.index
+
+
+def together(case: Case, connection: Connection, number: int) -> Case:
+    """The case with the roles that all places agree upon, and the others in sight."""
+    return replace(case, flow=connection.sightings[number].flow, connection=connection, number=number)
+
+
+def told_of(group: Sequence[tuple[int, Case]], readings: Sequence[Reading]) -> Told:
+    cases = [case for _, case in group]
+    case, judgement = judge_together(cases)
+    return Told(
+        case=case,
+        judgement=judgement,
+        cases=tuple(cases),
+        alone=tuple(judge(by_itself(one)) for one in cases) if len(cases) > 1 else (),
+        readings=tuple(readings[number] for number, _ in group),
+    )
+
+
+def by_itself(case: Case) -> Case:
+    """The case as its own capture shows it."""
+    return replace(case, connection=None, number=0)

@@ -1,0 +1,223 @@
+"""The finding: the verdict on a connection, its evidence and what to do.
+
+Knows the report's names of the judgement.  Does not judge: see verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ctcp_forensics import claims, report
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.advice import Recommendation, Situation, recommend
+from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.words import count, seconds, way
+from ctcp_forensics.conclude.flow import author_of_acks, loss_location
+from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
+from ctcp_forensics.episodes import Episode
+from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
+from ctcp_forensics.vantage import FIREWALL, TO_HEADEND, ack_author, way_of
+from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
+from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
+
+STATIONS = {
+    (AT_THE_CLIENT, AT_THE_CLIENT): AT_CLIENT,
+    (FACING_CLIENT, FACING_CLIENT): TOWARDS_CLIENT,
+    (FACING_HEADEND, FACING_HEADEND): TOWARDS_HEADEND,
+    (FACING_CLIENT, FACING_HEADEND): AT_FIREWALL,
+}
+"""What advice calls the stations of a path."""
+
+
+def finding_of(told: Told) -> report.Finding:
+    case, judgement = told.case, told.judgement
+    return report.Finding(
+        id=told.finding_id,
+        flow=told.flow_id,
+        verdict=judgement.verdict.slug,
+        title=judgement.verdict.title,
+        confidence=judgement.confidence,
+        rule_version=RULES_VERSION,
+        summary=summary_of(case, judgement),
+        evidence=tuple(evidence_of(one, told) for one in judgement.evidence),
+        recommendations=tuple(recommendation_of(one) for one in recommend(situation_of(told))),
+        also_possible=tuple(
+            report.AlsoPossible(verdict=one.verdict.slug, because=one.because, settled_by=one.settled_by)
+            for one in judgement.also_possible
+        ),
+        missing_evidence=missing_evidence(case, judgement),
+        display_filter=display_filter(case),
+        display_filters=display_filters(told),
+    )
+
+
+def evidence_of(one: Evidence, told: Told) -> report.Evidence:
+    """With the frames of every place, by capture."""
+    frames = told.frames(one.frames, told.case.number)
+    for number, some in one.elsewhere:
+        frames |= told.frames(some, number)
+    return report.Evidence(
+        claim=one.claim,
+        role=told.judgement.roles[one.claim],
+        link=link_of(one.claim),
+        outcome=one.outcome,
+        because=one.because,
+        frames=frames,
+        would_refute=one.would_refute,
+        settled_by=one.settled_by,
+    )
+
+
+def summary_of(case: Case, judgement: Judgement) -> str:
+    if judgement.verdict is FLAGSHIP and case.episode is not None and case.direction is not None:
+        return flagship_summary(case, case.direction, case.episode)
+    required = {claim.name for claim in judgement.verdict.requires}
+    shown = [one.because for one in judgement.evidence if one.claim in required]
+    if not shown:  # insufficient evidence: the links that do not hold, and what stayed open
+        shown = [
+            one.because for one in judgement.evidence if one.outcome == Outcome.UNKNOWN or is_broken(one)
+        ]
+    if not shown:
+        shown = [one.because for one in judgement.also_possible]
+    return sentence("; ".join(dict.fromkeys(shown)) or case.encapsulation.because)
+
+
+def is_broken(one: Evidence) -> bool:
+    """A link of the proof that fails."""
+    return bool(link_of(one.claim)) and one.outcome == Outcome.FAILS
+
+
+def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
+    """The three links in one breath: missing, asked for and not answered, dead."""
+    row = episode.row
+    asked = count(row.duplicate_acks, "duplicate ACK")
+    went_on = count(row.new_segments, "new segment")
+    return (
+        f"A segment {way(direction)} was lost at byte {episode.wanted_seq}; {asked} asked for it from frame "
+        f"{row.first_frame} on and nobody sent it again. The sender went on with {went_on} for "
+        f"{seconds(episode.stuck_ns)}; {case.flow.ending.because}."
+    )
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
+    """What to capture or to ask: for everything that is unknown, and for every doubt."""
+    open_ = [
+        one.settled_by
+        for one in judgement.evidence
+        if one.settled_by and (one.outcome == Outcome.UNKNOWN or is_doubt(one, judgement))
+    ]
+    if judgement.verdict is FLAGSHIP and case.direction is not None and case.connection is None:
+        far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT
+        open_.append(f"a capture on the {far_side} side of the firewall: who made the duplicate ACKs")
+    return tuple(dict.fromkeys(open_))
+
+
+def is_doubt(one: Evidence, judgement: Judgement) -> bool:
+    return judgement.roles[one.claim] == Role.GUARD and one.outcome != Outcome.HOLDS
+
+
+def display_filters(told: Told) -> dict[str, str]:
+    """The filter of every capture that shows the flow, in that capture's own addresses, ports and numbers."""
+    found = {told.capture: display_filter(told.case)}
+    for number, case in enumerate(told.cases):
+        first = case.flow.row.first_frame
+        for capture in told.per_capture(first, number):
+            found.setdefault(capture, filter_for(case.flow, wanted_at(told, number)))
+    return found
+
+
+def wanted_at(told: Told, number: int) -> int | None:
+    """The byte that was asked for in vain, in the numbers of one place; None where they do not keep step."""
+    case, connection = told.case, told.case.connection
+    if connection is None or case.episode is None or case.direction is None:
+        return None
+    way = way_of(case.direction.name)
+    pos = connection.position(way, case.episode.row.wanted_pos, case.number, number)
+    if pos is None:
+        return None
+    return told.cases[number].flow.directions[way].absolute(pos)
+
+
+def display_filter(case: Case) -> str:
+    """A Wireshark display filter for the flow and, where a byte was asked for, for that byte."""
+    return filter_for(case.flow, None if case.episode is None else case.episode.wanted_seq)
+
+
+def filter_for(flow: Flow, wanted: int | None) -> str:
+    """By addresses, ports and raw numbers: tcp.stream differs from file to file."""
+    ip = "ipv6" if ":" in flow.client.address else "ip"
+    ends = (
+        f"{ip}.addr == {flow.client.address} && {ip}.addr == {flow.headend.address} && "
+        f"tcp.port == {flow.client.port} && tcp.port == {flow.headend.port}"
+    )
+    return ends if wanted is None else f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
+
+
+def situation_of(told: Told) -> Situation:
+    """As the firewall sees the flow, where one of its own captures shows that: its configuration names those ends."""
+    case, judgement = told.case, told.judgement
+    flow = at_the_firewall(told).flow
+    return Situation(
+        verdict=judgement.verdict.slug,
+        confidence=judgement.confidence,
+        client_address=flow.client.address,
+        client_port=flow.client.port,
+        headend_address=flow.headend.address,
+        headend_port=flow.headend.port,
+        direction=told.accused_direction,
+        encapsulation_kind=case.encapsulation.kind,
+        loss_size_dependent=size_dependent(case),
+        firewall_suspected=acks_of_another_box(case),
+        captured_at=captured_at(told),
+        loss_location=loss_location(told),
+        ack_author=author_of_acks(told),
+        firewall_cleared=acks_pass_the_firewall(told),
+    )
+
+
+def captured_at(told: Told) -> frozenset[str]:
+    """Where the captures of the connection were taken; nothing with one, whose side nobody can tell."""
+    connection = told.case.connection
+    return frozenset(() if connection is None else map(STATIONS.__getitem__, connection.stations))
+
+
+def acks_pass_the_firewall(told: Told) -> bool:
+    """Whether the duplicate ACKs were seen on the far side of the firewall, so that they come from beyond it."""
+    case = told.case
+    if case.connection is None or case.direction is None or not told.words:
+        return False
+    way = way_of(case.direction.name)
+    author = ack_author(case.connection, way, told.words)
+    far_side = TOWARDS_HEADEND if way == TO_HEADEND else TOWARDS_CLIENT
+    return author is not None and STATIONS[case.connection.stations[author.shown]] == far_side
+
+
+def at_the_firewall(told: Told) -> Case:
+    connection = told.case.connection
+    names = () if connection is None else connection.names
+    return next((case for case, name in zip(told.cases, names, strict=False) if name in FIREWALL), told.case)
+
+
+def size_dependent(case: Case) -> bool | None:
+    """Whether only large segments were lost; None where nothing was lost, so nobody can tell."""
+    if not any(direction.shows_loss for direction in case.flow.directions):
+        return None
+    return claims.only_large_segments_vanish(case).outcome == Outcome.HOLDS
+
+
+def acks_of_another_box(case: Case) -> bool:
+    """Whether the duplicate ACKs have a TTL that the data of their alleged sender never had."""
+    if case.direction is None or case.episode is None:
+        return False
+    data_ttl = case.flow.opposite(case.direction).row.data_ttl
+    return data_ttl != NEVER and not case.episode.row.ttl_min <= data_ttl <= case.episode.row.ttl_max
+
+
+def recommendation_of(one: Recommendation) -> report.Recommendation:
+    return report.Recommendation(**asdict(one))

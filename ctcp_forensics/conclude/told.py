@@ -1,0 +1,107 @@
+"""Told: one judged connection, and the words and numbers that the report uses for it everywhere.
+
+Knows which capture and frame a number means.  Does not know what the report makes of them: see flow and finding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from ctcp_forensics import report
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.evidence import RULES_VERSION
+from ctcp_forensics.flows import Endpoint, Flow
+from ctcp_forensics.reading import Reading
+from ctcp_forensics.vantage import Witness, way_of, witnesses
+from ctcp_forensics.verdict import FLAGSHIP, Judgement
+
+CLIENT, HEADEND = "client", "headend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One connection, judged: by the place that shows it best, and by each place alone."""
+
+    case: Case
+    judgement: Judgement
+    cases: tuple[Case, ...]
+    """At every place that shows it, from the client to the headend."""
+    alone: tuple[Judgement, ...]
+    """What each place by itself would have been called; nothing where there is one place."""
+    readings: tuple[Reading, ...]
+    """Of the places."""
+
+    @property
+    def capture(self) -> str:
+        """The first capture of the place that it is judged at."""
+        return self.readings[self.case.number].locate(self.case.flow.row.first_frame)[0]
+
+    def per_capture(self, frame: int, number: int | None = None) -> dict[str, int]:
+        """A frame of one place, by capture; nothing where there is none."""
+        if frame == NEVER:
+            return {}
+        capture, local = self.readings[self.case.number if number is None else number].locate(frame)
+        return {capture: local}
+
+    def frames(self, frames: tuple[int, ...], number: int) -> dict[str, tuple[int, ...]]:
+        """Frames of one place, by capture."""
+        found: dict[str, list[int]] = {}
+        for frame in frames:
+            capture, local = self.readings[number].locate(frame)
+            found.setdefault(capture, []).append(local)
+        return {capture: tuple(some) for capture, some in found.items()}
+
+    @property
+    def words(self) -> list[Witness]:
+        """What every place says of the question that was left open."""
+        case = self.case
+        if case.connection is None or case.direction is None or case.episode is None:
+            return []
+        return witnesses(case.connection, case.number, way_of(case.direction.name), case.episode)
+
+    @property
+    def accused_direction(self) -> str | None:
+        if self.judgement.verdict is FLAGSHIP and self.case.direction is not None:
+            return self.case.direction.name
+        return None
+
+    # --- identity ----------------------------------------------------------------------------
+
+    @property
+    def flow_id(self) -> str:
+        return digest("flow", *self.content)
+
+    @property
+    def finding_id(self) -> str:
+        wanted = "" if self.case.episode is None else self.case.episode.wanted_seq
+        return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, *self.content)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What all captures hold of this connection, whatever order they were named in."""
+        return tuple(
+            part
+            for some in sorted(map(content_of, (one.flow for one in self.cases)), key=str)
+            for part in some
+        )
+
+
+def digest(*parts: object) -> str:
+    """Sixteen hexadecimal digits over the parts; content only, never a path or an order."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+def content_of(flow: Flow) -> tuple[object, ...]:
+    """What the capture holds of this flow: 4-tuple, frames, times to the nanosecond, initial numbers, lengths.
+
+    Two captures of one flow differ in it, and so do two flows of one 4-tuple.
+    """
+    ends = sorted((end.address, end.port) for end in (flow.client, flow.headend))
+    halves = sorted((d.row.anchor, d.row.frames, d.row.payload_bytes) for d in flow.directions)
+    return (*ends, flow.row.first_frame, flow.row.last_frame, flow.row.first_ns, flow.row.last_ns, *halves)
+
+
+def endpoint(end: Endpoint) -> report.Endpoint:
+    return report.Endpoint(address=end.address, port=end.port)

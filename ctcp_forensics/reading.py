@@ -1,0 +1,365 @@
+"""Readings: captures → one tracker for each vantage point.
+
+Files of a capture that was rotated are read on with one tracker; a savefile that holds several vantage points gives
+one tracker for each of its interfaces.  Knows which file and which frame of it a number means.  Does not know what
+the flows of two readings have in common: see vantage.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Final
+
+from ctcp_forensics import report
+from ctcp_forensics._kernel import Matching, Tracker
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
+from ctcp_forensics.case import Case, assemble
+from ctcp_forensics.coverage import Account, account_of
+from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.flows import build_flow
+from ctcp_forensics.packets import Decoder, IcmpError
+from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
+from ctcp_forensics.vantage import Surroundings, View
+
+CTCP_PORT = 10000
+"""The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
+
+MAX_SPLIT: Final = 16
+"""A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
+FEWEST_MESSAGES: Final = 3
+BESIDE_NS: Final = 1_000_000_000
+"""A rotated file begins where the last one ended, give or take the disorder of their last frames."""
+LAST_OF_ALL_NS: Final = (1 << 63) - 1
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A capture, and the vantage point that it was taken at, where the user says so."""
+
+    path: str
+    vantage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked for."""
+
+    ports: frozenset[int] = frozenset({CTCP_PORT})
+    all_tcp: bool = False
+    hash_limit: int | None = HASH_LIMIT
+    """Captures longer than this are not hashed; None hashes all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file of a reading, and how many frames were numbered before it."""
+
+    account: Account
+    frames_before: int
+
+    def without_flows(self) -> Part:
+        """Flows are counted once, in the last file."""
+        return replace(self, account=replace(self.account, flows=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One vantage point, read to the end of its captures or to their damage."""
+
+    parts: tuple[Part, ...]
+    tracker: Tracker
+    icmp_errors: tuple[IcmpError, ...]
+    surroundings: Surroundings
+    vantage: str | None = None
+    interface: int | None = None
+    """Of a savefile that holds several vantage points."""
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        return tuple(part.account.capture.id for part in self.parts)
+
+    @property
+    def interface_names(self) -> tuple[str, ...]:
+        return tuple(
+            one.name
+            for part in self.parts
+            for one in part.account.capture.interfaces
+            if self.interface in (None, one.index) and one.name
+        )
+
+    def locate(self, frame: int) -> tuple[str, int]:
+        """The capture that holds a frame, and its number there."""
+        at = bisect_right([part.frames_before for part in self.parts], frame - 1) - 1
+        part = self.parts[max(at, 0)]
+        return part.account.capture.id, frame - part.frames_before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """All that was read, and what could not be."""
+
+    readings: tuple[Reading, ...]
+    accounts: tuple[Account, ...]
+    failed: tuple[CaptureError, ...]
+    twins: dict[str, str] = field(default_factory=dict)
+    """Captures that are another one once more, by that one's id: they add nothing."""
+
+
+# --- all sources --------------------------------------------------------------------------------
+
+
+def take_in(sources: Sequence[Source], options: Options, progress: Progress | None) -> Intake:
+    """Read every source; files that the user gave one role, one after the other in time, are one capture."""
+    named = [(f"c{number}", source) for number, source in enumerate(sources, start=1)]
+    intake = _Intake(options=options, progress=progress, is_case=len(sources) > 1)
+    for run in runs_of(named):
+        intake.read_run(run)
+    return intake.sorted()
+
+
+def runs_of(named: Sequence[tuple[str, Source]]) -> list[list[tuple[str, Source]]]:
+    """Sources of one told vantage point together, in the order of their first frames; each other one by itself."""
+    runs: dict[str, list[tuple[str, Source]]] = {}
+    for name, source in named:
+        runs.setdefault(source.vantage or name, []).append((name, source))
+    return [
+        sorted(run, key=lambda one: began_ns(one[1].path)) if len(run) > 1 else run for run in runs.values()
+    ]
+
+
+def began_ns(path: str) -> int:
+    """Time of the first frames; what cannot be read comes last and is told of when its turn comes."""
+    if path == STDIN:
+        return LAST_OF_ALL_NS
+    try:
+        with open_capture(path, hash_limit=0) as capture:
+            reader = Reader(capture.chunks(), source=path)
+            next(iter(reader.batches()), None)
+            return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
+    except CaptureError:
+        return LAST_OF_ALL_NS
+
+
+@dataclass(slots=True, kw_only=True)
+class _Intake:
+    """What has been read so far."""
+
+    options: Options
+    progress: Progress | None
+    is_case: bool
+    """Several captures: the flows that may be asked for are logged, so that they can be paired."""
+    readings: list[Reading] = field(default_factory=list)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    failed: list[CaptureError] = field(default_factory=list)
+
+    def read_run(self, run: Sequence[tuple[str, Source]]) -> None:
+        course: Course | None = None
+        for name, source in run:
+            if course is not None and not course.goes_on_with(source.path):
+                self.readings += course.readings()
+                course = None
+            course = course or Course(self.options, source.vantage, is_case=self.is_case)
+            try:
+                account = course.read(name, source.path, self.progress)
+            except CaptureError as error:
+                self.failed.append(error)
+            else:
+                self.accounts[name] = account
+        if course is not None:
+            self.readings += course.readings()
+
+    def sorted(self) -> Intake:
+        """In the order in which the sources were named, without what was read twice."""
+        for reading in self.readings:
+            self.accounts |= {part.account.capture.id: part.account for part in reading.parts}
+        order = {name: at for at, name in enumerate(sorted(self.accounts, key=lambda name: int(name[1:])))}
+        accounts = [self.accounts[name] for name in order]
+        twins = twins_in([account.capture for account in accounts])
+        new = [one for one in self.readings if not all(name in twins for name in one.captures)]
+        return Intake(
+            readings=tuple(sorted(new, key=lambda one: (order[one.captures[0]], one.interface or 0))),
+            accounts=tuple(
+                replace(account, flows=0) if account.capture.id in twins else account for account in accounts
+            ),
+            failed=tuple(self.failed),
+            twins=twins,
+        )
+
+
+def twins_in(captures: Sequence[report.Capture]) -> dict[str, str]:
+    """Captures with the content of an earlier one: the same file, a link to it, a copy, a compressed copy."""
+    first: dict[object, list[report.Capture]] = {}
+    twins = {}
+    for capture in captures:
+        alike = first.setdefault((capture.frames, capture.first_ns, capture.last_ns), [])
+        twin = next((one for one in alike if capture.frames and is_same(one, capture)), None)
+        if twin is None:
+            alike.append(capture)
+        else:
+            twins[capture.id] = twin.id
+    return twins
+
+
+def is_same(one: report.Capture, other: report.Capture) -> bool:
+    """By the hash of the content; what is too long to be hashed, by its counts and its times to the nanosecond."""
+    if one.content_sha256 is None or other.content_sha256 is None:
+        return one.tcp_segments == other.tcp_segments
+    return one.content_sha256 == other.content_sha256
+
+
+# --- one vantage point ---------------------------------------------------------------------------
+
+
+class Course:
+    """One vantage point while its files are read, one after the other."""
+
+    def __init__(self, options: Options, vantage: str | None, *, is_case: bool) -> None:
+        self._options = options
+        self._vantage = vantage
+        self._is_case = is_case
+        self._whole = self._new_reel(watches=is_case)
+        self._reels: dict[int, Reel] = {}
+        """By interface, where the first file told of several before its first frame."""
+        self._parts: list[Part] = []
+
+    def _new_reel(self, *, watches: bool) -> Reel:
+        ports = self._options.ports if watches else ()
+        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp))
+
+    def goes_on_with(self, path: str) -> bool:
+        """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
+        if not self._parts:
+            return True
+        last, began = self._parts[-1].account.capture, began_ns(path)
+        return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
+
+    def read(self, name: str, path: str, progress: Progress | None) -> Account:
+        """One pass over one file: bytes to frames to packets to flows, batch by batch."""
+        before = self._parts[-1].account.next_number - 1 if self._parts else 0
+        decoder = self._whole.new_decoder()
+        with open_capture(path, hash_limit=self._options.hash_limit) as capture:
+            reader = Reader(capture.chunks(), source=path, first_number=before + 1)
+            for buffer, frames in batches_in_order(reader):
+                self._take(buffer, frames, reader)
+                if progress is not None:
+                    progress(capture.position, capture.size)
+            decoder.finish()
+            account = account_of(name, capture, reader, decoder, self._whole.tracker.tallies())
+        self._parts = [part.without_flows() for part in self._parts]
+        self._parts.append(Part(account=account, frames_before=before))
+        return account
+
+    def _take(self, buffer: Buffer, frames: FrameTable, reader: Reader) -> None:
+        if not self._parts and not self._whole.has_begun and 1 < len(reader.interfaces) <= MAX_SPLIT:
+            self._reels = {one.index: self._new_reel(watches=True) for one in reader.interfaces}
+        self._whole.take(buffer, frames)
+        for index in frames.interfaces_seen() if self._reels else ():
+            if index in self._reels:
+                self._reels[index].take(buffer, frames.of_interface(index))
+
+    def readings(self) -> list[Reading]:
+        """One reading; one for each interface, where they show the same messages: there were several vantage points."""
+        if not self._parts:
+            return []
+        reels = [reel for reel in self._reels.values() if reel.has_begun]
+        if not share_messages([reel.tracker for reel in reels]):
+            return [self.whole()]
+        return [self._reading(reel, index) for index, reel in self._reels.items() if reel.has_begun]
+
+    def whole(self) -> Reading:
+        """All interfaces as one."""
+        return self._reading(self._whole, None)
+
+    def _reading(self, reel: Reel, interface: int | None) -> Reading:
+        around = [part.account.surroundings for part in self._parts]
+        return Reading(
+            parts=tuple(self._parts),
+            tracker=reel.tracker,
+            icmp_errors=tuple(reel.icmp_errors),
+            surroundings=Surroundings(
+                first_ns=min(one.first_ns for one in around),
+                last_ns=reel.tracker.tallies().last_ns,
+                dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
+                is_damaged=any(one.is_damaged for one in around),
+            ),
+            vantage=self._vantage,
+            interface=interface,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Reel:
+    """Frames of one vantage point on their way through decoder and tracker."""
+
+    tracker: Tracker
+    decoders: list[Decoder] = field(default_factory=lambda: [Decoder()])
+    """One for each file: fragments of one are not put together with those of the next."""
+
+    @property
+    def has_begun(self) -> bool:
+        return self.tracker.tallies().last_ns != NEVER
+
+    @property
+    def icmp_errors(self) -> list[IcmpError]:
+        return [error for decoder in self.decoders for error in decoder.icmp_errors]
+
+    def new_decoder(self) -> Decoder:
+        if self.has_begun:
+            self.decoders.append(Decoder())
+        return self.decoders[-1]
+
+    def take(self, buffer: Buffer, frames: FrameTable) -> None:
+        self.tracker.feed(self.decoders[-1].decode(buffer, frames))
+
+
+def share_messages(trackers: Sequence[Tracker]) -> bool:
+    """Whether any two show the same messages: then they are vantage points of one path, and no halves of one."""
+    return any(
+        row.matches >= FEWEST_MESSAGES
+        for one, other in combinations(trackers, 2)
+        for row in Matching(one, other).pairs()
+    )
+
+
+def dropped_by(account: Account, interface: int | None) -> int:
+    return sum(
+        one.dropped or 0 for one in account.capture.interfaces if interface is None or one.index == interface
+    )
+
+
+# --- what is judged ------------------------------------------------------------------------------
+
+
+def cases_of(reading: Reading, options: Options) -> list[Case]:
+    """The flows to be judged, each with what bears on it."""
+    tracker, around = reading.tracker, reading.surroundings
+    wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
+    flows = [
+        build_flow(tracker, index, ports=options.ports, capture_last_ns=around.last_ns) for index in wanted
+    ]
+    return assemble(flows, around, reading.icmp_errors)
+
+
+def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
+    """What a reading shows, as it is compared with others."""
+    return View(
+        number=number,
+        told=reading.vantage,
+        interfaces=reading.interface_names,
+        tracker=reading.tracker,
+        flows={case.flow.index: case.flow for case in cases},
+        surroundings=reading.surroundings,
+    )
+
+
+def read(path: str, options: Options, progress: Progress | None = None) -> Reading:
+    """One capture by itself."""
+    course = Course(options, None, is_case=False)
+    course.read("c1", path, progress)
+    return course.whole()

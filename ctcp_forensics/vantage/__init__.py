@@ -1,0 +1,47 @@
+"""Vantage: two or more captures of one path, read as one.
+
+Knows which flows are one connection, how far the clocks are apart, and what became of each segment on the way.
+Does not judge: see claims.
+"""
+
+from ctcp_forensics.vantage.clock import TO_CLIENT, TO_HEADEND, Piece
+from ctcp_forensics.vantage.connection import (
+    Author,
+    Connection,
+    Witness,
+    ack_author,
+    loss_of,
+    rst_author,
+    way_of,
+    witnesses,
+)
+from ctcp_forensics.vantage.crossing import Crossing
+from ctcp_forensics.vantage.location import ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
+from ctcp_forensics.vantage.order import Place
+from ctcp_forensics.vantage.path import Link, Path, paths_of
+from ctcp_forensics.vantage.view import FIREWALL, Surroundings, View
+
+__all__ = [
+    "ASA_HEADEND",
+    "CLIENT_ASA",
+    "FIREWALL",
+    "TO_CLIENT",
+    "TO_HEADEND",
+    "WITHIN_ASA",
+    "Author",
+    "Connection",
+    "Crossing",
+    "Link",
+    "Path",
+    "Piece",
+    "Place",
+    "Surroundings",
+    "View",
+    "Witness",
+    "ack_author",
+    "loss_of",
+    "paths_of",
+    "rst_author",
+    "way_of",
+    "witnesses",
+]

@@ -1,0 +1,335 @@
+"""Clocks: how far one capture's clock is from another's, as an interval that causality allows.
+
+A segment cannot arrive before it was sent.  Towards the headend the time behind less the time before is the
+clocks' offset plus a delay, towards the client it is the offset less a delay: the offset lies between the least of
+the first and the greatest of the second (ctcp-protocol §4.2; Paxson, SIGMETRICS 1998; Zhang, Liu, Xia, INFOCOM
+2002).  Knows times of matched segments.  Does not know what they carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from ctcp_forensics._kernel.rows import DelayRow
+
+TO_HEADEND, TO_CLIENT = 0, 1
+"""The ways of DelayRow, as this package names them."""
+
+STRETCHES: Final = 96
+"""Short enough that no clock drifts by a round trip within one, in a capture of minutes."""
+STEEPEST: Final = 1e-3
+"""A clock that gains a millisecond a second is no clock that any host keeps: quartz stays within 100 ppm, a virtual
+machine within 500.  A steeper change is a reset."""
+GRAIN_NS: Final = 1_000
+"""Times in savefiles are cut to the microsecond."""
+RESET_NS: Final = 1_000_000_000
+"""A delay that changes by a second from one stretch to the next is a clock that was set, or as good as one."""
+FEWEST_MATCHES: Final = 3
+"""A piece of a clock between two resets is believed on so many; fewer are outliers."""
+SKEW_MATCHES: Final = 20
+SKEW_SPAN_NS: Final = 60_000_000_000
+"""Below these a fitted skew says more about single delays than about the clock (ctcp-protocol §4.2)."""
+
+UNBOUNDED_NS: Final = 1 << 60
+"""More than any two clocks differ: a bound that nothing sets."""
+
+Offset = tuple[int, int]
+"""Least and greatest difference of two clocks, nanoseconds."""
+ANY_OFFSET: Final[Offset] = (-UNBOUNDED_NS, UNBOUNDED_NS)
+
+Point = tuple[int, int]
+"""A time of the nearer capture, and the difference of the two clocks' times there, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch without a reset, in which one clock runs evenly against the other.
+
+    `uppers` are differences that the offset cannot exceed, `lowers` those that it cannot fall below.
+    """
+
+    near_frames: tuple[int, int]
+    far_frames: tuple[int, int]
+    uppers: tuple[Point, ...]
+    lowers: tuple[Point, ...]
+    matches: int
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        times = [at_ns for at_ns, _ in (*self.uppers, *self.lowers)]
+        return min(times), max(times)
+
+    @property
+    def middle_ns(self) -> int:
+        first, last = self.span_ns
+        return (first + last) // 2
+
+    def offset_at(self, at_ns: int) -> tuple[int | None, int | None]:
+        """Least and greatest possible offset at a time of the nearer clock; None where nothing bounds it."""
+        return below(self.lowers, at_ns), above(self.uppers, at_ns)
+
+    @property
+    def skew(self) -> float | None:
+        """Nanoseconds a nanosecond that the farther clock gains, where there is enough to tell it."""
+        first, last = self.span_ns
+        if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS:
+            return None
+        if 2 * min(span_of(self.uppers), span_of(self.lowers)) >= last - first:
+            return widest(self.uppers, self.lowers)
+        return self._skew_of_one_way
+
+    @property
+    def _skew_of_one_way(self) -> float | None:
+        """By the way that covers the whole time, where the other leaves one end of it open."""
+        if span_of(self.uppers) >= SKEW_SPAN_NS:
+            return gentle(leaning(self.uppers))
+        return gentle(-leaning(mirrored(self.lowers))) if span_of(self.lowers) >= SKEW_SPAN_NS else None
+
+    @property
+    def skews(self) -> tuple[float, float] | None:
+        """The skew by the segments of either way alone: far apart where the path changed, and not the clock."""
+        if self.skew is None:
+            return None
+        ways = [
+            leaning(points) * sign
+            for points, sign in ((self.uppers, 1), (mirrored(self.lowers), -1))
+            if points
+        ]
+        return min(*ways, self.skew), max(*ways, self.skew)
+
+
+def mirrored(points: Iterable[Point]) -> tuple[Point, ...]:
+    """What lies above a line, as what lies below it."""
+    return tuple((when, -value) for when, value in points)
+
+
+def span_of(points: Sequence[Point]) -> int:
+    """From the first to the last."""
+    times = [when for when, _ in points]
+    return max(times) - min(times) if times else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The farther capture's clock against the nearer one's, piece by piece."""
+
+    pieces: tuple[Piece, ...]
+
+    def offset_at(self, at_ns: int) -> Offset:
+        """The offset at a time of the nearer clock, by the piece that this time is in or next to."""
+        if not self.pieces:
+            return ANY_OFFSET
+        piece = min(self.pieces, key=lambda one: distance(one.span_ns, at_ns))
+        low, high = piece.offset_at(at_ns)
+        return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+
+
+def distance(span: tuple[int, int], at_ns: int) -> int:
+    return max(span[0] - at_ns, at_ns - span[1], 0)
+
+
+# --- bounds -----------------------------------------------------------------------------------
+
+
+def above(points: Sequence[Point], at_ns: int) -> int | None:
+    """What a line below all points cannot exceed at a time: their lower hull, or what the steepest line allows."""
+    if not points:
+        return None
+    bound = min(value + STEEPEST * abs(at_ns - when) for when, value in points)
+    for (left, low), (right, high) in pairwise(lower_hull(points)):
+        if left <= at_ns <= right:
+            bound = min(bound, low + (high - low) * (at_ns - left) / (right - left))
+    return int(bound) + GRAIN_NS
+
+
+def below(points: Sequence[Point], at_ns: int) -> int | None:
+    bound = above(mirrored(points), at_ns)
+    return None if bound is None else -bound
+
+
+def lower_hull(points: Iterable[Point]) -> list[Point]:
+    """The convex hull from below, left to right (Andrew 1979)."""
+    hull: list[Point] = []
+    for point in sorted(lowest_each(points)):
+        while len(hull) >= 2 and not turns_left(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return hull
+
+
+def lowest_each(points: Iterable[Point]) -> Iterable[Point]:
+    """One point for each time: the lowest."""
+    lowest: dict[int, int] = {}
+    for when, value in points:
+        lowest[when] = min(value, lowest.get(when, value))
+    return lowest.items()
+
+
+def turns_left(a: Point, b: Point, c: Point) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
+
+
+# --- skew -------------------------------------------------------------------------------------
+
+
+def room(uppers: Sequence[Point], lowers: Sequence[Point], slope: float) -> float:
+    """How wide a corridor of this slope is, below all uppers and above all lowers; negative: there is none."""
+    start = uppers[0][0]
+    ceiling = min(value - slope * (when - start) for when, value in uppers)
+    floor = max(value - slope * (when - start) for when, value in lowers)
+    return ceiling - floor
+
+
+def widest(uppers: Sequence[Point], lowers: Sequence[Point]) -> float:
+    """The slope of the widest corridor between the two envelopes; its width is concave in the slope."""
+    low, high = -STEEPEST, STEEPEST
+    for _ in range(60):  # by golden section or by thirds, 60 steps leave less than a millionth of a ppm
+        third = (high - low) / 3
+        if room(uppers, lowers, low + third) < room(uppers, lowers, high - third):
+            low += third
+        else:
+            high -= third
+    return (low + high) / 2
+
+
+def gentle(slope: float) -> float | None:
+    """A slope that a clock may have."""
+    return slope if abs(slope) <= STEEPEST else None
+
+
+def leaning(points: Sequence[Point]) -> float:
+    """The slope of the lower hull's edge above the middle of all points (Moon, Skelly, Towsley, INFOCOM 1999)."""
+    middle = sum(when for when, _ in points) / max(1, len(points))
+    hull = lower_hull(points)
+    for (left, low), (right, high) in pairwise(hull):
+        if right >= middle:
+            return (high - low) / (right - left)
+    return 0.0
+
+
+# --- from matches to pieces --------------------------------------------------------------------
+
+
+def is_possible(uppers: Sequence[Point], lowers: Sequence[Point]) -> bool:
+    """Whether any even clock fits between the bounds.  One way alone sets one bound, which always fits."""
+    if not uppers or not lowers:
+        return True
+    ceiling = lower_hull(uppers)
+    floor = mirrored(lower_hull(mirrored(lowers)))
+    if room(ceiling, floor, 0.0) >= 0:
+        return True
+    return room(ceiling, floor, widest(ceiling, floor)) >= -2 * GRAIN_NS
+
+
+def clock_of(rows: Sequence[DelayRow]) -> Clock:
+    """The clock that the delays of matched segments allow, cut where no even clock fits."""
+    stretches: dict[int, list[DelayRow]] = {}
+    for row in rows:
+        stretches.setdefault(row.stretch, []).append(row)
+    runs: list[list[DelayRow]] = []
+    for _, here in sorted(stretches.items()):
+        if runs and go_on(runs[-1], here):
+            runs[-1] += here
+        else:
+            runs.append(list(here))
+    return Clock(pieces=tuple(piece_of(run) for run in without_outliers(runs)))
+
+
+def skew_of(rows: Sequence[DelayRow]) -> float:
+    """Of the longest piece that tells it; 0 where none does."""
+    told = [(piece.matches, piece.skew) for piece in clock_of(rows).pieces if piece.skew is not None]
+    return max(told)[1] if told else 0.0
+
+
+def first_of_each_way(rows: Sequence[DelayRow]) -> Iterable[DelayRow]:
+    return {row.way: row for row in reversed(rows)}.values()
+
+
+def go_on(run: list[DelayRow], rows: list[DelayRow]) -> bool:
+    """Whether one even clock explains both."""
+    return not jumps(run, rows) and fits(run + rows)
+
+
+def jumps(run: Sequence[DelayRow], rows: Sequence[DelayRow]) -> bool:
+    """Whether the times of one way moved by more than any queue explains.  To cut too often only widens the bounds."""
+    latest = {row.way: row for row in run}
+    return any(
+        abs(row.least_ns - before.least_ns) > RESET_NS + STEEPEST * abs(row.least_at_ns - before.least_at_ns)
+        for row in first_of_each_way(rows)
+        if (before := latest.get(row.way)) is not None
+    )
+
+
+def fits(rows: Sequence[DelayRow]) -> bool:
+    return is_possible(*bounds_of(rows))
+
+
+def is_nearer(rows: Iterable[DelayRow]) -> bool | None:
+    """Whether the capture here is nearer to the client than the one there; None where nothing tells.
+
+    Both clocks cancel out of a round trip: segments to the headend are late there, those to the client are late
+    here, by whatever the clocks differ.  Neighbours are compared, so that no drift can feign a round trip.
+    """
+    latest: dict[int, DelayRow] = {}
+    balance = 0
+    for row in rows:
+        latest[row.way] = row
+        if len(latest) == 2:
+            balance += turn(latest[TO_HEADEND], latest[TO_CLIENT])
+    return None if balance == 0 else balance > 0
+
+
+def turn(to_headend: DelayRow, to_client: DelayRow) -> int:
+    """1: every segment to the headend is later there than any to the client; -1: the reverse; 0: neither."""
+    if to_headend.least_ns > to_client.most_ns:
+        return 1
+    return -1 if to_client.least_ns > to_headend.most_ns else 0
+
+
+def seen_from_there(row: DelayRow) -> DelayRow:
+    """The same delays with the two captures changed about."""
+    return row._replace(
+        here_first_frame=row.there_first_frame,
+        here_last_frame=row.there_last_frame,
+        there_first_frame=row.here_first_frame,
+        there_last_frame=row.here_last_frame,
+        least_ns=-row.most_ns,
+        least_at_ns=row.most_at_ns + row.most_ns,
+        most_ns=-row.least_ns,
+        most_at_ns=row.least_at_ns + row.least_ns,
+    )
+
+
+def bounds_of(rows: Iterable[DelayRow]) -> tuple[list[Point], list[Point]]:
+    uppers = [(row.least_at_ns, row.least_ns) for row in rows if row.way == TO_HEADEND]
+    lowers = [(row.most_at_ns, row.most_ns) for row in rows if row.way == TO_CLIENT]
+    return uppers, lowers
+
+
+def without_outliers(runs: list[list[DelayRow]]) -> list[list[DelayRow]]:
+    """The runs of one even clock each; a few matches between two that fit each other were no reset."""
+    kept: list[list[DelayRow]] = []
+    for run in filter(fits, runs):  # a stretch with a reset in it fits nothing, not even itself
+        if kept and sum(row.matches for row in kept[-1]) < FEWEST_MATCHES and len(runs) > 1:
+            kept.pop()
+        if kept and go_on(kept[-1], run):
+            kept[-1] += run
+        else:
+            kept.append(run)
+    if len(kept) > 1 and sum(row.matches for row in kept[-1]) < FEWEST_MATCHES:
+        kept.pop()
+    return kept
+
+
+def piece_of(rows: Sequence[DelayRow]) -> Piece:
+    uppers, lowers = bounds_of(rows)
+    return Piece(
+        near_frames=(min(row.here_first_frame for row in rows), max(row.here_last_frame for row in rows)),
+        far_frames=(min(row.there_first_frame for row in rows), max(row.there_last_frame for row in rows)),
+        uppers=tuple(uppers),
+        lowers=tuple(lowers),
+        matches=sum(row.matches for row in rows),
+    )

@@ -1,0 +1,266 @@
+"""Connections: one TCP connection as all places of a path show it, and who made what on the way.
+
+Knows positions at every place, and asks each of them for one byte, one ACK, one RST.  Does not judge: see claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.episodes import DUP_THRESH, Episode
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
+from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
+from ctcp_forensics.vantage.crossing import Crossing, Sighting, is_client
+from ctcp_forensics.vantage.location import between
+from ctcp_forensics.vantage.pairing import Shifts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One connection, its sightings in order from the client to the headend."""
+
+    sightings: tuple[Sighting, ...]
+    shifts: tuple[Shifts, ...]
+    """Of each sighting against the one before it: position there less position here."""
+    offsets: dict[tuple[int, int], Offset]
+    """Of two sightings, the nearer to the client first: the clock of the second less that of the first."""
+    stations: tuple[tuple[int, int], ...]
+    """Where each sighting may be, as `location.stations` has it."""
+    names: tuple[str, ...]
+    """What each place is called."""
+    crossings: tuple[Crossing, ...] = ()
+
+    def position(self, way: int, pos: int, here: int, there: int) -> int | None:
+        """A position of sighting number `here` in the numbers of `there`; None where they do not keep step."""
+        first, last = min(here, there), max(here, there)
+        steps = [shifts[way] for shifts in self.shifts[first:last]]
+        known = [step for step in steps if step is not None]
+        if len(known) < len(steps):
+            return None
+        return pos + sum(known) if here <= there else pos - sum(known)
+
+    def time(self, at_ns: int, here: int, there: int) -> tuple[int, int]:
+        """A time of one clock by another, at the earliest and at the latest."""
+        least, most = self.offset(here, there)
+        return at_ns + least, at_ns + most
+
+    def offset(self, here: int, there: int) -> Offset:
+        """The clock there less the clock here."""
+        if here == there:
+            return 0, 0
+        least, most = self.offsets.get((min(here, there), max(here, there)), ANY_OFFSET)
+        return (least, most) if here < there else (-most, -least)
+
+    def directions(self, way: int) -> list[Direction]:
+        """One direction at every place."""
+        return [sighting.direction(way) for sighting in self.sightings]
+
+    def line(self, way: int) -> list[int]:
+        """Numbers of the sightings, the one nearest to the sender first."""
+        numbers = list(range(len(self.sightings)))
+        return numbers if is_client(way) else numbers[::-1]
+
+    def word(self, one: int, other: int) -> str:
+        """Where on the way two sightings have between them."""
+        near, far = sorted((one, other))
+        return between(self.stations[near], self.stations[far])
+
+    def location_of(self, crossing: Crossing) -> str:
+        """Where on the way a crossing lies."""
+        before, behind = (
+            None if sighting is None else self.sightings.index(sighting)
+            for sighting in (crossing.before, crossing.behind)
+        )
+        return self.location(crossing.way, before, behind)
+
+    def location(self, way: int, before: int | None, behind: int | None) -> str:
+        """Where on the way from one sighting to the next; None is the sender, or the receiver."""
+        near, far = (before, behind) if is_client(way) else (behind, before)
+        return between(
+            None if near is None else self.stations[near], None if far is None else self.stations[far]
+        )
+
+
+REPEATS_BEFORE: Final = 256
+"""Bare ACKs that repeat the wanted number before anything was outstanding: keep-alives, for some minutes."""
+
+
+def way_of(name: str) -> int:
+    return TO_HEADEND if name == CLIENT_TO_HEADEND else TO_CLIENT
+
+
+# --- one question, asked of every place -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """What one place shows of a byte that the receiver asked for."""
+
+    number: int
+    """Of the sighting."""
+    sighting: Sighting
+    wanted_pos: int | None
+    """In this place's numbers; None where they do not keep step."""
+    episode: Episode | None
+    """The asking, where it passes here."""
+    carried_in: tuple[int, ...]
+    """Frames that carry the byte."""
+    is_beyond: bool
+    """Bytes at or behind the wanted one passed here."""
+    was_running: bool | None
+    """The capture went on while the byte was asked for; None where the clocks do not tell."""
+
+    @property
+    def asks(self) -> int:
+        return 0 if self.episode is None else self.episode.asks
+
+
+def witnesses(connection: Connection, here: int, way: int, episode: Episode) -> list[Witness]:
+    """Every place's word on a question that sighting number `here` shows, from the sender on."""
+    return [witness(connection, here, number, way, episode) for number in connection.line(way)]
+
+
+def witness(connection: Connection, here: int, number: int, way: int, asked: Episode) -> Witness:
+    sighting = connection.sightings[number]
+    direction = sighting.direction(way)
+    pos = connection.position(way, asked.row.wanted_pos, here, number)
+    index, side = sighting.half(way)
+    carriers = () if pos is None else tuple(sighting.view.tracker.frames_with(index, side, pos))
+    return Witness(
+        number=number,
+        sighting=sighting,
+        wanted_pos=pos,
+        episode=None if pos is None else asking_at(direction, pos),
+        carried_in=carriers,
+        is_beyond=pos is not None and data_end(direction) > pos,
+        was_running=was_running(connection, here, number, asked),
+    )
+
+
+def data_end(direction: Direction) -> int:
+    """Behind the last byte of data that was seen.
+
+    A FIN has a number of its own, and a bare segment may tell of data that this place never saw.
+    """
+    end = direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    for hole in sorted(direction.unfilled, key=lambda one: -one.row.end_pos):
+        if hole.row.end_pos >= end:
+            end = min(end, hole.row.start_pos)
+    return end
+
+
+def asking_at(direction: Direction, pos: int) -> Episode | None:
+    return next((one for one in reversed(direction.episodes) if one.row.wanted_pos == pos), None)
+
+
+def was_running(connection: Connection, here: int, there: int, asked: Episode) -> bool | None:
+    """Whether the capture there covers the first three askings."""
+    began = connection.time(asked.row.first_ns, here, there)
+    ended = connection.time(third_ask_ns(connection.sightings[here], asked), here, there)
+    around = connection.sightings[there].view.surroundings
+    if around.first_ns <= began[0] and ended[1] <= around.last_ns:
+        return True
+    return False if around.last_ns < began[0] or ended[1] < around.first_ns else None
+
+
+def third_ask_ns(sighting: Sighting, asked: Episode) -> int:
+    """When it had been asked for three times; the last time of all where it was asked for less often."""
+    row = asked.row
+    way = next(way for way in (TO_HEADEND, TO_CLIENT) if asked in sighting.direction(way).episodes)
+    index, side = sighting.half(1 - way)
+    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, REPEATS_BEFORE + DUP_THRESH)
+    asking = [time_ns for frame, time_ns in bare if frame >= row.first_frame]
+    return asking[DUP_THRESH - 1] if len(asking) >= DUP_THRESH else row.last_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who made something, in words, and the places that show it."""
+
+    where: str | None
+    """None: beyond the last capture, and nobody knows where."""
+    shown: int
+    """The last sighting that has it, counted along the way to its author."""
+    absent: int | None
+    """The next one, which has not; None: there is no capture further on."""
+
+
+def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Author | None:
+    """Who asked: between the last place that shows the asking and the next one, which does not.
+
+    The asking comes from the receiver's side, so the line of witnesses is followed from the sender on.
+    """
+    asking = [at for at, word in enumerate(words) if word.asks]
+    if not asking:
+        return None
+    last = asking[-1]
+    if last + 1 == len(words):
+        return Author(where=None, shown=words[last].number, absent=None)
+    behind = words[last + 1]
+    if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
+        return None
+    where = connection.word(words[last].number, behind.number)
+    return Author(where=where, shown=words[last].number, absent=behind.number)
+
+
+def beyond(connection: Connection, way: int, number: int) -> str:
+    """The way from a place to the receiver."""
+    at = connection.stations[number]
+    return between(at, None) if is_client(way) else between(None, at)
+
+
+def before(connection: Connection, way: int, number: int) -> str:
+    """The way from the sender to a place."""
+    return beyond(connection, 1 - way, number)
+
+
+def loss_of(connection: Connection, way: int, words: Sequence[Witness]) -> str | None:
+    """Where the wanted byte was lost: behind the last place that has it, before the next or before who asks for it."""
+    known = [word for word in words if word.wanted_pos is not None]
+    if not known:
+        return None
+    holders = [at for at, word in enumerate(known) if word.carried_in]
+    if not holders:
+        return before(connection, way, known[0].number)
+    last = holders[-1]
+    if last + 1 == len(known):
+        return beyond(connection, way, known[last].number)
+    return connection.word(known[last].number, known[last + 1].number)
+
+
+# --- the RST ---------------------------------------------------------------------------------------
+
+
+def rst_author(connection: Connection, here: int, way: int) -> Author | None:
+    """Who made the RST that went this way: between the place nearest to its alleged sender that has it and the next."""
+    line = connection.line(way)
+    having = [number for number in line if rst_row(connection, number, way) != NEVER]
+    if not having:
+        return None
+    first = having[0]
+    at = line.index(first)
+    if at == 0:
+        return Author(where=sender_of_rst(connection, way, first), shown=first, absent=None)
+    nearer = line[at - 1]
+    if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
+        return None
+    return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
+
+
+def rst_row(connection: Connection, number: int, way: int) -> int:
+    return connection.sightings[number].direction(way).row.rst_frame
+
+
+def sender_of_rst(connection: Connection, way: int, number: int) -> str | None:
+    """The client, where its own host's capture shows the RST leave.  Elsewhere whoever is beyond may bear its name."""
+    return "client" if is_client(way) and connection.stations[number] == (0, 0) else None
+
+
+def covers(connection: Connection, here: int, there: int, at_ns: int) -> bool:
+    """Whether the capture there was running at a time of here, beyond doubt."""
+    when = connection.time(at_ns, here, there)
+    around = connection.sightings[there].view.surroundings
+    return around.first_ns <= when[0] and when[1] <= around.last_ns

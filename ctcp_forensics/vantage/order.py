@@ -1,0 +1,179 @@
+"""Order: which view lies nearer to the client, and what each vantage point is called.
+
+By the times between them, which no two clocks can hide; else by how often routers have lowered the TTL; else as the
+user said.  Knows the roles that the user gave and what contradicts them.  Does not know what was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.vantage.clock import GRAIN_NS, Piece, clock_of
+from ctcp_forensics.vantage.pairing import Joint
+from ctcp_forensics.vantage.view import ASA, CLIENT, FIREWALL, INSIDE, OUTSIDE, View
+
+ONE_BOX_NS: Final = 3_000_000
+"""Two views whose clocks agree and whose round trip is shorter than this are taken for one box's two sides."""
+RANKS: Final = {CLIENT: 0, OUTSIDE: 1, ASA: 1, INSIDE: 2}
+"""The order of roles where nothing but the user's word tells: the client outside, the headend inside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One vantage point on a path, in order from the client."""
+
+    view: View
+    vantage: str
+    is_told: bool
+    is_sure: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """The places of one path and what is odd about the roles that the user gave."""
+
+    places: tuple[Place, ...]
+    notes: tuple[str, ...]
+
+
+def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
+    """Put the views of one path in order, and name them."""
+    steps = {}
+    for joint in joints:
+        steps[joint.here.number, joint.there.number] = step_between(joint)
+    line = sorted(views, key=lambda view: (before(view, steps), told_rank(view), view.number))
+    reasons = [reason_of(view, steps) for view in line]
+    names, notes = named(line, joints)
+    return Ordered(
+        places=tuple(
+            Place(
+                view=view,
+                vantage=name,
+                is_told=view.told is not None,
+                is_sure=bool(reason),
+                because=reason or "nothing in the captures tells which of them is nearer to the client",
+            )
+            for view, name, reason in zip(line, names, reasons, strict=True)
+        ),
+        notes=tuple(notes),
+    )
+
+
+# --- which is nearer ---------------------------------------------------------------------------
+
+Step = tuple[int, str]
+"""1: the first of two is nearer to the client, -1: the second, 0: nothing tells; and how we know."""
+
+
+def step_between(joint: Joint) -> Step:
+    nearer = joint.is_here_nearer
+    if nearer is not None:
+        return (1 if nearer else -1), "the times of what passed both"
+    hops = hops_between(joint)
+    if hops:
+        return (1 if hops > 0 else -1), "the TTL falls from one to the other"
+    return 0, ""
+
+
+def hops_between(joint: Joint) -> int:
+    """Routers from here to there, by both directions; negative: here lies behind."""
+    balance = 0
+    for pair in joint.pairs:
+        balance += fall(pair.here.to_headend.row.data_ttl, pair.there.to_headend.row.data_ttl)
+        balance -= fall(pair.here.to_client.row.data_ttl, pair.there.to_client.row.data_ttl)
+    return balance
+
+
+def fall(here: int, there: int) -> int:
+    """How many hops the TTL fell; nothing where one is not known."""
+    return 0 if NEVER in (here, there) else here - there
+
+
+def before(view: View, steps: dict[tuple[int, int], Step]) -> int:
+    """How many views are nearer to the client than this one, less those that are farther."""
+    return sum(
+        -sign if one == view.number else sign
+        for (one, other), (sign, _) in steps.items()
+        if view.number in (one, other)
+    )
+
+
+def told_rank(view: View) -> int:
+    return RANKS.get(view.told or "", 1)
+
+
+def reason_of(view: View, steps: dict[tuple[int, int], Step]) -> str:
+    """How its place among the others is known; empty where one step to a neighbour is not."""
+    some = [step for at, step in steps.items() if view.number in at]
+    if not some or any(sign == 0 for sign, _ in some):
+        return ""
+    return "; ".join(dict.fromkeys(how for _, how in some))
+
+
+# --- what each is called ------------------------------------------------------------------------
+
+
+def named(line: Sequence[View], joints: Sequence[Joint]) -> tuple[list[str], list[str]]:
+    """The role of each view in order, and what the user should know of it."""
+    return put_right(inferred(line, joints))
+
+
+def put_right(roles: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The user's words, put right where the client is said to stand behind the firewall that it talks through."""
+    if CLIENT in roles[1:] and roles[0] in FIREWALL:
+        others = [role for role in roles if role != CLIENT]
+        note = (
+            f"the labels contradict the captures: what is called {roles[0]} lies nearer to the client than what is "
+            f"called {CLIENT}; they are read as exchanged"
+        )
+        return [CLIENT, *others], [note]
+    if OUTSIDE in roles and INSIDE in roles and roles.index(INSIDE) < roles.index(OUTSIDE):
+        note = (
+            "asa-inside lies nearer to the client than asa-outside: the client is on the inside of this firewall, "
+            "or the two labels are exchanged"
+        )
+        return list(roles), [note]
+    return list(roles), []
+
+
+def inferred(line: Sequence[View], joints: Sequence[Joint]) -> list[str]:
+    """Words for views that the user gave no role: the client first, the firewall's sides behind it."""
+    free = [view.told is None for view in line]
+    names = [view.told or by_interface(view) or "" for view in line]
+    if free[0] and not names[0] and (len(line) > 2 or not is_one_box(line[0], line[1], joints)):
+        names[0] = CLIENT
+    blanks = [at for at, name in enumerate(names) if not name]
+    sides = [side for side in (OUTSIDE, INSIDE) if side not in names]
+    is_certain_of_sides = len(blanks) == len(sides)
+    for at in blanks:
+        names[at] = sides.pop(0) if is_certain_of_sides else ASA
+    return names
+
+
+def by_interface(view: View) -> str | None:
+    """What a savefile calls its interface: ASA's are named inside and outside by custom."""
+    for side, word in ((OUTSIDE, "outside"), (INSIDE, "inside"), (CLIENT, "client")):
+        if any(word in name.lower() for name in view.interfaces):
+            return side
+    return None
+
+
+def is_one_box(near: View, far: View, joints: Sequence[Joint]) -> bool:
+    """Whether two views were taken on one host: clocks that agree, and next to no time between them."""
+    for joint in joints:
+        if {joint.here.number, joint.there.number} == {near.number, far.number}:
+            rows = joint.delays if joint.here.number == near.number else joint.turned_about().delays
+            return bool(rows) and all(map(is_at_once, clock_of(rows).pieces))
+    return False
+
+
+def is_at_once(piece: Piece) -> bool:
+    """Both ways there is a segment that took next to no time by two clocks that agree."""
+    if not piece.uppers or not piece.lowers:
+        return False
+    ceiling, floor = min(value for _, value in piece.uppers), max(value for _, value in piece.lowers)
+    return floor <= GRAIN_NS and ceiling >= -GRAIN_NS and ceiling - floor < ONE_BOX_NS

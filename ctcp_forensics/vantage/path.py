@@ -1,0 +1,361 @@
+"""Paths: views that show the same connections, in order from client to headend, read as one.
+
+Knows views, and puts together what pairing, order, clock and crossing know.  Does not judge: see claims.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
+from ctcp_forensics.vantage.clock import ANY_OFFSET, GRAIN_NS, TO_CLIENT, TO_HEADEND, Clock, Offset, clock_of
+from ctcp_forensics.vantage.connection import Connection
+from ctcp_forensics.vantage.crossing import (
+    Crossing,
+    Raw,
+    Sighting,
+    Witnesses,
+    asked_positions,
+    exact_acks,
+    from_the_sender,
+    lay,
+    neighbours,
+    running_until,
+    settle,
+)
+from ctcp_forensics.vantage.location import stations
+from ctcp_forensics.vantage.order import Place, is_one_box, ordered
+from ctcp_forensics.vantage.pairing import Joint, Pair, Shifts, join
+from ctcp_forensics.vantage.view import FIREWALL, View
+
+FEW_VIEWS: Final = 6
+"""So many views are laid beside each other without asking first whether they can have anything in common."""
+
+Member = tuple[int, int]
+"""The number of a view, and the index of a flow in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Two places of one path and the clock of the farther against the nearer one."""
+
+    near: int
+    far: int
+    clock: Clock
+    is_shared: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """Views of one path, in order from the client to the headend."""
+
+    places: tuple[Place, ...]
+    links: tuple[Link, ...]
+    connections: tuple[Connection, ...]
+    notes: tuple[str, ...]
+
+
+def paths_of(views: Sequence[View]) -> list[Path]:
+    """Views that share connections, each group as a path; views that share none are in no path."""
+    joints = [
+        join(here, there) for here, there in combinations(views, 2) if may_meet(here, there, len(views))
+    ]
+    joints = [joint for joint in joints if joint.pairs]
+    groups = groups_of([(joint.here.number, joint.there.number) for joint in joints])
+    by_number = {view.number: view for view in views}
+    return [
+        path_of(
+            [by_number[number] for number in sorted(group)],
+            [joint for joint in joints if joint.here.number in group],
+        )
+        for group in groups
+    ]
+
+
+def may_meet(here: View, there: View, views: int) -> bool:
+    """Of many views, only those are laid beside each other that share an SPI or an end."""
+    return views <= FEW_VIEWS or bool(marks_of(here) & marks_of(there))
+
+
+def marks_of(view: View) -> set[object]:
+    flows = view.flows.values()
+    spis: set[object] = {one.spi for flow in flows for d in flow.directions for one in d.associations}
+    return spis | {(end.address, end.port) for flow in flows for end in (flow.client, flow.headend)}
+
+
+def groups_of(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """What hangs together, by its lowest number."""
+    groups: list[set[int]] = []
+    for edge in edges:
+        touching = [group for group in groups if group & set(edge)]
+        groups = [group for group in groups if group not in touching]
+        groups.append(set(edge).union(*touching))
+    return sorted(groups, key=min)
+
+
+def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
+    line = ordered(views, joints)
+    rank = {place.view.number: number for number, place in enumerate(line.places)}
+    facing = [
+        joint if rank[joint.here.number] < rank[joint.there.number] else joint.turned_about()
+        for joint in joints
+    ]
+    facing.sort(key=lambda joint: (rank[joint.here.number], rank[joint.there.number]))
+    links = tuple(link_of(joint, rank, line.places) for joint in facing)
+    bare = connections_of(line.places, facing, links)
+    return Path(
+        places=line.places,
+        links=links,
+        connections=tuple(with_crossings(bare)),
+        notes=(*line.notes, *notes_on(links, line.places)),
+    )
+
+
+# --- clocks -----------------------------------------------------------------------------------
+
+
+def link_of(joint: Joint, rank: dict[int, int], places: Sequence[Place]) -> Link:
+    near, far = rank[joint.here.number], rank[joint.there.number]
+    clock = clock_of(joint.delays)
+    is_shared, because = is_shared_clock(places[near], places[far], joint, clock)
+    return Link(near=near, far=far, clock=clock, is_shared=is_shared, because=because)
+
+
+def is_shared_clock(near: Place, far: Place, joint: Joint, clock: Clock) -> tuple[bool, str]:
+    """Whether two captures share a clock: one box, and nothing that contradicts it."""
+    is_box = near.vantage in FIREWALL and far.vantage in FIREWALL
+    if not is_box and not is_one_box(joint.here, joint.there, [joint]):
+        return False, "two hosts, two clocks"
+    if not all(agrees(*piece.offset_at(piece.middle_ns)) for piece in clock.pieces) or len(clock.pieces) > 1:
+        return False, "both are captures of the firewall, and yet their clocks differ"
+    return True, "both were taken on one box"
+
+
+def agrees(low: int | None, high: int | None) -> bool:
+    return (low is None or low <= GRAIN_NS) and (high is None or high >= -GRAIN_NS)
+
+
+def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
+    return [
+        f"{places[link.near].vantage} and {places[link.far].vantage}: {link.because}"
+        for link in links
+        if not link.is_shared
+        and places[link.near].vantage in FIREWALL
+        and places[link.far].vantage in FIREWALL
+    ]
+
+
+def offset_of(link: Link | None, near: View) -> Offset:
+    """The farther clock less the nearer one, at the end of what the nearer capture shows."""
+    if link is None:
+        return ANY_OFFSET
+    return (0, 0) if link.is_shared else link.clock.offset_at(near.surroundings.last_ns)
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+
+def connections_of(
+    places: Sequence[Place], joints: Sequence[Joint], links: Sequence[Link]
+) -> list[Connection]:
+    """Flows that are one connection, each place's in order; roles are those of the place that knows them best."""
+    edges: dict[Member, list[tuple[Member, Pair]]] = {}
+    for joint in joints:
+        for pair in joint.pairs:
+            one, other = (joint.here.number, pair.here.index), (joint.there.number, pair.there.index)
+            edges.setdefault(one, []).append((other, pair))
+            edges.setdefault(other, []).append((one, pair.turned_about()))
+    by_place = {place.view.number: number for number, place in enumerate(places)}
+    by_link = {(link.near, link.far): link for link in links}
+    seen: set[Member] = set()
+    found = []
+    for member in sorted(edges, key=lambda one: (by_place[one[0]], one[1])):
+        if member not in seen:
+            group = hanging_together(member, edges)
+            seen |= set(group)
+            found.append(connection_of(of_one_role(group, edges), places, by_place, by_link, edges))
+    return found
+
+
+def hanging_together(member: Member, edges: dict[Member, list[tuple[Member, Pair]]]) -> list[Member]:
+    """Everything that is paired with it, one flow of each view: where two claim a place, the first reached stays."""
+    group, waiting = {member[0]: member}, deque([member])
+    while waiting:
+        for other, _ in sorted(edges[waiting.popleft()], key=lambda edge: -edge[1].matches):
+            if other[0] not in group:
+                group[other[0]] = other
+                waiting.append(other)
+    return list(group.values())
+
+
+def of_one_role(
+    group: Sequence[Member], edges: dict[Member, list[tuple[Member, Pair]]]
+) -> dict[Member, Flow]:
+    """The group's flows with the same end as the client, followed from the one that knows it best."""
+    flows = {member: pair.here for member in group for _, pair in edges[member]}
+    best = min(group, key=lambda member: (roles_rank(flows[member]), member))
+    known, waiting = {best: flows[best]}, deque([best])
+    while waiting:
+        member = waiting.popleft()
+        for other, pair in edges[member]:
+            if other in known or other not in group:
+                continue
+            is_alike = pair.here.client_side == known[member].client_side
+            known[other] = pair.there if is_alike else turned(pair.there)
+            waiting.append(other)
+    return known
+
+
+def connection_of(
+    flows: dict[Member, Flow],
+    places: Sequence[Place],
+    by_place: dict[int, int],
+    by_link: dict[tuple[int, int], Link],
+    edges: dict[Member, list[tuple[Member, Pair]]],
+) -> Connection:
+    members = sorted(flows, key=lambda member: by_place[member[0]])
+    sightings = tuple(
+        Sighting(place=by_place[member[0]], view=places[by_place[member[0]]].view, flow=flows[member])
+        for member in members
+    )
+    at = stations(places)
+    return Connection(
+        sightings=sightings,
+        shifts=tuple(shifts_between(one, other, flows, edges) for one, other in pairwise(members)),
+        offsets=offsets_between(sightings, by_link),
+        stations=tuple(at[sighting.place] for sighting in sightings),
+        names=tuple(places[sighting.place].vantage for sighting in sightings),
+    )
+
+
+def shifts_between(
+    one: Member, other: Member, flows: dict[Member, Flow], edges: dict[Member, list[tuple[Member, Pair]]]
+) -> Shifts:
+    for there, pair in edges[one]:
+        if there == other:
+            is_alike = pair.here.client_side == flows[one].client_side
+            return pair.shifts if is_alike else (pair.shifts[1], pair.shifts[0])
+    return None, None
+
+
+def offsets_between(
+    sightings: Sequence[Sighting], by_link: dict[tuple[int, int], Link]
+) -> dict[tuple[int, int], Offset]:
+    return {
+        (one, other): offset_of(by_link.get((near.place, far.place)), near.view)
+        for (one, near), (other, far) in combinations(enumerate(sightings), 2)
+    }
+
+
+# --- crossings -----------------------------------------------------------------------------------
+
+
+def with_crossings(connections: Sequence[Connection]) -> list[Connection]:
+    """What became of every connection's segments, with what all of them show of each capture's own drops."""
+    raws = [raws_of(connection) for connection in connections]
+    missed = missed_by([raw for some in raws for raw in some])
+    return [
+        replace(connection, crossings=tuple(crossings_of(connection, some, missed)))
+        for connection, some in zip(connections, raws, strict=True)
+    ]
+
+
+def raws_of(connection: Connection) -> list[Raw]:
+    return [
+        lay(way, before, behind, shift, until_of(connection, before, behind))
+        for way in (TO_HEADEND, TO_CLIENT)
+        for before, behind in neighbours(connection.sightings, way)
+        if (shift := shift_from(connection, before, behind, way)) is not None
+    ]
+
+
+def shift_from(connection: Connection, before: Sighting, behind: Sighting, way: int) -> int | None:
+    here, there = number_of(connection, before), number_of(connection, behind)
+    return connection.position(way, 0, here, there)
+
+
+def number_of(connection: Connection, sighting: Sighting) -> int:
+    return connection.sightings.index(sighting)
+
+
+def until_of(connection: Connection, before: Sighting, behind: Sighting) -> tuple[int, int]:
+    here, there = number_of(connection, before), number_of(connection, behind)
+    return (
+        running_until(behind.view, connection.offset(here, there)),
+        running_until(before.view, connection.offset(there, here)),
+    )
+
+
+def missed_by(raws: Iterable[Raw]) -> set[int]:
+    """Views whose capture is known to have missed something, by number."""
+    declared = {
+        sighting.view.number
+        for raw in raws
+        for sighting in (raw.before, raw.behind)
+        if sighting.view.surroundings.dropped_frames or sighting.view.surroundings.is_damaged
+    }
+    return declared | {raw.before.view.number for raw in raws if raw.missed_before}
+
+
+def crossings_of(connection: Connection, raws: Sequence[Raw], missed: set[int]) -> Iterable[Crossing]:
+    for way in (TO_HEADEND, TO_CLIENT):
+        some = [raw for raw in raws if raw.way == way]
+        if some and not is_the_sender(connection, some[0]):
+            yield from_the_sender(
+                way,
+                some[0].before,
+                some[0].missed_before,
+                drops=some[0].before.view.number in missed,
+            )
+        for number, raw in enumerate(some):
+            is_sent_again = some[0].before.direction(way).repeats_data
+            yield settle(raw, witnesses_of(raw, some[number + 1 :], missed, is_sent_again=is_sent_again))
+
+
+def is_the_sender(connection: Connection, raw: Raw) -> bool:
+    """Whether the first place is the sender's own host: a gap there is the capture's, not the network's."""
+    return raw.way == TO_HEADEND and connection.stations[number_of(connection, raw.before)] == (0, 0)
+
+
+def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_again: bool) -> Witnesses:
+    behind = raw.behind.direction(raw.way)
+    ends = {stray.pos + stray.length for stray in raw.missing}
+    asked = asked_positions(raw.before, raw.way, 0) | asked_positions(raw.behind, raw.way, raw.shift)
+    return Witnesses(
+        drops=raw.behind.view.number in missed,
+        held_further=held_further(raw, further),
+        asked_for=asked,
+        acked_to=behind.row.acked_pos - raw.shift if passes_over_nothing(raw.behind.flow, behind) else NEVER,
+        is_sent_again=is_sent_again,
+        acked_exactly=exact_acks(raw.behind, raw.way, raw.shift, ends),
+    )
+
+
+def passes_over_nothing(flow: Flow, direction: Direction) -> bool:
+    """Whether the ACKs are a full TCP's: no cTCP is spoken, or a hole has held them up and none was passed over."""
+    if not any(d.row.trailer_cisco or d.associations for d in flow.directions):
+        return True
+    stuck = [one for one in direction.episodes if one.is_open and one.asks]
+    passed_over = [one for one in direction.episodes if one.is_passed and not one.is_answered]
+    return bool(stuck) and not passed_over
+
+
+def held_further(raw: Raw, further: Sequence[Raw]) -> set[int]:
+    """Positions, in the numbers before, of missing segments that a place further on holds all the same."""
+    held: set[int] = set()
+    shift = raw.shift
+    for other in further:
+        shift += other.shift
+        index, side = other.behind.half(raw.way)
+        held |= {
+            stray.pos
+            for stray in raw.missing
+            if other.behind.view.tracker.frames_with(index, side, stray.pos + shift)
+        }
+    return held

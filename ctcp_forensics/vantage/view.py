@@ -1,0 +1,42 @@
+"""Views: what one vantage point shows.
+
+One capture, several where it was rotated, or one interface of a savefile that holds several.  Knows flows and how
+far the capture can be trusted.  Does not know any other vantage point: see pairing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ctcp_forensics._kernel import Tracker
+from ctcp_forensics.flows import Flow
+
+CLIENT, OUTSIDE, INSIDE, ASA = "client", "asa-outside", "asa-inside", "asa"
+FIREWALL = (OUTSIDE, INSIDE, ASA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the capture as a whole says about how far it can be trusted."""
+
+    first_ns: int = 0
+    last_ns: int
+    dropped_frames: int = 0
+    """By its own interface counters."""
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one vantage point shows."""
+
+    number: int
+    """Among all views of one analysis, from 0."""
+    told: str | None
+    """The role that the user gave it."""
+    interfaces: tuple[str, ...] = ()
+    """Their names, as the savefile has them."""
+    tracker: Tracker
+    flows: dict[int, Flow]
+    """Those that are judged, by their index."""
+    surroundings: Surroundings
