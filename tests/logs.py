@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import Matching
+from ctcp_forensics._kernel.plain_match import Matching
 from ctcp_forensics._kernel.rows import DelayRow, SegmentRow
 from ctcp_forensics.vantage.clock import TO_CLIENT, TO_HEADEND
 from ctcp_forensics.vantage.pairing import delays_of

@@ -25,6 +25,8 @@ from ctcp_forensics.vantage.crossing import (
     wilson,
 )
 
+pytestmark = pytest.mark.usefixtures("plain_join")
+
 NOTHING_KNOWN = Witnesses(
     drops=False, held_further=(), asked_for=(), acked_to=NEVER, is_sent_again=False, acked_exactly=()
 )

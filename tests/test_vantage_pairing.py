@@ -13,6 +13,8 @@ from tests.judged import followed_rows, view_of
 from tests.vantages import seen_by, stands_of
 from tests.wire import ISNS, told
 
+pytestmark = pytest.mark.usefixtures("plain_join")
+
 TWO_CLIENTS = "".join(
     f"""
 {who} > S  S 0
