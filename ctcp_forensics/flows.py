@@ -94,12 +94,12 @@ class Direction:
 
     @property
     def esp_missing(self) -> int:
-        """ESP numbers that never came.
+        """ESP numbers that never came; none is known where a proxy cut the stream anew.
 
-        A proxy may cut a message in two (its MSS is another): the first half ends without a trailer,
-        and the number in it was not read, though it came.
+        A segment that ends without a trailer is not read, and it may hold several messages and a part of
+        another.  What the network lost of such a stream is a hole.
         """
-        return max(0, self.row.esp_missing - self.row.trailer_absent)
+        return 0 if self.row.trailer_absent else self.row.esp_missing
 
     @property
     def shows_loss(self) -> bool:

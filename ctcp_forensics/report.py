@@ -55,6 +55,7 @@ LOCATION_WORDS = (
     "capture",
 )
 AUTHOR_WORDS = ("client", *LOCATION_WORDS[:-1], "headend")
+NATURE_WORDS = ("full-proxy", "orders-the-stream", "passes-as-it-comes", "unknown")
 PATTERN_WORDS = ("random", "burst", "too-few")
 
 
@@ -69,6 +70,7 @@ OutcomeWord = Annotated[str, _one_of(OUTCOME_WORDS)]
 DirectionWord = Annotated[str, _one_of(DIRECTION_WORDS)]
 Grade = Annotated[str, _one_of(GRADE_WORDS)]
 Author = Annotated[str, _one_of(AUTHOR_WORDS)]
+Nature = Annotated[str, _one_of(NATURE_WORDS)]
 Pattern = Annotated[str, _one_of(PATTERN_WORDS)]
 Vantage = Annotated[str, _one_of(VANTAGE_WORDS)]
 Location = Annotated[str, _one_of(LOCATION_WORDS)]
@@ -431,8 +433,9 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     """What lies between two neighbouring places, by what it does to what passes."""
 
     sent_from: int
+    """The place nearer to the client, counted along the path from 0."""
     towards: int
-    nature: str
+    nature: Nature
     because: str
 
 

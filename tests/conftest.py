@@ -1,4 +1,4 @@
-"""Where the project lies."""
+"""Where the project lies, and which kernel joins logs that tests wrote down."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from ctcp_forensics._kernel import plain_match
+from ctcp_forensics.vantage import crossing, pairing
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's own folder."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def plain_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs that are lists of rows are joined by the plain kernel, which takes them as they are."""
+    monkeypatch.setattr(pairing, "Matching", plain_match.Matching)
+    monkeypatch.setattr(crossing, "course", plain_match.course)

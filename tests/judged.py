@@ -9,9 +9,10 @@ import importlib
 import types
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel import plain_decode, plain_track
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.conclude import by_itself, groups_of
 from ctcp_forensics.conclude.told import Told
@@ -113,9 +114,6 @@ def followed_rows(seen: Seen) -> Followed:
 
 
 def followed_bytes(seen: Seen, kernel: Any, monkeypatch: Any) -> Followed:
-    """The join of two logs is that kernel's as well."""
-    monkeypatch.setattr(pairing, "Matching", kernel.Matching)
-    monkeypatch.setattr(crossing, "course", kernel.course)
     tracker, icmp_errors = tracked_bytes(seen.wire, kernel, monkeypatch, PORTS)
     return followed(seen, tracker, icmp_errors)
 
@@ -135,8 +133,11 @@ def followed(seen: Seen, tracker: Any, icmp_errors: list[IcmpError]) -> Followed
 
 
 def together(places: list[Followed]) -> Together:
-    """As conclude puts them together, numbered in the order of `places`."""
-    paths = paths_of([view_of(number, place) for number, place in enumerate(places)])
+    """As conclude puts them together, numbered in the order of `places`; their own kernel joins their logs."""
+    is_plain = any(isinstance(place.tracker, plain_track.Tracker) for place in places)
+    kernel: Any = plain_match if is_plain else compiled_kernel()
+    with patch.object(pairing, "Matching", kernel.Matching), patch.object(crossing, "course", kernel.course):
+        paths = paths_of([view_of(number, place) for number, place in enumerate(places)])
     seats = {(number, case.flow.index): case for number, place in enumerate(places) for case in place.cases}
     return Together(paths=paths, connections=[told_of(group) for group in groups_of(seats, paths)])
 

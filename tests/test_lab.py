@@ -1,6 +1,6 @@
 """The laboratory's truth, held against what Wireshark reads in the captures of the same run.
 
-Two runs at once, about half a minute.  Skipped, naming what is missing, where there is no root, no
+Four runs at once, about half a minute.  Skipped, naming what is missing, where there is no root, no
 network namespaces or no tshark.
 """
 
@@ -15,13 +15,17 @@ from typing import Any
 import pytest
 
 from .lab.net import what_is_missing
+from .lab.savefile import saved_interfaces
+from .lab.truth import packets_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 2
 RUN_LIMIT_S = 100
 STORIES = ("failure", "tolerated")
+BOTH_SIDES = "orderly-close-pcapng"
+AGAIN = "reset-then-again"
 
-MISSING = what_is_missing() + ([] if shutil.which("tshark") else ["tshark"])
+MISSING = what_is_missing(["dumpcap"]) + ([] if shutil.which("tshark") else ["tshark"])
 
 pytestmark = [
     pytest.mark.skipif(
@@ -32,9 +36,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both stories recorded side by side: separate namespaces, nothing shared."""
-    folders = {story: tmp_path_factory.mktemp(story) for story in STORIES}
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All stories recorded side by side: separate namespaces, nothing shared."""
+    folders = {story: tmp_path_factory.mktemp(story) for story in (*STORIES, BOTH_SIDES, AGAIN)}
     command = [sys.executable, "-m", "tests.lab.record"]
     recorders = {
         story: subprocess.Popen(
@@ -49,6 +53,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         _, complaint = recorder.communicate(timeout=RUN_LIMIT_S)
         assert recorder.returncode == 0, f"{story}: {complaint}"
     return folders
+
+
+@pytest.fixture(scope="module")
+def runs(recorded: dict[str, Path]) -> dict[str, Path]:
+    return {story: recorded[story] for story in STORIES}
 
 
 def truth_of(folder: Path) -> Any:
@@ -158,3 +167,38 @@ def test_both_ends_go_on_after_a_tolerated_loss(runs: dict[str, Path]) -> None:
     for who in ("client", "headend"):
         later = [one for one in journal if one["who"] == who and one["t_ns"] > first_loss_ns + 5_000_000_000]
         assert any(one["event"] == "received" and one["kind"] == "esp" for one in later)
+
+
+def test_one_capture_of_both_sides_names_its_interfaces_as_the_truth_does(recorded: dict[str, Path]) -> None:
+    folder = recorded[BOTH_SIDES]
+    both = next(one for one in truth_of(folder)["captures"] if one["vantage"] == "asa")
+    described = saved_interfaces((folder / both["file"]).read_bytes())
+    assert [one.name for one in described] == [one["name"] for one in both["interfaces"]]
+    assert sum(one.dropped or 0 for one in described) == both["dropped"] == 0
+
+
+def test_both_sides_in_one_capture_are_what_each_side_saw_by_itself(recorded: dict[str, Path]) -> None:
+    folder = recorded[BOTH_SIDES]
+    both = next(one for one in truth_of(folder)["captures"] if one["vantage"] == "asa")
+    for number, interface in enumerate(both["interfaces"]):
+        alone = [segment for _, segment in packets_of(folder / f"{interface['vantage']}.pcapng")]
+        assert [segment for _, segment in packets_of(folder / both["file"], number)] == alone
+        shown = fields(folder / both["file"], f"frame.interface_id == {number}", "frame.interface_name")
+        assert shown == [[interface["name"]]] * len(alone)
+
+
+@pytest.mark.parametrize("vantage", ["client", "asa-outside", "asa-inside"])
+def test_each_connection_from_one_port_is_a_stream_of_wireshark(
+    recorded: dict[str, Path], vantage: str
+) -> None:
+    folder = recorded[AGAIN]
+    flows = truth_of(folder)["flows"]
+    assert [flow["client"] for flow in flows] == [flows[0]["client"]] * 2
+    for number, flow in enumerate(flows):
+        first, last = flow["frames"][vantage]
+        shown = fields(folder / f"{vantage}.pcap", f"frame.number in {{{first}..{last}}}", "tcp.stream")
+        assert {stream for (stream,) in shown} == {str(number)}
+        opened = fields(
+            folder / f"{vantage}.pcap", f"tcp.stream == {number} && tcp.flags.syn == 1", "tcp.seq_raw"
+        )
+        assert [int(isn) for (isn,) in opened] == [flow["isn"]["outer"][who] for who in ("client", "headend")]

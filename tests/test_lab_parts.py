@@ -3,17 +3,21 @@
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from .lab.corpus import seeds_of
-from .lab.distort import BY_NAME, distort, records_of, to_pcap
+from .lab.distort import BY_NAME, distort, records_of
+from .lab.ikev2 import FROM_INITIATOR, framed, is_ike, marked, sa_init, spis_of
 from .lab.link import TO_CLIENT, TO_HEADEND, Link, Rule
+from .lab.logs import ClientAddress, Logs
 from .lab.messages import PROTO_ESP, Esp, Layout, esp_packet, read_message, split_messages, wrapped
+from .lab.savefile import saved_frames, to_pcap, to_pcapng
 from .lab.scenarios import FLAGSHIP, SCENARIOS, TOGETHER
-from .lab.segment import ETHERNET_LEN, Segment, from_bytes, to_bytes
-from .lab.truth import asker_of, packets_of
+from .lab.segment import ETHERNET_LEN, SYN, Segment, from_bytes, to_bytes
+from .lab.truth import Connection, asker_of, connections_of, packets_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 MOVING = ("begun-late", "full", "some-dropped", "mirrored-twice", "unsorted", "gro", "clock-back")
@@ -65,6 +69,17 @@ def test_messages_merged_by_a_byte_stream_are_parted_at_their_trailers() -> None
     assert rest == wire[0][:40]
 
 
+def test_the_framing_of_rfc_9329_counts_itself_and_marks_ike() -> None:
+    """RFC 9329 §3: the length holds its own two bytes; §3.1: four zeros where an SPI would be."""
+    ike = sa_init(random.Random(5), (b"initiatr", bytes(8)), FROM_INITIATOR)
+    wire = framed(marked(ike))
+    assert int.from_bytes(wire[:2], "big") == len(wire)
+    assert is_ike(wire[2:])
+    assert not is_ike(esp_packet(random.Random(5), 0xABCD0001, 1, 60))
+    assert int.from_bytes(ike[24:28], "big") == len(ike)  # RFC 7296 §3.1
+    assert spis_of(ike) == (b"initiatr", bytes(8))
+
+
 def test_the_third_data_segment_is_lost_and_no_other() -> None:
     rule = Rule(name="lose", action="drop", nth=(3,))
     bare = segment(1, payload_len=0)
@@ -95,6 +110,36 @@ def test_an_armed_rule_waits_for_the_one_that_arms_it() -> None:
         Rule(name="late", action="delay", armed_by="lose"),
     )
     assert actions(rules, [segment(n) for n in range(4)]) == [None, "drop", "delay", "delay"]
+
+
+def test_a_rule_for_the_second_connection_counts_from_its_syn() -> None:
+    rule = Rule(name="lose", action="drop", nth=(2,), connection=1)
+    first, second = (replace(segment(isn, payload_len=0), flags=SYN) for isn in (100, 900))
+    sent = [first, segment(101), segment(201), second, second, segment(901), segment(1001), segment(1101)]
+    assert actions((rule,), sent) == [None, None, None, None, None, None, "drop", None]
+
+
+PLACE, ELSEWHERE = ("198.51.100.10", 4000), ("198.51.100.10", 4001)
+
+
+def opened(*later: tuple[str, int]) -> list[Connection]:
+    """What is made of a client that connects at 10 ns and again at 50 ns and 90 ns."""
+    client = ClientAddress(own=PLACE, public=(PLACE,), later=later)
+    journal = [{"t_ns": t_ns, "who": "client", "flow": 0, "event": "connects"} for t_ns in (10, 50, 90)]
+    return list(connections_of(Logs(links=(), journal=journal, clients=[client])))
+
+
+def test_connections_from_one_port_are_told_apart_by_their_time() -> None:
+    first, second, third = opened(PLACE, PLACE)
+    assert [first.holds(t_ns) for t_ns in (49, 50, 90)] == [True, False, False]
+    assert [second.holds(t_ns) for t_ns in (49, 50, 90)] == [False, True, False]
+    assert [third.holds(t_ns) for t_ns in (49, 50, 90)] == [False, False, True]
+
+
+def test_what_is_heard_on_an_old_port_belongs_to_the_old_connection() -> None:
+    first, second = opened(ELSEWHERE)
+    assert [(one.address.own, one.holds(60)) for one in (first, second)] == [(PLACE, True), (ELSEWHERE, True)]
+    assert first.left_ns == 50
 
 
 def test_a_rule_for_long_packets_measures_the_ip_packet() -> None:
@@ -138,6 +183,11 @@ def test_a_capture_written_again_holds_the_same_records() -> None:
     records = records_of((SAMPLES / "loss-tolerated.pcap").read_bytes())
     assert records_of(to_pcap(records, 1)) == records
     assert len(records) == 351
+
+
+def test_frames_come_out_of_a_pcapng_as_they_went_in() -> None:
+    frames = list(saved_frames((SAMPLES / "loss-tolerated.pcap").read_bytes()))
+    assert list(saved_frames(to_pcapng(frames))) == frames
 
 
 def test_every_story_has_its_own_name_and_says_what_is_right_of_all_captures_together() -> None:

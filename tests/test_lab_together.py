@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,16 +19,17 @@ import pytest
 from ctcp_forensics import pipeline, report
 
 from .lab.disagree import BY_NAME, SETS, Given, TrueClock, disagreed
-from .lab.distort import LINKTYPE_ETHERNET, Record, records_of, to_pcap
+from .lab.distort import Record, records_of
 from .lab.link import TO_CLIENT, TO_HEADEND, described
 from .lab.logs import NS, ClientAddress, Entry
 from .lab.messages import PROTO_ESP, Layout, esp_packet, wrapped
 from .lab.middlebox import Manners, Orderer, Randomiser, mss_in
+from .lab.savefile import LINKTYPE_ETHERNET, to_pcap
 from .lab.scenarios import BY_NAME as STORIES
 from .lab.scenarios import CLIENT, INSIDE, OUTSIDE
 from .lab.segment import ACK, RST, SEQ_SPACE, SYN, Segment, to_bytes
-from .lab.together import Told, both_sides, cells, is_due, names_rightly, outcomes, truth_in
-from .lab.truth import truth_of
+from .lab.together import Told, both_sides, cells, checks_of, is_due, names_rightly, outcomes, truth_in
+from .lab.truth import truth_again, truth_of
 
 HERE, THERE = ("198.51.100.10", 4000), ("203.0.113.20", 10000)
 ISN_HERE, ISN_THERE = 4_294_960_000, 77_000
@@ -372,6 +374,30 @@ def test_what_cannot_happen_to_a_set_is_not_made(run: Path, tmp_path: Path) -> N
     assert disagreed(run, SETS["all"], BY_NAME["unrelated"], tmp_path, None) is None
 
 
+def test_one_file_of_both_sides_is_a_set_of_its_own(run: Path, tmp_path: Path) -> None:
+    """It lies under one name in the truth, which counts its frames through both interfaces."""
+    assert disagreed(run, SETS["asa"], BY_NAME["none"], tmp_path) is None
+    both = made(run, "merged", tmp_path)[1]
+    whole = tmp_path / run.parent.name / run.name
+    shutil.copytree(run, whole)
+    shutil.copyfile(both.path, whole / "asa.pcapng")
+    interfaces = [{"name": "eth0", "vantage": OUTSIDE}, {"name": "eth1", "vantage": INSIDE}]
+    told = truth_in(whole)
+    told["captures"].append({"file": "asa.pcapng", "vantage": "asa", "dropped": 0, "interfaces": interfaces})
+    (whole / "truth.json").write_text(json.dumps(told))
+    (whole / "truth.json").write_text(json.dumps(truth_again(whole)))
+    file = made(whole, "none", tmp_path / "asa", "asa")[0]
+    assert (file.vantages, file.label, file.recording) == ((OUTSIDE, INSIDE), "asa", "asa")
+    assert [where for where, _, _ in file.frames] == [where for where, _, _ in both.frames]
+    assert disagreed(whole, SETS["asa"], BY_NAME["hour-off"], tmp_path) is None
+    told_of_one, told_of_two = (
+        {(one.kind, one.is_right) for one in checks_of(whole, [name], [BY_NAME["none"]], None)}
+        for name in ("asa", "outside+inside")
+    )
+    assert {("pairing", True), ("recall", True), ("particulars", True)} <= told_of_one
+    assert told_of_two - told_of_one <= {("confidence rises", True), ("claims stand", True)}
+
+
 # --- the judge --------------------------------------------------------------------------------
 
 
@@ -521,6 +547,21 @@ def test_a_place_that_is_surely_another_is_an_error(run: Path, files: list[Given
     places = found.paths[0].places[::-1]
     changed = report_with(found, paths=(report.Path(places=places),))
     assert "order of places" in errors(told_by(changed, files, run))
+
+
+def test_of_connections_with_one_4_tuple_a_flow_is_the_one_in_whose_frames_it_begins(
+    run: Path, files: list[Given]
+) -> None:
+    found = oracle(run, files)
+    truth = truth_in(run)
+    (flow,) = truth["flows"]
+    earlier = flow | {"frames": {place: [1, 40] for place in flow["frames"]}}
+    later = flow | {"frames": {place: [41, 400] for place in flow["frames"]}}
+    nowhere = flow | {"frames": {place: [] for place in flow["frames"]}}
+    told = replace(told_by(found, files, run), truths=[truth | {"flows": [earlier, later, nowhere]}])
+    first = found.flows[0].seen[0]
+    owners = [told.owners(report_with(first, first_frame=frame)) for frame in (1, 41)]
+    assert owners == [{0}, {1}]
 
 
 def test_where_no_capture_of_the_set_shows_the_failure_it_is_not_due(run: Path, files: list[Given]) -> None:

@@ -53,6 +53,8 @@ class Stand:
     drops: int = 0
     box: int | None = None
     interfaces: tuple[str, ...] = ()
+    hops: int = 1
+    """By how much a router before it lowers the TTL."""
 
     def local(self, time_ns: int) -> int:
         """The story's time by this capture's clock."""
@@ -119,6 +121,7 @@ def stand_of(name: str, away_ns: int, header: dict[str, Any]) -> Stand:
         drops=header.pop("drops", 0),
         box=header.pop("box", None),
         interfaces=tuple(header.pop("interfaces", ())),
+        hops=header.pop("hops", 1),
     )
     assert not header, f"no part of a place: {header}"
     return stand
@@ -207,7 +210,7 @@ def segment_at(one: Segment, stand: Stand, stands: Sequence[Stand]) -> Segment:
         one,
         src=stand.shows.get(sender, one.src),
         dst=stand.shows.get(receiver, one.dst),
-        ttl=one.ttl - (here - first),
+        ttl=one.ttl - stand.hops * (here - first),
         seq=(one.seq + stand.shift.get(sender, 0)) % SEQUENCE_SPACE,
         ack=(one.ack + acked) % SEQUENCE_SPACE if one.flags & Tcp.ACK else 0,
         sacks=tuple(shifted(block, acked) for block in one.sacks),

@@ -162,14 +162,24 @@ def the_window_stayed_closed(case: Case) -> Answer:
         return too_small
     for direction in case.flow.directions:
         receiver = case.flow.opposite(direction).row
-        probed = direction.row.keep_alives + direction.row.zero_window_probes
-        if receiver.last_window == 0 and receiver.zero_windows >= 2 and probed:
+        tried = tried_in_vain(direction)
+        if receiver.last_window == 0 and receiver.zero_windows >= 2 and tried is not None:
             because = (
                 f"{count(receiver.zero_windows, 'segment')} with window 0, the last of its sender among them; "
-                f"{count(probed, 'probe')} {way(direction)}"
+                f"{tried} {way(direction)}"
             )
             return HOLDS, because, [receiver.last_frame, direction.row.last_frame]
     return FAILS, "no window stayed at zero"
+
+
+def tried_in_vain(direction: Direction) -> str | None:
+    """A TCP probes a closed window; a cTCP heeds none and goes on into it (ctcp-protocol D15)."""
+    row = direction.row
+    probes = row.keep_alives + row.zero_window_probes
+    if probes:
+        return count(probes, "probe")
+    pushed_len = row.next_pos - row.acked_pos
+    return f"{pushed_len} bytes pushed into it" if row.acked_pos >= 0 and pushed_len > 0 else None
 
 
 @claim(

@@ -209,6 +209,8 @@ def it_entered_and_never_left(case: Case) -> Answer:
         if any(direction.fatal is not None for direction in case.connection.directions(crossing.way)):
             return FAILS, "what does not pass is asked for: see the duplicate ACKs"
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
+        if crossing.behind.view.surroundings.dropped_frames >= crossing.withheld:
+            return UNKNOWN, f"the capture of {place(case, two)} admits as many drops as it lacks segments"
         last = crossing.behind.direction(crossing.way)
         because = (
             f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "

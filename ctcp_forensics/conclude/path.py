@@ -11,7 +11,7 @@ from ctcp_forensics import report
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT
 from ctcp_forensics.reading import Reading
-from ctcp_forensics.vantage import TO_HEADEND, Connection, Crossing, Link, Path, Piece, Place
+from ctcp_forensics.vantage import TO_HEADEND, Between, Connection, Crossing, Link, Path, Piece, Place
 
 PPM = 1e6
 FRAMES_NAMED = 16
@@ -28,9 +28,13 @@ def path_of(path: Path, readings: Sequence[Reading], told: Sequence[Told]) -> re
             for connection in path.connections
             for crossing in connection.crossings
         ),
-        firewalls=(),
+        firewalls=tuple(firewall_of(one) for one in path.boxes),
         notes=path.notes,
     )
+
+
+def firewall_of(box: Between) -> report.Firewall:
+    return report.Firewall(sent_from=box.near, towards=box.far, nature=box.nature, because=box.because)
 
 
 def place_of(place: Place, reading: Reading) -> report.Place:

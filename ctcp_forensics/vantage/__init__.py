@@ -17,6 +17,7 @@ from ctcp_forensics.vantage.connection import (
 )
 from ctcp_forensics.vantage.crossing import Crossing
 from ctcp_forensics.vantage.location import ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
+from ctcp_forensics.vantage.nature import Between
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.path import Link, Path, paths_of
 from ctcp_forensics.vantage.view import FIREWALL, Surroundings, View
@@ -29,6 +30,7 @@ __all__ = [
     "TO_HEADEND",
     "WITHIN_ASA",
     "Author",
+    "Between",
     "Connection",
     "Crossing",
     "Link",

@@ -267,19 +267,29 @@ def fits(rows: Sequence[DelayRow]) -> bool:
     return is_possible(*bounds_of(rows))
 
 
-def is_nearer(rows: Iterable[DelayRow]) -> bool | None:
+def is_nearer(rows: Sequence[DelayRow]) -> bool | None:
     """Whether the capture here is nearer to the client than the one there; None where nothing tells.
 
     Both clocks cancel out of a round trip: segments to the headend are late there, those to the client are late
-    here, by whatever the clocks differ.  Neighbours are compared, so that no drift can feign a round trip.
+    here, by whatever the clocks differ.  Where one order leaves room for an even clock and the other leaves none,
+    that is it; where both do, a drift may have feigned the round trip.  Where neither does, a clock was set.
     """
+    here_first, there_first = fits(rows), fits([seen_from_there(row) for row in rows])
+    if here_first or there_first:
+        return None if here_first and there_first else here_first
+    balance = balance_of(rows)
+    return None if balance == 0 else balance > 0
+
+
+def balance_of(rows: Iterable[DelayRow]) -> int:
+    """Neighbours that say that here is nearer, less those that say there is."""
     latest: dict[int, DelayRow] = {}
     balance = 0
     for row in rows:
         latest[row.way] = row
         if len(latest) == 2:
             balance += turn(latest[TO_HEADEND], latest[TO_CLIENT])
-    return None if balance == 0 else balance > 0
+    return balance
 
 
 def turn(to_headend: DelayRow, to_client: DelayRow) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import DUP_THRESH, Episode
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
-from ctcp_forensics.vantage.crossing import Crossing, Sighting, is_client
+from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, is_client
 from ctcp_forensics.vantage.location import between
 from ctcp_forensics.vantage.pairing import Shifts
 
@@ -160,10 +161,10 @@ def was_running(connection: Connection, here: int, there: int, asked: Episode) -
     """Whether the capture there covers the first three askings."""
     began = connection.time(asked.row.first_ns, here, there)
     ended = connection.time(third_ask_ns(connection.sightings[here], asked), here, there)
-    around = connection.sightings[there].view.surroundings
-    if around.first_ns <= began[0] and ended[1] <= around.last_ns:
+    first_ns, last_ns = running_span(connection.sightings[there])
+    if first_ns <= began[0] and ended[1] <= last_ns:
         return True
-    return False if around.last_ns < began[0] or ended[1] < around.first_ns else None
+    return False if last_ns < began[0] or ended[1] < first_ns else None
 
 
 def third_ask_ns(sighting: Sighting, asked: Episode) -> int:
@@ -202,8 +203,15 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     behind = words[last + 1]
     if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
         return None
+    if may_have_dropped(behind.sighting, words[last].asks):
+        return None
     where = connection.word(words[last].number, behind.number)
     return Author(where=where, shown=words[last].number, absent=behind.number)
+
+
+def may_have_dropped(sighting: Sighting, frames: int) -> bool:
+    """Whether a capture admits so many drops that all of these frames may be among them."""
+    return sighting.view.surroundings.dropped_frames >= frames
 
 
 def beyond(connection: Connection, way: int, number: int) -> str:
@@ -247,6 +255,8 @@ def rst_author(connection: Connection, here: int, way: int) -> Author | None:
     nearer = line[at - 1]
     if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
         return None
+    if may_have_dropped(connection.sightings[nearer], 1):
+        return None
     return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
 
 
@@ -262,5 +272,22 @@ def sender_of_rst(connection: Connection, way: int, number: int) -> str | None:
 def covers(connection: Connection, here: int, there: int, at_ns: int) -> bool:
     """Whether the capture there was running at a time of here, beyond doubt."""
     when = connection.time(at_ns, here, there)
-    around = connection.sightings[there].view.surroundings
-    return around.first_ns <= when[0] and when[1] <= around.last_ns
+    first_ns, last_ns = running_span(connection.sightings[there])
+    return first_ns <= when[0] and when[1] <= last_ns
+
+
+def running_span(sighting: Sighting) -> tuple[int, int]:
+    """The times between which a capture was surely running, by its own clock.
+
+    Where that was set back it has been through many times twice: what this flow shows of the time since is certain.
+    """
+    rows = sighting.view.tracker.segments(sighting.flow.index)
+    set_back = [
+        at for at, (one, two) in enumerate(pairwise(rows), start=1) if two.time_ns < one.time_ns - SLACK_NS
+    ]
+    if not set_back:
+        return sighting.view.surroundings.first_ns, sighting.view.surroundings.last_ns
+    since = [row.time_ns for row in rows[set_back[-1] :]]
+    resets = (d.row for d in sighting.flow.directions if d.row.rst_frame > rows[-1].frame)
+    since += [row.rst_ns for row in resets]
+    return min(since), max(since)

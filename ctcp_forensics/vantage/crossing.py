@@ -90,8 +90,8 @@ class Raw:
 
     @property
     def missed_before(self) -> int:
-        """Segments that must have passed the capture before, and are not in it."""
-        return self.backward.missing + self.backward.before + self.backward.after
+        """Segments that must have passed the capture before, and are not in it; what passed before it began is none."""
+        return self.backward.missing + self.backward.after
 
     @property
     def passed(self) -> int:

@@ -29,6 +29,7 @@ from ctcp_forensics.vantage.crossing import (
     settle,
 )
 from ctcp_forensics.vantage.location import stations
+from ctcp_forensics.vantage.nature import Between, Nature, between
 from ctcp_forensics.vantage.order import Place, is_one_box, ordered
 from ctcp_forensics.vantage.pairing import Joint, Pair, Shifts, join
 from ctcp_forensics.vantage.view import FIREWALL, View
@@ -58,6 +59,8 @@ class Path:
     places: tuple[Place, ...]
     links: tuple[Link, ...]
     connections: tuple[Connection, ...]
+    boxes: tuple[Between, ...]
+    """What stands between neighbouring places, by the connection that shows most; numbers are those of places."""
     notes: tuple[str, ...]
 
 
@@ -108,13 +111,30 @@ def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
     ]
     facing.sort(key=lambda joint: (rank[joint.here.number], rank[joint.there.number]))
     links = tuple(link_of(joint, rank, line.places) for joint in facing)
-    bare = connections_of(line.places, facing, links)
+    connections = with_crossings(connections_of(line.places, facing, links))
     return Path(
         places=line.places,
         links=links,
-        connections=tuple(with_crossings(bare)),
+        connections=tuple(connections),
+        boxes=tuple(boxes_of(connections, len(line.places))),
         notes=(*line.notes, *notes_on(links, line.places)),
     )
+
+
+def boxes_of(connections: Sequence[Connection], places: int) -> Iterable[Between]:
+    """The surest word on what stands between each place and the next."""
+    for near in range(places - 1):
+        shown = [
+            replace(between(connection, *numbers), near=near, far=near + 1)
+            for connection in connections
+            if len(numbers := numbers_at(connection, (near, near + 1))) == 2
+        ]
+        if shown:
+            yield min(shown, key=lambda one: list(Nature).index(one.nature))
+
+
+def numbers_at(connection: Connection, places: tuple[int, int]) -> list[int]:
+    return [number for number, sighting in enumerate(connection.sightings) if sighting.place in places]
 
 
 # --- clocks -----------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """Ordinary programs over the kernel's own TCP: what must never be taken for cTCP.
 
-Knows sockets in namespaces and four small protocols.  Does not know what the path loses: the kernel
+Knows sockets in namespaces and five small protocols.  Does not know what the path loses: the kernel
 sends again, and that is the point.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import socket
@@ -14,13 +15,39 @@ import struct
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from .ctcp_endpoint import INNER_LENGTHS, INNER_WEIGHTS
+from .ikev2 import DELETE as DELETE_PAYLOAD
+from .ikev2 import (
+    FROM_INITIATOR,
+    ID_INITIATOR,
+    ID_RESPONDER,
+    IKE_AUTH,
+    IKE_SA_INIT,
+    INFORMATIONAL,
+    IS_RESPONSE,
+    LENGTH_LEN,
+    NON_ESP_MARKER,
+    STREAM_PREFIX,
+    exchange_of,
+    first_sealed,
+    framed,
+    is_ike,
+    marked,
+    sa_init,
+    sealed,
+    spis_of,
+)
+from .messages import esp_packet
 from .net import LabError, Namespace
 
 PAGE = b"<html><head><title>Login to Webmin</title></head><body>%s</body></html>"
 READ_LEN = 65536
+LIVENESS_S, FAREWELL_LIMIT_S = 2.5, 3.0
+DELETE_LEN = 8  # RFC 7296 §3.11: of the IKE SA itself, so without an SPI
 # NDMP: a record mark (last fragment, length), then sequence, timestamp, type, message, reply, error.
 NDMP_CONNECT_OPEN, NDMP_NOTIFY_CONNECTED, NDMP_CONNECT_CLOSE = 0x900, 0x502, 0x902
 
@@ -192,6 +219,99 @@ class Silent(Application):
         await asyncio.sleep(14)
 
 
+@dataclass(slots=True, kw_only=True)
+class TunnelEnd:
+    """One end of IPsec in TCP: its stream, its numbers, and how it sends more."""
+
+    rng: random.Random
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    flags: int
+    spis: tuple[bytes, bytes] = (bytes(8), bytes(8))
+    esp_spi: int = 0
+    esp_sequence: int = 0
+
+    def __post_init__(self) -> None:
+        self.esp_spi = self.rng.randrange(1 << 24, 1 << 32)
+
+    async def read(self) -> bytes:
+        (length,) = struct.unpack("!H", await self.reader.readexactly(LENGTH_LEN))
+        return await self.reader.readexactly(length - LENGTH_LEN)
+
+    def send_ike(self, ike: bytes) -> None:
+        self.writer.write(framed(marked(ike)))
+
+    def send_sealed(self, exchange: int, number: int, first: int = 0, body_len: int = 0) -> None:
+        self.send_ike(sealed(self.rng, self.spis, exchange, self.flags, number, first, body_len))
+
+    def send_esp(self) -> None:
+        self.esp_sequence += 1
+        inner_len = self.rng.choices(INNER_LENGTHS, INNER_WEIGHTS)[0]
+        self.writer.write(framed(esp_packet(self.rng, self.esp_spi, self.esp_sequence, inner_len)))
+
+
+class IpsecInTcp(Application):
+    """IKE and ESP over a real TCP (RFC 9329): cTCP's honest neighbour.  `size_len` is its life in milliseconds."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        end = TunnelEnd(rng=self.rng, reader=reader, writer=writer, flags=IS_RESPONSE)
+        await reader.readexactly(len(STREAM_PREFIX))
+        while message := await end.read():
+            if is_ike(message):
+                self._answer(end, message[len(NON_ESP_MARKER) :])
+                continue
+            for _ in range(self.rng.choice((0, 0, 1, 2))):
+                end.send_esp()
+
+    async def use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        end = TunnelEnd(rng=self.rng, reader=reader, writer=writer, flags=FROM_INITIATOR)
+        await self._negotiate(end)
+        farewell = asyncio.create_task(self._hear_farewell(end))
+        await self._talk(end)
+        try:
+            await asyncio.wait_for(farewell, FAREWELL_LIMIT_S)
+        except TimeoutError:
+            writer.transport.abort()
+
+    async def _negotiate(self, end: TunnelEnd) -> None:
+        """IKE_SA_INIT and IKE_AUTH (RFC 7296 §1.2), behind the prefix that opens the byte stream once."""
+        end.writer.write(STREAM_PREFIX)
+        end.send_ike(sa_init(self.rng, (self.rng.randbytes(8), bytes(8)), end.flags))
+        end.spis = spis_of((await end.read())[len(NON_ESP_MARKER) :])
+        end.send_sealed(IKE_AUTH, 1, ID_INITIATOR, 280)
+        await end.read()
+
+    async def _talk(self, end: TunnelEnd) -> None:
+        """Bursts of packets; now and then an empty INFORMATIONAL asks for a sign of life (RFC 7296 §2.4)."""
+        numbers, loop = itertools.count(2), asyncio.get_running_loop()
+        until_s, asks_at_s = loop.time() + self.size_len / 1000, loop.time() + LIVENESS_S
+        while loop.time() < until_s:
+            for _ in range(self.rng.choice((1, 2, 3, 8))):
+                end.send_esp()
+            if loop.time() >= asks_at_s:
+                end.send_sealed(INFORMATIONAL, next(numbers))
+                asks_at_s += LIVENESS_S
+            await asyncio.sleep(self.rng.uniform(0.05, 0.4))
+        end.send_sealed(INFORMATIONAL, next(numbers), DELETE_PAYLOAD, DELETE_LEN)
+
+    async def _hear_farewell(self, end: TunnelEnd) -> None:
+        """The answer to a delete is as long as what announces it; other answers are empty."""
+        while message := await end.read():
+            if is_ike(message) and first_sealed(message[len(NON_ESP_MARKER) :]) == DELETE_PAYLOAD:
+                return
+
+    def _answer(self, end: TunnelEnd, ike: bytes) -> None:
+        exchange, number = exchange_of(ike)
+        if exchange == IKE_SA_INIT:
+            end.spis = (spis_of(ike)[0], self.rng.randbytes(8))
+            end.send_ike(sa_init(self.rng, end.spis, end.flags))
+        elif exchange == IKE_AUTH:
+            end.send_sealed(exchange, number, ID_RESPONDER, 210)
+        else:
+            first = first_sealed(ike)
+            end.send_sealed(exchange, number, first, DELETE_LEN if first else 0)
+
+
 APPLICATIONS: dict[str, type[Application]] = {
     "bulk": Bulk,
     "http": Web,
@@ -200,6 +320,7 @@ APPLICATIONS: dict[str, type[Application]] = {
     "endless": Endless,
     "slow-reader": SlowReader,
     "silent": Silent,
+    "rfc8229": IpsecInTcp,
 }
 
 

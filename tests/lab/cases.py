@@ -24,7 +24,8 @@ RECORDED = "as recorded"
 class Case:
     """One flow in one capture: what is right to say of it, what was said, and what of that is wrong.
 
-    `expect` has the best verdict first.  `said` has one verdict for each connection of the flow's 4-tuple.
+    `expect` has the best verdict first.  `said` has one verdict for each flow that the analyzer sees in it: each
+    SYN that is tried with a new ISN is one.
     """
 
     capture: str
@@ -39,6 +40,8 @@ class Case:
     why: tuple[str, ...]
     wrong: tuple[tuple[str, str], ...] = ()
     """Particulars of a true accusation that are not true: what kind, and the two values."""
+    connection: int = 0
+    """Which of those that one client opened one after another."""
 
     @property
     def is_due(self) -> bool:
@@ -89,19 +92,22 @@ def cases_in(folder: Path, truth: Entry, known_as: Path | None = None) -> Iterat
         said = asked(folder / capture["file"], truth)
         name = str((known_as or folder) / capture["file"])
         for flow in truth["flows"]:
+            if extent_of(flow, capture["vantage"]) == []:  # nothing of it comes by here
+                continue
             yield case_of(name, truth, capture["vantage"], flow, said)
 
 
 def asked(capture: Path, truth: Entry) -> report.Report:
-    """The analyzer's report.  Where the payload was spoilt, its user names the port."""
+    """The analyzer's report.  Where the payload was spoilt or is no cTCP, its user names the port."""
     ports = {pipeline.CTCP_PORT}
-    if "distortion" in truth:
-        ports |= {flow["headend"]["port"] for flow in truth["flows"] if flow["headend"] is not None}
+    for flow in truth["flows"]:
+        if flow["headend"] is not None and ("distortion" in truth or flow["kind"] != "cisco-ctcp"):
+            ports.add(flow["headend"]["port"])
     return pipeline.diagnose([str(capture)], pipeline.Options(ports=frozenset(ports)))
 
 
 def case_of(name: str, truth: Entry, vantage: str, flow: Entry, told: report.Report) -> Case:
-    found = [one for one in told.flows if is_same(one, flow)]
+    found = [one for one in told.flows if is_same(one, flow, vantage)]
     expect = tuple(flow["expect"][vantage])
     accused = [one for one in found if one.verdict == FLAGSHIP]
     shown = (accused or found)[:1]
@@ -117,13 +123,24 @@ def case_of(name: str, truth: Entry, vantage: str, flow: Entry, told: report.Rep
         confidence=shown[0].confidence if shown else "",
         why=tuple(reasons(told, shown[0].id)) if shown else (),
         wrong=tuple(mistakes(flow, vantage, accused[0])) if accused and FLAGSHIP in expect else (),
+        connection=flow.get("connection", 0),
     )
 
 
-def is_same(found: report.Flow, flow: Entry) -> bool:
+def extent_of(flow: Entry, vantage: str) -> list[int] | None:
+    """First and last frame of the flow in this capture, none at all, or None where the truth is silent about it."""
+    extent: list[int] | None = flow.get("frames", {}).get(vantage)
+    return extent
+
+
+def is_same(found: report.Flow, flow: Entry, vantage: str) -> bool:
+    """The places are those of the flow, and it is the connection of its time: several may have one 4-tuple."""
     places = {(one["address"], one["port"]) for one in (flow["client"], *flow["client_seen_by_asa"])}
     # Without a handshake the analyzer may take the roles the other way round.
-    return any((end.address, end.port) in places for end in (found.client, found.headend))
+    if not any((end.address, end.port) in places for end in (found.client, found.headend)):
+        return False
+    extent = extent_of(flow, vantage)
+    return extent is None or extent[0] <= found.seen[0].first_frame <= extent[-1]
 
 
 def reasons(told: report.Report, flow_id: str) -> Iterator[str]:

@@ -535,6 +535,11 @@ class Client(Peer):
             case _:
                 self.answers.put_nowait(message)
 
+    def forget(self) -> None:
+        """The host has closed this connection long ago: another may have its port."""
+        self.stop()
+        self.tcp = None
+
     def _sort(self, segment: Segment) -> None:
         to_us = (segment.dst, segment.dport) == self.local
         if to_us and (segment.src, segment.sport) == self.remote and self.tcp is not None:
@@ -642,11 +647,11 @@ class Headend(Peer):
         *,
         address: str,
         listens_on: int,
-        only_client: tuple[str, int] | None = None,
+        only_clients: frozenset[tuple[str, int]],
     ):
         super().__init__(port, profile, habits, rng, log)
         self.address, self.listens_on = address, listens_on
-        self.only_client = only_client
+        self.only_clients = only_clients
         self.owed_since_s: float | None = None
         port.listeners.append(self._sort)
 
@@ -675,7 +680,7 @@ class Headend(Peer):
         if (segment.dst, segment.dport) != (self.address, self.listens_on):
             return
         client = (segment.src, segment.sport)
-        if self.only_client is not None and client != self.only_client:
+        if client not in self.only_clients:
             return
         if segment.flags & SYN and not segment.flags & ACK:
             self._take_syn(segment, client)
@@ -706,6 +711,7 @@ class Headend(Peer):
     def _open_shop(self) -> None:
         self.stop()
         self.ended = asyncio.Event()
+        self.spi_out = 0  # what an earlier connection negotiated is gone with it
         self.last_heard_s = time.monotonic()
         self.start(
             self._push(),

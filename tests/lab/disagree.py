@@ -10,20 +10,18 @@ capture does wrong is in distort.
 import argparse
 import json
 import random
-import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .distort import EPB, IDB, LINKTYPE_ETHERNET, SHB, Record, block, records_of, to_pcap
+from .distort import Record, records_of
 from .logs import NS, Entry
-from .scenarios import CLIENT, INSIDE, OUTSIDE
+from .savefile import LINKTYPE_ETHERNET, to_pcap, to_pcapng
+from .scenarios import ASA, CLIENT, INSIDE, OUTSIDE
 
-ISB = 5
-OPT_END, OPT_IF_NAME, OPT_TSRESOL, OPT_IFDROP = 0, 2, 9, 5
-ASA = "asa"
 ASA_TAPS = (OUTSIDE, INSIDE)
+PLACES_OF = {CLIENT: (CLIENT,), OUTSIDE: (OUTSIDE,), INSIDE: (INSIDE,), ASA: ASA_TAPS}
 BUFFER_LEN = 48_000  # an ASA's is 512 KB; so is its traffic larger than that of a story
 RECORD_HEADER_LEN = 16
 DAY_NS = 86_400 * NS
@@ -32,7 +30,9 @@ SETS = {
     "outside+inside": (OUTSIDE, INSIDE),
     "client+inside": (CLIENT, INSIDE),
     "all": (CLIENT, OUTSIDE, INSIDE),
+    "asa": (ASA,),
 }
+"""Which captures of a run are given together.  `asa` is one that has both sides of the firewall in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,8 @@ class Taken:
     """One file of a set, before it is written: its records in true time, each with where it was taken.
 
     `vantages` are its interfaces, in order.  `told_drops` makes it pcapng with a counter.  `kept_len` cuts the
-    file there.  `run` tells captures of another run apart.
+    file there.  `run` tells captures of another run apart.  `recording` is set where one recording has
+    several interfaces: its vantage in the truth.
     """
 
     vantages: tuple[str, ...]
@@ -80,6 +81,7 @@ class Taken:
     told_drops: int | None = None
     torn: bool = False
     run: int = 0
+    recording: str | None = None
 
     @property
     def first_ns(self) -> int:
@@ -106,6 +108,11 @@ class Given:
     clock: TrueClock
     frames: tuple[tuple[str, int, int], ...]
     run: int
+    recording: str | None = None
+
+    def recorded_in(self, vantage: str) -> str:
+        """The capture in which the truth counts the frames of a place."""
+        return self.recording or vantage
 
 
 Captures = Mapping[str, Taken]
@@ -467,42 +474,13 @@ BY_NAME = {disagreement.name: disagreement for disagreement in DISAGREEMENTS}
 # --- savefiles --------------------------------------------------------------------------------
 
 
-def option(code: int, value: bytes) -> bytes:
-    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
-
-
-def to_pcapng(records: Sequence[tuple[int, Record]], interfaces: Sequence[str], dropped: int | None) -> bytes:
-    """Records with the number of their interface; what was dropped is counted on the first (ISB option 5)."""
-    blocks = [block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
-    for name in interfaces:
-        facts = option(OPT_IF_NAME, name.encode()) + option(OPT_TSRESOL, b"\x09") + option(OPT_END, b"")
-        blocks.append(block(IDB, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + facts))
-    for number, one in records:
-        head = struct.pack(
-            "<IIIII",
-            number,
-            one.time_ns >> 32,
-            one.time_ns & 0xFFFFFFFF,
-            len(one.frame),
-            one.original_len,
-        )
-        blocks.append(block(EPB, head + one.frame))
-    if dropped is not None and records:
-        last_ns = records[-1][1].time_ns
-        head = struct.pack("<III", 0, last_ns >> 32, last_ns & 0xFFFFFFFF)
-        blocks.append(
-            block(ISB, head + option(OPT_IFDROP, struct.pack("<Q", dropped)) + option(OPT_END, b""))
-        )
-    return b"".join(blocks)
-
-
 def savefile_of(taken: Taken) -> bytes:
     """The bytes of the file, its frames with the times that its clock showed."""
     shown = [(where, replace(one, time_ns=taken.clock.reads(one.time_ns))) for where, one in taken.records]
     if len(taken.vantages) == 1 and taken.told_drops is None:
         whole = to_pcap([one for _, one in shown], LINKTYPE_ETHERNET)
     else:
-        numbered = [(taken.vantages.index(where), one) for where, one in shown]
+        numbered = [replace(one, interface=taken.vantages.index(where)) for where, one in shown]
         names = [f"eth{number}" for number in range(len(taken.vantages))]
         whole = to_pcapng(numbered, names, taken.told_drops)
     return whole[:-7] if taken.torn else whole
@@ -518,32 +496,39 @@ def given(taken: Taken, path: Path) -> Given:
         clock=taken.clock,
         frames=tuple((where, one.time_ns, one.sources[0]) for where, one in records),
         run=taken.run,
+        recording=taken.recording,
     )
 
 
 def taken_in(run: Path, vantages: Sequence[str]) -> dict[str, Taken]:
-    """The captures of a run at these places, as recorded and rightly labelled."""
+    """The captures of a run at these places, as far as it has them, as recorded and rightly labelled."""
     truth: Entry = json.loads((run / "truth.json").read_text(encoding="utf-8"))
-    files = {one["vantage"]: run / one["file"] for one in truth["captures"]}
-    return {
-        vantage: Taken(
-            vantages=(vantage,),
-            records=tuple((vantage, one) for one in records_of(files[vantage].read_bytes())),
-            label=vantage,
-        )
-        for vantage in vantages
-    }
+    captures = {one["vantage"]: one for one in truth["captures"]}
+    return {vantage: _recorded(run, captures[vantage]) for vantage in vantages if vantage in captures}
+
+
+def _recorded(run: Path, capture: Entry) -> Taken:
+    places = tuple(one["vantage"] for one in capture.get("interfaces", [capture]))
+    records = records_of((run / capture["file"]).read_bytes())
+    return Taken(
+        vantages=places,
+        records=tuple((places[one.interface], one) for one in records),
+        label=capture["vantage"],
+        recording=capture["vantage"] if len(places) > 1 else None,
+    )
 
 
 def disagreed(
     run: Path, vantages: Sequence[str], what: Disagreement, out: Path, partner: Path | None = None
 ) -> list[Given] | None:
     """The files of a set, written anew; None where this cannot happen to this set."""
-    if what.needs_partner and partner is None:
+    captures = taken_in(run, vantages)
+    is_alone = len(vantages) == 1 and what.change is not same  # one file cannot disagree
+    if is_alone or len(captures) < len(vantages) or (what.needs_partner and partner is None):
         return None
     others = {} if partner is None else taken_in(partner, vantages)
     rng = random.Random(f"{run.parent.name}/{run.name}/{what.name}/{'+'.join(vantages)}")
-    changed = what.change(taken_in(run, vantages), rng, others)
+    changed = what.change(captures, rng, others)
     if changed is None:
         return None
     out.mkdir(parents=True, exist_ok=True)

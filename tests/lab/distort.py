@@ -12,17 +12,16 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .logs import NS, Entry
+from .savefile import LINKTYPE_ETHERNET, SavedFrame, saved_frames, to_pcap
 from .scenarios import FLAGSHIP, UNSURE
 from .segment import ETHERNET_LEN, Segment, checksum, from_bytes, to_bytes
-from .truth import savefile_records
 
-SHB, IDB, EPB = 0x0A0D0D0A, 1, 6
-LINKTYPE_ETHERNET, LINKTYPE_SLL2 = 1, 276
+LINKTYPE_SLL2 = 276
 VLAN_TAG = bytes.fromhex("8100 0064")
 SERVICE_TAG = bytes.fromhex("88a8 00c8")
 TRAILER_MAGIC, STRANGE_MAGIC = b"!Eli\x10", b"\x5a\xa5\x10\x27\x10"
@@ -32,12 +31,9 @@ FRAGMENT_PAYLOAD_LEN = 480  # a multiple of 8 (RFC 791 §3.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(SavedFrame):
     """One record of a savefile and the recorded frames that it came from."""
 
-    time_ns: int
-    original_len: int
-    frame: bytes
     sources: tuple[int, ...]
 
 
@@ -76,35 +72,15 @@ class Distortion:
 
 def records_of(pcap: bytes) -> Records:
     return [
-        Record(time_ns=time_ns, original_len=original_len, frame=frame, sources=(number,))
-        for number, (time_ns, original_len, frame) in enumerate(savefile_records(pcap), start=1)
+        Record(
+            time_ns=one.time_ns,
+            original_len=one.original_len,
+            frame=one.frame,
+            interface=one.interface,
+            sources=(number,),
+        )
+        for number, one in enumerate(saved_frames(pcap), start=1)
     ]
-
-
-def to_pcap(records: Iterable[Record], link_type: int) -> bytes:
-    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_type)]
-    for one in records:
-        seconds, nanoseconds = divmod(one.time_ns, NS)
-        parts.append(struct.pack("<IIII", seconds, nanoseconds, len(one.frame), one.original_len) + one.frame)
-    return b"".join(parts)
-
-
-def to_pcapng(pcap: bytes) -> bytes:
-    """The same frames as pcapng with one interface of nanosecond resolution."""
-    blocks = [
-        block(SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
-        block(IDB, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)),
-    ]
-    for time_ns, original_len, frame in savefile_records(pcap):
-        head = struct.pack("<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, len(frame), original_len)
-        blocks.append(block(EPB, head + frame))
-    return b"".join(blocks)
-
-
-def block(kind: int, body: bytes) -> bytes:
-    body += bytes(-len(body) % 4)
-    length = struct.pack("<I", 12 + len(body))
-    return struct.pack("<I", kind) + length + body + length
 
 
 def snapped(snaplen: int) -> Change:
@@ -363,9 +339,10 @@ BY_NAME = {distortion.name: distortion for distortion in DISTORTIONS}
 
 
 def distort(run: Path, distortion: Distortion, out: Path) -> Entry:
-    """Writes every capture of the run anew, with the truth adjusted."""
+    """Writes every pcap of the run anew, with the truth adjusted; what is pcapng is left out."""
     out.mkdir(parents=True, exist_ok=True)
     truth: Entry = json.loads((run / "truth.json").read_text(encoding="utf-8"))
+    truth["captures"] = [one for one in truth["captures"] if one["file"].endswith(".pcap")]
     for capture in truth["captures"]:
         records = records_of((run / capture["file"]).read_bytes())
         changed = distortion.change(records, _moment(truth, distortion))
@@ -431,6 +408,10 @@ def _renumber(truth: Entry, vantage: str, changed: Records) -> None:
         seen = None if flow["episode"] is None else flow["episode"]["seen"].get(vantage)
         if seen is not None:
             _move(seen, now)
+        extent = flow.get("frames", {}).get(vantage)
+        if extent:
+            left = [frame for source, frame in now.items() if extent[0] <= source <= extent[1]]
+            flow["frames"][vantage] = [min(left), max(left)] if left else []
 
 
 def _move(seen: Entry, now: dict[int, int]) -> None:

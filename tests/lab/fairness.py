@@ -9,22 +9,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .link import TO_CLIENT, TO_HEADEND
-from .scenarios import CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
+from .scenarios import ASA, CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
 from .segment import RST, Segment
 
 BEHIND = {
-    ("outer", TO_HEADEND): (OUTSIDE, INSIDE),
+    ("outer", TO_HEADEND): (OUTSIDE, INSIDE, ASA),
     ("outer", TO_CLIENT): (CLIENT,),
-    ("asa", TO_HEADEND): (INSIDE,),
-    ("asa", TO_CLIENT): (OUTSIDE, CLIENT),
-    ("inner", TO_CLIENT): (INSIDE, OUTSIDE, CLIENT),
+    ("asa", TO_HEADEND): (INSIDE, ASA),
+    ("asa", TO_CLIENT): (OUTSIDE, ASA, CLIENT),
+    ("inner", TO_CLIENT): (INSIDE, OUTSIDE, ASA, CLIENT),
 }
 """Where a segment that a link or the firewall lost is missing; elsewhere it is in the capture."""
 Packets = Sequence[tuple[int, Segment | None]]
 
 
-def expectation(scenario: Scenario, number: int) -> Expectation:
-    """What the story shows of the flow of client `number`."""
+def expectation(scenario: Scenario, number: int, connection: int) -> Expectation:
+    """What the story shows of a connection of client `number`, counted from 0."""
+    if connection:
+        return scenario.again[connection - 1].expect
     return scenario.expect if number == 0 or scenario.others_expect is None else scenario.others_expect
 
 

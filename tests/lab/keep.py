@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .scenarios import ASA, CLIENT, INSIDE, OUTSIDE
 from .truth import truth_again
 
 KEPT = Path(__file__).resolve().parents[1] / "recorded"
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tests.lab.keep", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER")
-    parser.add_argument("vantage", choices=("client", "asa-outside", "asa-inside"))
+    parser.add_argument("vantage", choices=(CLIENT, OUTSIDE, INSIDE, ASA))
     options = parser.parse_args(arguments)
     print(keep(options.run, options.vantage))
     return 0

@@ -31,7 +31,8 @@ class Rule:
 
     `action` is drop, delay, duplicate or corrupt.  `nth` counts matching segments from 1.
     `carries` is data, ack (pure), syn, rst or any.  `armed_by` names a rule that must have hit before.
-    A `sticky` rule goes on hitting whatever carries the bytes that it hit once.  `flow` picks one client.
+    A `sticky` rule goes on hitting whatever carries the bytes that it hit once.  `flow` picks one client,
+    `connection` one of those that a client opens one after another, from 0.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Rule:
     armed_by: str | None = None
     sticky: bool = False
     flow: int | None = None
+    connection: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Link:
     queues: dict[str, "Outlet"] = field(init=False, default_factory=dict)
     started_s: float = field(init=False, default=0.0)
     count: int = field(init=False, default=0)
+    client_isns: list[int] = field(init=False, default_factory=list)
 
     def prepare(self) -> None:
         """Rules ready, clock running; no socket yet."""
@@ -242,13 +245,18 @@ class Link:
         return header + packet
 
     def first_that_applies(self, segment: Segment, direction: str) -> RuleState | None:
+        if _carries(segment, "syn") and direction == TO_HEADEND and segment.seq not in self.client_isns:
+            self.client_isns.append(segment.seq)
         age_s = time.monotonic() - self.started_s
         armed = [state for state in self.states if self._is_armed(state.rule)]
         return next((state for state in armed if state.applies(segment, direction, age_s)), None)
 
     def _is_armed(self, rule: Rule) -> bool:
         trigger = rule.armed_by
-        return trigger is None or any(state.hit for state in self.states if state.rule.name == trigger)
+        is_its_turn = rule.connection in (None, len(self.client_isns) - 1)
+        return is_its_turn and (
+            trigger is None or any(state.hit for state in self.states if state.rule.name == trigger)
+        )
 
     def _outcome(
         self, frame: bytes, segment: Segment, direction: str, state: RuleState | None, note: dict[str, Any]

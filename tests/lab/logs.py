@@ -26,19 +26,25 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAddress:
-    """Where one client lives, and how it looks behind a NAT (in the order of its lives there)."""
+    """Where one client lives, how it looks behind a NAT (in the order of its lives there), whence it comes again."""
 
     own: tuple[str, int]
     public: tuple[tuple[str, int], ...]
+    later: tuple[tuple[str, int], ...] = ()
 
     @property
     def places(self) -> frozenset[tuple[str, int]]:
         return frozenset((self.own, *self.public))
 
+    @property
+    def connects_from(self) -> tuple[tuple[str, int], ...]:
+        """The place of each of its connections, in the order in which it opens them."""
+        return (self.own, *self.later)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """All that was logged in one run."""
+    """All that was logged in one run, or of one connection in it."""
 
     links: Sequence[Entry]
     journal: Sequence[Entry]

@@ -1,7 +1,8 @@
 """The firewall namespace in its several natures: plain router, full TCP proxy, stateful filter.
 
-Knows nftables and a relay.  The TCP of the proxy is the Linux kernel's own, so its duplicate ACKs are
-those of a real stack.  Does not know cTCP, except that it keeps message boundaries where it can.
+Knows nftables and a relay; another one, which keeps no message boundaries, is in haproxy.  The TCP of the
+proxy is the Linux kernel's own, so its duplicate ACKs are those of a real stack.  Does not know cTCP, except
+that it keeps message boundaries where it can.
 """
 
 import asyncio
@@ -61,6 +62,51 @@ def drop_silently(host: Namespace, port: int) -> None:
     )
 
 
+def divert(host: Namespace, port: int) -> None:
+    """Connections to that port end in this box, whatever address they were meant for."""
+    host.nft(
+        "table inet divert { chain pre { type filter hook prerouting priority -150;"
+        f" meta l4proto tcp socket transparent 1 meta mark set {MARK} accept;"
+        f" meta nfproto ipv4 tcp dport {port} tproxy ip to :{RELAY_PORT} meta mark set {MARK} accept;"
+        f" meta nfproto ipv6 tcp dport {port} tproxy ip6 to :{RELAY_PORT} meta mark set {MARK} accept;"
+        " };"
+        # What belongs to no connection of the proxy goes nowhere.
+        " chain through { type filter hook forward priority 0;"
+        f" tcp dport {port} drop; tcp sport {port} drop; }}; }}"
+    )
+    for family, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
+        host.ip(family, "rule", "add", "fwmark", str(MARK), "lookup", TABLE)
+        host.ip(family, "route", "add", "local", everything, "dev", "lo", "table", TABLE)
+    forward(host)
+
+
+def transparent_listeners(host: Namespace, receive_buffer_len: int | None = None) -> list[socket.socket]:
+    """One for each version of IP, where diverted connections arrive."""
+    return [_listener(host, family, receive_buffer_len) for family in (socket.AF_INET, socket.AF_INET6)]
+
+
+def _listener(host: Namespace, family: int, receive_buffer_len: int | None) -> socket.socket:
+    listener = transparent(host, family)
+    if receive_buffer_len is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_len)
+    listener.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", RELAY_PORT))
+    listener.listen(64)
+    return listener
+
+
+def transparent(host: Namespace, family: int) -> socket.socket:
+    """A socket that may have an address which is not this host's."""
+    opened = host.socket(family, socket.SOCK_STREAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+    return opened
+
+
 @dataclass(slots=True, kw_only=True)
 class Proxy:
     """Nature three: every connection ends here and a second one, from the client's own address, goes on."""
@@ -73,12 +119,11 @@ class Proxy:
     resets_after_s: float | None = None  # how long a hole may last before both halves are reset
     listeners: list[socket.socket] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    halves: list[tuple[str, tuple[str, int], socket.socket]] = field(default_factory=list)
+    halves: list[tuple[str, tuple[str, int], int, socket.socket]] = field(default_factory=list)
 
     def start(self) -> None:
-        self._divert()
-        for family in (socket.AF_INET, socket.AF_INET6):
-            self.listeners.append(self._listener(family))
+        divert(self.host, self.port)
+        self.listeners = transparent_listeners(self.host, self.receive_buffer_len)
         for listener in self.listeners:
             self._spawn(self._accept(listener))
 
@@ -89,49 +134,15 @@ class Proxy:
         await asyncio.gather(*waiting, return_exceptions=True)
         for listener in self.listeners:
             listener.close()
-        for _, _, half in self.halves:
+        for *_, half in self.halves:
             half.close()
 
     def note_counters(self) -> None:
         """What the kernel itself counted: its out-of-order segments are its duplicate ACKs."""
-        for side, client, half in self.halves:
+        for side, client, since_ns, half in self.halves:
             with contextlib.suppress(OSError):
-                self._note("counters", side=side, client=client, out_of_order=_out_of_order(half))
-
-    def _divert(self) -> None:
-        self.host.nft(
-            "table inet divert { chain pre { type filter hook prerouting priority -150;"
-            f" meta l4proto tcp socket transparent 1 meta mark set {MARK} accept;"
-            f" meta nfproto ipv4 tcp dport {self.port} tproxy ip to :{RELAY_PORT} meta mark set {MARK} accept;"
-            f" meta nfproto ipv6 tcp dport {self.port} tproxy ip6 to :{RELAY_PORT} meta mark set {MARK} accept;"
-            " };"
-            # What belongs to no connection of the proxy goes nowhere.
-            " chain through { type filter hook forward priority 0;"
-            f" tcp dport {self.port} drop; tcp sport {self.port} drop; }}; }}"
-        )
-        for family, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
-            self.host.ip(family, "rule", "add", "fwmark", str(MARK), "lookup", TABLE)
-            self.host.ip(family, "route", "add", "local", everything, "dev", "lo", "table", TABLE)
-        forward(self.host)
-
-    def _listener(self, family: int) -> socket.socket:
-        listener = self._transparent(family)
-        if self.receive_buffer_len is not None:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer_len)
-        listener.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", RELAY_PORT))
-        listener.listen(64)
-        return listener
-
-    def _transparent(self, family: int) -> socket.socket:
-        opened = self.host.socket(family, socket.SOCK_STREAM)
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
-        return opened
+                counted = _out_of_order(half)
+                self._note("counters", side=side, client=client, since_ns=since_ns, out_of_order=counted)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -148,8 +159,9 @@ class Proxy:
     async def _relay(self, outside: socket.socket, client: tuple[str, int]) -> None:
         headend = outside.getsockname()[:2]
         self._note("accepted", client=client, headend=headend)
-        inside = self._transparent(outside.family)
-        self.halves += [("outside", client, outside), ("inside", client, inside)]
+        inside = transparent(self.host, outside.family)
+        since_ns = time.time_ns()
+        self.halves += [("outside", client, since_ns, outside), ("inside", client, since_ns, inside)]
         try:
             inside.bind(client)
             await asyncio.get_running_loop().sock_connect(inside, headend)

@@ -1,6 +1,6 @@
 """Network namespaces joined by veth pairs, with offloads off and everything removed at the end.
 
-Knows ip, ethtool's ioctl and tcpdump.  Does not know what travels: see link and ctcp_endpoint.
+Knows ip, ethtool's ioctl, tcpdump and dumpcap.  Does not know what travels: see link and ctcp_endpoint.
 A socket stays in the namespace in which it was opened, so one process can hold sockets in all of them.
 """
 
@@ -9,13 +9,14 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -24,7 +25,8 @@ NETNS_DIR = Path("/var/run/netns")
 CLONE_NEWNET = 0x40000000
 NAME_PREFIX = "ctcplab"
 NEEDED_PROGRAMS = ("ip", "nft", "tcpdump")
-TCPDUMP_START_S = 10.0
+RECORDER_START_S = 10.0
+CAPTURE_FILTER = "tcp or icmp or (ip[6:2] & 0x1fff != 0) or (ip6 and tcp)"
 SIOCETHTOOL = 0x8946
 # ETHTOOL_S* numbers of <linux/ethtool.h>.  With offloads on, a capture shows segments of 64 kB
 # and wrong checksums, and a user-space link would hand such frames on.
@@ -37,9 +39,13 @@ class LabError(Exception):
     """The laboratory cannot work here, and why."""
 
 
-def what_is_missing() -> list[str]:
-    """Names everything this machine lacks to run the laboratory."""
-    missing = [program for program in NEEDED_PROGRAMS if shutil.which(program) is None]
+def missing_programs(programs: Iterable[str]) -> list[str]:
+    return [program for program in programs if shutil.which(program) is None]
+
+
+def what_is_missing(also_needed: Iterable[str] = ()) -> list[str]:
+    """Names everything this machine lacks to run the laboratory, or a story that needs more programs."""
+    missing = missing_programs((*NEEDED_PROGRAMS, *also_needed))
     if os.geteuid() != 0:
         return [*missing, "root"]
     if missing:
@@ -146,36 +152,79 @@ def remove_leftovers() -> None:
             subprocess.run(["ip", "netns", "del", path.name], capture_output=True, check=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """A program that captures, what it writes, and what it says when it is ready and how much it lost.
+
+    `reads_every_s`: what is in its ring when it is stopped it leaves behind.
+    """
+
+    program: str
+    suffix: str
+    arguments: tuple[str, ...]
+    is_ready: bytes
+    drops: re.Pattern[str]
+    nanoseconds: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    reads_every_s: float = 0.0
+
+    def command(self, interfaces: Sequence[str], path: Path, nanoseconds: bool) -> list[str]:
+        precision = self.nanoseconds if nanoseconds else ()
+        named = [word for interface in interfaces for word in ("-i", interface)]
+        return [self.program, *self.arguments, *precision, *named, "-w", str(path), *self.behind]
+
+
+TCPDUMP = Recorder(
+    program="tcpdump",
+    suffix=".pcap",
+    arguments=("-s", "0", "-B", "8192", "-U", "-n", "-Z", "root", "--immediate-mode"),
+    is_ready=b"listening on",
+    drops=re.compile(r"^(\d+) packets? dropped by kernel", re.MULTILINE),
+    nanoseconds=("--time-stamp-precision=nano",),
+    behind=(CAPTURE_FILTER,),
+)
+# It writes nanoseconds always.  What stands before the first interface holds for all of them.
+DUMPCAP = Recorder(
+    program="dumpcap",
+    suffix=".pcapng",
+    arguments=("-q", "-s", "0", "-B", "8", "-f", CAPTURE_FILTER),
+    is_ready=b"File: ",
+    drops=re.compile(r"received/dropped on interface .*: \d+/(\d+) "),
+    reads_every_s=0.5,
+)
+BY_PROGRAM = {recorder.program: recorder for recorder in (TCPDUMP, DUMPCAP)}
+
+
 @dataclass(slots=True, kw_only=True)
 class Capture:
-    """A running tcpdump: full frames, as its interface sees them."""
+    """A running recorder: full frames, as its interfaces see them."""
 
     path: Path
+    recorder: Recorder
+    interfaces: tuple[str, ...]
     process: asyncio.subprocess.Process
     dropped: int = 0
 
     async def stop(self) -> None:
-        """Ends tcpdump so that it writes what it holds and tells its drops."""
+        """Ends the recorder so that it writes what it holds and tells its drops."""
+        await asyncio.sleep(self.recorder.reads_every_s)
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
         _, talk = await self.process.communicate()
-        for line in talk.decode().splitlines():
-            if "dropped by kernel" in line:
-                self.dropped = int(line.split()[0])
+        self.dropped = sum(map(int, self.recorder.drops.findall(talk.decode())))
 
 
-async def start_capture(host: Namespace, interface: str, path: Path, *, nanoseconds: bool) -> Capture:
+async def start_capture(
+    recorder: Recorder, host: Namespace, interfaces: tuple[str, ...], path: Path, *, nanoseconds: bool
+) -> Capture:
     process = await asyncio.create_subprocess_exec(
-        *host.command("tcpdump", "-i", interface, "-s", "0", "-B", "8192", "-U", "-n", "-Z", "root"),
-        *("--immediate-mode", f"--time-stamp-precision={'nano' if nanoseconds else 'micro'}"),
-        *("-w", str(path), "tcp or icmp or (ip[6:2] & 0x1fff != 0) or (ip6 and tcp)"),
-        stderr=asyncio.subprocess.PIPE,
+        *host.command(*recorder.command(interfaces, path, nanoseconds)), stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    while line := await asyncio.wait_for(process.stderr.readline(), TCPDUMP_START_S):
-        if b"listening on" in line:
-            return Capture(path=path, process=process)
-    raise LabError(f"tcpdump did not start in {host.name}")
+    while line := await asyncio.wait_for(process.stderr.readline(), RECORDER_START_S):
+        if recorder.is_ready in line:
+            return Capture(path=path, recorder=recorder, interfaces=interfaces, process=process)
+    raise LabError(f"{recorder.program} did not start in {host.name}")
 
 
 def _run(command: Sequence[str], text: str | None = None) -> None:

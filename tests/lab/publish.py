@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .distort import BY_NAME as DISTORTION_BY_NAME
-from .distort import distort, expected, to_pcapng
+from .distort import distort, expected
 from .logs import Entry
 from .net import what_is_missing
 from .record import record
+from .savefile import saved_frames, to_pcapng
 from .scenarios import BY_NAME, TOGETHER
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -103,7 +104,7 @@ def keep(recorded: Path, sample: Path) -> None:
     if sample.suffix == ".gz":
         sample.write_bytes(gzip.compress(recorded.read_bytes(), mtime=0))
     elif sample.suffix == ".pcapng":
-        sample.write_bytes(to_pcapng(recorded.read_bytes()))
+        sample.write_bytes(to_pcapng(list(saved_frames(recorded.read_bytes()))))
     else:
         shutil.copyfile(recorded, sample)
 

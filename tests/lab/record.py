@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from .applications import APPLICATIONS, converse
 from .ctcp_endpoint import Client, Habits, Headend, Journal, PacketPort, profile_from, silence_kernel
 from .distort import draw_out_pause
+from .haproxy import Haproxy
 from .link import TO_CLIENT, TO_HEADEND, Box, Link, Transform
 from .logs import NS, ClientAddress, Entry
 from .middlebox import (
@@ -35,8 +36,18 @@ from .middlebox import (
     forward,
     manners_from,
 )
-from .net import Capture, LabError, Namespace, Network, start_capture, what_is_missing
-from .scenarios import BY_NAME, SCENARIOS, Scenario
+from .net import (
+    BY_PROGRAM,
+    DUMPCAP,
+    Capture,
+    LabError,
+    Namespace,
+    Network,
+    Recorder,
+    start_capture,
+    what_is_missing,
+)
+from .scenarios import ASA, BY_NAME, CLIENT, INSIDE, OUTSIDE, SCENARIOS, Scenario
 from .truth import truth_of
 
 # Documentation networks (RFC 5737, RFC 3849).
@@ -57,6 +68,8 @@ PREFIX_LEN = {4: 24, 6: 64}
 PRIVATE_PREFIX = "192.0.2."
 OUTER_LATENCY_S, INNER_LATENCY_S = 0.012, 0.002
 APPLICATION_LIMIT_S = 60.0
+PLACES = {CLIENT: ("client", "eth0"), OUTSIDE: ("asa", "eth0"), INSIDE: ("asa", "eth1")}
+ASA_INTERFACES = {interface: vantage for vantage, (role, interface) in PLACES.items() if role == "asa"}
 MSS_LIMIT = 1380  # sysopt connection tcpmss, the default of an ASA
 MISSING, NOT_AS_PLANNED = 3, 4
 
@@ -104,13 +117,19 @@ async def record(scenario: Scenario, seed: int, out: Path) -> Entry:
             await _talk(bench)
             await asyncio.sleep(scenario.tail_s)
     _draw_out(scenario, out)
-    captures = [
-        {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
-        for vantage, capture in bench.captures.items()
-    ]
+    captures = [_described(vantage, capture) for vantage, capture in bench.captures.items()]
     truth = truth_of(scenario, seed, out, captures, bench.clients)
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
+
+
+def _described(vantage: str, capture: Capture) -> Entry:
+    """Which interface of a capture is which vantage point is known to who started it."""
+    told: Entry = {"file": capture.path.name, "vantage": vantage, "dropped": capture.dropped}
+    if len(capture.interfaces) == 1:
+        return told
+    interfaces = [{"name": name, "vantage": ASA_INTERFACES[name]} for name in capture.interfaces]
+    return told | {"interfaces": interfaces}
 
 
 def _draw_out(scenario: Scenario, out: Path) -> None:
@@ -137,7 +156,8 @@ def _clients(bench: Bench) -> list[ClientAddress]:
         own_port, first, second = ports[3 * number : 3 * number + 3]
         own = (f"{PRIVATE_PREFIX}{11 + number}" if bench.scenario.nat else usual, own_port)
         public = ((usual, first), (usual, second)) if bench.scenario.nat else (own,)
-        found.append(ClientAddress(own=own, public=public))
+        later = tuple((own[0], first) if again.new_port else own for again in bench.scenario.again)
+        found.append(ClientAddress(own=own, public=public, later=later))
     return found
 
 
@@ -232,13 +252,15 @@ def _links(bench: Bench) -> list[Link]:
     return [outer, inner]
 
 
-def _middlebox(bench: Bench) -> Proxy | None:
+def _middlebox(bench: Bench) -> Proxy | Haproxy | None:
     scenario, asa = bench.scenario, bench.host("asa")
     match scenario.middlebox:
         case "proxy":
             proxy = Proxy(host=asa, log=bench.journal, port=scenario.port, **scenario.box)
             proxy.start()
             return proxy
+        case "haproxy":
+            return _started_haproxy(bench, asa)
         case "forward":
             forward(asa)
         case "gate":
@@ -260,6 +282,19 @@ def _middlebox(bench: Bench) -> Proxy | None:
         case other:
             raise ValueError(f"no such middlebox: {other}")
     return None
+
+
+def _started_haproxy(bench: Bench, asa: Namespace) -> Haproxy:
+    haproxy = Haproxy(
+        host=asa,
+        log=bench.journal,
+        headend=bench.addresses["headend"],
+        port=bench.scenario.port,
+        folder=bench.out,
+        splices=bench.rng("haproxy").random() < 0.5,
+    )
+    haproxy.start()
+    return haproxy
 
 
 def _start_forger(bench: Bench, asa: Namespace) -> None:
@@ -316,15 +351,24 @@ def _rewrite(bench: Bench) -> Transform | None:
 
 
 async def _start_captures(bench: Bench) -> None:
-    for vantage, role, interface in (
-        ("client", "client", "eth0"),
-        ("asa-outside", "asa", "eth0"),
-        ("asa-inside", "asa", "eth1"),
-    ):
-        path = bench.out / f"{vantage}.pcap"
-        bench.captures[vantage] = await start_capture(
-            bench.host(role), interface, path, nanoseconds=bench.scenario.nanoseconds
-        )
+    """One recorder at each place, and with `one_at_asa` another that sees both sides of the firewall."""
+    recorder = BY_PROGRAM[bench.scenario.recorder]
+    for vantage, (role, interface) in PLACES.items():
+        await _start_capture(bench, recorder, vantage, role, (interface,))
+    if bench.scenario.one_at_asa:
+        await _start_capture(bench, DUMPCAP, ASA, "asa", tuple(ASA_INTERFACES))
+
+
+async def _start_capture(
+    bench: Bench, recorder: Recorder, vantage: str, role: str, interfaces: tuple[str, ...]
+) -> None:
+    bench.captures[vantage] = await start_capture(
+        recorder,
+        bench.host(role),
+        interfaces,
+        bench.out / f"{vantage}{recorder.suffix}",
+        nanoseconds=bench.scenario.nanoseconds,
+    )
 
 
 async def _talk(bench: Bench) -> None:
@@ -347,31 +391,51 @@ async def _talk_ctcp(bench: Bench) -> None:
 
 
 async def _one_client(bench: Bench, number: int, client_port: PacketPort, headend_port: PacketPort) -> None:
+    """One headend waits for all connections of this client, which opens one after another."""
     scenario, address = bench.scenario, bench.clients[number]
-    habits = Habits(**scenario.habits)
-    remote = (bench.addresses["virtual" if scenario.box.get("translates") else "headend"], scenario.port)
-    who = "" if number == 0 else f" {number}"
     headend = Headend(
         headend_port,
         profile_from(bench.rng("headend profile"), **scenario.headend),
-        habits,
-        bench.rng("headend" + who),
+        Habits(**scenario.habits),
+        bench.rng(f"headend{_suffix(number, 0)}"),
         Journal(bench.journal, "headend", number),
         address=bench.addresses["headend"],
         listens_on=scenario.port,
-        only_client=address.public[0],
+        only_clients=frozenset((address.public[0], *address.later)),
     )
+    bench.closers.append(headend.stop)
+    for connection, place in enumerate(address.connects_from):
+        if connection:
+            await asyncio.sleep(scenario.again[connection - 1].after_s)
+        headend.habits = Habits(**scenario.habits_of(connection))
+        await _one_connection(bench, number, connection, place, client_port)
+
+
+async def _one_connection(
+    bench: Bench, number: int, connection: int, place: tuple[str, int], client_port: PacketPort
+) -> None:
+    who = _suffix(number, 0)
+    journal = Journal(bench.journal, "client", number)
+    headend = bench.addresses["virtual" if bench.scenario.box.get("translates") else "headend"]
     client = Client(
         client_port,
-        profile_from(bench.rng("client profile" + who), **scenario.client),
-        habits,
-        bench.rng("client" + who),
-        Journal(bench.journal, "client", number),
-        local=address.own,
-        remote=remote,
+        profile_from(bench.rng(f"client profile{who}"), **bench.scenario.client),
+        Habits(**bench.scenario.habits_of(connection)),
+        bench.rng(f"client{_suffix(number, connection)}"),
+        journal,
+        local=place,
+        remote=(headend, bench.scenario.port),
     )
-    bench.closers += [client.stop, headend.stop]
+    bench.closers.append(client.stop)
+    journal.note("connects", connection=connection, local=place)
     await client.run()
+    if connection < len(bench.scenario.again):
+        client.forget()
+
+
+def _suffix(number: int, connection: int) -> str:
+    """What tells the random numbers of clients and connections apart."""
+    return (f" {number}" if number else "") + (f" again {connection}" if connection else "")
 
 
 async def _talk_application(bench: Bench) -> None:
@@ -392,9 +456,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    missing = what_is_missing()
+    missing = what_is_missing(BY_NAME[options.scenario].needs)
     if missing:
-        print(f"the laboratory cannot run here; missing: {', '.join(missing)}", file=sys.stderr)
+        print(f"this cannot be recorded here; missing: {', '.join(missing)}", file=sys.stderr)
         return MISSING
     return _run(BY_NAME[options.scenario], options.seed, options.out)
 

@@ -6,14 +6,16 @@ and for all together, the verdicts that an honest reader may give there, the bes
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .link import TO_CLIENT, TO_HEADEND, Rule
 
 CLIENT, OUTSIDE, INSIDE, TOGETHER = "client", "asa-outside", "asa-inside", "together"
+ASA = "asa"  # both sides of the firewall in one capture
 FLAGSHIP = "unanswered-duplicate-acks"
 UNSURE = "insufficient-evidence"
+PROXIES = ("proxy", "haproxy")
 Rules = tuple[Rule, ...]
 Expectation = dict[str, tuple[str, ...]]
 Plan = Callable[[random.Random], Rules]
@@ -30,6 +32,7 @@ def lose(
     last: int = 55,
     burst: int = 1,
     flow: int | None = None,
+    connection: int | None = None,
     sticky: bool = False,
 ) -> Plan:
     """One data segment, or a burst of them, at a place that the seed chooses."""
@@ -37,7 +40,17 @@ def lose(
     def plan(rng: random.Random) -> Rules:
         at = rng.randint(first, last)
         nth = tuple(range(at, at + burst))
-        return (Rule(name="lose", action="drop", direction=direction, nth=nth, flow=flow, sticky=sticky),)
+        rule = Rule(name="lose", action="drop", direction=direction, nth=nth, flow=flow, sticky=sticky)
+        return (replace(rule, connection=connection),)
+
+    return plan
+
+
+def lose_in_each(connections: int) -> Plan:
+    """One data segment of each connection."""
+
+    def plan(rng: random.Random) -> Rules:
+        return tuple(rule for number in range(connections) for rule in lose(connection=number)(rng))
 
     return plan
 
@@ -191,6 +204,20 @@ def too_long(limit: int, *directions: str) -> Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The client connects once more, with a new ISN, and what is right to say of this connection.
+
+    `habits` override those of the story.
+    """
+
+    expect: Expectation
+    direction: str | None = None
+    after_s: float = 1.5
+    new_port: bool = False
+    habits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One story.  `habits`, `client`, `headend` and `box` (the middlebox) override what the seed would draw."""
 
@@ -211,6 +238,7 @@ class Scenario:
     )
     clients: int = 1
     others_expect: Expectation | None = None
+    again: tuple[Again, ...] = ()
     nat: bool = False
     box: Mapping[str, Any] = field(default_factory=dict)
     port: int = 10000
@@ -220,8 +248,29 @@ class Scenario:
     size_len: int = 40_000
     no_sack: bool = False
     tail_s: float = 2.5
+    recorder: str = "tcpdump"
+    one_at_asa: bool = False  # besides, one dumpcap that captures both interfaces of the firewall
     nanoseconds: bool = False
     pause_becomes_s: int = 0  # the first of the habits' silences, drawn out after the recording
+
+    def habits_of(self, connection: int) -> Mapping[str, Any]:
+        """Of the first connection, or of a later one of the same client."""
+        return self.habits if connection == 0 else {**self.habits, **self.again[connection - 1].habits}
+
+    def direction_of(self, connection: int) -> str | None:
+        return self.direction if connection == 0 else self.again[connection - 1].direction
+
+    @property
+    def is_proxied(self) -> bool:
+        """A full TCP stands in the path, asks for what it misses, and cuts the stream anew."""
+        return self.middlebox in PROXIES
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Programs that this story needs and others do not."""
+        dumpcap = self.recorder == "dumpcap" or self.one_at_asa
+        wanted = {"haproxy": self.middlebox == "haproxy", "dumpcap": dumpcap}
+        return tuple(program for program, is_wanted in wanted.items() if is_wanted)
 
 
 def everywhere(*verdicts: str) -> Expectation:
@@ -248,13 +297,16 @@ def asked_from_beyond() -> Expectation:
     return everywhere(FLAGSHIP)
 
 
-# Behind the proxy the client's messages simply cease.  A capture ends with its last frame, so a flow
-# that stops without a word may look alive; or the proxy's own RST ends it.
-SILENT_PEER = (UNSURE, "peer-vanished", "firewall-drop", "healthy", "reset-by-middlebox", "reset-by-endpoint")
+# Behind the proxy the client's messages simply cease, or the proxy's own RST ends it.
+SILENT_WHILE_WATCHED = (UNSURE, "peer-vanished", "firewall-drop", "reset-by-middlebox", "reset-by-endpoint")
+# A capture ends with its last frame, so a flow that stops without a word may look alive.
+SILENT_PEER = (*SILENT_WHILE_WATCHED, "healthy")
 # A capture ends with its last frame: a flow that simply stops there looks alive.
 STOPPED = ("healthy", UNSURE, "peer-vanished", "firewall-drop", "idle-timeout", "link-down")
 OVERTAKEN = ("orderly-close", "healthy", "loss-tolerated", "answered")
+SWALLOWED = ("not-ctcp", "peer-vanished", "answered", UNSURE)
 REAL_TCP = ("not-ctcp", "answered", "orderly-close", "healthy")
+PATIENT = {"peer_timeout_s": 30.0}  # the firewall gives up before the client does
 FAILURE: dict[str, Any] = {"duration_s": 60.0, "peer_timeout_s": 16.0}
 BIG_PACKETS = {"inner_weights": (10, 6, 4, 4, 4, 4, 3, 3, 3, 8, 12)}
 
@@ -448,6 +500,116 @@ FAILURES = (
         habits=FAILURE,
         client={"syn_options": "none"},
         headend={"syn_options": "none"},
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-then-again",
+        story="The firewall resets the stalled connection; the client connects again from the same port, with a "
+        "new ISN, and works.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | PATIENT,
+        box={"resets_after_s": 14.0},
+        outer=lose(connection=0),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=ends_well(), habits={"duration_s": 8.0}),),
+    ),
+    Scenario(
+        name="failure-twice",
+        story="The same, and the second connection, from the same port, loses a segment as well and dies.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE | PATIENT,
+        box={"resets_after_s": 14.0},
+        outer=lose_in_each(2),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=seen_outside(*SILENT_PEER), direction=TO_HEADEND),),
+    ),
+    Scenario(
+        name="failure-again-new-port",
+        story="The client gives up, connects again from another port, and works; the firewall still holds the "
+        "connection that died.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(connection=0),
+        recorder="dumpcap",
+        # The second connection outlasts the silence of the first by more than a pause of the user's.
+        expect=seen_outside(*SILENT_WHILE_WATCHED),
+        again=(Again(expect=ends_well(), new_port=True, habits={"duration_s": 26.0, "bursts_per_s": 1.0}),),
+    ),
+    Scenario(
+        name="failure-again-refused",
+        story="The client gives up and connects again from the same port, but the firewall did not take its RST: it "
+        "answers each new SYN with an ACK of the old connection (RFC 5961 §4.2), which asks for the same byte.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        client={"syn_options": "mss", "closes_with": "rst-bare"},
+        outer=lose(connection=0),
+        expect=seen_outside(*SILENT_PEER),
+        again=(Again(expect=everywhere("handshake-failed", UNSURE)),),
+    ),
+    Scenario(
+        name="failure-second-connection",
+        story="The user disconnects and comes back from the same port; the second connection is the one that dies.",
+        middlebox="proxy",
+        habits={"duration_s": 6.0},
+        client={"closes_with": "rst-ack"},
+        headend={"closes_with": "rst-ack"},
+        outer=lose(connection=1),
+        expect=ends_well(),
+        again=(Again(expect=seen_outside(*SILENT_PEER), direction=TO_HEADEND, habits=FAILURE),),
+    ),
+    Scenario(
+        name="failure-pcapng",
+        story="The failure as dumpcap records it; besides, both sides of the firewall in one file, where the two "
+        "connections of the proxy share their addresses and ports.",
+        middlebox="proxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(),
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=seen_outside(*SILENT_PEER) | {ASA: (FLAGSHIP,)},
+    ),
+    Scenario(
+        name="failure-reverse-pcapng",
+        story="The reverse failure as dumpcap records it, and both sides of the firewall in one file.",
+        middlebox="proxy",
+        direction=TO_CLIENT,
+        habits=FAILURE | {"push_per_s": 3.0},
+        inner=lose(TO_CLIENT),
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=seen_inside(*SILENT_PEER) | {ASA: (FLAGSHIP,)},
+    ),
+    Scenario(
+        name="failure-haproxy",
+        story="The failure before haproxy, which sends on bytes and not messages.",
+        middlebox="haproxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        outer=lose(),
+        expect=seen_outside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-haproxy-reverse",
+        story="A headend segment is lost before haproxy; the client hears nothing any more and gives up.",
+        middlebox="haproxy",
+        direction=TO_CLIENT,
+        habits=FAILURE | {"push_per_s": 3.0},
+        inner=lose(TO_CLIENT),
+        expect=seen_inside(*SILENT_PEER),
+    ),
+    Scenario(
+        name="failure-haproxy-ipv6",
+        story="The failure before haproxy over IPv6.",
+        middlebox="haproxy",
+        direction=TO_HEADEND,
+        habits=FAILURE,
+        ipv6=True,
         outer=lose(),
         expect=seen_outside(*SILENT_PEER),
     ),
@@ -820,6 +982,50 @@ LIVING = (
         expect=everywhere("path-mtu-black-hole", "loss-tolerated", UNSURE)
         | {CLIENT: ("path-mtu-black-hole", "loss-tolerated", "orderly-close", "healthy", UNSURE)},
     ),
+    Scenario(
+        name="tolerated-pcapng",
+        story="The tolerated loss as dumpcap records it; in the file of both sides every packet comes twice.",
+        habits={"duration_s": 12.0},
+        outer=lose_often(0.04),
+        must_lose=True,
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=everywhere("loss-tolerated") | {ASA: ("loss-tolerated",)},
+    ),
+    Scenario(
+        name="orderly-close-pcapng",
+        story="No loss, a proxy in the path, the user disconnects; both sides of the firewall in one file.",
+        middlebox="proxy",
+        habits={"duration_s": 6.0},
+        recorder="dumpcap",
+        one_at_asa=True,
+        expect=ends_well() | {ASA: ("orderly-close", "healthy", "reset-by-endpoint")},
+    ),
+    Scenario(
+        name="haproxy",
+        story="No loss, haproxy in the path, bursts that it cuts anew; the user disconnects.",
+        middlebox="haproxy",
+        habits={"duration_s": 5.0, "bursts_per_s": 5.0, **BIG_PACKETS},
+        expect=ends_well(),
+    ),
+    Scenario(
+        name="haproxy-reordered",
+        story="Every tenth segment comes 20 to 60 ms late at haproxy: duplicate ACKs without loss.",
+        middlebox="haproxy",
+        habits={"duration_s": 15.0},
+        outer=reorder(),
+        expect=ends_well("loss-tolerated")
+        | {OUTSIDE: ("orderly-close", "healthy", "loss-tolerated", "answered")},
+    ),
+    Scenario(
+        name="loss-behind-haproxy",
+        story="Segments are lost on the far side of haproxy, where its own TCP or nobody sends them again.",
+        middlebox="haproxy",
+        habits={"duration_s": 18.0},
+        outer=lose_often(0.04, directions=(TO_CLIENT,)),
+        must_lose=True,
+        expect=ends_well("loss-tolerated", UNSURE),
+    ),
 )
 
 OTHER_DEATHS = (
@@ -891,6 +1097,14 @@ OTHER_DEATHS = (
         habits={"duration_s": 14.0, "headend_aborts_at_s": 7.0},
         headend={"closes_with": "rst-ack"},
         expect=everywhere("reset-by-endpoint"),
+    ),
+    Scenario(
+        name="reset-then-again",
+        story="The headend's service is killed and comes back; the client connects again from the same port.",
+        habits={"duration_s": 14.0, "headend_aborts_at_s": 5.0},
+        headend={"closes_with": "rst-ack"},
+        expect=everywhere("reset-by-endpoint"),
+        again=(Again(expect=ends_well(), habits={"duration_s": 6.0, "headend_aborts_at_s": None}),),
     ),
     Scenario(
         name="reset-after-first-ask",
@@ -971,6 +1185,15 @@ ORDINARY = (
         expect=everywhere(*REAL_TCP),
     ),
     Scenario(
+        name="answered-haproxy",
+        story="The same through haproxy.",
+        talks="bulk",
+        middlebox="haproxy",
+        outer=lose_and_more(0.02),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
         name="answered-queued",
         story="The same through a firewall that orders the stream and asks in the ends' names.",
         talks="bulk",
@@ -987,7 +1210,7 @@ ORDINARY = (
         outer=lose_for_ever(),
         must_lose=True,
         # At the client the answers are seen that the path swallows afterwards.
-        expect=everywhere("not-ctcp") | {CLIENT: ("not-ctcp", "peer-vanished", "answered", UNSURE)},
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
     Scenario(
         name="never-arrives-no-sack",
@@ -998,7 +1221,7 @@ ORDINARY = (
         outer=lose_for_ever(),
         must_lose=True,
         # At the client the answers are seen that the path swallows afterwards.
-        expect=everywhere("not-ctcp") | {CLIENT: ("not-ctcp", "peer-vanished", "answered", UNSURE)},
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
     Scenario(
         name="slow-reader",
@@ -1032,6 +1255,46 @@ ORDINARY = (
         outer=lose_and_more(0.01),
         must_lose=True,
         expect=everywhere("not-ctcp"),
+    ),
+    Scenario(
+        name="rfc8229",
+        story="IKE and ESP in a real TCP (RFC 8229) on its own port, with loss both ways; everything is sent again.",
+        talks="rfc8229",
+        port=4500,
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-on-10000",
+        story="The same on the port of cTCP and without SACK, so that every duplicate ACK is a bare one.",
+        talks="rfc8229",
+        no_sack=True,
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-haproxy",
+        story="The same through haproxy, which cuts the byte stream anew: lengths begin in the middle of segments.",
+        talks="rfc8229",
+        middlebox="haproxy",
+        size_len=9_000,
+        outer=lose_and_more(0.03),
+        must_lose=True,
+        expect=everywhere(*REAL_TCP),
+    ),
+    Scenario(
+        name="rfc8229-never-arrives",
+        story="One segment of such a tunnel is sent again and again, and the path swallows every copy.",
+        talks="rfc8229",
+        size_len=20_000,
+        outer=lose_for_ever(),
+        must_lose=True,
+        # At the client the answers are seen that the path swallows afterwards.
+        expect=everywhere("not-ctcp") | {CLIENT: SWALLOWED},
     ),
 )
 

@@ -147,7 +147,8 @@ def by_distortion(cases: Sequence[Case]) -> Iterator[str]:
 def told(case: Case) -> Iterator[str]:
     """One error, with the reasons."""
     said, right = ", ".join(case.said), ", ".join(case.expect)
-    yield f"{case.capture} [{case.distortion}] client port {case.client_port}"
+    again = f", connection {case.connection + 1} of this client" if case.connection else ""
+    yield f"{case.capture} [{case.distortion}] client port {case.client_port}{again}"
     yield f"    said {said} ({case.confidence}); right {right}"
     yield from (f"    wrong {kind}: {values}" for kind, values in case.wrong)
     if not case.wrong:

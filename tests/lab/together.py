@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ctcp_forensics import pipeline, report
 
-from .cases import last_question, reasons
-from .disagree import BY_NAME, SETS, Disagreement, Given, disagreed
+from .cases import extent_of, last_question, reasons
+from .disagree import BY_NAME, PLACES_OF, SETS, Disagreement, Given, disagreed
 from .distort import records_of
 from .link import TO_HEADEND
 from .logs import NS, Entry
-from .scenarios import CLIENT, FLAGSHIP, INSIDE, OUTSIDE, TOGETHER, UNSURE
+from .scenarios import CLIENT, FLAGSHIP, INSIDE, OUTSIDE, PROXIES, TOGETHER, UNSURE
 from .segment import ETHERNET_LEN, Segment, from_bytes
 
 PLACES = (CLIENT, OUTSIDE, INSIDE)
@@ -119,20 +119,27 @@ class Told:
         return tuple(place for place in PLACES if place in there)
 
     def owners(self, seen: report.Seen) -> set[int]:
-        """The flows of the truth that this could be: by its addresses at that place."""
+        """The flows of the truth that this could be: by its addresses at that place, and its time."""
         file = self.given_by_capture[seen.capture]
         return {
             number
             for number, flow in enumerate(self.flows)
-            if flow["run"] == file.run and any(is_at(seen, flow["sides"]["at"][one]) for one in file.vantages)
+            if flow["run"] == file.run
+            and any(is_at(seen, flow["sides"]["at"][one]) for one in self.taken_at(seen))
+            and is_of_its_time(seen, flow, file)
         }
+
+    def taken_at(self, seen: report.Seen) -> tuple[str, ...]:
+        """Of a file with several interfaces the one that saw the flow."""
+        file = self.given_by_capture[seen.capture]
+        return tuple(where for where, _, _ in file.frames[seen.first_frame - 1 : seen.first_frame])
 
     def of(self, number: int) -> list[report.Flow]:
         """The report's flows that show this flow of the truth."""
         return [one for one in self.found.flows if any(number in self.owners(seen) for seen in one.seen)]
 
     def vantages_of(self, flow: report.Flow) -> set[str]:
-        return {vantage for seen in flow.seen for vantage in self.given_by_capture[seen.capture].vantages}
+        return {vantage for seen in flow.seen for vantage in self.taken_at(seen)}
 
     def place(self, path: report.Path, number: int) -> tuple[Sequence[Given], str]:
         """The files of one place, and where they were taken in truth."""
@@ -145,6 +152,13 @@ def is_at(seen: report.Seen, ends: Entry) -> bool:
     """Without a handshake the analyzer may take the roles the other way round."""
     clients = {(one["address"], one["port"]) for one in ends["client"]}
     return any((end.address, end.port) in clients for end in (seen.client, seen.headend))
+
+
+def is_of_its_time(seen: report.Seen, flow: Entry, file: Given) -> bool:
+    """Several connections may have one 4-tuple; it is the one in whose frames it begins."""
+    where, _, frame = file.frames[seen.first_frame - 1]
+    extent = extent_of(flow, file.recorded_in(where))
+    return extent is None or (extent != [] and extent[0] <= frame <= extent[-1])
 
 
 def checks_of(
@@ -178,7 +192,7 @@ def told_of(run: Path, set_name: str, what: Disagreement, folder: Path, partner:
     runs = [run, partner] if what.needs_partner and partner is not None else [run]
     truths = [truth_in(one) for one in runs]
     return Told(
-        vantages=SETS[set_name],
+        vantages=tuple(place for vantage in SETS[set_name] for place in PLACES_OF[vantage]),
         what=what,
         files=files,
         truths=truths,
@@ -208,7 +222,7 @@ def outcomes(told: Told) -> Iterator[Outcome]:
         yield from clocks(told, path)
         yield from crossings(told, path)
     yield from labels(told)
-    if told.what.name == "none":
+    if told.what.name == "none" and len(told.files) > 1:
         yield from monotony(told)
 
 
@@ -331,7 +345,7 @@ def particulars(told: Told, flow: Entry, accused: report.Flow) -> Iterator[Outco
     """Direction, wanted byte, number of questions and frames, in each capture whose frames are as recorded."""
     episode = flow["episode"]
     as_recorded = {
-        capture: file.vantages[0]
+        capture: file.recorded_in(file.vantages[0])
         for capture, file in told.given_by_capture.items()
         if is_as_recorded(told, file)
     }
@@ -351,7 +365,8 @@ def particulars(told: Told, flow: Entry, accused: report.Flow) -> Iterator[Outco
 def is_as_recorded(told: Told, file: Given) -> bool:
     """Frame numbers of the truth are those of this file."""
     numbers = [number for _, _, number in file.frames]
-    whole = len(file.vantages) == 1 and len(numbers) == frames_recorded(told, file.vantages[0], file.run)
+    is_one = file.recording is not None or len(file.vantages) == 1
+    whole = is_one and len(numbers) == frames_recorded(told, file.recorded_in(file.vantages[0]), file.run)
     return whole and numbers == list(range(1, len(numbers) + 1))
 
 
@@ -621,7 +636,7 @@ def frames_lost(
 ) -> Iterator[Outcome]:
     """Each frame that is called lost carries a segment that a link or the firewall did not pass."""
     files, where = near
-    cuts_anew = flow["middlebox"] == "proxy" and len(stretches) > 1 and crossing.direction != TO_HEADEND
+    cuts_anew = flow["middlebox"] in PROXIES and len(stretches) > 1 and crossing.direction != TO_HEADEND
     isn = flow["isn"]["inner" if where == INSIDE else "outer"]
     base = isn["client" if crossing.direction == TO_HEADEND else "headend"]
     if len(files) != 1 or cuts_anew or base is None or not crossing.lost_frames:
@@ -640,7 +655,8 @@ def frames_lost(
 
 def segments_of(told: Told, file: Given, frames: Sequence[int]) -> dict[int, Segment | None]:
     """The recorded segments behind these frames of a file: a snapped frame has its whole one there."""
-    recording = next(one for one in told.truths[file.run]["captures"] if one["vantage"] == file.frames[0][0])
+    vantage = file.recorded_in(file.frames[0][0])
+    recording = next(one for one in told.truths[file.run]["captures"] if one["vantage"] == vantage)
     packets = records_of((Path(told.truths[file.run]["folder"]) / recording["file"]).read_bytes())
     return {
         number: from_bytes(packets[file.frames[number - 1][2] - 1].frame[ETHERNET_LEN:])

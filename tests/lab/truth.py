@@ -6,39 +6,57 @@ the analyzer and never infers anything from a capture.
 
 import hashlib
 import json
-import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .fairness import expectation, fair
+from .fairness import Packets, expectation, fair
 from .link import AGAINST, TO_HEADEND
 from .logs import GONE, NS, SENDER, TAPS, WAYS, ClientAddress, Entry, Logs, read_logs
+from .savefile import saved_frames
 from .scenarios import BY_NAME, FLAGSHIP, TOGETHER, Scenario
 from .segment import ACK, ETHERNET_LEN, RST, Segment, from_bytes
 from .sides import sides_of
 
 TRUTH_VERSION = 1
 MIN_STALL_S = 12.0
+FOR_EVER_NS = 1 << 63
 ENDINGS = ("closed", "ended", "gave-up", "vanished", "reset-received", "forged-rst")
 LINKS = ("outer", "inner")
 
 
-def savefile_records(pcap: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Time, original length and bytes of every record of a pcap made by tcpdump on this machine."""
-    fraction_ns = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}[struct.unpack_from("<I", pcap)[0]]
-    at = 24
-    while at < len(pcap):
-        seconds, part, captured_len, original_len = struct.unpack_from("<IIII", pcap, at)
-        at += 16 + captured_len
-        yield seconds * NS + part * fraction_ns, original_len, pcap[at - captured_len : at]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One connection of a client: its places, and the time in which what is seen there belongs to it.
+
+    Where the next one has the same port it begins with that one's first SYN.  The client itself is done with a
+    connection when it opens the next, wherever that is.
+    """
+
+    client: int
+    number: int
+    address: ClientAddress
+    began_ns: int
+    until_ns: int
+    left_ns: int
+
+    @property
+    def places(self) -> frozenset[tuple[str, int]]:
+        return self.address.places
+
+    def holds(self, t_ns: int) -> bool:
+        return self.began_ns <= t_ns < self.until_ns
 
 
-def packets_of(capture: Path) -> list[tuple[int, Segment | None]]:
-    """Frame number and segment of every record, the frames being Ethernet."""
-    records = savefile_records(capture.read_bytes())
+def packets_of(
+    capture: Path, interface: int | None = None, holds: Callable[[int], bool] = lambda _: True
+) -> Packets:
+    """Frame number and segment of every Ethernet frame, or of those of one interface of a pcapng, or of a time."""
     return [
-        (number, from_bytes(frame[ETHERNET_LEN:])) for number, (_, _, frame) in enumerate(records, start=1)
+        (number, from_bytes(one.frame[ETHERNET_LEN:]))
+        for number, one in enumerate(saved_frames(capture.read_bytes()), start=1)
+        if interface in (None, one.interface) and holds(one.time_ns)
     ]
 
 
@@ -46,8 +64,11 @@ def truth_of(
     scenario: Scenario, seed: int, folder: Path, captures: Sequence[Entry], clients: Sequence[ClientAddress]
 ) -> Entry:
     logs = read_logs(folder, clients)
-    flows = [_flow(scenario, logs, folder, captures, number) for number in range(len(clients))]
+    connections = list(connections_of(logs))
+    flows = [_flow(scenario, logs, folder, captures, connection) for connection in connections]
     problems = [problem for flow in flows for problem in _not_as_planned(scenario, flow)]
+    if len(flows) < len(clients) * (1 + len(scenario.again)):
+        problems.append("the client did not connect again")
     problems += [f"{one['file']}: {one['dropped']} packets dropped" for one in captures if one["dropped"]]
     return {
         "truth_version": TRUTH_VERSION,
@@ -68,12 +89,28 @@ def truth_of(
 def truth_again(folder: Path) -> Entry:
     """The truth of a recorded run from its logs, as this version would write it: no new recording is needed."""
     known: Entry = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    clients = [
-        ClientAddress(own=_at(flow["client"]), public=tuple(map(_at, flow["client_seen_by_asa"])))
-        for flow in known["flows"]
+    captures = [
+        {key: one[key] for key in ("file", "vantage", "dropped", "interfaces") if key in one}
+        for one in known["captures"]
     ]
-    captures = [{key: one[key] for key in ("file", "vantage", "dropped")} for one in known["captures"]]
-    return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, clients)
+    return truth_of(BY_NAME[known["scenario"]], known["seed"], folder, captures, _clients_in(known))
+
+
+def _clients_in(truth: Entry) -> list[ClientAddress]:
+    """A flow for each connection back into a client for each place."""
+    firsts = [flow for flow in truth["flows"] if not flow.get("connection")]
+    return [
+        ClientAddress(
+            own=_at(first["client"]),
+            public=tuple(map(_at, first["client_seen_by_asa"])),
+            later=tuple(
+                _at(flow["client"])
+                for flow in truth["flows"]
+                if flow.get("connection") and flow["client_number"] == number
+            ),
+        )
+        for number, first in enumerate(firsts)
+    ]
 
 
 def _at(place: Entry) -> tuple[str, int]:
@@ -91,49 +128,81 @@ def _identified(capture: Entry, folder: Path) -> Entry:
     return capture | {"frames": len(packets_of(path)), "sha256": digest}
 
 
-def _flow(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], number: int) -> Entry:
-    client = logs.clients[number]
+def connections_of(logs: Logs) -> Iterator[Connection]:
+    """Every connection that was opened; the first of a client has also what came before it."""
+    for client, address in enumerate(logs.clients):
+        again = [entry for entry in logs.events("client", "connects") if entry["flow"] == client][1:]
+        starts = [0, *(int(entry["t_ns"]) for entry in again)]
+        # A client whose connection did not end does not come again.
+        places = address.connects_from[: len(starts)]
+        for number, place in enumerate(places):
+            followers = [starts[later] for later in range(number + 1, len(places)) if places[later] == place]
+            yield Connection(
+                client=client,
+                number=number,
+                address=ClientAddress(own=place, public=address.public if place == address.own else (place,)),
+                began_ns=starts[number],
+                until_ns=min(followers, default=FOR_EVER_NS),
+                left_ns=min(starts[number + 1 :], default=FOR_EVER_NS),
+            )
+
+
+def _flow(
+    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Entry:
     is_ctcp = scenario.talks == "ctcp"
     own = Logs(
-        links=[entry for entry in logs.links if _belongs(entry, client)],
-        journal=[entry for entry in logs.journal if _concerns(entry, client, number)],
-        clients=(client,),
+        links=[entry for entry in logs.links if _belongs(entry, connection)],
+        journal=[entry for entry in logs.journal if _concerns(entry, connection)],
+        clients=[connection.address],
     )
-    expect = expectation(scenario, number)
+    expect = expectation(scenario, connection.client, connection.number)
     lost = _lost(own)
-    packets = {one["vantage"]: packets_of(folder / one["file"]) for one in captures}
-    episode = _episode(scenario, own, folder, captures) if is_ctcp else None
+    packets = {one["vantage"]: packets_of(folder / one["file"], holds=connection.holds) for one in captures}
+    is_main = connection.client == 0 or scenario.others_expect is None
+    episode = _episode(scenario, own, folder, captures, connection) if is_ctcp else None
     return {
-        "client": _place(client.own),
-        "client_seen_by_asa": [_place(place) for place in client.public],
+        "client": _place(connection.address.own),
+        "client_number": connection.client,
+        "connection": connection.number,
+        "client_seen_by_asa": [_place(place) for place in connection.address.public],
         "headend": _headend(own),
         "kind": "cisco-ctcp" if is_ctcp else scenario.talks,
         "middlebox": scenario.middlebox,
         "isn": {link: _isns(own, link) for link in LINKS},
-        "direction": scenario.direction if expect is scenario.expect else None,
+        "frames": {vantage: _extent(some, connection.places) for vantage, some in packets.items()},
+        "direction": scenario.direction_of(connection.number) if is_main else None,
         "lost": lost,
         "episode": episode,
-        "sides": sides_of(own, asker_of(scenario), scenario.middlebox == "proxy", episode),
+        "sides": sides_of(own, asker_of(scenario), scenario.is_proxied, episode),
         "ends": _ends(own),
         "middlebox_counters": [entry for entry in own.journal if entry["event"] == "counters"],
         "expect": {place: list(verdicts) for place, verdicts in fair(expect, lost, packets).items()},
     }
 
 
+def _extent(packets: Packets, places: frozenset[tuple[str, int]]) -> list[int]:
+    """First and last frame of a connection in one capture; nothing where it left no frame there."""
+    own = [number for number, segment in packets if segment and not places.isdisjoint(_ends_of(segment))]
+    return [own[0], own[-1]] if own else []
+
+
 def _place(place: tuple[str, int]) -> Entry:
     return {"address": place[0], "port": place[1]}
 
 
-def _belongs(entry: Entry, client: ClientAddress) -> bool:
+def _belongs(entry: Entry, connection: Connection) -> bool:
     ends = ((entry["src"], entry["sport"]), (entry["dst"], entry["dport"]))
-    return any(place in ends for place in client.places)
+    return connection.holds(entry["t_ns"]) and any(place in ends for place in connection.places)
 
 
-def _concerns(entry: Entry, client: ClientAddress, number: int) -> bool:
-    """Endpoints note the number of their flow, the middlebox the client's address."""
-    if "client" in entry:
-        return tuple(entry["client"]) in client.places
-    return bool(entry.get("flow", number) == number)
+def _concerns(entry: Entry, connection: Connection) -> bool:
+    """Endpoints note the number of their client, the middlebox the client's address."""
+    if "client" in entry:  # what it counts it counts at the end, for each connection since its begin
+        since_ns = entry["since_ns" if "since_ns" in entry else "t_ns"]
+        return tuple(entry["client"]) in connection.places and connection.holds(since_ns)
+    is_own = bool(entry.get("flow", connection.client) == connection.client)
+    return is_own and connection.began_ns <= entry["t_ns"] < connection.left_ns
 
 
 def _headend(logs: Logs) -> Entry | None:
@@ -179,7 +248,7 @@ def asker_of(scenario: Scenario) -> str | None:
     """What orders the stream, and asks for what is missing: the firewall or a box on one of the links."""
     if scenario.second_box is not None:
         return scenario.second_box
-    return "asa" if scenario.middlebox in ("proxy", "orderer") else None
+    return "asa" if scenario.is_proxied or scenario.middlebox == "orderer" else None
 
 
 def _up_to(asker: str, direction: str) -> tuple[str, ...]:
@@ -188,9 +257,11 @@ def _up_to(asker: str, direction: str) -> tuple[str, ...]:
     return way[: way.index(asker) + 1]
 
 
-def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry]) -> Entry | None:
+def _episode(
+    scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Entry | None:
     """The first loss before the box that orders the stream is the last thing that box ever waits for."""
-    asker, direction = asker_of(scenario), scenario.direction
+    asker, direction = asker_of(scenario), scenario.direction_of(connection.number)
     if asker is None or direction is None:
         return None
     passed, who = _up_to(asker, direction), SENDER[direction]
@@ -207,7 +278,6 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
     link = passed[-2] if asker == "asa" else asker  # the log that holds what was asked
     spoken = [entry for entry in logs.on(link, AGAINST[direction]) if "." in entry["flags"]]
     asks = _duplicate_acks(spoken, missing)
-    places = logs.clients[0].places
     taps = [tap for stage in passed for tap in TAPS[direction][stage]]
     return {
         "direction": direction,
@@ -220,8 +290,8 @@ def _episode(scenario: Scenario, logs: Logs, folder: Path, captures: Sequence[En
         "answered": False,
         "stall": _stall(logs, who, sent, asks),
         "seen": {
-            tap: _frames(_capture_at(folder, captures, tap), tap, missing, spoken, asks, places)
-            for tap in taps
+            vantage: _frames(packets, tap, missing, spoken, asks, connection.places)
+            for vantage, tap, packets in _views(taps, folder, captures, connection)
         },
     }
 
@@ -254,16 +324,22 @@ def _stall(logs: Logs, who: str, sent: Sequence[Entry], asks: Sequence[Entry]) -
 
 def _closed_ns(logs: Logs, who: str) -> int:
     closings = logs.events(who, "closed") + logs.events(who, "vanished") + logs.events(who, "ended")
-    return min((int(entry["t_ns"]) for entry in closings), default=1 << 63)
+    return min((int(entry["t_ns"]) for entry in closings), default=FOR_EVER_NS)
 
 
-def _capture_at(folder: Path, captures: Sequence[Entry], vantage: str) -> Path:
-    file: str = next(one["file"] for one in captures if one["vantage"] == vantage)
-    return folder / file
+def _views(
+    taps: Sequence[str], folder: Path, captures: Sequence[Entry], connection: Connection
+) -> Iterator[tuple[str, str, Packets]]:
+    """What each capture holds at these taps; of several interfaces only those that are one of them."""
+    for one in captures:
+        for number, place in enumerate(one.get("interfaces", [one])):
+            if place["vantage"] in taps:
+                packets = packets_of(folder / one["file"], number, connection.holds)
+                yield one["vantage"], place["vantage"], packets
 
 
 def _frames(
-    capture: Path,
+    packets: Packets,
     tap: str,
     missing: Entry,
     spoken: Sequence[Entry],
@@ -277,7 +353,7 @@ def _frames(
     by_client = missing["direction"] == TO_HEADEND
     carries, resets, asked, news = [], [], [], []
     sacked = b""
-    for number, segment in packets_of(capture):
+    for number, segment in packets:
         if segment is None or client_places.isdisjoint(_ends_of(segment)):
             continue
         by_sender = ((segment.src, segment.sport) in client_places) == by_client
@@ -346,7 +422,7 @@ def _ends(logs: Logs) -> list[Entry]:
 
 def _not_as_planned(scenario: Scenario, flow: Entry) -> Iterable[str]:
     """A failure must be long enough to be one."""
-    if scenario.must_lose and not flow["lost"]:
+    if scenario.must_lose and not flow["lost"] and not flow["connection"]:
         yield "nothing was lost"
     if FLAGSHIP not in flow["expect"][TOGETHER]:
         return
