@@ -72,6 +72,8 @@ def notes_on_strangers(
     working = [captures[one.captures[0]] for one in readings if busy & set(one.captures)]
     if not paths and len(working) > 1:
         yield APART + ("" if any(starmap(overlap, combinations(working, 2))) else NO_MOMENT)
+    if not (paths or any(reading.vantage for reading in readings)):
+        return  # nobody said that they belong together, and they do not
     together = {name for path in paths for place in path.places for name in place.captures}
     for reading in readings:
         if not together & set(reading.captures):

@@ -346,6 +346,7 @@ def test_good_and_bad_files_of_one_call_are_all_done_and_told(tmp_path: Path) ->
         str(empty),
         str(tmp_path / "missing"),
         str(cut),
+        "the captures share no connection",
     ]
     assert [one["id"] for one in answer.report["captures"]] == ["c2", "c4"]
     coverage = answer.report["coverage"]

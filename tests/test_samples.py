@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
 GOLDEN = Path(__file__).parent / "golden" / "samples"
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|.*\| (?P<verdicts>`[^|]+) \|$", re.MULTILINE)
+TOGETHER = re.compile(r"^\| (?P<names>`[^|]+`) together \|.*\| (?P<verdicts>`[^|]+) \|$", re.MULTILINE)
 FLAGSHIP = "unanswered-duplicate-acks"
 
 
@@ -28,6 +29,23 @@ def expected() -> dict[str, list[str]]:
     """Capture → the verdicts that an honest reader may give, the best first."""
     rows = ROW.finditer((SAMPLES / "README.md").read_text().partition("<!-- end of samples -->")[0])
     return {row["name"]: re.findall(r"`([^`]+)`", row["verdicts"]) for row in rows}
+
+
+def expected_together() -> dict[tuple[str, ...], list[str]]:
+    """The same for captures of one run that are read as one case."""
+    rows = TOGETHER.finditer((SAMPLES / "README.md").read_text().partition("<!-- end of samples -->")[0])
+    return {
+        tuple(re.findall(r"`([^`]+)`", row["names"])): re.findall(r"`([^`]+)`", row["verdicts"])
+        for row in rows
+    }
+
+
+def run_of(names: tuple[str, ...]) -> str:
+    """`failure` of `failure-client.pcap` and the others."""
+    return re.sub(r"-(client|asa-outside|asa-inside)\..*", "", names[0])
+
+
+CASES = [pytest.param(*item, id=run_of(item[0])) for item in expected_together().items()]
 
 
 def ctcp_diag(*arguments: str, kernel: str = "") -> subprocess.CompletedProcess[str]:
@@ -38,6 +56,10 @@ def ctcp_diag(*arguments: str, kernel: str = "") -> subprocess.CompletedProcess[
 
 def told(name: str) -> str:
     return ctcp_diag(f"samples/{name}", "-vv").stdout
+
+
+def told_together(names: tuple[str, ...]) -> str:
+    return ctcp_diag(*(f"samples/{name}" for name in names), "-vv").stdout
 
 
 def test_every_capture_in_the_folder_has_a_row() -> None:
@@ -57,6 +79,30 @@ def test_the_verdict_is_the_expected_one(name: str, verdicts: list[str]) -> None
 @pytest.mark.parametrize("name", expected())
 def test_it_is_told_in_the_reviewed_words(name: str) -> None:
     assert told(name) == (GOLDEN / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize(("names", "verdicts"), CASES)
+def test_captures_of_one_run_are_one_case_with_the_expected_verdict(
+    names: tuple[str, ...], verdicts: list[str]
+) -> None:
+    done = ctcp_diag(*(f"samples/{name}" for name in names), "--format", "json")
+    report = json.loads(done.stdout)
+    assert [len(path["places"]) for path in report["paths"]] == [len(names)]
+    assert report["flows"][0]["verdict"] in verdicts
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("names", "verdicts"), CASES)
+def test_a_case_is_told_in_the_reviewed_words(names: tuple[str, ...], verdicts: list[str]) -> None:
+    assert told_together(names) == (GOLDEN / f"{run_of(names)}-together.txt").read_text()
+
+
+@pytest.mark.skipif(_kernel.NAME != "compiled", reason="the compiled core is not built")
+@pytest.mark.parametrize(("names", "verdicts"), CASES)
+def test_both_kernels_tell_the_same_of_a_case(names: tuple[str, ...], verdicts: list[str]) -> None:
+    paths = [f"samples/{name}" for name in names]
+    compiled, plain = (ctcp_diag(*paths, "--format", "json", kernel=kernel) for kernel in ("", "plain"))
+    assert json.loads(compiled.stdout) == json.loads(plain.stdout)
 
 
 @pytest.mark.skipif(_kernel.NAME != "compiled", reason="the compiled core is not built")
@@ -94,3 +140,5 @@ if __name__ == "__main__":
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for sample in expected():
         (GOLDEN / f"{sample}.txt").write_text(told(sample))
+    for run in expected_together():
+        (GOLDEN / f"{run_of(run)}-together.txt").write_text(told_together(run))

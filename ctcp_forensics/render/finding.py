@@ -75,7 +75,7 @@ def coverage(report: Report, look: Look) -> Iterator[str]:
         return
     yield ""
     yield look.pen.mark("title", "Coverage")
-    yield from _paragraph(_extent(told), look)
+    yield from _paragraph(_extent(told, is_case=bool(report.paths)), look)
     for label, text in remarks:
         yield from labelled(label, text, look)
     for failed in told.failed:
@@ -282,12 +282,15 @@ def _filters(one: Judged, look: Look) -> Iterator[str]:
             yield from _verbatim("", f"{one.names.of(capture)}: {text}", look)
 
 
-def _extent(told: Coverage) -> str:
+def _extent(told: Coverage, *, is_case: bool) -> str:
+    """Captures of one path show one connection several times."""
+    judged = f"{told.flows_judged} of {count(told.flows_seen, 'flow')} judged"
+    if is_case:
+        judged = f"{count(told.flows_judged, 'connection')} judged, of {count(told.flows_seen, 'flow')} in all captures"
     return (
         f"{told.complete} of {count(told.captures, 'capture')} read to the end, {told.partial} in part, "
         f"{told.rejected} not at all; {count(told.frames, 'frame')}, "
-        f"{count(told.tcp_segments, 'TCP segment')}; {told.flows_judged} of "
-        f"{count(told.flows_seen, 'flow')} judged"
+        f"{count(told.tcp_segments, 'TCP segment')}; {judged}"
     )
 
 
