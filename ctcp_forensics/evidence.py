@@ -51,9 +51,9 @@ Answer = tuple[Outcome, str] | tuple[Outcome, str, Iterable[int] | Places]
 """What a check returns: outcome, because, and frames where there are any: of the case's own capture, or by place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Claim:
-    """One checkable sentence about a case; called with the case it gives evidence."""
+    """One checkable sentence about a case; called with the case it gives evidence.  Each is only itself."""
 
     name: str
     sentence: str

@@ -297,6 +297,8 @@ class Weighing:
 
     def _settled(self, claim: Claim, own: Evidence) -> Evidence:
         """A second capture only settles what is not shown here; what holds here is never taken back by its silence."""
+        if not self._others:
+            return own
         is_open = own.outcome != Outcome.HOLDS if claim not in PROOF else own.outcome == Outcome.UNKNOWN
         if claim not in SETTLED_ELSEWHERE or not is_open:
             return own
@@ -401,7 +403,8 @@ def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighi
         one.one(claim).outcome == Outcome.HOLDS
         for one in everywhere
         for claim in row.refuted_by
-        if one is weighing or claim not in TRUE_OF_ONE_PLACE
+        if (one is weighing or claim not in TRUE_OF_ONE_PLACE)
+        and (one.case.connection is not None or claim not in OF_A_PATH)
     )
 
 

@@ -16,6 +16,7 @@ from ctcp_forensics._kernel.rows import DelayRow
 from ctcp_forensics.vantage.clock import (
     ANY_OFFSET,
     GRAIN_NS,
+    RESET_NS,
     STEEPEST,
     TO_CLIENT,
     TO_HEADEND,
@@ -106,7 +107,7 @@ def test_nothing_bounds_where_nothing_passed() -> None:
 
 
 @MANY
-@given(passed=passages(1, 40, seconds=300, slowest_ns=2 * SECOND), clocks=ANY_CLOCKS)
+@given(passed=passages(1, 40, seconds=300, slowest_ns=RESET_NS), clocks=ANY_CLOCKS)
 def test_the_offset_lies_in_its_interval_for_any_delays_and_any_skew(
     passed: list[Passage], clocks: Clocks
 ) -> None:

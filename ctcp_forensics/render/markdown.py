@@ -10,6 +10,7 @@ from ctcp_forensics.render.finding import answer, ending, missing_segment, wante
 from ctcp_forensics.render.judged import Judged, headline, tally, title, worst_first
 from ctcp_forensics.render.path import (
     alone,
+    boxes_of,
     clocks_of,
     crossings_of,
     details,
@@ -91,6 +92,7 @@ def _paths(report: Report) -> Iterator[str]:
         yield ""
         yield f"- {prose(line_of(path))}"
         yield from (f"- clocks: {prose(told)}" for told in clocks_of(path))
+        yield from (f"- between {prose(told)}" for told in boxes_of(path))
         yield ""
     told = [f"- note: {prose(remark)}" for remark in remarks(report)]
     yield from (*told, "") if told else ()

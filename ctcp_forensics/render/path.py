@@ -32,6 +32,12 @@ WHERE = {
     "client-headend": "somewhere between client and headend",
 }
 BY = {"client": "by the client", "headend": "by the headend"}
+NATURES = {
+    "full-proxy": "a full proxy",
+    "orders-the-stream": "a box that orders the stream",
+    "passes-as-it-comes": "passes segments as they come",
+    "unknown": "nothing tells what stands there",
+}
 ALWAYS_TOLD = ("arrived", "lost")
 # What a crossing counts beside what arrived and what was lost, as it is said; told where it is not zero.
 REST = {
@@ -89,6 +95,13 @@ def place_name(place: Place) -> str:
     if not place.is_told:
         inside.append("inferred")
     return f"{place.vantage} ({', '.join(inside)})"
+
+
+def boxes_of(path: Path) -> Iterator[str]:
+    """What stands between neighbouring places, by what it does to what passes."""
+    for box in path.firewalls:
+        near, far = vantage_of(path.places, box.sent_from), vantage_of(path.places, box.towards)
+        yield f"{near}{ARROW}{far}: {NATURES.get(box.nature, box.nature)}: {box.because}"
 
 
 def clocks_of(path: Path) -> Iterator[str]:

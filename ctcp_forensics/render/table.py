@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ctcp_forensics.render.finding import coverage, finding, labelled
 from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
 from ctcp_forensics.render.look import Depth, Look
-from ctcp_forensics.render.path import clocks_of, line_of, remarks
+from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
 from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
 from ctcp_forensics.report import FLAGSHIP, Report
 
@@ -102,11 +102,13 @@ def _sources(report: Report) -> Iterator[str]:
 
 
 def _paths(report: Report, look: Look) -> Iterator[str]:
-    """Which captures are of one path, in which order; deeper, how far their clocks are apart."""
+    """Which captures are of one path, in which order; deeper, their clocks and what stands between."""
     for path in report.paths:
         yield from labelled("path", line_of(path), look, indent="")
         for told in clocks_of(path) if look.depth >= Depth.WHERE else ():
             yield from labelled("clocks", told, look, indent="")
+        for told in boxes_of(path) if look.depth >= Depth.WHERE else ():
+            yield from labelled("between", told, look, indent="")
     for remark in remarks(report):
         yield from labelled("note", remark, look, indent="")
 
