@@ -63,7 +63,7 @@ class Claim:
 
     def __call__(self, case: Case) -> Evidence:
         outcome, because, *frames = self.check(case)
-        places = by_place(case.number, *frames)
+        places = by_place(case.number, frames[0]) if frames else {}
         return Evidence(
             claim=self.name,
             outcome=outcome,
@@ -75,7 +75,7 @@ class Claim:
         )
 
 
-def by_place(own: int, frames: Iterable[int] | Places = ()) -> dict[int, tuple[int, ...]]:
+def by_place(own: int, frames: Iterable[int] | Places) -> dict[int, tuple[int, ...]]:
     """Frames that exist, in order, by the number of the sighting."""
     places = frames if isinstance(frames, Mapping) else {own: frames}
     known = {number: tuple(sorted({frame for frame in some if frame > 0})) for number, some in places.items()}
