@@ -60,6 +60,8 @@ class Claim:
     would_refute: str
     settled_by: str
     check: Callable[[Case], Answer]
+    looks_beyond: bool = False
+    """It asks the other captures of a path as well, where there are any."""
 
     def __call__(self, case: Case) -> Evidence:
         outcome, because, *frames = self.check(case)
@@ -82,7 +84,9 @@ def by_place(own: int, frames: Iterable[int] | Places) -> dict[int, tuple[int, .
     return {number: some for number, some in known.items() if some}
 
 
-def claim(*, would_refute: str, settled_by: str = "") -> Callable[[Callable[[Case], Answer]], Claim]:
+def claim(
+    *, would_refute: str, settled_by: str = "", looks_beyond: bool = False
+) -> Callable[[Callable[[Case], Answer]], Claim]:
     """Make a claim of a check: its name is the function's, its sentence the docstring's first line."""
 
     def made(check: Callable[[Case], Answer]) -> Claim:
@@ -92,6 +96,7 @@ def claim(*, would_refute: str, settled_by: str = "") -> Callable[[Callable[[Cas
             would_refute=would_refute,
             settled_by=settled_by,
             check=check,
+            looks_beyond=looks_beyond,
         )
 
     return made

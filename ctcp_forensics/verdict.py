@@ -282,18 +282,29 @@ TRUE_OF_ONE_PLACE = (claims.is_something_else, claims.only_one_direction_was_see
 class Weighing:
     """Claims weighed on one case, each once, with what the connection's other places settle."""
 
-    def __init__(self, case: Case, others: Sequence[Case] = ()) -> None:
+    def __init__(
+        self, case: Case, others: Sequence[Case] = (), shared: dict[str, Evidence] | None = None
+    ) -> None:
         self.case = case
         self._others = [other for other in others if other is not case]
         self._known: dict[str, Evidence] = {}
+        self._shared = {} if shared is None else shared
 
     def of(self, claims_: Iterable[Claim]) -> list[Evidence]:
         return [self.one(claim) for claim in claims_]
 
     def one(self, claim: Claim) -> Evidence:
         if claim.name not in self._known:
-            self._known[claim.name] = self._settled(claim, claim(self.case))
+            self._known[claim.name] = self._settled(claim, self._own(claim))
         return self._known[claim.name]
+
+    def _own(self, claim: Claim) -> Evidence:
+        """What this place shows; the same whether it is judged alone or with others, unless the claim looks beyond."""
+        if claim.looks_beyond:
+            return claim(self.case)
+        if claim.name not in self._shared:
+            self._shared[claim.name] = claim(self.case)
+        return self._shared[claim.name]
 
     def _settled(self, claim: Claim, own: Evidence) -> Evidence:
         """A second capture only settles what is not shown here; what holds here is never taken back by its silence."""
@@ -328,14 +339,19 @@ def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
     return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
 
 
-def judge(case: Case) -> Judgement:
+Shared = dict[str, Evidence]
+"""Evidence of one place by the claim's name, for whoever weighs the same place again."""
+
+
+def judge(case: Case, shared: Shared | None = None) -> Judgement:
     """Weigh the table on a case: the first verdict that is established, and those still possible."""
-    return judge_together([case])[1]
+    return judge_together([case], None if shared is None else [shared])[1]
 
 
-def judge_together(cases: Sequence[Case]) -> tuple[Case, Judgement]:
+def judge_together(cases: Sequence[Case], shared: Sequence[Shared] | None = None) -> tuple[Case, Judgement]:
     """The same on one connection that several places show, with the place that shows most."""
-    weighings = [Weighing(case, cases) for case in cases]
+    known: Sequence[Shared] = [{} for _ in cases] if shared is None else shared
+    weighings = [Weighing(case, cases, own) for case, own in zip(cases, known, strict=True)]
     for row in VERDICTS:
         established = [one for one in weighings if is_established(row, one, weighings)]
         if established:

@@ -19,6 +19,7 @@ import pytest
 from ctcp_forensics import claims
 from ctcp_forensics._kernel import plain_decode
 from ctcp_forensics.case import Case
+from ctcp_forensics.conclude import by_itself
 from ctcp_forensics.conclude.flow import author_of_acks, author_of_rst, loss_location
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.evidence import Evidence, Outcome
@@ -331,3 +332,13 @@ def holds_still(before: Judgement, after: Judgement) -> None:
 def against(after: Judgement, one: Evidence) -> Outcome:
     """What outcome speaks against the accusation."""
     return Outcome.HOLDS if after.roles[one.claim] == Role.REFUTATION else Outcome.FAILS
+
+
+@each_story
+def test_a_claim_that_looks_at_one_place_says_the_same_with_others_in_sight(name: str) -> None:
+    """Its evidence is weighed once, for the place alone and for all together."""
+    here_alone = [claim for claim in map(vars(claims).__getitem__, claims.__all__) if not claim.looks_beyond]
+    for told in together(followed_of(name)).connections:
+        for case in told.cases:
+            for claim in here_alone:
+                assert claim(case) == claim(by_itself(case)), (claim.name, case.number)

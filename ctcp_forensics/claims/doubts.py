@@ -18,6 +18,7 @@ WRAP_MARGIN: Final = 1 << 16
 @claim(
     would_refute="a wanted byte within 64 KiB of the wrap",
     settled_by="a second failure at another sequence number",
+    looks_beyond=True,
 )
 def away_from_the_wrap(case: Case) -> Answer:
     """The wanted byte is not near the 2³² wrap, where an ACK may freeze by itself (guard vii)."""

@@ -120,7 +120,11 @@ def refused_for_their_size(case: Case) -> Answer | None:
     return HOLDS, because, [error.frame for error in too_big[:8]]
 
 
-@claim(would_refute="no ICMP error about this flow", settled_by="an asp-drop capture on the firewall")
+@claim(
+    would_refute="no ICMP error about this flow",
+    settled_by="an asp-drop capture on the firewall",
+    looks_beyond=True,
+)
 def a_firewall_drops_it(case: Case) -> Answer:
     """A box on the path drops this flow: it says so (ICMP administratively prohibited), or two captures show it."""
     shown = it_entered_and_never_left.check(case)
@@ -227,6 +231,7 @@ def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
 @claim(
     would_refute="an RST with the TTL of its alleged sender",
     settled_by="a capture at the side of the alleged sender: the RST is absent there",
+    looks_beyond=True,
 )
 def the_reset_came_from_elsewhere(case: Case) -> Answer:
     """The RST was not made by the end whose address it bears."""
@@ -270,6 +275,7 @@ def ttl_range(direction: Direction) -> str:
 @claim(
     would_refute="no RST, or one with another TTL than its alleged sender's",
     settled_by="a capture at the side of the alleged sender: is the RST there?",
+    looks_beyond=True,
 )
 def an_end_reset_it(case: Case) -> Answer:
     """One end closed the flow with an RST of its own."""
@@ -375,6 +381,7 @@ def messages_without_reply(case: Case) -> Answer | None:
 @claim(
     would_refute="any later frame of the flow",
     settled_by="a capture of the link itself, or the interface log",
+    looks_beyond=True,
 )
 def both_ends_fell_silent_at_once(case: Case) -> Answer:
     """The flow stopped in the middle of its work while the capture went on, or a link between two passes nothing."""

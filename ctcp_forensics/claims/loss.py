@@ -41,7 +41,7 @@ def questions_were_answered(case: Case) -> Answer:
     return HOLDS, because, [*first.row.frames, first.row.answered_frame]
 
 
-@claim(would_refute="no hole and no skipped ESP number in either direction")
+@claim(would_refute="no hole and no skipped ESP number in either direction", looks_beyond=True)
 def loss_was_seen(case: Case) -> Answer:
     """Segments are missing in this capture: holes that nothing filled, or skipped ESP numbers."""
     losing = losing_directions(case)
@@ -71,6 +71,7 @@ def loss_sentence(direction: Direction) -> str:
 @claim(
     would_refute="a direction that said nothing more after the loss",
     settled_by="a capture that goes on for some seconds after the loss",
+    looks_beyond=True,
 )
 def both_ends_went_on(case: Case) -> Answer:
     """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""
@@ -94,7 +95,11 @@ def went_on_frames(flow: Flow, direction: Direction) -> list[int]:
     return latest if min(latest) > last_loss else []
 
 
-@claim(would_refute="trouble of any kind", settled_by="a capture that does not end with the first frames")
+@claim(
+    would_refute="trouble of any kind",
+    settled_by="a capture that does not end with the first frames",
+    looks_beyond=True,
+)
 def nothing_is_wrong(case: Case) -> Answer:
     """Nothing of what this capture shows needs an explanation."""
     if any(question.is_open for _, question in case.flow.questions):

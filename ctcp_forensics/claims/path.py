@@ -46,6 +46,7 @@ def place(case: Case, number: int) -> str:
 @claim(
     would_refute="the same duplicate ACKs in the capture on the other side of the firewall",
     settled_by="a capture on the other side of the firewall: who made the duplicate ACKs",
+    looks_beyond=True,
 )
 def the_acks_were_made_in_between(case: Case) -> Answer:
     """The duplicate ACKs were made between two captures: one has them, the next towards their sender has not."""
@@ -90,6 +91,7 @@ def frames_of_asking(words: Sequence[Witness]) -> Places:
 @claim(
     would_refute="the missing segment, or one behind it, in the capture nearer to the receiver",
     settled_by="a capture on the receiver's side of the firewall",
+    looks_beyond=True,
 )
 def nothing_passed_behind_the_hole(case: Case) -> Answer:
     """On the receiver's side of whoever asks, the stream ends with the byte before the missing one."""
@@ -124,6 +126,7 @@ def passed_or_unknown(case: Case, words: Sequence[Witness]) -> Answer:
 @claim(
     would_refute="captures of the same leg that all lack an answer",
     settled_by="a second capture of the same path",
+    looks_beyond=True,
 )
 def an_answer_is_in_another_capture(case: Case) -> Answer:
     """Another capture shows the answer that this one lacks, or that the sender does send again."""
@@ -165,6 +168,7 @@ def resetter(case: Case) -> Author | None:
 @claim(
     would_refute="the same RST in the capture nearer to the end that it names",
     settled_by=BOTH_SIDES,
+    looks_beyond=True,
 )
 def the_reset_was_made_in_between(case: Case) -> Answer:
     """The RST was made between two of the captures: the one nearer to its alleged sender has none."""
@@ -195,8 +199,7 @@ def the_reset_was_made_in_between(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="a segment behind the last one that came through",
-    settled_by=BOTH_SIDES,
+    would_refute="a segment behind the last one that came through", settled_by=BOTH_SIDES, looks_beyond=True
 )
 def it_entered_and_never_left(case: Case) -> Answer:
     """From some moment on what one capture shows does not reach the next, which goes on, and nobody asks for it."""
@@ -227,6 +230,7 @@ def it_entered_and_never_left(case: Case) -> Answer:
 @claim(
     would_refute="what it said last, in the capture nearer to the silent end",
     settled_by=BOTH_SIDES,
+    looks_beyond=True,
 )
 def what_was_said_last_never_arrived(case: Case) -> Answer:
     """What one end said last is in the capture next to it and not in the next one: nobody had it to answer it."""

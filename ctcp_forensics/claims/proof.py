@@ -167,6 +167,7 @@ def scale_is_known(flow: Flow) -> bool:
 @claim(
     would_refute="ACKs at a fixed period of seconds, whether or not data was sent between them",
     settled_by="a capture at the ASA, where the data that prompts each ACK is seen next to it",
+    looks_beyond=True,
 )
 def the_asking_follows_the_data(case: Case) -> Answer:
     """The duplicate ACKs follow data; they are not a keep-alive timer (guard iii)."""
@@ -329,9 +330,18 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
 @claim(
     would_refute="data of the peer until the end: the connection works although its ACK is stuck",
     settled_by="a capture that runs until the connection has been given up",
+    looks_beyond=True,
 )
 def the_flow_is_dead(case: Case) -> Answer:
     """The connection no longer worked: the other end fell silent, or asked in vain for a sign of life."""
+    answer = by_the_signs_of_life(case)
+    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
+        return answer
+    return nothing_passed_behind_the_hole.check(case)
+
+
+def by_the_signs_of_life(case: Case) -> Answer:
+    """What one capture shows: a receiver with a frozen ACK and a working tunnel may look the same."""
     direction, episode = case.direction, case.episode
     if direction is None or episode is None:
         return NO_QUESTION

@@ -16,7 +16,7 @@ from ctcp_forensics.conclude.path import path_of
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.reading import Reading, view_of
 from ctcp_forensics.vantage import Connection, Path, paths_of
-from ctcp_forensics.verdict import judge, judge_together
+from ctcp_forensics.verdict import Shared, judge, judge_together
 
 __all__ = ["conclude"]
 
@@ -65,12 +65,15 @@ def together(case: Case, connection: Connection, number: int) -> Case:
 
 def told_of(group: Sequence[tuple[int, Case]], readings: Sequence[Reading]) -> Told:
     cases = [case for _, case in group]
-    case, judgement = judge_together(cases)
+    shared: list[Shared] = [{} for _ in cases]
+    case, judgement = judge_together(cases, shared)
     return Told(
         case=case,
         judgement=judgement,
         cases=tuple(cases),
-        alone=tuple(judge(by_itself(one)) for one in cases) if len(cases) > 1 else (),
+        alone=tuple(judge(by_itself(one), known) for one, known in zip(cases, shared, strict=True))
+        if len(cases) > 1
+        else (),
         readings=tuple(readings[number] for number, _ in group),
     )
 

@@ -334,7 +334,9 @@ def crossings_of(connection: Connection, raws: Sequence[Raw], missed: set[int]) 
                 drops=some[0].before.view.number in missed,
             )
         for number, raw in enumerate(some):
-            is_sent_again = some[0].before.direction(way).repeats_data
+            is_sent_again = some[0].before.direction(way).repeats_data and not speaks_ctcp(
+                some[0].before.flow
+            )
             yield settle(raw, witnesses_of(raw, some[number + 1 :], missed, is_sent_again=is_sent_again))
 
 
@@ -357,9 +359,14 @@ def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_
     )
 
 
+def speaks_ctcp(flow: Flow) -> bool:
+    """Its ends send nothing again, and acknowledge the highest byte that they saw: copies are the network's."""
+    return any(d.row.trailer_cisco or d.associations for d in flow.directions)
+
+
 def passes_over_nothing(flow: Flow, direction: Direction) -> bool:
     """Whether the ACKs are a full TCP's: no cTCP is spoken, or a hole has held them up and none was passed over."""
-    if not any(d.row.trailer_cisco or d.associations for d in flow.directions):
+    if not speaks_ctcp(flow):
         return True
     stuck = [one for one in direction.episodes if one.is_open and one.asks]
     passed_over = [one for one in direction.episodes if one.is_passed and not one.is_answered]
