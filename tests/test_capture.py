@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import os
+import random
 import pickle
 import subprocess
 import sys
@@ -279,7 +280,10 @@ def test_what_is_no_file_name(source: str, reason: str) -> None:
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
 def test_a_cut_compressed_file_gives_what_came_before(file: File, name: str, compress: Compress) -> None:
-    noise = b"".join(sf.record(data=os.urandom(997)) for _ in range(3000))
+    chance = random.Random(
+        113578
+    )  # one cut in a thousand falls between two frames, and then it is inside none
+    noise = b"".join(sf.record(data=chance.randbytes(997)) for _ in range(3000))
     packed = compress(sf.pcap_header() + noise)
     cut = packed[: len(packed) * 2 // 3]
     with open_capture(str(file(cut))) as capture:
