@@ -20,8 +20,11 @@ from ctcp_forensics.vantage import (
     CLIENT_ASA,
     WITHIN_ASA,
     Author,
+    Sighting,
     Witness,
     ack_author,
+    data_end,
+    has_missed,
     rst_author,
     way_of,
     witnesses,
@@ -214,6 +217,15 @@ def it_entered_and_never_left(case: Case) -> Answer:
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
         if crossing.behind.view.surroundings.dropped_frames >= crossing.withheld:
             return UNKNOWN, f"the capture of {place(case, two)} admits as many drops as it lacks segments"
+        if has_missed(case.connection, two):
+            return UNKNOWN, f"the capture of {place(case, two)} lacks segments that passed it"
+        end = case.connection.position(
+            crossing.way, data_end(crossing.behind.direction(crossing.way)), two, one
+        )
+        if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
+            return UNKNOWN, f"what {place(case, two)} lacks was acknowledged all the same"
+        if not (is_named(case.connection.sightings[one]) and is_named(case.connection.sightings[two])):
+            return UNKNOWN, "nobody says that these two captures are of a firewall's two sides"
         last = crossing.behind.direction(crossing.way)
         because = (
             f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
@@ -225,6 +237,11 @@ def it_entered_and_never_left(case: Case) -> Answer:
             {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)},
         )
     return FAILS, "whatever was sent came through, or was lost piece by piece"
+
+
+def is_named(sighting: Sighting) -> bool:
+    """By the user or by its interface: two hosts of one network with good clocks look like one box."""
+    return sighting.view.told is not None or bool(sighting.view.interfaces)
 
 
 @claim(

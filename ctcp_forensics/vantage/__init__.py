@@ -10,12 +10,13 @@ from ctcp_forensics.vantage.connection import (
     Connection,
     Witness,
     ack_author,
+    has_missed,
     loss_of,
     rst_author,
     way_of,
     witnesses,
 )
-from ctcp_forensics.vantage.crossing import Crossing
+from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
 from ctcp_forensics.vantage.location import ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between
 from ctcp_forensics.vantage.order import Place
@@ -37,10 +38,13 @@ __all__ = [
     "Path",
     "Piece",
     "Place",
+    "Sighting",
     "Surroundings",
     "View",
     "Witness",
     "ack_author",
+    "data_end",
+    "has_missed",
     "loss_of",
     "paths_of",
     "rst_author",

@@ -12,9 +12,9 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import DUP_THRESH, Episode
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
-from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, is_client
+from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between
 from ctcp_forensics.vantage.pairing import Shifts
 
@@ -141,18 +141,6 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
     )
 
 
-def data_end(direction: Direction) -> int:
-    """Behind the last byte of data that was seen.
-
-    A FIN has a number of its own, and a bare segment may tell of data that this place never saw.
-    """
-    end = direction.row.next_pos - (direction.row.fin_frame != NEVER)
-    for hole in sorted(direction.unfilled, key=lambda one: -one.row.end_pos):
-        if hole.row.end_pos >= end:
-            end = min(end, hole.row.start_pos)
-    return end
-
-
 def asking_at(direction: Direction, pos: int) -> Episode | None:
     return next((one for one in reversed(direction.episodes) if one.row.wanted_pos == pos), None)
 
@@ -203,7 +191,7 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     behind = words[last + 1]
     if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
         return None
-    if may_have_dropped(behind.sighting, words[last].asks):
+    if may_have_dropped(behind.sighting, words[last].asks) or has_missed(connection, behind.number):
         return None
     where = connection.word(words[last].number, behind.number)
     return Author(where=where, shown=words[last].number, absent=behind.number)
@@ -212,6 +200,30 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:
     """Whether a capture admits so many drops that all of these frames may be among them."""
     return sighting.view.surroundings.dropped_frames >= frames
+
+
+def has_missed(connection: Connection, number: int) -> bool:
+    """Whether a capture demonstrably lacks what passed it, drops admitted or not: what else it lacks is no evidence."""
+    sighting = connection.sightings[number]
+    return goes_on_elsewhere(sighting) or any(
+        (one.before is sighting and one.not_captured_before)
+        or (one.behind is sighting and one.not_captured_behind)
+        for one in connection.crossings
+    )
+
+
+def goes_on_elsewhere(sighting: Sighting) -> bool:
+    """Whether the same capture shows the same SPI under other ends: a translation behind which the rest may be."""
+    spis = spis_of(sighting.flow)
+    return any(
+        spis & spis_of(flow)
+        for index, flow in sighting.view.flows.items()
+        if index != sighting.flow.index and flow.row.last_frame > sighting.flow.row.first_frame
+    )
+
+
+def spis_of(flow: Flow) -> set[int]:
+    return {one.spi for direction in flow.directions for one in direction.associations}
 
 
 def beyond(connection: Connection, way: int, number: int) -> str:
@@ -255,7 +267,7 @@ def rst_author(connection: Connection, here: int, way: int) -> Author | None:
     nearer = line[at - 1]
     if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
         return None
-    if may_have_dropped(connection.sightings[nearer], 1):
+    if may_have_dropped(connection.sightings[nearer], 1) or has_missed(connection, nearer):
         return None
     return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
 

@@ -231,7 +231,8 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
-    is_cut_off = raw.onward.after >= CUT_OFF
+    is_passed = acknowledges_more(raw.behind.direction(raw.way))
+    is_cut_off = raw.onward.after >= CUT_OFF and not is_passed
     tail = 0 if is_cut_off else raw.onward.after
     return Crossing(
         way=raw.way,
@@ -252,6 +253,23 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
     )
+
+
+def data_end(direction: Direction) -> int:
+    """Behind the last byte of data that was seen.
+
+    A FIN has a number of its own, and a bare segment may tell of data that this place never saw.
+    """
+    end = direction.row.next_pos - (direction.row.fin_frame != NEVER)
+    for hole in sorted(direction.unfilled, key=lambda one: -one.row.end_pos):
+        if hole.row.end_pos >= end:
+            end = min(end, hole.row.start_pos)
+    return end
+
+
+def acknowledges_more(direction: Direction) -> bool:
+    """Whether this place sees data acknowledged that it never saw: it passed, wherever that was."""
+    return direction.row.acked_pos > data_end(direction) + (direction.row.fin_frame != NEVER)
 
 
 def with_hindsight(missing: Iterable[StrayRow], witnesses: Witnesses) -> Witnesses:

@@ -14,7 +14,8 @@ from enum import StrEnum
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import SEQUENCE_SPACE, Flow
 from ctcp_forensics.vantage.clock import TO_CLIENT, TO_HEADEND
-from ctcp_forensics.vantage.connection import Connection, data_end
+from ctcp_forensics.vantage.connection import Connection
+from ctcp_forensics.vantage.crossing import data_end
 
 WAYS = (TO_HEADEND, TO_CLIENT)
 

@@ -13,9 +13,19 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
-from ctcp_forensics.vantage.clock import ANY_OFFSET, GRAIN_NS, TO_CLIENT, TO_HEADEND, Clock, Offset, clock_of
+from ctcp_forensics.vantage.clock import (
+    ANY_OFFSET,
+    GRAIN_NS,
+    TO_CLIENT,
+    TO_HEADEND,
+    UNBOUNDED_NS,
+    Clock,
+    Offset,
+    clock_of,
+)
 from ctcp_forensics.vantage.connection import Connection
 from ctcp_forensics.vantage.crossing import (
+    SLACK_NS,
     Crossing,
     Raw,
     Sighting,
@@ -171,11 +181,23 @@ def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
     ]
 
 
-def offset_of(link: Link | None, near: View) -> Offset:
+def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
     """The farther clock less the nearer one, at the end of what the nearer capture shows."""
-    if link is None:
+    if link is None or not link.clock.pieces:
         return ANY_OFFSET
-    return (0, 0) if link.is_shared else link.clock.offset_at(near.surroundings.last_ns)
+    last = link.clock.pieces[-1]
+    if was_set_back(near, last.near_frames[1]) or was_set_back(far, last.far_frames[1]):
+        return ANY_OFFSET
+    if link.is_shared:
+        return 0, 0
+    low, high = last.offset_at(near.view.surroundings.last_ns)
+    return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+
+
+def was_set_back(sighting: Sighting, since_frame: int) -> bool:
+    """Whether the clock jumped back behind the last frame that compares it with another one."""
+    rows = [row for row in sighting.view.tracker.segments(sighting.flow.index) if row.frame >= since_frame]
+    return any(two.time_ns < one.time_ns - SLACK_NS for one, two in pairwise(rows))
 
 
 # --- connections ---------------------------------------------------------------------------------
@@ -268,7 +290,7 @@ def offsets_between(
     sightings: Sequence[Sighting], by_link: dict[tuple[int, int], Link]
 ) -> dict[tuple[int, int], Offset]:
     return {
-        (one, other): offset_of(by_link.get((near.place, far.place)), near.view)
+        (one, other): offset_of(by_link.get((near.place, far.place)), near, far)
         for (one, near), (other, far) in combinations(enumerate(sightings), 2)
     }
 
