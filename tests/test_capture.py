@@ -8,8 +8,8 @@ import hashlib
 import io
 import lzma
 import os
-import random
 import pickle
+import random
 import subprocess
 import sys
 import threading
