@@ -87,6 +87,8 @@ class Raw:
     missing: tuple[StrayRow, ...]
     backward: CourseRow
     """What of that which was seen behind had been seen before."""
+    is_acked_unseen: bool = False
+    """The place behind sees data acknowledged that it never saw: it passed, wherever that was."""
 
     @property
     def missed_before(self) -> int:
@@ -180,6 +182,7 @@ def lay(way: int, before: Sighting, behind: Sighting, shift: int, until: tuple[i
         onward=onward,
         missing=tuple(missing),
         backward=backward,
+        is_acked_unseen=acknowledges_more(behind.direction(way)),
     )
 
 
@@ -231,8 +234,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
-    is_passed = acknowledges_more(raw.behind.direction(raw.way))
-    is_cut_off = raw.onward.after >= CUT_OFF and not is_passed
+    is_cut_off = raw.onward.after >= CUT_OFF and not raw.is_acked_unseen
     tail = 0 if is_cut_off else raw.onward.after
     return Crossing(
         way=raw.way,
