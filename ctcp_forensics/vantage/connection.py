@@ -191,7 +191,9 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     behind = words[last + 1]
     if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
         return None
-    if may_have_dropped(behind.sighting, words[last].asks) or has_missed(connection, behind.number):
+    if may_have_dropped(behind.sighting, asks_during(connection, words[last], behind)) or has_missed(
+        connection, behind.number
+    ):
         return None
     if not saw_the_path(connection, words[last], behind):
         return None
@@ -218,6 +220,13 @@ def repeats_of(connection: Connection, way: int, asking: Witness, behind: Witnes
     limit = REPEATS_BEFORE + asking.asks
     total, bare = behind.sighting.view.tracker.bare_acks(index, side, behind.wanted_pos, limit)
     return sum(time_ns >= since_ns for _, time_ns in bare) + total - len(bare)
+
+
+def asks_during(connection: Connection, asking: Witness, behind: Witness) -> int:
+    """How many askings another capture was surely running for: all of them, or the first three."""
+    assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
+    is_whole = covers(connection, asking.number, behind.number, asking.episode.row.last_ns)
+    return asking.asks if is_whole else min(asking.asks, DUP_THRESH)
 
 
 def saw_the_path(connection: Connection, asking: Witness, behind: Witness) -> bool:
