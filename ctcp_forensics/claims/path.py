@@ -20,6 +20,7 @@ from ctcp_forensics.vantage import (
     CLIENT_ASA,
     WITHIN_ASA,
     Author,
+    Connection,
     Sighting,
     Witness,
     ack_author,
@@ -219,6 +220,8 @@ def it_entered_and_never_left(case: Case) -> Answer:
             return UNKNOWN, f"the capture of {place(case, two)} admits as many drops as it lacks segments"
         if has_missed(case.connection, two):
             return UNKNOWN, f"the capture of {place(case, two)} lacks segments that passed it"
+        if lacks_answers(case.connection, before, crossing.way):
+            return UNKNOWN, f"what is asked for may be missing in the capture of {place(case, one)}"
         end = case.connection.position(
             crossing.way, data_end(crossing.behind.direction(crossing.way)), two, one
         )
@@ -237,6 +240,17 @@ def it_entered_and_never_left(case: Case) -> Answer:
             {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)},
         )
     return FAILS, "whatever was sent came through, or was lost piece by piece"
+
+
+def lacks_answers(connection: Connection, before: Sighting, way: int) -> bool:
+    """Whether a capture lacks something of what comes back: what was asked for there, nobody knows."""
+    return any(
+        one.behind is before
+        and one.way != way
+        and one.before is not None
+        and (one.not_captured_behind or one.undecided)
+        for one in connection.crossings
+    )
 
 
 def is_named(sighting: Sighting) -> bool:

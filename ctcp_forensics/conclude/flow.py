@@ -12,7 +12,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told, endpoint
 from ctcp_forensics.episodes import Episode, known
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind
-from ctcp_forensics.vantage import Connection, ack_author, loss_of, rst_author, way_of
+from ctcp_forensics.vantage import Connection, ack_author, has_missed, loss_of, rst_author, way_of
 
 
 def flow_of(told: Told) -> report.Flow:
@@ -101,12 +101,13 @@ def most_lost_at(connection: Connection) -> str | None:
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
         lost[connection.location_of(crossing)] += crossing.lost_count
-        withheld[connection.location_of(crossing)] += crossing.withheld
+        if not has_missed(connection, connection.sightings.index(crossing.behind)):
+            withheld[connection.location_of(crossing)] += crossing.withheld
     for some in (lost, withheld):
         if some.total():
             return some.most_common(1)[0][0]
     missed = any(one.not_captured_before or one.not_captured_behind for one in connection.crossings)
-    is_open = any(one.undecided for one in connection.crossings)
+    is_open = any(one.undecided or one.withheld for one in connection.crossings)
     return "capture" if missed and not is_open else None
 
 

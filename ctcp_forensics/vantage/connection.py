@@ -191,7 +191,16 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     behind = words[last + 1]
     if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
         return None
-    if may_have_dropped(behind.sighting, words[last].asks) or has_missed(connection, behind.number):
+    if may_have_dropped(behind.sighting, asks_during(connection, words[last], behind)) or has_missed(
+        connection, behind.number
+    ):
+        return None
+    if not saw_the_path(connection, words[last], behind):
+        return None
+    repeats = repeats_of(connection, way, words[last], behind)
+    if repeats >= DUP_THRESH:
+        return Author(where=None, shown=behind.number, absent=None)
+    if words[last].asks - repeats < DUP_THRESH:
         return None
     where = connection.word(words[last].number, behind.number)
     return Author(where=where, shown=words[last].number, absent=behind.number)
@@ -200,6 +209,35 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:
     """Whether a capture admits so many drops that all of these frames may be among them."""
     return sighting.view.surroundings.dropped_frames >= frames
+
+
+def repeats_of(connection: Connection, way: int, asking: Witness, behind: Witness) -> int:
+    """Bare ACKs of the wanted byte that a capture shows since the asking began, without what they ask about."""
+    if asking.episode is None or behind.wanted_pos is None:
+        return 0
+    since_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[0]
+    index, side = behind.sighting.half(1 - way)
+    limit = REPEATS_BEFORE + asking.asks
+    total, bare = behind.sighting.view.tracker.bare_acks(index, side, behind.wanted_pos, limit)
+    return sum(time_ns >= since_ns for _, time_ns in bare) + total - len(bare)
+
+
+def asks_during(connection: Connection, asking: Witness, behind: Witness) -> int:
+    """How many askings another capture was surely running for: all of them, or the first three."""
+    assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
+    is_whole = covers(connection, asking.number, behind.number, asking.episode.row.last_ns)
+    return asking.asks if is_whole else min(asking.asks, DUP_THRESH)
+
+
+def saw_the_path(connection: Connection, asking: Witness, behind: Witness) -> bool:
+    """Whether a capture still saw flows of its own while another showed the asking.
+
+    One that only shows strangers may stand beside the path by then: after a failover, or another route.
+    """
+    assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
+    began_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[1]
+    view = behind.sighting.view
+    return any(flow.row.last_ns >= began_ns for flow in view.flows.values())
 
 
 def has_missed(connection: Connection, number: int) -> bool:
