@@ -207,6 +207,8 @@ class Witnesses:
     """The sender itself sends again: of a segment that passed more often before than behind, the earlier was lost."""
     acked_exactly: Collection[int]
     """Ends of segments that some ACK names: the receiver had it as its latest."""
+    is_acked_on: bool = False
+    """The capture that lacks what came last shows it acknowledged all the same."""
 
 
 def fate_of(stray: StrayRow, witnesses: Witnesses) -> Fate:
@@ -231,8 +233,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
-    is_passed = acknowledges_more(raw.behind.direction(raw.way))
-    is_cut_off = raw.onward.after >= CUT_OFF and not is_passed
+    is_cut_off = raw.onward.after >= CUT_OFF and not witnesses.is_acked_on
     tail = 0 if is_cut_off else raw.onward.after
     return Crossing(
         way=raw.way,
