@@ -87,8 +87,6 @@ class Raw:
     missing: tuple[StrayRow, ...]
     backward: CourseRow
     """What of that which was seen behind had been seen before."""
-    is_acked_unseen: bool = False
-    """The place behind sees data acknowledged that it never saw: it passed, wherever that was."""
 
     @property
     def missed_before(self) -> int:
@@ -182,7 +180,6 @@ def lay(way: int, before: Sighting, behind: Sighting, shift: int, until: tuple[i
         onward=onward,
         missing=tuple(missing),
         backward=backward,
-        is_acked_unseen=acknowledges_more(behind.direction(way)),
     )
 
 
@@ -210,6 +207,8 @@ class Witnesses:
     """The sender itself sends again: of a segment that passed more often before than behind, the earlier was lost."""
     acked_exactly: Collection[int]
     """Ends of segments that some ACK names: the receiver had it as its latest."""
+    is_acked_on: bool = False
+    """The capture that lacks what came last shows it acknowledged all the same."""
 
 
 def fate_of(stray: StrayRow, witnesses: Witnesses) -> Fate:
@@ -234,7 +233,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
     unnamed = raw.onward.missing - len(missing)
-    is_cut_off = raw.onward.after >= CUT_OFF and not raw.is_acked_unseen
+    is_cut_off = raw.onward.after >= CUT_OFF and not witnesses.is_acked_on
     tail = 0 if is_cut_off else raw.onward.after
     return Crossing(
         way=raw.way,

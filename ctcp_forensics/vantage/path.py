@@ -30,6 +30,7 @@ from ctcp_forensics.vantage.crossing import (
     Raw,
     Sighting,
     Witnesses,
+    acknowledges_more,
     asked_positions,
     exact_acks,
     from_the_sender,
@@ -378,6 +379,7 @@ def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_
         acked_to=behind.row.acked_pos - raw.shift if passes_over_nothing(raw.behind.flow, behind) else NEVER,
         is_sent_again=is_sent_again,
         acked_exactly=exact_acks(raw.behind, raw.way, raw.shift, ends),
+        is_acked_on=acknowledges_more(behind),
     )
 
 
