@@ -59,7 +59,15 @@ def told(name: str) -> str:
 
 
 def told_together(names: tuple[str, ...]) -> str:
-    return ctcp_diag(*(f"samples/{name}" for name in names), "-vv").stdout
+    return ctcp_diag(*with_roles(names), "-vv").stdout
+
+
+def with_roles(names: tuple[str, ...]) -> list[str]:
+    """Each sample under the role that its name tells: that two captures are of one firewall, somebody has to say."""
+    roles = ("client", "asa-outside", "asa-inside")
+    return [
+        word for name in names for role in roles if role in name for word in (f"--{role}", f"samples/{name}")
+    ]
 
 
 def test_every_capture_in_the_folder_has_a_row() -> None:
@@ -85,7 +93,7 @@ def test_it_is_told_in_the_reviewed_words(name: str) -> None:
 def test_captures_of_one_run_are_one_case_with_the_expected_verdict(
     names: tuple[str, ...], verdicts: list[str]
 ) -> None:
-    done = ctcp_diag(*(f"samples/{name}" for name in names), "--format", "json")
+    done = ctcp_diag(*with_roles(names), "--format", "json")
     report = json.loads(done.stdout)
     assert [len(path["places"]) for path in report["paths"]] == [len(names)]
     assert report["flows"][0]["verdict"] in verdicts
