@@ -160,6 +160,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The RST bears the address of one end and was made by something else.",
         requires=(claims.the_reset_came_from_elsewhere,),
         refuted_by=(claims.a_question_is_left_open,),
+        doubts=(claims.the_reset_has_a_ttl_of_its_own,),
         proven_by=(claims.the_reset_was_made_in_between,),
         confidence=Confidence.CONSISTENT,
     ),

@@ -22,6 +22,7 @@ from ctcp_forensics.claims.endings import (
     only_large_segments_vanish,
     the_handshake_failed,
     the_reset_came_from_elsewhere,
+    the_reset_has_a_ttl_of_its_own,
     the_window_stayed_closed,
 )
 from ctcp_forensics.claims.identity import (
@@ -92,6 +93,7 @@ __all__ = [
     "the_handshake_failed",
     "the_receiver_had_followed",
     "the_reset_came_from_elsewhere",
+    "the_reset_has_a_ttl_of_its_own",
     "the_reset_was_made_in_between",
     "the_sender_never_repeats",
     "the_sender_went_on",

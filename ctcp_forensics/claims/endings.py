@@ -259,6 +259,27 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
     return (FAILS if away <= 1 else UNKNOWN), because, [row.rst_frame]
 
 
+@claim(
+    would_refute="an RST with the TTL of its alleged sender's other segments",
+    settled_by="a capture at the side of the alleged sender: the RST is absent there",
+)
+def the_reset_has_a_ttl_of_its_own(case: Case) -> Answer:
+    """The RST has a TTL that no other segment of its alleged sender has: one absent frame may be a dropped one."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    row = author.row
+    if row.ttl_min == NEVER:
+        return (
+            UNKNOWN,
+            "nothing else of its alleged sender was captured to compare the RST with",
+            [row.rst_frame],
+        )
+    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
+    is_foreign = not row.ttl_min <= row.rst_ttl <= row.ttl_max
+    return (HOLDS if is_foreign else FAILS), because, [row.rst_frame]
+
+
 def reset_author(case: Case) -> Direction | None:
     """The direction in which the ending RST went."""
     ending = case.flow.ending
