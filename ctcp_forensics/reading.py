@@ -23,14 +23,13 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
-from ctcp_forensics.vantage import Surroundings, View
+from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
 
 MAX_SPLIT: Final = 16
 """A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
-FEWEST_MESSAGES: Final = 3
 BESIDE_NS: Final = 1_000_000_000
 """A rotated file begins where the last one ended, give or take the disorder of their last frames."""
 LAST_OF_ALL_NS: Final = (1 << 63) - 1

@@ -203,16 +203,16 @@ def test_an_rst_was_made_between_the_place_that_shows_it_and_the_next(
     line: str, way: int, where: str | None, shown: str
 ) -> None:
     connection = connection_of(SIDES, f"{line}\n+2s  other\n")
-    author = rst_author(connection, 0, way)
+    author = rst_author(connection, way)
     assert author is not None
     assert (author.where, connection.names[author.shown]) == (where, shown)
-    assert rst_author(connection, 0, 1 - way) is None
+    assert rst_author(connection, 1 - way) is None
 
 
 def test_an_rst_that_a_stopped_capture_lacks_has_no_known_author() -> None:
     places = {"client": {}, "asa-outside": {}, "asa-inside": {"stops": "1s"}}
     assert (
-        rst_author(connection_of(places, "+2s  S > C  R.  unseen asa-inside\n+2s  other\n"), 0, TO_CLIENT)
+        rst_author(connection_of(places, "+2s  S > C  R.  unseen asa-inside\n+2s  other\n"), TO_CLIENT)
         is None
     )
 

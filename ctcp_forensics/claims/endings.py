@@ -32,6 +32,7 @@ FAREWELL_NS: Final = 2 * SECOND
 MTU_HOLES: Final = 3
 ETHERNET_SEGMENT_LEN: Final = 1460
 """Ethernet's 1,500 bytes less two headers: a longer hole may have held several segments."""
+NOTHING_TO_COMPARE: Final = "nothing else of its alleged sender was captured to compare the RST with"
 ROUTE_CHANGE_HOPS: Final = 3
 """A route that changes adds or saves a few hops; another box starts from another TTL.  Data is made by the
 end alone, while a proxy may have made some of its ACKs."""
@@ -243,11 +244,7 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
         return shown
     row = author.row
     if row.ttl_min == NEVER:
-        return (
-            UNKNOWN,
-            "nothing else of its alleged sender was captured to compare the RST with",
-            [row.rst_frame],
-        )
+        return UNKNOWN, NOTHING_TO_COMPARE, [row.rst_frame]
     if row.data_ttl != NEVER and abs(row.rst_ttl - row.data_ttl) > ROUTE_CHANGE_HOPS:
         because = f"its TTL is {row.rst_ttl}, data of its alleged sender has {row.data_ttl}"
         return HOLDS, because, [row.rst_frame]
@@ -270,11 +267,7 @@ def the_reset_has_a_ttl_of_its_own(case: Case) -> Answer:
         return FAILS, "there was no RST that ended the flow"
     row = author.row
     if row.ttl_min == NEVER:
-        return (
-            UNKNOWN,
-            "nothing else of its alleged sender was captured to compare the RST with",
-            [row.rst_frame],
-        )
+        return UNKNOWN, NOTHING_TO_COMPARE, [row.rst_frame]
     because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
     is_foreign = not row.ttl_min <= row.rst_ttl <= row.ttl_max
     return (HOLDS if is_foreign else FAILS), because, [row.rst_frame]

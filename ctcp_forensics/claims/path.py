@@ -166,7 +166,7 @@ def resetter(case: Case) -> Author | None:
     ending = case.flow.ending
     if case.connection is None or ending.kind != EndingKind.RST or ending.direction is None:
         return None
-    return rst_author(case.connection, case.number, way_of(ending.direction))
+    return rst_author(case.connection, way_of(ending.direction))
 
 
 @claim(

@@ -123,7 +123,7 @@ def author_of_rst(told: Told) -> str | None:
     case, ending = told.case, told.case.flow.ending
     if case.connection is None or ending.kind != EndingKind.RST or ending.direction is None:
         return None
-    author = rst_author(case.connection, case.number, way_of(ending.direction))
+    author = rst_author(case.connection, way_of(ending.direction))
     return None if author is None else author.where
 
 

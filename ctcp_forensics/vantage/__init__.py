@@ -20,12 +20,14 @@ from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
 from ctcp_forensics.vantage.location import ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between
 from ctcp_forensics.vantage.order import Place
+from ctcp_forensics.vantage.pairing import FEWEST_MESSAGES
 from ctcp_forensics.vantage.path import Link, Path, paths_of
 from ctcp_forensics.vantage.view import FIREWALL, Surroundings, View
 
 __all__ = [
     "ASA_HEADEND",
     "CLIENT_ASA",
+    "FEWEST_MESSAGES",
     "FIREWALL",
     "TO_CLIENT",
     "TO_HEADEND",

@@ -292,7 +292,7 @@ def loss_of(connection: Connection, way: int, words: Sequence[Witness]) -> str |
 # --- the RST ---------------------------------------------------------------------------------------
 
 
-def rst_author(connection: Connection, here: int, way: int) -> Author | None:
+def rst_author(connection: Connection, way: int) -> Author | None:
     """Who made the RST that went this way: between the place nearest to its alleged sender that has it and the next."""
     line = connection.line(way)
     having = [number for number in line if rst_row(connection, number, way) != NEVER]

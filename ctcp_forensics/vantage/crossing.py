@@ -93,10 +93,6 @@ class Raw:
         """Segments that must have passed the capture before, and are not in it; what passed before it began is none."""
         return self.backward.missing + self.backward.after
 
-    @property
-    def passed(self) -> int:
-        return self.onward.same + self.onward.covered + self.onward.altered
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
