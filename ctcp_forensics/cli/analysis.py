@@ -6,7 +6,7 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,9 @@ from tempfile import TemporaryDirectory
 from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -39,14 +41,33 @@ class Request:
     depth: Depth
     color: str
     shows_progress: bool = True
+    plot: str | None = None
+    """A file to draw the worst flow into."""
+    has_sketch: bool = False
+    has_pictures: bool = False
+
+    @property
+    def pictures_wanted(self) -> int:
+        """As many as fit a report that is kept; for looking at one, one."""
+        if self.form == "json" and (self.has_pictures or self.has_sketch or self.plot):
+            return MAX_PICTURES
+        return 1 if self.has_sketch or self.plot else 0
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    with destination(request.output, [source.path for source in request.sources]) as text:
+    paths = [source.path for source in request.sources]
+    plotted = request.plot and checked(request.plot)
+    with destination(request.output, paths) as text:
         report = _diagnosed(request)
         _complain(report, request.depth)
-        write(text, render(report, request.form, look(request.depth, request.color, request.output)))
+        report = _pictured(report, request)
+        seen_as = look(request.depth, request.color, request.output)
+        write(text, render(report, request.form, seen_as))
+        if request.has_sketch and request.form == "table":
+            write(text, sketched(report, seen_as, request.output))
+    if plotted:
+        plot(report, plotted, paths)
     return status(report)
 
 
@@ -116,6 +137,14 @@ def _diagnosed(request: Request) -> Report:
         return diagnose(request.sources, options)
     with line:
         return diagnose(request.sources, options, line)
+
+
+def _pictured(report: Report, request: Request) -> Report:
+    if not request.pictures_wanted:
+        return report
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        return with_pictures(report, at_most=request.pictures_wanted, progress=line)
 
 
 def _what(sources: Sequence[Source]) -> str:

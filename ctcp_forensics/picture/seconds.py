@@ -122,7 +122,8 @@ def the_lost_byte(scene: Scene) -> Moment | None:
 
 def the_first_ask(scene: Scene) -> Moment | None:
     """The first duplicate ACK of the last question that was never answered; else of the one that was asked most."""
-    asked = [one for one in scene.flow.episodes if one.first_ns is not None]
+    told = [one for one in scene.flow.episodes if one.first_ns is not None]
+    asked = [one for one in told if one.direction == DIRECTION_WORDS[scene.way]] or told
     open_ = [one for one in asked if one.answered is False][-1:]
     worst = max(open_ or asked, key=lambda one: one.duplicate_acks, default=None)
     if worst is None or worst.first_ns is None:

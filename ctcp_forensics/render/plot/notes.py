@@ -89,7 +89,7 @@ def on_closing(lane: Lane) -> Iterator[Note]:
 def on_repetition(lane: Lane) -> Iterator[Note]:
     columns, again = lane.columns, lane.marked(Mark.AGAIN)
     if again:
-        more = f" (and {len(again) - 1} more)" if len(again) > 1 else ""
+        more = ", as are others" if len(again) > 1 else ""
         words = f"frame {columns.frame[again[0]]}: sent again{more}"
         yield Note(x=lane.x(again[0]), y=middle_of(lane, again[0]), words=words, color=PURPLE)
 
@@ -144,7 +144,8 @@ def on_going_on(lane: Lane) -> Iterator[Note]:
     new = [row for row in lane.sent if columns.at_ns[row] > first_ns and not columns.marks[row] & Mark.AGAIN]
     if len(new) > 1:
         row = new[3 * len(new) // 4]
-        words = f"the {ENDS[lane.way]} goes on: {len(new)} more segments"
+        many = "many" if lane.trace.rows_left_out else len(new)
+        words = f"the {ENDS[lane.way]} goes on: {many} more segments"
         yield Note(x=lane.x(row), y=middle_of(lane, row), words=words, color=BLUE)
 
 

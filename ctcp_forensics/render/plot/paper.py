@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ctcp_forensics.render.wording import clean
 
-FONTS: Final = "Helvetica, Arial, DejaVu Sans, sans-serif"
+FONTS: Final = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 WIDTH_OF_A_LETTER: Final = 0.56
 """Of the font's size, on average, in the widest of the fonts: a label must not run out of its room."""
 
