@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctcp_forensics.picture import picture_of, thin, traces_in
-from ctcp_forensics.picture.seconds import LENGTH_NS, LONGEST_NS
+from ctcp_forensics.picture.seconds import LENGTH_NS, STRETCHED_NS
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.look import COLORED, Look
@@ -67,7 +67,7 @@ def test_the_seconds_of_the_failure_are_those_about_the_loss() -> None:
     _, picture = three()
     assert picture.moment == "frame 183 is sent, and lost"
     assert picture.from_ns < picture.moment_ns < picture.to_ns
-    assert picture.to_ns - picture.from_ns <= LONGEST_NS * 1.1
+    assert picture.to_ns - picture.from_ns <= STRETCHED_NS * 1.1
     assert picture.follows == "", "the ending is near enough to be in the picture"
 
 

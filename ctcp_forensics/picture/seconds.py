@@ -15,7 +15,7 @@ from ctcp_forensics.trace import Columns, Hole, Mark, Trace
 
 LENGTH_NS: Final = 20_000_000_000
 """As much as stays readable on half a page; a cTCP client gives up after some tens of seconds."""
-LONGEST_NS: Final = 30_000_000_000
+STRETCHED_NS: Final = 30_000_000_000
 """What is stretched to, where that brings the ending into the picture."""
 BEFORE_NS: Final = 2_000_000_000
 """Of it, how it was before the loss…"""
@@ -237,7 +237,7 @@ def span_of(scene: Scene) -> Span:
     moment = moment_of(scene)
     first_ns, last_ns = scene.ends
     from_ns = max(first_ns, moment.at_ns - moment.before_ns)
-    is_near = last_ns - from_ns <= LONGEST_NS
+    is_near = last_ns - from_ns <= STRETCHED_NS
     to_ns = last_ns if is_near else from_ns + LENGTH_NS
     if is_near:  # there is room: more of what was before
         from_ns = max(first_ns, min(from_ns, last_ns - LENGTH_NS // 2))

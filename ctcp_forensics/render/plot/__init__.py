@@ -258,15 +258,24 @@ def legend(traces: Sequence[Trace], way: int, y: float, content: list[str]) -> f
 
 
 def signs_in(traces: Sequence[Trace], way: int) -> set[str]:
-    marks = 0
-    for trace in traces:
-        for one in set(trace.columns.marks):
-            marks |= one
     signs = {"sent", "ack", "rug"}
-    signs |= {role for role, mark in MARKED.items() if marks & mark}
-    signs |= {"hole" for trace in traces for hole in trace.holes if hole.direction == way}
-    signs |= {"sack" for trace in traces if len(trace.columns.sack_row)}
-    return signs | {"window" for trace in traces if shows_window(trace, way)}
+    for trace in traces:
+        marks = marks_by_way(trace)
+        signs |= {role for role, mark in ON_DATA.items() if marks[way] & mark}
+        signs |= {role for role, mark in ON_ACKS.items() if marks[1 - way] & mark}
+        signs |= {"end"} if (marks[0] | marks[1]) & (Mark.RST | Mark.FIN) else set()
+        signs |= {"hole" for hole in trace.holes if hole.direction == way}
+        signs |= {"sack"} if len(trace.columns.sack_row) else set()
+        signs |= {"window"} if shows_window(trace, way) else set()
+    return signs
+
+
+def marks_by_way(trace: Trace) -> tuple[int, int]:
+    """All marks that occur, each way."""
+    found = [0, 0]
+    for way, marks in set(zip(trace.columns.direction, trace.columns.marks, strict=True)):
+        found[way] |= marks
+    return found[0], found[1]
 
 
 def shows_window(trace: Trace, way: int) -> bool:
@@ -283,13 +292,8 @@ def shows_window(trace: Trace, way: int) -> bool:
     )
 
 
-MARKED: Final = {
-    "ask": Mark.DUPLICATE_ACK,
-    "lost": Mark.LOST,
-    "again": Mark.AGAIN,
-    "closed": Mark.ZERO_WINDOW,
-    "end": Mark.RST | Mark.FIN,
-}
+ON_DATA: Final = {"lost": Mark.LOST, "again": Mark.AGAIN}
+ON_ACKS: Final = {"ask": Mark.DUPLICATE_ACK, "closed": Mark.ZERO_WINDOW}
 
 
 def numbering(subject: Subject) -> str:
