@@ -468,6 +468,7 @@ def crossing(flow: str, sent_from: int, lost: int) -> report.Crossing:
         not_captured_behind=0,
         undecided=0,
         withheld=0,
+        damaged=0,
         beyond=0,
         loss_rate=None,
         loss_rate_low=None,

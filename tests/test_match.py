@@ -21,7 +21,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, rows
-from ctcp_forensics._kernel.rows import NEVER, Checksum, CourseRow, DelayRow, Kind, Packet, PairRow, StrayRow, Tcp
+from ctcp_forensics._kernel.rows import (
+    NEVER,
+    Checksum,
+    CourseRow,
+    DelayRow,
+    Kind,
+    Packet,
+    PairRow,
+    StrayRow,
+    Tcp,
+)
 from tests import streams
 from tests.judged import compiled_kernel
 from tests.kernels import needs_core

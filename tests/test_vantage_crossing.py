@@ -35,7 +35,15 @@ PLACE: Any = object()
 
 def stray(pos: int, length: int = 100, **more: int) -> StrayRow:
     row = StrayRow(
-        frame=pos, time_ns=pos, pos=pos, length=length, spi=1, esp_seq=1, is_altered=0, was_repeated=0, is_damaged=0
+        frame=pos,
+        time_ns=pos,
+        pos=pos,
+        length=length,
+        spi=1,
+        esp_seq=1,
+        is_altered=0,
+        was_repeated=0,
+        is_damaged=0,
     )
     return row._replace(**more)
 

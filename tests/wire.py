@@ -21,7 +21,8 @@ range again carries the same message, unless it is `new`; `late` gives it the IP
 it was lost.  `corrupt here` is a segment with another bit than its checksum was made for, which nobody takes.
 `dup` captures a frame twice; `[word]` names a frame for the expectations.
 
-Where several places captured one story, `upto`, `from`, `unseen`, `held` and `corrupt` say what each of them saw: see vantages.
+Where several places captured one story, `upto`, `from`, `unseen`, `held` and `corrupt` say what each of them saw:
+see vantages.
 """
 
 from __future__ import annotations
@@ -33,7 +34,18 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ctcp_forensics._kernel.rows import NEVER, Checksum, Frame, Kind, Message, Packet, Signature, Status, Tcp, Trailer
+from ctcp_forensics._kernel.rows import (
+    NEVER,
+    Checksum,
+    Frame,
+    Kind,
+    Message,
+    Packet,
+    Signature,
+    Status,
+    Tcp,
+    Trailer,
+)
 from ctcp_forensics.packets import IcmpError
 
 START_NS = 1_700_000_000 * 10**9

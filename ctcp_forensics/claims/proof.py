@@ -69,7 +69,11 @@ def a_segment_is_missing(case: Case) -> Answer:
     if hole is not None:
         return HOLDS, hole_sentence(direction, hole), [hole.row.before_frame, hole.row.opened_frame]
     if episode.came_damaged and episode.missing_segment_frame is not None:
-        return HOLDS, damage_sentence(direction, episode), [episode.missing_segment_frame, episode.row.first_frame]
+        return (
+            HOLDS,
+            damage_sentence(direction, episode),
+            [episode.missing_segment_frame, episode.row.first_frame],
+        )
     if episode.missing_segment_frame is not None:
         because = (
             f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} past this capture point; "

@@ -225,9 +225,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     """Count fates."""
     damaged = [stray for stray in raw.missing if stray.is_damaged and not stray.is_altered]
     missing = [
-        stray
-        for stray in raw.missing
-        if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
+        stray for stray in raw.missing if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
     ]
     witnesses = with_hindsight(missing, witnesses)
     fates = [fate_of(stray, witnesses) for stray in missing]

@@ -432,7 +432,8 @@ def loss_shows(told: Told, flow: Entry, stretch: str, direction: str) -> bool:
     sent_ns = [at_ns for place in before for at_ns in lost_ones_at(told, flow, stretch, direction, place)]
     if any(place in told.taps(flow) for place in before):
         return any(
-            missing_at(flow, direction, (stretch,), place) or was_running_after(sent_ns, frames_at(told, place))
+            missing_at(flow, direction, (stretch,), place)
+            or was_running_after(sent_ns, frames_at(told, place))
             for place in behind
             if place in told.taps(flow)
         )
@@ -451,10 +452,15 @@ def lost_ones_at(told: Told, flow: Entry, stretch: str, direction: str, place: s
     base = base_of(flow, direction, place)
     found = []
     for file in told.files:
-        numbers = [at for at, (where, _, _) in enumerate(file.frames, start=1) if where == place and not file.run]
-        for number, one in segments_of(told, file, numbers).items() if numbers and base is not None else ():
-            if one is not None and one.payload and (one.seq - base) % (1 << 32) in lost:
-                found.append(file.frames[number - 1][1])
+        numbers = [
+            at for at, (where, _, _) in enumerate(file.frames, start=1) if where == place and not file.run
+        ]
+        carried = segments_of(told, file, numbers) if numbers and base is not None else {}
+        found += [
+            file.frames[number - 1][1]
+            for number, one in carried.items()
+            if one is not None and one.payload and (one.seq - (base or 0)) % (1 << 32) in lost
+        ]
     return found
 
 
