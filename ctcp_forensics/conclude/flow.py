@@ -111,6 +111,8 @@ def most_lost_at(connection: Connection) -> str | None:
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
         lost[place_of(connection, crossing)] += crossing.lost_count
+        if crossing.damaged:
+            lost[spoilt_at(connection, crossing)] += crossing.damaged
         if not has_missed(connection, connection.sightings.index(crossing.behind)):
             withheld[place_of(connection, crossing)] += crossing.withheld
     for some in (lost, withheld):
@@ -119,6 +121,15 @@ def most_lost_at(connection: Connection) -> str | None:
     missed = any(one.not_captured_before or one.not_captured_behind for one in connection.crossings)
     is_open = any(one.undecided or one.withheld for one in connection.crossings)
     return "capture" if missed and not is_open else None
+
+
+def spoilt_at(connection: Connection, crossing: Crossing) -> str:
+    """Where that was which came damaged: on the last link before that altered anything, else next to the sender."""
+    links = [one for one in connection.crossings if one.way == crossing.way]
+    before = [one for one in links[: links.index(crossing)] if one.altered]
+    if before:
+        return place_of(connection, before[-1])
+    return connection.location(crossing.way, None, connection.line(crossing.way)[0])
 
 
 def place_of(connection: Connection, crossing: Crossing) -> str:
