@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -182,6 +182,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     because: str = ""
 
 
+class Shifts(msgspec.Struct, frozen=True, kw_only=True):
+    """Positions at one place less those of the place that the flow is judged in, counted from where each begins.
+
+    What a firewall that rewrites sequence numbers adds.  Null: they do not keep step, the stream was made anew.
+    """
+
+    client_to_headend: int | None = 0
+    headend_to_client: int | None = 0
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """A flow as one capture shows it; behind address translation the addresses differ by capture."""
 
@@ -195,6 +205,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What this capture by itself would have been called…"""
     confidence_alone: Confidence | None = None
     """…and how surely; null where it is the only one."""
+    captures: tuple[str, ...] = ()
+    """All captures that were read on as one, where the capture was rotated; `capture` is where the flow begins."""
+    interface: int | None = None
+    """Of a savefile that holds several vantage points."""
+    is_judged: bool = False
+    """Whether it is from here that the flow is judged."""
+    shifts: Shifts = Shifts()
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -369,6 +386,9 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
     from_frame: int
     to_frame: int
     at_ns: int
+    from_ns: int | None = None
+    to_ns: int | None = None
+    """The stretch, by the reference's clock."""
     offset_low_ns: int | None
     """Null: no segment went that way, so causality sets no bound."""
     offset_high_ns: int | None

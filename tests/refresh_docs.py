@@ -308,6 +308,13 @@ CAPS: Final = (
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(
+        "_kernel.rows",
+        "TRACE_CAP",
+        "segments of one place traced for pictures, evenly shared among its flows",
+        "the oldest of each flow go; counted in the picture",
+    ),
+    Cap("retrace.errand", "MAX_TRACED", "flows traced for pictures", "the worst are; the rest is counted"),
+    Cap(
         "reading",
         "MAX_SPLIT",
         "interfaces of one savefile taken as a vantage point each",
