@@ -6,13 +6,14 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
-from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.progress import watched
 from ctcp_forensics.pipeline import diagnose
@@ -36,6 +37,8 @@ class Request:
     hash_all: bool = False
     form: str
     output: str
+    page: str | None = None
+    """Where the HTML page goes; None: none is wanted."""
     depth: Depth
     color: str
     shows_progress: bool = True
@@ -43,9 +46,12 @@ class Request:
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    with destination(request.output, [source.path for source in request.sources]) as text:
+    captures = [source.path for source in request.sources]
+    with destination(request.output, captures) as text, _page_destination(request, captures) as html:
         report = _diagnosed(request)
         _complain(report, request.depth)
+        if html is not None:
+            _write_page(html, report, request)
         write(text, render(report, request.form, look(request.depth, request.color, request.output)))
     return status(report)
 
@@ -103,6 +109,27 @@ def demo_sources(folder: Path) -> list[Source]:
 def depth(verbose: int, *, quiet: bool) -> Depth:
     """-q, nothing, -v, -vv; more v than that ask for no more."""
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
+
+
+def _page_destination(request: Request, captures: list[str]) -> AbstractContextManager[TextIO | None]:
+    if request.page is None:
+        return nullcontext()
+    if request.page == request.output:
+        raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
+    return destination(request.page, captures)
+
+
+def _write_page(html: TextIO, report: Report, request: Request) -> None:
+    """The page, with the diagrams of the flows that it tells at length."""
+    from ctcp_forensics.render.page import flows_at_length, page
+    from ctcp_forensics.retrace import retrace
+
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        again = retrace(report, flows_at_length(report), line)
+    for failed in again.failed:
+        say(f"no diagram of {failed.source}: {failed.reason}")
+    write(html, page(report, again.traces))
 
 
 def _diagnosed(request: Request) -> Report:

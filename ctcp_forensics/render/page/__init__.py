@@ -19,7 +19,7 @@ from ctcp_forensics.render.page.columns import packed_trace
 from ctcp_forensics.render.page.lanes import lanes_of
 from ctcp_forensics.render.page.packing import embedded, packed
 from ctcp_forensics.render.page.rows import COLUMNS, VERDICT, packable, rows_of
-from ctcp_forensics.render.page.words import GLOSSARY, MARKS, NEEDS_CAPTURES
+from ctcp_forensics.render.page.words import GLOSSARY, MARKS, NEEDS_CAPTURES, NOT_DRAWN
 from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
 from ctcp_forensics.render.wording import at, clean, count, labels, sized, utc
 from ctcp_forensics.report import Report
@@ -35,6 +35,8 @@ ARTICLES = 1_000
 ARTICLES_PER_BLOCK = 50
 ROWS_IN_WORDS = 200
 """Rows of the table that are there without a script."""
+ROWS_DRAWN = 3_000_000
+"""Segments in all diagrams together: about 4 bytes each in the file, 150 in the browser."""
 ROWS = 20_000
 """Rows of the table at all."""
 
@@ -45,9 +47,16 @@ def page(report: Report, traces: Sequence[Trace]) -> Iterator[str]:
     return template.generate(_content(report, traces))
 
 
+def flows_at_length(report: Report) -> frozenset[str]:
+    """Ids of the flows that are told in words: those whose diagrams are worth a second reading."""
+    shown, _ = _at_length(worst_first(report))
+    return frozenset(one.flow.id for one in shown)
+
+
 def _content(report: Report, traces: Sequence[Trace]) -> dict[str, Any]:
     judged = worst_first(report)
     shown, behind = _at_length(judged)
+    traces = _drawn(report, traces)
     told = frozenset(one.number for one in (*shown, *behind))
     rows = rows_of(judged[:ROWS], told)
     content = {
@@ -66,7 +75,7 @@ def _content(report: Report, traces: Sequence[Trace]) -> dict[str, Any]:
         "paths": [_path(path) for path in report.paths],
         "remarks": list(remarks(report)),
         "glossary": GLOSSARY,
-        "needs_captures": NEEDS_CAPTURES,
+        "undrawn": _undrawn(traces),
     }
     return content | _blocks(report, traces, rows, behind)
 
@@ -97,7 +106,7 @@ def _blocks(
     from markupsafe import Markup
 
     sources = labels({capture.id: capture.source for capture in report.captures})
-    drawn = [packed_trace(trace, sources) for trace in _in_order(report, traces)]
+    drawn = [packed_trace(trace, sources) for trace in traces]
     facts = {
         "traces": [one.facts for one in drawn],
         "marks": [[int(mark), says] for mark, says in MARKS.items()],
@@ -112,10 +121,20 @@ def _blocks(
     }
 
 
-def _in_order(report: Report, traces: Sequence[Trace]) -> list[Trace]:
-    """Flow by flow, from client to headend; where nothing was seen there is nothing to draw."""
-    lanes = (lane for flow in report.flows for lane in lanes_of(report, flow, traces))
-    return [lane.trace for lane in lanes if len(lane.trace.columns)]
+def _drawn(report: Report, traces: Sequence[Trace]) -> list[Trace]:
+    """Flow by flow, the worst first, from client to headend, as many as may be; of a flow all places or none."""
+    drawn, rows = list[Trace](), 0
+    for one in worst_first(report):
+        some = [lane.trace for lane in lanes_of(report, one.flow, traces) if len(lane.trace.columns)]
+        rows += sum(len(trace.columns) for trace in some)
+        if rows <= ROWS_DRAWN:
+            drawn += some
+    return drawn
+
+
+def _undrawn(traces: Sequence[Trace]) -> str:
+    """What stands in the place of a diagram that is not there."""
+    return NOT_DRAWN if traces else NEEDS_CAPTURES
 
 
 def _article_blocks(
@@ -130,7 +149,7 @@ def _article_blocks(
 
 
 def _written(template: Template, report: Report, one: Judged, traces: Sequence[Trace]) -> str:
-    return template.render(article=article_of(report, one, traces), needs_captures=NEEDS_CAPTURES)
+    return template.render(article=article_of(report, one, traces), undrawn=_undrawn(traces))
 
 
 def _json(value: Any) -> bytes:

@@ -41,6 +41,7 @@ def packed_trace(trace: Trace, sources: Mapping[str, str]) -> PackedTrace:
         "widths": {name: width for name, (width, _) in columns.items()},
         "holes": [_hole(hole) for hole in trace.holes],
         "clockErrorNs": trace.clock_error_ns,
+        "keepsStep": trace.keeps_step,
         "leftOut": trace.rows_left_out,
     }
     return PackedTrace(facts, packed(b"".join(content for _, content in columns.values())))

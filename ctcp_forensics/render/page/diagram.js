@@ -144,11 +144,12 @@ class Diagram {
   }
 
   laneNote(trace) {
-    const { captures, clockErrorNs, leftOut } = trace.facts;
+    const { captures, clockErrorNs, keepsStep, leftOut } = trace.facts;
     const notes = [captures.join(", ")];
     if (clockErrorNs) notes.push(`clock aligned within ${spanInWords(clockErrorNs)}`);
     if (clockErrorNs === null) notes.push("clock not aligned: this lane cannot be held against the others");
-    if (leftOut) notes.push(`${count.format(leftOut)} more segments are not drawn`);
+    if (!keepsStep[this.direction]) notes.push("a box on the path made this stream anew: bytes count from its own start");
+    if (leftOut) notes.push(`${count.format(leftOut)} earlier segments are not drawn`);
     return make("span", {}, notes.join("; "));
   }
 
@@ -474,7 +475,8 @@ function sign(kind, color) {
 // As many decimals as tell neighbours apart.
 function timesInWords(splits) {
   const step = splits.length > 1 ? splits[1] - splits[0] : 1;
-  const decimals = Math.min(Math.max(Math.ceil(-Math.log10(step) - 1e-9), 0), 6);
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++;
   return splits.map((second) => `${second.toFixed(decimals)} s`);
 }
 

@@ -37,7 +37,7 @@ class Leg(NamedTuple):
     y2: float
     ends: str
     is_seen: bool
-    """False: drawn to an end of which there is no capture."""
+    """False: behind the last place that shows it."""
 
 
 class Frame(NamedTuple):
@@ -145,7 +145,7 @@ class _Stage:
             yield Leg(
                 *(x1, self._y(y, x1, step), x2, self._y(y, x2, step)),
                 ends=_ends(one) if is_last else "plain",
-                is_seen=x1 in seen and (x2 in seen or _is_cut(one)),
+                is_seen=x2 in seen or _is_cut(one),
             )
 
     def _beyond(self, one: Moment, step: int) -> tuple[list[float], list[float]]:

@@ -207,7 +207,9 @@ def _moment(lanes: Sequence[Lane], sightings: list[Sighting]) -> Moment:
 
 def _silent(lanes: Sequence[Lane], place: int, at_ns: int) -> int | None:
     """The place, where there is one and it was capturing at that time."""
-    return place if 0 <= place < len(lanes) and lanes[place].was_capturing(at_ns) else None
+    if not 0 <= place < len(lanes) or not all(all(lane.trace.keeps_step) for lane in lanes):
+        return None  # where a box makes the stream anew, no segment is the same behind it
+    return place if lanes[place].was_capturing(at_ns) else None
 
 
 # --- in words -----------------------------------------------------------------------------------

@@ -125,6 +125,8 @@ NEEDS_CAPTURES: Final = (
     "none of them could be read a second time. Made from the captures, with --report, the page has it."
 )
 
+NOT_DRAWN: Final = "There is no diagram of this flow: only the flows that matter most are drawn, as long as the page stays small."
+
 GLOSSARY: Final = {
     "ACK": "An acknowledgment: everything below its number has arrived.",
     "answered, unanswered": "A later segment carries the wanted byte again, or none does.",
