@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from ctcp_forensics.render.finding import answer, ending, missing_segment, wanted
 from ctcp_forensics.render.judged import Judged, Link, links
+from ctcp_forensics.render.page.columns import MICROSECOND_NS
 from ctcp_forensics.render.page.ladder import Ladder, ladder_of
-from ctcp_forensics.render.page.lanes import lanes_of
-from ctcp_forensics.render.page.moments import story_of
+from ctcp_forensics.render.page.lanes import Lane, lanes_of
+from ctcp_forensics.render.page.moments import story_of, turning_point
 from ctcp_forensics.render.page.words import CONFIDENCE, claim_words, plainly
 from ctcp_forensics.render.path import BY, WHERE, Matrix, crossings_of, details, matrices
 from ctcp_forensics.render.wording import Names, count, duration, endpoint, frames, utc
@@ -96,6 +97,8 @@ class Article:
     further: tuple[Proof, ...]
     ladder: Ladder | None
     has_diagram: bool
+    turned_us: int | None
+    """When the flow turned, in microseconds since 1970, as the diagram's columns have it."""
     matrices: tuple[Matrix, ...]
     crossings: tuple[str, ...]
     roles: tuple[Role, ...]
@@ -115,6 +118,8 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
     plain = plainly(finding.verdict, finding.title, finding.summary)
     proof = [_proof(link, one) for link in links(finding)]
     crossed = crossings_of(report, flow)
+    lanes = lanes_of(report, flow, traces)
+    turned_ns = _turned(lanes, flow.direction)
     return Article(
         number=one.number,
         flow=flow.id,
@@ -131,8 +136,9 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
         whereabouts=tuple(_whereabouts(one)),
         proof=tuple(proof[:LINKS_AT_A_GLANCE]),
         further=tuple(proof[LINKS_AT_A_GLANCE:]),
-        ladder=_ladder(report, one, traces),
-        has_diagram=any(trace.flow == flow.id and len(trace.columns) for trace in traces),
+        ladder=_ladder(lanes, turned_ns),
+        has_diagram=any(len(lane.trace.columns) for lane in lanes),
+        turned_us=None if turned_ns is None else turned_ns // MICROSECOND_NS,
         matrices=tuple(matrix for path, some in crossed for matrix in matrices(path, some)),
         crossings=tuple(told for path, some in crossed for told in details(path, some, one.names)),
         roles=tuple(_roles(one)),
@@ -169,11 +175,14 @@ def _whereabouts(one: Judged) -> Iterator[Fact]:
         yield Fact("Direction", flow.direction.replace("-", " "))
 
 
-def _ladder(report: Report, one: Judged, traces: Sequence[Trace]) -> Ladder | None:
-    lanes = lanes_of(report, one.flow, traces)
-    word = one.flow.direction
-    direction = DIRECTION_WORDS.index(word) if word in DIRECTION_WORDS else 0
-    story = story_of(lanes, direction)
+def _turned(lanes: Sequence[Lane], direction: str | None) -> int | None:
+    """Where the verdict names no direction, either may be the one."""
+    ways = [way for way, word in enumerate(DIRECTION_WORDS) if direction in (word, None)]
+    return next((at for way in ways if (at := turning_point(lanes, way)) is not None), None)
+
+
+def _ladder(lanes: Sequence[Lane], turned_ns: int | None) -> Ladder | None:
+    story = story_of(lanes, turned_ns)
     if story is None:
         return None
     start_ns = min(lane.trace.columns.at_ns[0] for lane in lanes if len(lane.trace.columns))

@@ -65,7 +65,9 @@ class Articles {
     place.hidden = false;
     try {
       const traces = await this.tracesOf(article.dataset.flow);
-      this.diagram = new Diagram(place, traces, this.directionOf(article), this.facts.marks);
+      const { direction, turnedUs } = article.dataset;
+      const way = direction === "headend-to-client" ? 1 : CLIENT_TO_HEADEND;
+      this.diagram = new Diagram(place, traces, way, turnedUs ? Number(turnedUs) : null, this.facts.marks);
     } catch (error) {
       place.replaceChildren(make("p", { class: "note" }, `The diagram could not be drawn by this browser: ${error.message}`));
     }
@@ -82,9 +84,5 @@ class Articles {
       baseUs,
       lastUs: trace.columns.at.reduce((one, other) => Math.max(one, other)),
     }));
-  }
-
-  directionOf(article) {
-    return article.dataset.direction === "headend-to-client" ? 1 : CLIENT_TO_HEADEND;
   }
 }

@@ -21,10 +21,11 @@ function make(tag, attributes = {}, ...children) {
 }
 
 class Diagram {
-  constructor(root, traces, direction, marksSaid) {
+  constructor(root, traces, direction, turnedUs, marksSaid) {
     this.root = root;
     this.traces = traces;
     this.marksSaid = marksSaid;
+    this.turned = turnedUs === null ? null : (turnedUs - traces[0].baseUs) / 1e6;
     this.dragMoves = false;
     this.hidden = new Set();
     this.pointed = { lane: 0, row: null };
@@ -50,15 +51,13 @@ class Diagram {
     for (const lane of this.lanes ?? []) lane.u.destroy();
     this.lanesBox.replaceChildren(this.hint);
     this.lanes = this.traces.map((trace, number) => this.laneOf(trace, number));
-    this.turned = turningPoint(this.lanes);
-    this.lossButton.disabled = this.turned === null;
     this.showLegend();
     if (this.view) this.look(this.view.from, this.view.to);
     else this.begin();
   }
 
   begin() {
-    if (this.duration > SHORT_FLOW && this.turned !== null) this.lookAtLoss();
+    if (this.duration > SHORT_FLOW && this.turned !== null) this.lookAtTurn();
     else this.lookAtWhole();
   }
 
@@ -67,7 +66,7 @@ class Diagram {
     this.look(-margin, this.duration + margin);
   }
 
-  lookAtLoss() {
+  lookAtTurn() {
     const width = Math.min(Math.max(this.duration / 4, AROUND.least), AROUND.most);
     this.look(this.turned - width * AROUND.before, this.turned + width * (1 - AROUND.before));
   }
@@ -144,8 +143,8 @@ class Diagram {
   }
 
   laneNote(trace) {
-    const { captures, clockErrorNs, keepsStep, leftOut } = trace.facts;
-    const notes = [captures.join(", ")];
+    const { captures, place, clockErrorNs, keepsStep, leftOut } = trace.facts;
+    const notes = captures.filter((capture) => capture !== place);
     if (clockErrorNs) notes.push(`clock aligned within ${spanInWords(clockErrorNs)}`);
     if (clockErrorNs === null) notes.push("clock not aligned: this lane cannot be held against the others");
     if (!keepsStep[this.direction]) notes.push("a box on the path made this stream anew: bytes count from its own start");
@@ -177,7 +176,7 @@ class Diagram {
       width: this.lanesBox.clientWidth || 800,
       height: this.laneHeight(),
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: { x: { time: false, auto: false, min: 0, max: 1 }, y: { auto: false, min: 0, max: 1 } },
       axes: [
         { ...axis(), size: 24, gap: 4, space: 70, values: (_, splits) => timesInWords(splits) },
@@ -311,7 +310,7 @@ class Diagram {
       "=": () => this.zoom(ZOOM),
       "-": () => this.zoom(1 / ZOOM),
       0: () => this.lookAtWhole(),
-      l: () => this.turned === null || this.lookAtLoss(),
+      t: () => this.turned === null || this.lookAtTurn(),
       n: () => this.step(1, 0),
       p: () => this.step(-1, 0),
       Escape: () => (this.hint.hidden = true),
@@ -364,14 +363,15 @@ class Diagram {
     this.directionButtons = words.map((says, way) =>
       make("button", { type: "button", "aria-pressed": "false", onclick: () => this.turnTo(way) }, says),
     );
-    this.lossButton = button("The loss", "Show the loss", () => this.lookAtLoss());
+    this.turnButton = button("The turn", "Show the turning point", () => this.lookAtTurn());
+    this.turnButton.hidden = this.turned === null;
     this.dragButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.toggleDrag() }, "Drag to move");
     const group = (label, ...buttons) => make("div", { class: "group", role: "group", "aria-label": label }, ...buttons);
     return make(
       "div",
       { class: "tools" },
       group("Direction", ...this.directionButtons),
-      group("View", this.lossButton, button("Whole flow", "Show the whole flow", () => this.lookAtWhole())),
+      group("View", this.turnButton, button("Whole flow", "Show the whole flow", () => this.lookAtWhole())),
       group(
         "Zoom and move",
         button("+", "Zoom in", () => this.zoom(ZOOM)),
@@ -437,7 +437,7 @@ class Diagram {
       ["← →", "move"],
       ["+ −", "zoom"],
       ["0", "whole flow"],
-      ["L", "the loss"],
+      ["T", "the turning point"],
       ["N P", "next and previous segment, told"],
       ["↑ ↓", "another place"],
     ];

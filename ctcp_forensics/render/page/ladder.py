@@ -164,9 +164,9 @@ class _Stage:
     def _beside(self, one: Moment) -> float:
         """Labels stand where the segment set out: over the way from the first place that shows it."""
         at = self._at(one.sightings[0].place)
-        onward = at + (1 if one.direction == CLIENT_TO_HEADEND else -1)
-        onward = min(max(onward, 0), len(self.lines) - 1)
-        return (self.lines[at].x + self.lines[onward].x) / 2
+        step = 1 if one.direction == CLIENT_TO_HEADEND else -1
+        beside = at + step if 0 <= at + step < len(self.lines) else at - step
+        return (self.lines[at].x + self.lines[beside].x) / 2
 
     def _frame(self, seen: Sighting, one: Moment, y: float) -> Frame:
         x = self._x(seen.place)

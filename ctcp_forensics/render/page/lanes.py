@@ -65,6 +65,8 @@ def _offset(paths: Sequence[Path], home: str, captures: tuple[str, ...]) -> tupl
 
 def _bounds(clock: Clock, *, is_turned: bool) -> tuple[int, int] | None:
     """Of the only even stretch: where a clock was set in between, no one offset holds."""
+    if clock.is_shared and not clock.pieces:
+        return 0, 0
     if len(clock.pieces) != 1:
         return None
     low, high = clock.pieces[0].offset_low_ns, clock.pieces[0].offset_high_ns

@@ -129,12 +129,3 @@ function extent(layers, from, to) {
   }
   return [low, high];
 }
-
-// When the flow turned: the decisive segment, else the hole, else the first question; null where none is.
-function turningPoint(lanes) {
-  const firsts = (kind) => lanes.map((lane) => lane.layers[kind]).filter((layer) => layer.size).map((layer) => layer.t[0]);
-  for (const times of [firsts("lost"), lanes.flatMap((lane) => lane.holes.map((hole) => hole.from)), firsts("asked")]) {
-    if (times.length) return Math.min(...times);
-  }
-  return null;
-}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ctcp_forensics.render.page.lanes import Lane
@@ -24,6 +25,8 @@ SAME_SEGMENT_NS: Final = 3_000_000_000
 """Rows further apart than this are not one segment under way, whatever their numbers."""
 ROWS_COMPARED: Final = 4_096
 """Rows of another trace among which a segment is looked for."""
+SILENCE_NS: Final = 1_000_000_000
+"""A place that shows nothing for so long, while the place before it does, lies behind what lets nothing pass."""
 NAMED: Final = Mark.SYN | Mark.FIN | Mark.RST
 
 
@@ -71,21 +74,24 @@ class Story:
     """How long the time between them is, of which nothing is told."""
 
 
-def story_of(lanes: Sequence[Lane], direction: int) -> Story | None:
-    held = [lane.trace for lane in lanes if len(lane.trace.columns)]
+def story_of(lanes: Sequence[Lane], turned_ns: int | None) -> Story | None:
+    """The story about the turning point; where there is none, about the beginning."""
+    held = [lane.trace.columns for lane in lanes if len(lane.trace.columns)]
     if not held:
         return None
-    turned_ns = _turning_point(held, direction)
+    if turned_ns is None:
+        turned_ns = min(columns.at_ns[0] for columns in held)
     around = _around(_moments(lanes, turned_ns), turned_ns)
-    last_ns = max(trace.columns.at_ns[-1] for trace in held)
     told_ns = around[-1].at_ns
+    last_ns = max(columns.at_ns[-1] for columns in held)
     ending = [one for one in _moments(lanes, last_ns) if one.at_ns > told_ns][-AT_THE_END:]
     left_out_ns = ending[0].at_ns - told_ns if ending else 0
     return Story(turning=tuple(around), ending=tuple(ending), left_out_ns=left_out_ns)
 
 
-def _turning_point(traces: Sequence[Trace], direction: int) -> int:
-    """When the decisive segment was sent; else when a hole showed; else the first question; else the beginning."""
+def turning_point(lanes: Sequence[Lane], direction: int) -> int | None:
+    """When the decisive segment was sent; else when a hole showed; else the first question; else a silence."""
+    traces = [lane.trace for lane in lanes]
     for sought in (Mark.LOST | Mark.WANTED, Mark.WANTED, Mark.LOST):
         if (sent := _first(traces, direction, sought)) is not None:
             return sent
@@ -93,7 +99,25 @@ def _turning_point(traces: Sequence[Trace], direction: int) -> int:
     if shown:
         return min(shown)
     asked = _first(traces, 1 - direction, Mark.DUPLICATE_ACK)
-    return asked if asked is not None else min(trace.columns.at_ns[0] for trace in traces)
+    return asked if asked is not None else _silence(lanes, direction)
+
+
+def _silence(lanes: Sequence[Lane], direction: int) -> int | None:
+    """When a place saw its last segment, while the place before it went on sending."""
+    onward = lanes if direction == CLIENT_TO_HEADEND else lanes[::-1]
+    for near, far in pairwise(onward):
+        last_near, last_far = _last(near.trace, direction), _last(far.trace, direction)
+        if last_near is None or last_far is None:
+            continue
+        if min(last_near, far.to_ns) - last_far > SILENCE_NS:
+            return last_far
+    return None
+
+
+def _last(trace: Trace, direction: int) -> int | None:
+    columns = trace.columns
+    rows = range(len(columns) - 1, -1, -1)
+    return next((columns.at_ns[row] for row in rows if columns.direction[row] == direction), None)
 
 
 def _first(traces: Iterable[Trace], direction: int, sought: Mark) -> int | None:

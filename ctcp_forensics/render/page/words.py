@@ -101,7 +101,7 @@ VERDICTS: Final = {
 
 CONFIDENCE: Final = {
     "proven": "Captures from several places, or the word of the firewall itself, leave no other reading.",
-    "strong": "Every step of the proof was seen. What would settle it for good is named with the evidence.",
+    "strong": "Every step of the proof was seen. One more place could settle it for good.",
     "consistent": "Nothing contradicts it, and something is missing to be sure.",
     "undetermined": "It could be otherwise: these captures cannot decide it.",
 }
