@@ -78,11 +78,8 @@ class Articles {
     const traces = await Promise.all(
       some.map(async ({ facts, at }) => ({ facts, columns: await columnsOf(facts, element(`trace-${at}`)) })),
     );
-    const baseUs = Math.min(...traces.map(({ columns }) => columns.at.reduce((one, other) => Math.min(one, other))));
-    return traces.map((trace) => ({
-      ...trace,
-      baseUs,
-      lastUs: trace.columns.at.reduce((one, other) => Math.max(one, other)),
-    }));
+    const times = traces.map(({ columns }) => bounds(columns.at));
+    const baseUs = Math.min(...times.map(({ first }) => first));
+    return traces.map((trace, at) => ({ ...trace, baseUs, lastUs: times[at].last }));
   }
 }

@@ -29,12 +29,14 @@ class PackedTrace(NamedTuple):
 
 def packed_trace(trace: Trace, sources: Mapping[str, str]) -> PackedTrace:
     """`sources` tells how a reader names each capture."""
-    columns = {name: planes(numbers) for name, numbers in _numbers(trace.columns)}
+    start_us = trace.columns.at_ns[0] // MICROSECOND_NS
+    columns = {name: planes(numbers) for name, numbers in _numbers(trace.columns, start_us)}
     facts = {
         "flow": trace.flow,
         "place": trace.place,
         "captures": [sources.get(capture, capture) for capture in trace.captures],
         "baseSeq": trace.base_seq,
+        "startUs": start_us,
         "rows": len(trace.columns),
         "fromClient": len(trace.columns) - sum(map(bool, trace.columns.direction)),
         "sacks": len(trace.columns.sack_row),
@@ -47,8 +49,8 @@ def packed_trace(trace: Trace, sources: Mapping[str, str]) -> PackedTrace:
     return PackedTrace(facts, packed(b"".join(content for _, content in columns.values())))
 
 
-def _numbers(columns: Columns) -> Iterator[tuple[str, Iterable[int]]]:
-    yield "at", steps([at_ns // MICROSECOND_NS for at_ns in columns.at_ns])
+def _numbers(columns: Columns, start_us: int) -> Iterator[tuple[str, Iterable[int]]]:
+    yield "at", steps([at_ns // MICROSECOND_NS - start_us for at_ns in columns.at_ns])
     yield "frame", steps(columns.frame)
     yield "capture", columns.capture
     yield "direction", columns.direction

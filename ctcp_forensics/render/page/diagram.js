@@ -138,7 +138,7 @@ class Diagram {
     };
     const box = make("div", { class: "lane", role: "img", "aria-label": this.laneInWords(lane) });
     this.lanesBox.append(make("div", { class: "lane-name" }, trace.facts.place, this.laneNote(trace)), box);
-    lane.u = new uPlot(this.options(lane), this.dataOf(lane), box);
+    lane.u = new uPlot(this.options(lane), this.data(), box);
     return lane;
   }
 
@@ -158,11 +158,10 @@ class Diagram {
     return `${trace.facts.place}: ${count.format(sent)} data segments, ${count.format(layers.acked.size)} ACKs, of them ${count.format(layers.asked.size)} duplicate; ${count.format(layers.lost.size)} lost`;
   }
 
-  // uPlot asks for one value of each series for each time; what is drawn comes from the layers.
-  dataOf(lane) {
-    const { columns, baseUs } = lane.trace;
-    const times = Float64Array.from(columns.at, (us) => (us - baseUs) / 1e6).sort();
-    return [times, ...Object.keys(STYLES).map(() => times)];
+  // uPlot asks for values of each series; what is drawn comes from the layers, and both ends of time are enough for it.
+  data() {
+    const ends = [0, this.duration];
+    return [ends, ...Object.keys(STYLES).map(() => ends)];
   }
 
   options(lane) {
@@ -241,7 +240,6 @@ class Diagram {
   }
 
   drag(u, start) {
-    start.preventDefault();
     const { from, to, low, high } = this.view;
     const perPixel = (to - from) / u.over.clientWidth;
     const move = (event) => {
@@ -358,12 +356,13 @@ class Diagram {
   // --- what stands around the lanes ---
 
   tools() {
-    const button = (says, title, act) => make("button", { type: "button", title, "aria-label": title, onclick: act }, says);
+    const button = (says, act) => make("button", { type: "button", onclick: act }, says);
+    const signed = (sign, says, act) => make("button", { type: "button", title: says, "aria-label": says, onclick: act }, sign);
     const words = ["client to headend", "headend to client"];
     this.directionButtons = words.map((says, way) =>
       make("button", { type: "button", "aria-pressed": "false", onclick: () => this.turnTo(way) }, says),
     );
-    this.turnButton = button("The turn", "Show the turning point", () => this.lookAtTurn());
+    this.turnButton = button("Turning point", () => this.lookAtTurn());
     this.turnButton.hidden = this.turned === null;
     this.dragButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.toggleDrag() }, "Drag to move");
     const group = (label, ...buttons) => make("div", { class: "group", role: "group", "aria-label": label }, ...buttons);
@@ -371,13 +370,13 @@ class Diagram {
       "div",
       { class: "tools" },
       group("Direction", ...this.directionButtons),
-      group("View", this.turnButton, button("Whole flow", "Show the whole flow", () => this.lookAtWhole())),
+      group("View", this.turnButton, button("Whole flow", () => this.lookAtWhole())),
       group(
         "Zoom and move",
-        button("+", "Zoom in", () => this.zoom(ZOOM)),
-        button("−", "Zoom out", () => this.zoom(1 / ZOOM)),
-        button("←", "Earlier", () => this.move(-MOVE)),
-        button("→", "Later", () => this.move(MOVE)),
+        signed("+", "Zoom in", () => this.zoom(ZOOM)),
+        signed("−", "Zoom out", () => this.zoom(1 / ZOOM)),
+        signed("←", "Earlier", () => this.move(-MOVE)),
+        signed("→", "Later", () => this.move(MOVE)),
         this.dragButton,
       ),
     );

@@ -66,7 +66,8 @@ function layersOf(columns, direction, baseUs) {
   const count = counted(columns, direction);
   const layers = Object.fromEntries(Object.entries(count).map(([kind, size]) => [kind, new Layer(size)]));
   let highest = -1;
-  for (const row of rows) {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i];
     const t = (columns.at[row] - baseUs) / 1e6;
     const marks = columns.marks[row];
     if (columns.direction[row] === direction) {
@@ -111,9 +112,23 @@ function addSacks(layer, columns, direction, baseUs) {
 
 // Rows as time has them: a clock that was set back leaves them out of order.
 function rowsInTime(at) {
-  const rows = Uint32Array.from(at, (_, row) => row);
-  const isInOrder = at.every((time, row) => row === 0 || at[row - 1] <= time);
+  const rows = new Uint32Array(at.length);
+  let isInOrder = true;
+  for (let row = 0; row < rows.length; row++) {
+    rows[row] = row;
+    if (row && at[row - 1] > at[row]) isInOrder = false;
+  }
   return isInOrder ? rows : rows.sort((one, other) => at[one] - at[other] || one - other);
+}
+
+// The first and the last time there is.
+function bounds(at) {
+  let [first, last] = [Infinity, -Infinity];
+  for (let row = 0; row < at.length; row++) {
+    if (at[row] < first) first = at[row];
+    if (at[row] > last) last = at[row];
+  }
+  return { first, last };
 }
 
 // What the eye must find between two times, from the lowest byte to the highest.

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-LEVEL = 9
+LEVEL = 6  # 9 takes ten times as long for 2 % less
 RAW_DEFLATE = -15  # RFC 1951 without a header: what DecompressionStream calls `deflate-raw`
 SIGN_BIT = 63
 # What could end the block, open a comment in it, or end a line of JavaScript.
@@ -41,8 +41,8 @@ def packed(content: bytes) -> str:
 
 
 def planes(numbers: Iterable[int]) -> tuple[int, bytes]:
-    """How many bytes each number takes, and the numbers, byte by byte."""
-    column = array("Q", map(_without_sign, numbers))
+    """How many bytes each number takes, and the numbers, byte by byte: 0, -1, 1 and -2 as 0, 1, 2 and 3."""
+    column = array("Q", [(number << 1) ^ (number >> SIGN_BIT) for number in numbers])
     if sys.byteorder == "big":
         column.byteswap()
     width = (max(column, default=0).bit_length() + 7) // 8
@@ -53,8 +53,3 @@ def planes(numbers: Iterable[int]) -> tuple[int, bytes]:
 def steps(values: Sequence[int]) -> Iterable[int]:
     """Each value less the one before it."""
     return map(sub, values, chain((0,), values))
-
-
-def _without_sign(number: int) -> int:
-    """0, -1, 1 and -2 become 0, 1, 2 and 3."""
-    return (number << 1) ^ (number >> SIGN_BIT)
