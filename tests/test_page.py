@@ -178,24 +178,24 @@ def many(count: int) -> Report:
 def test_many_flows_are_cut_where_it_is_said_and_the_file_stays_small(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_room, "ROWS", 900)
+    monkeypatch.setattr(page_room, "MAX_ROWS", 900)
     text = said(many(1_000))
     words = Elements(text).text
     assert "100 more flows are not in this page" in words
     assert "700 flows stand in the table only" in words
     assert "800 more flows are in this file and need its script" in words
-    assert text.count("<article") == page_room.ARTICLES_IN_WORDS
+    assert text.count("<article") == page_room.ARTICLES_AT_A_GLANCE
     assert len(text) < 2_000_000
     (rows,) = re.findall(r'id="rows">([^<]*)<', text)
     told = json.loads(zlib.decompress(b64decode(rows), -15))
     assert [one["number"] for one in told] == list(range(1, 901))
-    assert [one["told"] for one in told].count(True) == page_room.ARTICLES
+    assert [one["told"] for one in told].count(True) == page_room.MAX_ARTICLES
 
 
 def test_diagrams_are_dropped_flow_by_flow_where_there_is_too_much_to_draw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_room, "ROWS_DRAWN", 50)
+    monkeypatch.setattr(page_room, "MAX_ROWS_DRAWN", 50)
     text = said(reports.mixed(), long_trace(40, flow="f3"), long_trace(30, flow="f1"))
     assert 'id="trace-0"' in text
     assert 'id="trace-1"' not in text  # the worse flow is drawn, whatever the order of the traces

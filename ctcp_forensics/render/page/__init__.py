@@ -28,16 +28,16 @@ from ctcp_forensics.trace import Trace
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-ARTICLES_IN_WORDS = 20
+ARTICLES_AT_A_GLANCE = 20
 """Flows that are told at length without a script; more than anybody reads."""
-ARTICLES = 300
+MAX_ARTICLES = 300
 """Flows that are told at length at all; the others stand in the table, and in the JSON report."""
 ARTICLES_PER_BLOCK = 50
-ROWS_IN_WORDS = 200
+ROWS_AT_A_GLANCE = 200
 """Rows of the table that are there without a script."""
-ROWS_DRAWN = 3_000_000
+MAX_ROWS_DRAWN = 3_000_000
 """Segments in all diagrams together: about 4 bytes each in the file, 150 in the browser."""
-ROWS = 20_000
+MAX_ROWS = 20_000
 """Rows of the table at all."""
 
 
@@ -58,15 +58,15 @@ def _content(report: Report, traces: Sequence[Trace]) -> dict[str, Any]:
     shown, behind = _at_length(judged)
     traces = _drawn(report, traces)
     told = frozenset(one.number for one in (*shown, *behind))
-    rows = rows_of(judged[:ROWS], told)
+    rows = rows_of(judged[:MAX_ROWS], told)
     content = {
         "report": report,
         "headline": headline(report, judged),
         "assets": assets(),
         "articles": [article_of(report, one, traces) for one in shown],
         "columns": COLUMNS,
-        "rows": rows[:ROWS_IN_WORDS],
-        "rows_left": len(judged) - len(rows[:ROWS_IN_WORDS]),
+        "rows": rows[:ROWS_AT_A_GLANCE],
+        "rows_left": len(judged) - len(rows[:ROWS_AT_A_GLANCE]),
         "rows_cut": len(judged) - len(rows),
         "flows": len(judged),
         "untold": len(judged) - len(told),
@@ -83,10 +83,10 @@ def _content(report: Report, traces: Sequence[Trace]) -> dict[str, Any]:
 def _at_length(judged: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """Flows with an article in words, and those whose article is packed."""
     worth_reading = [one for one in judged if one.needs_reading]
-    shown = (worth_reading or judged)[: ARTICLES_IN_WORDS if worth_reading else 1]
+    shown = (worth_reading or judged)[: ARTICLES_AT_A_GLANCE if worth_reading else 1]
     numbers = {one.number for one in shown}
     behind = [one for one in judged if one.number not in numbers]
-    return shown, behind[: ARTICLES - len(shown)]
+    return shown, behind[: MAX_ARTICLES - len(shown)]
 
 
 def _verdicts(judged: list[Judged]) -> list[str]:
@@ -111,7 +111,7 @@ def _blocks(
         "traces": [one.facts for one in drawn],
         "marks": [[int(mark), says] for mark, says in MARKS.items()],
         "verdictColumn": VERDICT,
-        "rowsAtOnce": ROWS_IN_WORDS,
+        "rowsAtOnce": ROWS_AT_A_GLANCE,
     }
     return {
         "facts": Markup(embedded(_clean(facts))),  # noqa: S704  # `embedded` leaves no character that could end it
@@ -127,7 +127,7 @@ def _drawn(report: Report, traces: Sequence[Trace]) -> list[Trace]:
     for one in worst_first(report):
         some = [lane.trace for lane in lanes_of(report, one.flow, traces) if len(lane.trace.columns)]
         rows += sum(len(trace.columns) for trace in some)
-        if rows <= ROWS_DRAWN:
+        if rows <= MAX_ROWS_DRAWN:
             drawn += some
     return drawn
 

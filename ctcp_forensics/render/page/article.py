@@ -94,7 +94,6 @@ class Article:
     direction: str
     whereabouts: tuple[Fact, ...]
     proof: tuple[Proof, ...]
-    further: tuple[Proof, ...]
     ladder: Ladder | None
     has_diagram: bool
     turned_us: int | None
@@ -109,14 +108,15 @@ class Article:
     facts: tuple[Fact, ...]
 
 
-LINKS_AT_A_GLANCE = 3
+LINKS_IN_SHORT = 3
 """The proof of the failure has three links; what else several captures settle stands with the evidence."""
+BECAUSES_IN_SHORT = 2
+"""Of one link; all its claims stand with the evidence."""
 
 
 def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
     flow, finding = one.flow, one.finding
     plain = plainly(finding.verdict, finding.title, finding.summary)
-    proof = [_proof(link, one) for link in links(finding)]
     crossed = crossings_of(report, flow)
     lanes = lanes_of(report, flow, traces)
     turned_ns = _turned(lanes, flow.direction)
@@ -134,8 +134,7 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
         sureness=CONFIDENCE.get(finding.confidence, ""),
         direction=flow.direction or "",
         whereabouts=tuple(_whereabouts(one)),
-        proof=tuple(proof[:LINKS_AT_A_GLANCE]),
-        further=tuple(proof[LINKS_AT_A_GLANCE:]),
+        proof=tuple(_proof(link, one) for link in links(finding)[:LINKS_IN_SHORT]),
         ladder=_ladder(lanes, turned_ns),
         has_diagram=any(len(lane.trace.columns) for lane in lanes),
         turned_us=None if turned_ns is None else turned_ns // MICROSECOND_NS,
@@ -151,7 +150,9 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
 
 
 def _proof(link: Link, one: Judged) -> Proof:
-    return Proof(claim_words(link.says), link.outcome, link.because, _shown(link.frames, one))
+    claims = [claim for claim in one.finding.evidence if link.says in (claim.link, claim.claim)]
+    because = "; ".join(claim.because for claim in claims[:BECAUSES_IN_SHORT])
+    return Proof(claim_words(link.says), link.outcome, because, _shown(link.frames, one))
 
 
 def _shown(by_capture: dict[str, tuple[int, ...]], one: Judged) -> str:

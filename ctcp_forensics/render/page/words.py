@@ -125,7 +125,10 @@ NEEDS_CAPTURES: Final = (
     "none of them could be read a second time. Made from the captures, with --report, the page has it."
 )
 
-NOT_DRAWN: Final = "There is no diagram of this flow: only the flows that matter most are drawn, as long as the page stays small."
+NOT_DRAWN: Final = (
+    "There is no diagram of this flow: "
+    "only the flows that matter most are drawn, and only as many as keep the page small."
+)
 
 GLOSSARY: Final = {
     "ACK": "An acknowledgment: everything below its number has arrived.",
