@@ -313,6 +313,20 @@ CAPS: Final = (
         "segments of one place traced for pictures, evenly shared among its flows",
         "the oldest of each flow go; counted in the picture",
     ),
+    Cap(
+        "picture.thin",
+        "MAX_POINTS",
+        "segments of a picture at one place",
+        "ordinary ones are left out first; the picture counts them",
+    ),
+    Cap("picture", "MAX_PICTURES", "pictures in a report", "those of the worst flows"),
+    Cap(
+        "render.plot",
+        "MAX_LANES",
+        "places drawn in one plot",
+        "the ends of the path and those beside the judged one; a line counts the rest",
+    ),
+    Cap("render.sketch", "MAX_LANES", "places drawn in one sketch", "the first"),
     Cap("retrace.errand", "MAX_TRACED", "flows traced for pictures", "the worst are; the rest is counted"),
     Cap(
         "reading",

@@ -18,6 +18,8 @@ import pytest
 import ctcp_forensics
 from ctcp_forensics import __version__
 from ctcp_forensics.cli import analysis, main
+from ctcp_forensics.cli.ends import Refused
+from ctcp_forensics.cli.pictures import checked
 from ctcp_forensics.cli.progress import is_watched, told
 from ctcp_forensics.report import VERDICT_WORDS, Report, schema_json
 from tests import reports
@@ -755,3 +757,81 @@ def test_a_long_analysis_comforts_who_watches_and_leaves_no_trace(
         "analysing a.pcap  4.0 MB of 4.0 MB  100 %  eta 0 s",
         "",
     ]
+
+
+# --- pictures --------------------------------------------------------------------------------------
+
+
+def test_a_plot_is_drawn_beside_the_answer(tmp_path: Path) -> None:
+    for name, begin in (("death.svg", b"<?xml"), ("death.png", b"\x89PNG")):
+        if name.endswith(".png"):
+            pytest.importorskip("resvg_py")
+        told_ = run("analyze", FAILURE, "-q", "--plot", str(tmp_path / name))
+        assert (told_.returncode, told_.stderr) == (1, "")
+        assert (tmp_path / name).read_bytes().startswith(begin)
+
+
+def test_a_picture_of_another_kind_is_refused_before_any_work(tmp_path: Path) -> None:
+    told_ = run("analyze", FAILURE, "--plot", str(tmp_path / "death.gif"))
+    assert (told_.returncode, told_.stdout) == (2, "")
+    assert told_.stderr.endswith("death.gif: name a file that ends in .svg or .png\n")
+
+
+def test_a_capture_is_not_overwritten_by_its_picture(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.svg"
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    told_ = run("analyze", str(capture), "--plot", str(capture))
+    assert told_.returncode == 2
+    assert capture.read_bytes() == Path(FAILURE).read_bytes()
+
+
+def test_a_png_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(Refused, match=r"pip install 'ctcp-forensics\[png\]'"):
+        checked("death.png")
+
+
+def test_standard_input_is_analyzed_and_not_drawn(tmp_path: Path) -> None:
+    target = tmp_path / "death.svg"
+    told_ = run("analyze", "-", "-q", "--plot", str(target), stdin=Path(FAILURE).read_bytes())
+    assert told_.returncode == 1
+    assert told_.stdout.startswith("1 of 1 flow: unanswered duplicate ACKs")
+    assert "standard input cannot be read a second time" in told_.stderr
+    assert not target.exists()
+
+
+def test_the_sketch_follows_the_table_in_a_terminal_in_a_pipe_and_in_a_file(tmp_path: Path) -> None:
+    assert "✗" in on_terminal("analyze", FAILURE, "-q", "--sketch", NO_COLOR="1")
+    assert f"{RED}✗" in on_terminal("analyze", FAILURE, "-q", "--sketch")
+    plain = run("analyze", FAILURE, "-q", "--sketch", "--color", "never").stdout
+    assert "● duplicate ACK" in plain
+    target = tmp_path / "told.txt"
+    run("analyze", FAILURE, "-q", "--sketch", "-o", str(target))
+    assert target.read_text() == plain
+
+
+def test_a_terminal_without_the_signs_gets_ascii() -> None:
+    told_ = subprocess.run(
+        [*COMMAND, "analyze", FAILURE, "-q", "--sketch"],
+        capture_output=True,
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert told_.stdout.isascii()
+    assert b"o duplicate ACK" in told_.stdout
+
+
+@pytest.mark.parametrize("asked", [["--pictures"], ["--sketch"]])
+def test_pictures_are_kept_in_json_where_they_are_asked_for(asked: list[str]) -> None:
+    kept = Report.from_json(run("analyze", FAILURE, "-f", "json", *asked).stdout.encode())
+    assert [one.flow for one in kept.pictures] == [kept.flows[0].id]
+    assert Report.from_json(run("analyze", FAILURE, "-f", "json").stdout.encode()).pictures == ()
+
+
+def test_of_healthy_flows_one_is_drawn_and_of_none_none(tmp_path: Path) -> None:
+    assert "Healthy" in run("analyze", HEALTHY, "-q", "--sketch").stdout
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(Path(FAILURE).read_bytes()[:24])
+    assert run("analyze", str(empty), "-q", "--sketch").stderr.endswith(
+        "nothing is drawn: no flow was judged\n"
+    )

@@ -277,6 +277,13 @@ def test_rows_beyond_the_cap_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert rows.TRACE_CAP > 1 << 20
 
 
+def test_small_flows_leave_their_room_to_large_ones() -> None:
+    assert second.fair_share([10, 20, 30], 100) == 30
+    assert second.fair_share([10, 500, 500], 110) == 50
+    assert second.fair_share([500], 100) == 100
+    assert second.fair_share([5, 5, 5], 1) == 1
+
+
 def test_flows_beyond_the_cap_are_counted_and_the_worst_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errand, "MAX_TRACED", 1)
     report = report_of(SAMPLES / "answered.pcap", FAILURE)

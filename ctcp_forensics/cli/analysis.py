@@ -15,7 +15,9 @@ from typing import TextIO
 from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -42,17 +44,35 @@ class Request:
     depth: Depth
     color: str
     shows_progress: bool = True
+    plot: str | None = None
+    """A file to draw the worst flow into."""
+    has_sketch: bool = False
+    has_pictures: bool = False
+
+    @property
+    def pictures_wanted(self) -> int:
+        """As many as fit a report that is kept; for looking at one, one."""
+        if self.form == "json" and (self.has_pictures or self.has_sketch or self.plot):
+            return MAX_PICTURES
+        return 1 if self.has_sketch or self.plot else 0
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    captures = [source.path for source in request.sources]
-    with destination(request.output, captures) as text, _page_destination(request, captures) as html:
+    paths = [source.path for source in request.sources]
+    plotted = request.plot and checked(request.plot)
+    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         report = _diagnosed(request)
         _complain(report, request.depth)
+        report = _pictured(report, request)
         if html is not None:
             _write_page(html, report, request)
-        write(text, render(report, request.form, look(request.depth, request.color, request.output)))
+        seen_as = look(request.depth, request.color, request.output)
+        write(text, render(report, request.form, seen_as))
+        if request.has_sketch and request.form == "table":
+            write(text, sketched(report, seen_as, request.output))
+    if plotted:
+        plot(report, plotted, paths)
     return status(report)
 
 
@@ -111,12 +131,12 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
-def _page_destination(request: Request, captures: list[str]) -> AbstractContextManager[TextIO | None]:
+def _page_destination(request: Request, paths: list[str]) -> AbstractContextManager[TextIO | None]:
     if request.page is None:
         return nullcontext()
     if request.page == request.output:
         raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
-    return destination(request.page, captures)
+    return destination(request.page, paths)
 
 
 def _write_page(html: TextIO, report: Report, request: Request) -> None:
@@ -143,6 +163,14 @@ def _diagnosed(request: Request) -> Report:
         return diagnose(request.sources, options)
     with line:
         return diagnose(request.sources, options, line)
+
+
+def _pictured(report: Report, request: Request) -> Report:
+    if not request.pictures_wanted:
+        return report
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        return with_pictures(report, at_most=request.pictures_wanted, progress=line)
 
 
 def _what(sources: Sequence[Source]) -> str:

@@ -13,11 +13,11 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Report
 from ctcp_forensics.retrace.assemble import traces_of
-from ctcp_forensics.retrace.errand import MAX_TRACED, Seat, chosen, runs_of
+from ctcp_forensics.retrace.errand import MAX_TRACED, Seat, chosen, runs_of, worst
 from ctcp_forensics.retrace.second import Sighted, read_again
 from ctcp_forensics.trace import Trace
 
-__all__ = ["MAX_TRACED", "Retraced", "retrace"]
+__all__ = ["MAX_TRACED", "Retraced", "retrace", "worst"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,12 @@ def chosen(report: Report, flows: Collection[str] | None) -> tuple[list[Flow], i
     return wanted[:MAX_TRACED], max(0, len(wanted) - MAX_TRACED)
 
 
+def worst(report: Report, at_most: int) -> list[Flow]:
+    """The flows that a reader would want to see first; where none is in trouble, one of the others."""
+    troubled, _ = chosen(report, None)
+    return troubled[:at_most] or sorted(report.flows, key=rank)[:1]
+
+
 def rank(flow: Flow) -> tuple[int, int, int, int]:
     """What a reader must see first; of two alike the one that was asked more."""
     asks = max((one.duplicate_acks for one in flow.episodes if one.answered is False), default=0)

@@ -7,6 +7,7 @@ reading.  Does not know how places stand to one another: see assemble.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +63,7 @@ class _Reel:
 
 def read_again(run: Run, progress: Progress | None) -> tuple[dict[Seat, Sighted], list[CaptureError]]:
     """Read the captures of a run; what is not as the report says is told.  Raises CaptureError."""
-    share = max(1, TRACE_CAP // len(run.errands))
+    share = fair_share([errand.seen.frames for errand in run.errands], TRACE_CAP)
     interfaces = dict.fromkeys(errand.seen.interface for errand in run.errands)
     reels = [
         _Reel(tracer=_kernel.Tracer(cap=share), interface=one, decoder=Decoder(), numbers={})
@@ -74,6 +75,16 @@ def read_again(run: Run, progress: Progress | None) -> tuple[dict[Seat, Sighted]
             want_those_of(described, run, reel, before[-1])
         before.append(read_part(described, reels, before[-1], progress))
     return sort_out(run, reels, tuple(before[:-1]))
+
+
+def fair_share(sizes: Sequence[int], room: int) -> int:
+    """How many rows a flow may have, where small ones leave to large ones what they do not need."""
+    for number, size in enumerate(sorted(sizes)):
+        share = room // (len(sizes) - number)
+        if size > share:
+            return max(1, share)
+        room -= size
+    return max(1, *sizes)
 
 
 def want_those_of(described: Described, run: Run, reel: _Reel, before: int) -> None:
