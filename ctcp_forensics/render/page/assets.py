@@ -15,6 +15,7 @@ VENDOR = "vendor/uPlot.iife.min.js"
 STYLES = ("vendor/uPlot.min.css", "page.css")
 # In the order in which they build on one another.
 SCRIPTS = (
+    "elements.js",
     "unpack.js",
     "layers.js",
     "paint.js",

@@ -10,16 +10,6 @@ const MOVE = 0.15; // of the view
 const LEAST_VIEW = 1e-5; // seconds: captures know microseconds
 const DRAG_BOX = 30; // CSS pixels of height from which on a drag chooses bytes as well
 
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 class Diagram {
   constructor(root, traces, direction, turnedUs, marksSaid) {
     this.root = root;
@@ -201,6 +191,7 @@ class Diagram {
       label: kind,
       show: !this.hidden.has(kind),
       auto: false,
+      pxAlign: 0,
       points: { show: false },
       width: style.width ?? 0,
       stroke: style.isFilled ? undefined : color,
@@ -449,37 +440,4 @@ class Diagram {
       make("p", {}, ...told),
     );
   }
-}
-
-// What a legend's entry looks like in the diagram.
-function sign(kind, color) {
-  const shapes = {
-    hole: ["rect", { x: 1, y: 3, width: 12, height: 8, fill: color, stroke: "none" }],
-    acked: ["path", { d: "M1 11H7V3H13" }],
-    asked: ["circle", { cx: 7, cy: 7, r: 3, fill: color, stroke: "none" }],
-    lost: ["path", { d: "M3 3L11 11M3 11L11 3" }],
-    turns: ["path", { d: "M7 1V13", "stroke-dasharray": "2 2" }],
-    reset: ["path", { d: "M7 1V13", "stroke-dasharray": "2 2" }],
-  };
-  const [tag, attributes] = shapes[kind] ?? ["path", { d: "M7 2V12" }];
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const shape = document.createElementNS(svg.namespaceURI, tag);
-  for (const [name, value] of Object.entries({ fill: "none", stroke: color, "stroke-width": 2, ...attributes })) shape.setAttribute(name, value);
-  svg.setAttribute("viewBox", "0 0 14 14");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(shape);
-  return svg;
-}
-
-// As many decimals as tell neighbours apart.
-function timesInWords(splits) {
-  const step = splits.length > 1 ? splits[1] - splits[0] : 1;
-  let decimals = 0;
-  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++;
-  return splits.map((second) => `${second.toFixed(decimals)} s`);
-}
-
-function spanInWords(ns) {
-  if (ns < 1e6) return `${(ns / 1e3).toFixed(1)} µs`;
-  return ns < 1e9 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e9).toFixed(1)} s`;
 }

@@ -61,3 +61,16 @@ function told(trace, row, marksSaid) {
   lines.push(`${seconds} s, ${utc(columns.at[row])}`);
   return { heading: `Frame ${columns.frame[row]} of ${file}`, lines };
 }
+
+// As many decimals as tell neighbours apart.
+function timesInWords(splits) {
+  const step = splits.length > 1 ? splits[1] - splits[0] : 1;
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++;
+  return splits.map((second) => `${second.toFixed(decimals)} s`);
+}
+
+function spanInWords(ns) {
+  if (ns < 1e6) return `${(ns / 1e3).toFixed(1)} µs`;
+  return ns < 1e9 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e9).toFixed(1)} s`;
+}

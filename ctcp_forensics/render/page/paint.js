@@ -64,7 +64,7 @@ function bars(u, layer) {
   }
   if (end > first) close();
   const isRoomy = (end - first) * ROOMY * at.ratio < u.bbox.width;
-  return { stroke: path, width: isRoomy ? 3 : undefined };
+  return { stroke: path, _width: isRoomy ? 3 : undefined }; // the name that uPlot reads
 }
 
 // Level, and up where the ACK moves.

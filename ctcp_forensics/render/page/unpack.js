@@ -1,8 +1,6 @@
 // Unpacking: what packing.py and columns.py made small becomes typed arrays again.
 // Knows the order of the bytes. Does not know what the columns mean: see layers.js.
 
-const element = (id) => document.getElementById(id);
-
 // Text to bytes to text: base64, then RFC 1951.
 async function inflated(block) {
   const text = atob(block.textContent.trim());
