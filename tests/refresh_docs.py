@@ -354,6 +354,26 @@ CAPS: Final = (
         "the line counts the rest",
     ),
     Cap(
+        "render.page",
+        "ARTICLES_AT_A_GLANCE",
+        "flows told at length in the HTML page without its script",
+        "unpacked when they are asked for",
+    ),
+    Cap("render.page", "MAX_ARTICLES", "flows told at length in the HTML page", "the page counts the rest"),
+    Cap(
+        "render.page",
+        "ROWS_AT_A_GLANCE",
+        "rows of the HTML page's table without its script, and shown at once",
+        "a button shows more",
+    ),
+    Cap("render.page", "MAX_ROWS", "rows of the HTML page's table", "the page counts the rest"),
+    Cap(
+        "render.page",
+        "MAX_ROWS_DRAWN",
+        "segments in all diagrams of an HTML page",
+        "the worst flows are drawn; each other one says that it is not",
+    ),
+    Cap(
         "cli.analysis",
         "DAMAGE_AT_A_GLANCE",
         "lines about damage on standard error, per capture",

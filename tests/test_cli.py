@@ -329,6 +329,12 @@ def test_the_demonstration_shows_the_failure_and_keeps_its_captures_where_wished
     ]
 
 
+def test_files_of_the_demonstration_are_named_from_where_the_user_stands(tmp_path: Path) -> None:
+    answer = run("demo", "-f", "json", "-o", "report.json", "--report", "report.html", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
 # --- several captures of one path -------------------------------------------------------------------------
 
 OUTSIDE, INSIDE = (str(SAMPLES / f"failure-asa-{side}.pcap") for side in ("outside", "inside"))
@@ -556,6 +562,53 @@ def test_a_file_is_left_as_it_was_when_the_analysis_fails(
     assert "internal error" in capsys.readouterr().err
     assert target.read_text(encoding="utf-8") == "what was there before"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_page_is_written_beside_the_report_and_is_the_same_every_time(tmp_path: Path) -> None:
+    pages = [tmp_path / "one.html", tmp_path / "two.html"]
+    answers = [run("analyze", "-q", "--report", str(page), FAILURE) for page in pages]
+    assert [answer.returncode for answer in answers] == [1, 1]
+    assert {answer.stdout for answer in answers} == {run("analyze", "-q", FAILURE).stdout}
+    assert [answer.stderr for answer in answers] == ["", ""]
+    first, second = (page.read_bytes() for page in pages)
+    assert first == second
+    assert b'id="trace-0"' in first
+    assert sorted(tmp_path.iterdir()) == pages
+
+
+def test_a_page_of_what_is_well_has_its_diagram_too(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run("analyze", "-q", "--report", str(page), HEALTHY).returncode == 0
+    assert 'id="trace-0"' in page.read_text(encoding="utf-8")
+
+
+def test_a_page_of_standard_input_is_made_without_diagrams_and_that_is_said(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    answer = run("analyze", "-q", "--report", str(page), "-", stdin=Path(FAILURE).read_bytes())
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "ctcp-diag: no diagram of -: standard input cannot be read a second time; save it to a file and "
+        "analyze that\n"
+    )
+    assert "The diagram is drawn from the captures" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", ["-", "both"])
+def test_two_texts_do_not_go_to_one_place(target: str, tmp_path: Path) -> None:
+    answer = run("analyze", "-o", target, "--report", target, FAILURE, cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"ctcp-diag: the report and the page cannot both go to {target}: name another file\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_overwrites_no_capture(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.pcap"
+    capture.write_bytes(Path(HEALTHY).read_bytes())
+    answer = run("analyze", "--report", str(capture), str(capture))
+    assert answer.returncode == 2
+    assert capture.read_bytes() == Path(HEALTHY).read_bytes()
 
 
 @pytest.mark.parametrize("way", ["itself", "hard link", "symbolic link"])

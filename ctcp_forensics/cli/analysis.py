@@ -6,13 +6,14 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
-from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
@@ -38,6 +39,8 @@ class Request:
     hash_all: bool = False
     form: str
     output: str
+    page: str | None = None
+    """Where the HTML page goes; None: none is wanted."""
     depth: Depth
     color: str
     shows_progress: bool = True
@@ -58,10 +61,12 @@ def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
     plotted = request.plot and checked(request.plot)
-    with destination(request.output, paths) as text:
+    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         report = _diagnosed(request)
         _complain(report, request.depth)
         report = _pictured(report, request)
+        if html is not None:
+            _write_page(html, report, request)
         seen_as = look(request.depth, request.color, request.output)
         write(text, render(report, request.form, seen_as))
         if request.has_sketch and request.form == "table":
@@ -124,6 +129,27 @@ def demo_sources(folder: Path) -> list[Source]:
 def depth(verbose: int, *, quiet: bool) -> Depth:
     """-q, nothing, -v, -vv; more v than that ask for no more."""
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
+
+
+def _page_destination(request: Request, paths: list[str]) -> AbstractContextManager[TextIO | None]:
+    if request.page is None:
+        return nullcontext()
+    if request.page == request.output:
+        raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
+    return destination(request.page, paths)
+
+
+def _write_page(html: TextIO, report: Report, request: Request) -> None:
+    """The page, with the diagrams of the flows that it tells at length."""
+    from ctcp_forensics.render.page import flows_at_length, page
+    from ctcp_forensics.retrace import retrace
+
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        again = retrace(report, flows_at_length(report), line)
+    for failed in again.failed:
+        say(f"no diagram of {failed.source}: {failed.reason}")
+    write(html, page(report, again.traces))
 
 
 def _diagnosed(request: Request) -> Report:

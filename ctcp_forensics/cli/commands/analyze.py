@@ -12,6 +12,7 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PageOption,
     QuietOption,
     VerboseOption,
     app,
@@ -42,6 +43,7 @@ def _role(name: str, where: str) -> Any:
     epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n"
     "  ctcp-diag analyze --client client.pcap --asa-outside out.pcap --asa-inside in.pcap\n"
     "  ctcp-diag analyze --client 'client-*.pcap' --asa asa.pcapng\n"
+    "  ctcp-diag analyze --report report.html client.pcap asa.pcap\n"
     "  ctcp-diag analyze --sketch --plot death.svg client.pcap\n"
     "  ctcp-diag analyze -vv --port 4433 client.pcapng.zst asa-outside.pcap\n"
     "  ctcp-diag analyze --all-tcp --format json -o report.json 'captures/*.pcap*'\n"
@@ -71,6 +73,7 @@ def analyze(
     sha256: Annotated[bool, typer.Option("--sha256", help="Hash captures of more than 256 MiB too.")] = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    report: PageOption = None,
     plot: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +119,7 @@ def analyze(
         hash_all=sha256,
         form=form,
         output=output,
+        page=report,
         depth=depth(verbose, quiet=quiet),
         color=color,
         shows_progress=not no_progress,
