@@ -5,7 +5,6 @@ The notes are in tests/golden/notes; `python -m tests.test_note` writes them ane
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
 from collections.abc import Callable
@@ -16,40 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.pipeline import diagnose
-from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.note import note
 from ctcp_forensics.render.sheet import MOST_LINES, WIDTH, Paragraph, Part, ascii_of, fitted, shortened
 from ctcp_forensics.report import Capture, Recommendation, Report
 from tests import reports
+from tests.stored import SAMPLES, of_sample, together
 
-ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden" / "notes"
 PARTS = ["SYMPTOM", "CAPTURE ANALYSIS", "RECOMMENDED ACTION", "POSSIBLE CAUSES RULED OUT", "EVIDENCE"]
-SAMPLES = sorted(path.name for path in (ROOT / "samples").iterdir() if ".pcap" in path.name)
-TOGETHER = {"client": "client", "asa-outside": "asa-outside", "asa-inside": "asa-inside"}
-
-
-@functools.cache
-def of_sample(name: str) -> Report:
-    return renamed(diagnose([Source(path=str(ROOT / "samples" / name))], Options()))
-
-
-@functools.cache
-def together() -> Report:
-    sources = [
-        Source(path=str(ROOT / "samples" / f"failure-{place}.pcap"), vantage=vantage)
-        for place, vantage in TOGETHER.items()
-    ]
-    return renamed(diagnose(sources, Options()))
-
-
-def renamed(report: Report) -> Report:
-    """Without this machine's folders."""
-    captures = tuple(
-        msgspec.structs.replace(one, source=one.source.rpartition("/")[2]) for one in report.captures
-    )
-    return msgspec.structs.replace(report, captures=captures)
 
 
 SAID: dict[str, Callable[[], Report]] = {

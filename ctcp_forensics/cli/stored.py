@@ -23,9 +23,7 @@ def stored(name: str) -> Report:
     try:
         report = Report.from_json(text)
     except ReportError as error:
-        raise Refused(
-            f"{name}: {error}. `ctcp-diag analyze --format json -o {name} CAPTURE...` makes one"
-        ) from error
+        raise Refused(f"{name}: {error}; `ctcp-diag analyze --format json CAPTURE...` writes one") from error
     _refuse_strangers(name, report)
     return report
 
