@@ -253,8 +253,9 @@ def test_a_buffer_holds_ten_minutes_at_four_times_the_rate(
 # --- hostile reports ---------------------------------------------------------------------------------
 
 EVIL = "reload"
+RIGHT = ["192.0.2.10", "192.0.2.11", "198.51.100.1", "10.1.2.3"]
 ADDRESSES = [
-    "192.0.2.10",
+    *RIGHT * 3,
     "2001:db8::7",
     f"192.0.2.10\n{EVIL}",
     f"fe80::1%eth0\n{EVIL}",
@@ -337,6 +338,25 @@ def test_nothing_of_a_report_becomes_a_command(report: Report, wish: Wish) -> No
             for word in re.findall(r"host (\S+)", line):
                 assert str(ip_address(word)) == word
     assert list(as_json(pack, report.tool))
+
+
+@pytest.mark.parametrize("syntax", Syntax)
+@pytest.mark.parametrize("verdict", sorted(OFFERS))
+def test_every_line_of_every_change_is_a_command_and_every_sentence_a_comment(
+    verdict: str, syntax: Syntax
+) -> None:
+    base = dead_between(("10.1.2.3", "198.51.100.1"), ("2001:db8::7", "2001:db8::1"))
+    large = Recommendation(fix="lower-mtu", title="", change="", cost="", source="")
+    findings = tuple(
+        msgspec.structs.replace(one, verdict=verdict, recommendations=(large,)) for one in base.findings
+    )
+    report = msgspec.structs.replace(base, findings=findings)
+    offered_ = [choice.fix for choice in configure(report, Wish()).choices]
+    assert len(offered_) == len(set(offered_))
+    for fix in offered_:
+        text = told(report, fixes=(fix,), syntax=syntax)
+        lines = [line for line in text.splitlines() if not line.startswith("!")]
+        assert [line for line in lines if not COMMANDS.fullmatch(line)] == []
 
 
 def test_the_property_meets_packs_that_are_not_empty() -> None:

@@ -19,6 +19,7 @@ from ctcp_forensics.configuration.subject import Subject
 from ctcp_forensics.configuration.wish import Names, Syntax, Wish
 
 COMMENT = "! "
+SENTENCE_END = "."  # no command has one there
 ON_THE_FIREWALL = "on the firewall in the path, if it is an ASA"
 LOOKS = re.compile(r"`(show [^`]+)`")
 """Commands inside the sentences that say how to verify; they change nothing."""
@@ -132,10 +133,10 @@ def called(text: str, names: Names) -> str:
 
 
 def blocks_of(lines: Sequence[str], wish: Wish) -> tuple[Block, ...]:
-    """Lines under the comment that says where they are typed."""
+    """Lines under the comment that says where they are typed; a sentence among them is a remark."""
     found: list[tuple[str, list[str]]] = []
     for line in lines:
-        is_comment = line.startswith(COMMENT)
+        is_comment = line.startswith(COMMENT) or line.endswith(SENTENCE_END)
         if is_comment or not found:
             found.append((line.removeprefix(COMMENT) if is_comment else ON_THE_FIREWALL, []))
         if not is_comment:
