@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ctcp_forensics.render.note import note
 from ctcp_forensics.render.sheet import MOST_LINES, WIDTH, Paragraph, Part, ascii_of, fitted, shortened
-from ctcp_forensics.report import Capture, Recommendation, Report
+from ctcp_forensics.report import Capture, Coverage, Failed, Recommendation, Report
 from tests import reports
 from tests.stored import SAMPLES, of_sample, together
 
@@ -43,8 +43,8 @@ SAID: dict[str, Callable[[], Report]] = {
 
 def unread() -> Report:
     gone = reports.capture(outcome="rejected", source="gone.pcap", sha256=None, frames=0, first_ns=None)
-    failed = reports.Failed(source="gone.pcap", reason="no such file")
-    coverage = reports.Coverage(captures=1, rejected=1, failed=(failed,))
+    failed = Failed(source="gone.pcap", reason="no such file")
+    coverage = Coverage(captures=1, rejected=1, failed=(failed,))
     return reports.report((), (), coverage, (gone,))
 
 
