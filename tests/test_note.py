@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics.render.note import note
-from ctcp_forensics.render.sheet import MOST_LINES, WIDTH, Paragraph, Part, ascii_of, fitted, shortened
+from ctcp_forensics.render.sheet import MAX_LINES, WIDTH, Paragraph, Part, ascii_of, fitted, shortened
 from ctcp_forensics.report import Capture, Coverage, Failed, Recommendation, Report
 from tests import reports
 from tests.stored import SAMPLES, of_sample, together
@@ -63,7 +63,7 @@ def told(report: Report) -> str:
 def fits(text: str) -> bool:
     lines = text.splitlines()
     return (
-        len(lines) <= MOST_LINES
+        len(lines) <= MAX_LINES
         and max(map(len, lines)) <= WIDTH
         and text.isascii()
         and all(line.isprintable() for line in lines)
@@ -76,7 +76,7 @@ def test_a_note_says_these_very_letters(name: str) -> None:
 
 
 def test_the_bounds_are_those_of_the_issue() -> None:
-    assert (MOST_LINES, WIDTH) == (40, 78)
+    assert (MAX_LINES, WIDTH) == (40, 78)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -170,7 +170,7 @@ def test_the_facts_of_a_note_are_those_of_the_report() -> None:
 def test_the_longest_paragraph_gives_way_first_and_says_so() -> None:
     parts = [Part("A", (Paragraph("long", "word " * 800), Paragraph("short", "stays whole"))), Part("B", ())]
     lines = list(fitted(parts))
-    assert len(lines) == MOST_LINES
+    assert len(lines) == MAX_LINES
     assert lines[-2].endswith("stays whole")
     assert lines[-3].endswith(" ...")
 

@@ -18,7 +18,7 @@ from ctcp_forensics.report import FLAGSHIP, Report
 
 __all__ = ["ConfigurationError", "Names", "Pack", "Syntax", "Wish", "configure"]
 
-MOST_PAIRS = 64
+MAX_PAIRS = 64
 """Pairs of hosts in one change: two lines each in an access list are what a person can still read before pasting."""
 
 ALIASES = {"state-bypass": "tcp-state-bypass", "udp": "ipsec-over-udp"}
@@ -95,14 +95,14 @@ def _to_capture(subjects: list[Subject]) -> list[Subject]:
 
 def _within(subjects: list[Subject]) -> list[Subject]:
     """Every flow of the first pairs of hosts."""
-    kept = set(list(dict.fromkeys(one.hosts for one in subjects))[:MOST_PAIRS])
+    kept = set(list(dict.fromkeys(one.hosts for one in subjects))[:MAX_PAIRS])
     return [one for one in subjects if one.hosts in kept]
 
 
 def _beyond(subjects: list[Subject]) -> tuple[str, ...]:
-    left = len({one.hosts for one in subjects}) - MOST_PAIRS
+    left = len({one.hosts for one in subjects}) - MAX_PAIRS
     if left <= 0:
         return ()
     return (
-        f"limit: {MOST_PAIRS} pairs of hosts in one change; {left} more are left out: take them with --flow",
+        f"limit: {MAX_PAIRS} pairs of hosts in one change; {left} more are left out: take them with --flow",
     )

@@ -29,7 +29,7 @@ BURST = 4
 """How much busier than on average a flow may be in those seconds."""
 PACKET_LEN = 1522
 """A full Ethernet frame with a VLAN tag: the trailer of cTCP is the end of each packet."""
-MOST_HEADENDS = 4
+MAX_HEADENDS = 4
 """Each has three captures of its own, and each of those its buffer."""
 
 BOTH_SIDES = frozenset({"client", "headend"})
@@ -144,7 +144,7 @@ def _matches(pairs: list[Pair]) -> list[tuple[str, int]]:
         clients.setdefault((pair.headend, pair.port), set()).add(pair.client)
     return [
         (f"tcp {f'host {next(iter(some))}' if len(some) == 1 else 'any'} host {headend}", port)
-        for (headend, port), some in list(clients.items())[:MOST_HEADENDS]
+        for (headend, port), some in list(clients.items())[:MAX_HEADENDS]
     ]
 
 
@@ -206,5 +206,5 @@ def _remarks(subjects: Sequence[Subject], *, is_open: bool) -> Iterator[str]:
     headends = {(pair.headend, pair.port) for pair in pairs}
     if len(clients) > 1:
         yield ANYBODY
-    if len(headends) > MOST_HEADENDS:
-        yield f"Limit: {MOST_HEADENDS} of {len(headends)} headends; take the others with --flow."
+    if len(headends) > MAX_HEADENDS:
+        yield f"Limit: {MAX_HEADENDS} of {len(headends)} headends; take the others with --flow."

@@ -6,12 +6,13 @@ Knows how it is laid out.  Does not compare: see compare.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 import msgspec
 
 from ctcp_forensics.compare import Comparison, Pairing
 from ctcp_forensics.compare.shown import Shown
-from ctcp_forensics.render.finding import labelled
+from ctcp_forensics.render.finding import NARROWEST, labelled
 from ctcp_forensics.render.look import Look
 from ctcp_forensics.render.wording import clean, count
 
@@ -31,7 +32,9 @@ def as_json(found: Comparison) -> Iterator[str]:
 
 
 def _lines(found: Comparison, look: Look) -> Iterator[str]:
-    yield look.pen.mark("title", clean(f"{found.outcome}: {found.because}"))
+    headline = clean(f"{found.outcome}: {found.because}")
+    for line in [headline] if look.width is None else wrap(headline, max(look.width, NARROWEST)):
+        yield look.pen.mark("title", line)
     for note in found.notes:
         yield from labelled("note", note, look, indent="")
     for pairing in found.pairings[:SITES_AT_A_GLANCE]:

@@ -1,4 +1,4 @@
-"""The case note: what goes into a customer's ticket, never longer than MOST_LINES lines of ASCII.
+"""The case note: what goes into a customer's ticket, never longer than MAX_LINES lines of ASCII.
 
 Knows the four parts of Cisco's own capture guide (TAC 215092): symptom, capture analysis, recommended action and
 possible causes.  Tells the worst flow and counts the others.  Does not know how lines are fitted: see sheet.
@@ -12,7 +12,7 @@ import msgspec
 
 from ctcp_forensics.render.judged import DECISIVE, Judged, headline, links, tally, worst_first
 from ctcp_forensics.render.path import lost_where, made_by
-from ctcp_forensics.render.sheet import MOST_LINES, Paragraph, Part, fitted, shortened
+from ctcp_forensics.render.sheet import MAX_LINES, Paragraph, Part, fitted, shortened
 from ctcp_forensics.render.wording import (
     Names,
     at,
@@ -35,7 +35,7 @@ from ctcp_forensics.report import (
     Report,
 )
 
-__all__ = ["MOST_LINES", "note"]
+__all__ = ["MAX_LINES", "note"]
 
 LINKS_IN_A_NOTE = 4  # the three links of the flagship, and who made the ACKs
 RUNS_IN_A_NOTE = 2  # runs of frame numbers of one capture
@@ -203,7 +203,7 @@ def _action(one: Judged) -> Iterator[Paragraph]:
         yield _commands("by", best, best.commands)
     yield Paragraph("cost", best.cost)
     if best.verify:
-        yield Paragraph("verify", best.verify[0])
+        yield Paragraph("verify", best.verify[0], weight=WEIGHTY)
     if best.roll_back:
         yield _commands(UNDO, best, best.roll_back)
     if others:

@@ -12,7 +12,7 @@ from textwrap import wrap
 
 from ctcp_forensics.render.wording import clean
 
-MOST_LINES = 40
+MAX_LINES = 40
 """A screen, and what a ticket shows without folding it."""
 WIDTH = 78
 """Mail quotes it once and stays within 80 columns."""
@@ -51,9 +51,9 @@ def fitted(parts: Sequence[Part]) -> Iterator[str]:
     """The lines of `parts`; empty lines stand between them where there is room for that."""
     folded = [[_Folded(one) for one in part.paragraphs] for part in parts]
     blocks = [block for some in folded for block in some]
-    while len(parts) + sum(block.height for block in blocks) > MOST_LINES:
-        max(blocks, key=lambda block: block.burden).give_way()
-    spare = MOST_LINES - len(parts) - sum(block.height for block in blocks)
+    while len(parts) + sum(block.height for block in blocks) > MAX_LINES:
+        max(reversed(blocks), key=lambda block: block.burden).give_way()
+    spare = MAX_LINES - len(parts) - sum(block.height for block in blocks)
     for number, (part, some) in enumerate(zip(parts, folded, strict=True)):
         if number and spare >= len(parts) - 1:
             yield ""
@@ -100,11 +100,18 @@ class _Folded:
     def lines(self) -> Iterator[str]:
         shown = self._lines[: self.height]
         if self.height < len(self._lines):
-            shown[-1] = shown[-1][: WIDTH - MARGIN_LEN - len(ELLIPSIS) - 1].rstrip() + " " + ELLIPSIS
+            shown[-1] = _cut(shown[-1])
         margin = f"  {self._label}".ljust(MARGIN_LEN)
         for line in shown:
             yield (margin + line).rstrip()
             margin = " " * MARGIN_LEN
+
+
+def _cut(line: str) -> str:
+    """As many whole words as leave room for the mark that more followed."""
+    room = WIDTH - MARGIN_LEN - len(ELLIPSIS) - 1
+    kept = line if len(line) <= room else line[:room].rpartition(" ")[0] or line[:room]
+    return f"{kept} {ELLIPSIS}"
 
 
 def _folded(text: str) -> list[str]:
