@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from ctcp_forensics.report import (
@@ -31,7 +31,7 @@ def test_a_report_read_back_from_its_json_is_the_same_report(report: Report) -> 
     assert Report.from_json(report.to_json()) == report
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(reports.anything(Report))
 def test_the_schema_allows_whatever_the_records_can_hold(report: Report) -> None:
     VALIDATOR.validate(json.loads(report.to_json()))
