@@ -89,7 +89,7 @@ REFUTES = {
     "is-something-else": "something other than cTCP",
     "only-one-direction-was-seen": "one direction captured alone",
     "an-answer-is-in-another-capture": "an answer in another capture",
-    "a-question-is-left-open": "a question left unanswered",
+    "a-question-is-left-open": "a question that this place shows unanswered",
 }
 
 
