@@ -85,6 +85,24 @@ def test_what_is_no_report_is_one_clear_line(
     assert answer.stderr.count("\n") == 1
 
 
+def test_a_report_from_before_a_name_was_added_is_read(tmp_path: Path) -> None:
+    """Within one major version names are only added: what was stored last year has to be readable."""
+    places = [
+        word
+        for place in ("client", "asa-outside")
+        for word in (f"--{place}", FAILURE.replace("client", place))
+    ]
+    report = json.loads(run("analyze", "--format", "json", *places).stdout)
+    for path in report["paths"]:
+        for crossing in path["crossings"]:
+            del crossing["damaged"]
+        for box in path["firewalls"]:
+            del box["step_to_headend"], box["step_to_client"]
+    (tmp_path / "older.json").write_text(json.dumps(report))
+    answer = run("render", "--format", "note", str(tmp_path / "older.json"))
+    assert (answer.returncode, answer.stderr) == (1, "")
+
+
 def test_a_finding_on_no_flow_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
     report = json.loads((folder / "failure.json").read_bytes())
     report["findings"][0]["flow"] = "\x1b[31mnowhere"
