@@ -828,6 +828,47 @@ def test_pictures_are_kept_in_json_where_they_are_asked_for(asked: list[str]) ->
     assert Report.from_json(run("analyze", FAILURE, "-f", "json").stdout.encode()).pictures == ()
 
 
+def test_a_stored_picture_is_drawn_without_its_captures(tmp_path: Path) -> None:
+    capture, kept = tmp_path / "failure-client.pcap", str(tmp_path / "kept.json")
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    now, later = tmp_path / "now.svg", tmp_path / "later.svg"
+    run("analyze", str(capture), "-f", "json", "--pictures", "-o", kept, "--plot", str(now))
+    capture.unlink()
+    told_ = run("render", "-q", kept, "--plot", str(later), "--sketch")
+    assert (told_.returncode, told_.stderr) == (1, "")
+    assert "● duplicate ACK" in told_.stdout
+    assert later.read_bytes() == now.read_bytes()
+
+
+def test_a_picture_that_was_not_kept_is_made_from_the_captures_or_missed(tmp_path: Path) -> None:
+    capture, kept, target = tmp_path / "death.pcap", str(tmp_path / "kept.json"), tmp_path / "later.svg"
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    run("analyze", str(capture), "-f", "json", "-o", kept)
+    run("render", "-q", kept, "--plot", str(target))
+    assert target.read_text().startswith("<?xml")
+    capture.unlink()
+    told_ = run("render", "-q", kept, "--plot", str(tmp_path / "none.svg"))
+    assert told_.stderr == (
+        f"ctcp-diag: {capture}: there is no such file; it is not drawn\n"
+        "ctcp-diag: nothing is drawn: none of its captures can be read again\n"
+    )
+
+
+def test_a_damaged_picture_is_one_line(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    run("analyze", FAILURE, "-f", "json", "--pictures", "-o", str(kept))
+    told_ = json.loads(kept.read_text())
+    for spoil in (
+        {"flow": "nobody"},
+        {"direction": "sideways"},
+        {"places": [told_["pictures"][0]["places"][0] | {"pos": "x"}]},
+    ):
+        kept.write_text(json.dumps(told_ | {"pictures": [told_["pictures"][0] | spoil]}))
+        ended = run("render", "-q", str(kept), "--plot", str(tmp_path / "none.svg"))
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        assert "the picture of flow" in ended.stderr
+
+
 def test_of_healthy_flows_one_is_drawn_and_of_none_none(tmp_path: Path) -> None:
     assert "Healthy" in run("analyze", HEALTHY, "-q", "--sketch").stdout
     empty = tmp_path / "empty.pcap"

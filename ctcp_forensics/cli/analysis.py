@@ -37,6 +37,13 @@ class Rendering:
     output: str
     depth: Depth
     color: str
+    plot: str | None = None
+    """A file to draw the worst flow into."""
+    has_sketch: bool = False
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.has_sketch or self.plot is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +57,20 @@ class Request(Rendering):
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
     shows_progress: bool = True
-    plot: str | None = None
-    """A file to draw the worst flow into."""
-    has_sketch: bool = False
     has_pictures: bool = False
 
     @property
     def pictures_wanted(self) -> int:
         """As many as fit a report that is kept; for looking at one, one."""
-        if self.form == "json" and (self.has_pictures or self.has_sketch or self.plot):
+        if self.form == "json" and (self.has_pictures or self.is_drawn):
             return MAX_PICTURES
-        return 1 if self.has_sketch or self.plot else 0
+        return 1 if self.is_drawn else 0
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
-    plotted = request.plot and checked(request.plot)
+    _check_plot(request)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         report = _diagnosed(request)
         _complain(report, request.depth)
@@ -74,23 +78,36 @@ def answer(request: Request) -> int:
         if html is not None:
             _write_page(html, report, request)
         _render(report, request, text)
-        if request.has_sketch and request.form == "table":
-            seen_as = look(request.depth, request.color, request.output)
-            write(text, sketched(report, seen_as, request.output))
-    if plotted:
-        plot(report, plotted, paths)
+    _plot(report, request, paths)
     return status(report)
 
 
 def written(report: Report, wanted: Rendering, source: str) -> int:
     """Write a stored report, which came from `source`, and return the exit status of its analysis."""
+    _check_plot(wanted)
+    if wanted.is_drawn and not report.pictures:
+        report = with_pictures(report, at_most=1, progress=None)
     with destination(wanted.output, [source]) as text:
         _render(report, wanted, text)
+    _plot(report, wanted, [source])
     return status(report)
 
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
-    write(text, render(report, wanted.form, look(wanted.depth, wanted.color, wanted.output)))
+    seen_as = look(wanted.depth, wanted.color, wanted.output)
+    write(text, render(report, wanted.form, seen_as))
+    if wanted.has_sketch and wanted.form == "table":
+        write(text, sketched(report, seen_as, wanted.output))
+
+
+def _check_plot(wanted: Rendering) -> None:
+    if wanted.plot is not None:
+        checked(wanted.plot)
+
+
+def _plot(report: Report, wanted: Rendering, sources: Sequence[str]) -> None:
+    if wanted.plot is not None:
+        plot(report, wanted.plot, sources)
 
 
 def status(report: Report) -> int:

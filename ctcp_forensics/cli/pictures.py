@@ -13,7 +13,7 @@ from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination
 from ctcp_forensics.cli.progress import Progress
 from ctcp_forensics.render.look import Look
-from ctcp_forensics.report import Picture, Report
+from ctcp_forensics.report import Picture, Report, ReportError
 
 KINDS = (".svg", ".png")
 PNG_ZOOM = 2.0  # 960 pixels are a page's width; twice as many stay sharp in print
@@ -24,14 +24,13 @@ NO_FONT = (
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{}</svg>'
 
 
-def checked(name: str) -> str:
-    """The name of a picture to be drawn; what cannot be drawn is refused before any work is done for it."""
+def checked(name: str) -> None:
+    """Refuse the name of a picture that cannot be drawn before any work is done for it."""
     kind = Path(name).suffix.lower()
     if kind not in KINDS:
         raise Refused(f"cannot draw {name}: name a file that ends in .svg or .png")
     if kind == ".png" and pixels(BLANK.format("")) == pixels(BLANK.format(a_letter())):
         raise Refused(NO_FONT)
-    return name
 
 
 def a_letter() -> str:
@@ -60,7 +59,10 @@ def plot(report: Report, name: str, sources: Collection[str]) -> None:
         return
     from ctcp_forensics.render.plot import svg
 
-    drawn = svg(report, picture)
+    try:
+        drawn = svg(report, picture)
+    except ReportError as error:
+        raise Refused(str(error)) from error
     with destination(name, sources) as file:
         if Path(name).suffix.lower() == ".png":
             file.buffer.write(pixels(drawn))
@@ -75,8 +77,11 @@ def sketched(report: Report, look: Look, output: str) -> Iterator[str]:
         return
     from ctcp_forensics.render.sketch import sketch
 
-    yield "\n"
-    yield from sketch(report, picture, look, is_ascii=output == STANDARD_OUTPUT and not speaks_unicode())
+    is_ascii = output == STANDARD_OUTPUT and not speaks_unicode()
+    try:
+        yield from ("\n", *sketch(report, picture, look, is_ascii=is_ascii))
+    except ReportError as error:
+        raise Refused(str(error)) from error
 
 
 def first(report: Report) -> Picture | None:

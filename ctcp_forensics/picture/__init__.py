@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from ctcp_forensics.picture.seconds import Scene, span_of, what_follows
-from ctcp_forensics.picture.stored import holes_of, stored, traces_in
+from ctcp_forensics.picture.stored import holes_of, stored, told_of, traces_in
 from ctcp_forensics.picture.thin import thinned
 from ctcp_forensics.report import DIRECTION_WORDS, Flow, Picture, PicturePlace
 from ctcp_forensics.trace import Trace
 
-__all__ = ["MAX_PICTURES", "picture_of", "traces_in"]
+__all__ = ["MAX_PICTURES", "picture_of", "told_of", "traces_in"]
 
 MAX_PICTURES: Final = 16
 """Flows whose pictures travel in a report: the worst; a picture is up to half a megabyte."""

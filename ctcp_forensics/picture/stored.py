@@ -8,7 +8,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 
-from ctcp_forensics.report import DIRECTION_WORDS, Picture, PictureHole, PicturePlace, ReportError
+from ctcp_forensics.report import (
+    DIRECTION_WORDS,
+    Finding,
+    Flow,
+    Picture,
+    PictureHole,
+    PicturePlace,
+    Report,
+    ReportError,
+)
 from ctcp_forensics.trace import Columns, Hole, Trace
 
 OF_SEGMENTS = ("at_ns", "frame", "capture", "direction", "pos", "length", "ack", "window", "marks")
@@ -57,6 +66,15 @@ def traces_in(picture: Picture) -> tuple[Trace, ...]:
         return tuple(trace_of(picture, place) for place in picture.places)
     except (ValueError, OverflowError) as error:
         raise ReportError(f"the picture of flow {picture.flow} is damaged: {error}") from error
+
+
+def told_of(report: Report, picture: Picture) -> tuple[Flow, Finding]:
+    """What the report says of the flow.  Raises ReportError where it says nothing."""
+    flow = next((one for one in report.flows if one.id == picture.flow), None)
+    finding = next((one for one in report.findings if one.flow == picture.flow), None)
+    if flow is None or finding is None or picture.direction not in DIRECTION_WORDS:
+        raise ReportError(f"the picture of flow {picture.flow} belongs to no flow of the report")
+    return flow, finding
 
 
 def trace_of(picture: Picture, place: PicturePlace) -> Trace:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ctcp_forensics.picture import traces_in
+from ctcp_forensics.picture import told_of, traces_in
 from ctcp_forensics.render.look import Look
 from ctcp_forensics.render.plot.lane import NOT_PLACED
 from ctcp_forensics.render.wording import clean, utc
@@ -74,7 +74,7 @@ class Canvas:
 
 def sketch(report: Report, picture: Picture, look: Look, *, is_ascii: bool) -> Iterator[str]:
     """Lines for a terminal; raises ReportError where the stored picture is damaged."""
-    finding = next(one for one in report.findings if one.flow == picture.flow)
+    _, finding = told_of(report, picture)
     traces = traces_in(picture)[:MAX_LANES]
     way = DIRECTION_WORDS.index(picture.direction)
     signs = ASCII if is_ascii else UNICODE

@@ -13,7 +13,9 @@ from ctcp_forensics.cli.commands.app import (
     FormatOption,
     OutputOption,
     PageOption,
+    PlotOption,
     QuietOption,
+    SketchOption,
     VerboseOption,
     app,
 )
@@ -74,17 +76,8 @@ def analyze(
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw the decisive seconds of the worst flow; .svg, or .png with resvg-py.",
-        ),
-    ] = None,
-    sketch: Annotated[
-        bool, typer.Option("--sketch", help="Draw them in the terminal, below the table.")
-    ] = False,
+    plot: PlotOption = None,
+    sketch: SketchOption = False,
     pictures: Annotated[
         bool,
         typer.Option(

@@ -76,6 +76,15 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdi
 ColorOption = Annotated[
     Color, typer.Option("--color", help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.")
 ]
+PlotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw the decisive seconds of the worst flow; .svg, or .png with resvg-py.",
+    ),
+]
+SketchOption = Annotated[bool, typer.Option("--sketch", help="Draw them in the terminal, below the table.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 

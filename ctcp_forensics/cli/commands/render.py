@@ -12,7 +12,9 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PlotOption,
     QuietOption,
+    SketchOption,
     VerboseOption,
     app,
 )
@@ -28,6 +30,7 @@ ReportArgument = Annotated[
     short_help="Write a stored report in another form, without analyzing again.",
     epilog="\b\nExamples:\n  ctcp-diag analyze --format json -o report.json client.pcap\n"
     "  ctcp-diag render report.json --format note\n  ctcp-diag render -vv report.json\n"
+    "  ctcp-diag render -q report.json --plot death.svg\n"
     f"  zcat report.json.gz | ctcp-diag render - --format markdown -o report.md\n\n{EXIT_STATUS}",
 )
 def render(
@@ -35,6 +38,8 @@ def render(
     report: ReportArgument,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    plot: PlotOption = None,
+    sketch: SketchOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     color: ColorOption = Color.AUTO,
@@ -42,10 +47,18 @@ def render(
 ) -> None:
     """Write a stored report as a table, a case note, Markdown, CSV, NDJSON or JSON.
 
-    Needs no capture, reads none, and answers with the exit status of the analysis.
+    Answers with the exit status of the analysis.  Needs no capture and reads none; where a picture is asked for that
+    the report does not hold (see `analyze --pictures`), its captures are read again.
     """
     from ctcp_forensics.cli.analysis import Rendering, depth, written
     from ctcp_forensics.cli.stored import stored
 
-    look = Rendering(form=form, output=output, depth=depth(verbose, quiet=quiet), color=color)
+    look = Rendering(
+        form=form,
+        output=output,
+        depth=depth(verbose, quiet=quiet),
+        color=color,
+        plot=plot,
+        has_sketch=sketch,
+    )
     raise Done(written(stored(report), look, report))

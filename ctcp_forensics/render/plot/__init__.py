@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ctcp_forensics.picture import traces_in
+from ctcp_forensics.picture import told_of, traces_in
 from ctcp_forensics.render.plot.lane import GREY, NOT_PLACED, PALE, RUG_HEIGHT, Lane, drawn, ink, legend_sign
 from ctcp_forensics.render.plot.notes import notes_on, placed
 from ctcp_forensics.render.plot.paper import Box, document, path, rectangle, text, width_of, wrapped
@@ -73,8 +73,7 @@ class Subject:
 
 def svg(report: Report, picture: Picture) -> str:
     """The picture, as one SVG document.  Raises ReportError where the stored picture is damaged."""
-    flow = next(one for one in report.flows if one.id == picture.flow)
-    finding = next(one for one in report.findings if one.flow == picture.flow)
+    flow, finding = told_of(report, picture)
     subject = Subject(report=report, picture=picture, flow=flow, finding=finding, traces=traces_in(picture))
     content, height = composed(subject)
     return document(WIDTH, height, subject.title, in_words(subject), content)
