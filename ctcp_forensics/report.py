@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -505,6 +505,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     """What captures that were named together have, or have not, to do with one another."""
+    redacted_with: str | None = None
+    """The name of the key, where addresses, names and hashes are pseudonyms."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

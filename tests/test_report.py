@@ -92,7 +92,7 @@ def test_every_promised_name_is_in_every_report(record: str) -> None:
 def test_the_json_is_the_same_every_time_and_ends_its_last_line() -> None:
     first, second = reports.mixed().to_json(), reports.mixed().to_json()
     assert first == second
-    assert first.startswith(b'{\n  "schema_version": "1.1",\n  "tool": {')
+    assert first.startswith(b'{\n  "schema_version": "1.2",\n  "tool": {')
     assert first.endswith(b"}\n")
 
 

@@ -15,6 +15,7 @@ from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -38,13 +39,16 @@ class Request:
     output: str
     depth: Depth
     color: str
+    redact: str | None = None
+    """A key file."""
     shows_progress: bool = True
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     with destination(request.output, [source.path for source in request.sources]) as text:
-        report = _diagnosed(request)
+        under_pseudonyms = veil(request.redact, request.output)
+        report = under_pseudonyms(_diagnosed(request))
         _complain(report, request.depth)
         write(text, render(report, request.form, look(request.depth, request.color, request.output)))
     return status(report)

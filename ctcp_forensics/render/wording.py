@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the words of an error message need no report
-    from ctcp_forensics.report import Endpoint
+    from ctcp_forensics.report import Endpoint, Report
 
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -71,6 +71,12 @@ def endpoint(end: Endpoint) -> str:
     """Address and port; an IPv6 address in brackets (RFC 5952 section 6)."""
     address = clean(end.address)
     return f"[{address}]:{end.port}" if ":" in address else f"{address}:{end.port}"
+
+
+def pseudonyms_told(report: Report) -> tuple[str, ...]:
+    """That a report is redacted, and by which key it can be undone; nothing where it is not."""
+    key = report.redacted_with
+    return () if key is None else (f"addresses, names and hashes are pseudonyms, by key {clean(key)}",)
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -13,6 +13,7 @@ from ctcp_forensics.cli.commands.app import (
     FormatOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     VerboseOption,
     app,
 )
@@ -72,6 +73,7 @@ def analyze(
     output: OutputOption = STANDARD_OUTPUT,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     no_progress: Annotated[
         bool, typer.Option("--no-progress", help="No progress line on the terminal.")
@@ -100,6 +102,7 @@ def analyze(
         output=output,
         depth=depth(verbose, quiet=quiet),
         color=color,
+        redact=redact,
         shows_progress=not no_progress,
     )
     raise Done(answer(request))

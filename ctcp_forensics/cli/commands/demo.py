@@ -13,6 +13,7 @@ from ctcp_forensics.cli.commands.app import (
     FormatOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     VerboseOption,
     app,
 )
@@ -35,6 +36,7 @@ def demo(
     output: OutputOption = STANDARD_OUTPUT,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
@@ -51,6 +53,7 @@ def demo(
             output=output,
             depth=depth(verbose, quiet=quiet),
             color=color,
+            redact=redact,
             shows_progress=False,
         )
         raise Done(answer(request))
