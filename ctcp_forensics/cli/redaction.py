@@ -109,12 +109,13 @@ def redact_report(source: str, key_file: str, output: str) -> None:
     """A stored report, redacted."""
     from ctcp_forensics.report import Report, ReportError
 
+    under_pseudonyms = veil(key_file, output)
     with destination(output, [source]) as text:
         try:
             report = Report.from_json(content_of(source))
         except ReportError as error:
             raise Refused(f"{source}: {error}; text that is not a report cannot be redacted") from error
-        write(text, (veil(key_file, output)(report).to_json().decode(),))
+        write(text, (under_pseudonyms(report).to_json().decode(),))
 
 
 def undo(source: str, key_file: str, output: str) -> None:

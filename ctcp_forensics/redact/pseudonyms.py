@@ -20,6 +20,7 @@ from ctcp_forensics.report import VANTAGE_WORDS
 CAPTURE, FOLDER, INTERFACE = "capture", "folder", "interface"
 NAME_DIGITS: Final = 8
 """Of a keyed hash: short enough to be said aloud; that two of 1,000 names fall together is one in 8,600."""
+SHA256_DIGITS, ID_DIGITS = 64, 16
 EXTENSIONS: Final = re.compile(
     r"(?:\.(?:pcap|pcapng|cap|dmp|json))?(?:\.(?:gz|bz2|xz|zst|lz4))?\Z", re.IGNORECASE
 )
@@ -87,8 +88,8 @@ class Pseudonyms:
         return found + extension
 
     def digest(self, text: str) -> str:
-        """Of a hash: as many hexadecimal digits.  With the true one a guess at the addresses could be confirmed."""
-        found = self._keyed("digest", text)[: len(text)]
+        """Of a SHA-256 or an id.  With the true one a guess at the addresses could be confirmed."""
+        found = self._keyed("digest", text)[: SHA256_DIGITS if len(text) == SHA256_DIGITS else ID_DIGITS]
         self._note(found, text)
         return found
 

@@ -9,7 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from ctcp_forensics.redact.pseudonyms import CAPTURE, FOLDER, INTERFACE, NAME_DIGITS, Pseudonyms, canonical
+from ctcp_forensics.redact.pseudonyms import (
+    CAPTURE,
+    FOLDER,
+    ID_DIGITS,
+    INTERFACE,
+    NAME_DIGITS,
+    SHA256_DIGITS,
+    Pseudonyms,
+    canonical,
+)
 
 IPV4: Final = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)"
 IPV6: Final = r"(?<![0-9A-Za-z:.])[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
@@ -21,7 +30,9 @@ MAC: Final = (
 GIVEN_NAME: Final = (
     rf"(?<![0-9A-Za-z-])(?:{CAPTURE}|{FOLDER}|{INTERFACE})-[0-9a-f]{{{NAME_DIGITS}}}(?![0-9a-z-])"
 )
-GIVEN_DIGEST: Final = r"(?<![0-9A-Za-z])(?:[0-9a-f]{64}|[0-9a-f]{16})(?![0-9A-Za-z])"
+GIVEN_DIGEST: Final = (
+    rf"(?<![0-9A-Za-z])(?:[0-9a-f]{{{SHA256_DIGITS}}}|[0-9a-f]{{{ID_DIGITS}}})(?![0-9A-Za-z])"
+)
 PORT: Final = re.compile(r":\d{1,5}\Z")
 
 
@@ -67,7 +78,8 @@ def names_of(pseudonyms: Pseudonyms, sources: Iterable[str], interfaces: Iterabl
 
 def address_in(word: str) -> Found:
     """The address that `word` begins with; what follows is punctuation or a port."""
-    for cut in (word, word.rstrip(":."), PORT.sub("", word)):
+    bare = word.rstrip(":.")
+    for cut in (word, bare, PORT.sub("", bare)):
         found = canonical(cut)
         if found is not None:
             return Found(found, word[len(cut) :])
