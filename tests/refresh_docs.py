@@ -320,6 +320,13 @@ CAPS: Final = (
         "tshark is asked about all frames",
     ),
     Cap(
+        "redact.pseudonyms",
+        "MAX_GIVEN",
+        "pseudonyms noted in a key file by one run",
+        "told on standard error: they cannot be taken back",
+    ),
+    Cap("cli.redaction", "MAX_TEXT_LEN", "bytes of a report or an answer to be undone", "refused"),
+    Cap(
         "render.table",
         "ROWS_AT_A_GLANCE",
         "rows of the table of flows without `-v`",

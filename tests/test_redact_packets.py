@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ CLIENT, HEADEND = ip_address("10.1.2.3").packed, ip_address("198.51.100.20").pac
 CLIENT6, HEADEND6 = ip_address("2001:db8::5").packed, ip_address("2001:db8:1::6").packed
 MACS = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 SECRET = b"group-name-of-acme"
+TRAILER = bytes.fromhex("00000000 1234 5000 21456c6910")
+ESP_TRAILER, IKE_TRAILER = TRAILER + b"\x32\1\0", TRAILER + b"\x11\1\0"
 
 
 class Record(NamedTuple):
@@ -197,6 +200,16 @@ def ethernet(kind: int, body: bytes) -> bytes:
     return b"".join(MACS) + kind.to_bytes(2, "big") + body
 
 
+def piece(datagram: bytes, start: int, end: int) -> bytes:
+    """A fragment: bytes `start` to `end` of what the datagram carries."""
+    body = datagram[20:]
+    more = 0x2000 if end < len(body) else 0
+    head = (
+        datagram[:2] + struct.pack(">HHH", 20 + end - start, 7, more | start // 8) + datagram[8:10] + b"\0\0"
+    )
+    return with_checksum(head + datagram[12:20], 10) + body[start:end]
+
+
 IP = ipv4(6, tcp(SECRET * 3))
 QUOTE = ipv4(6, tcp(SECRET * 3))[:40]
 LAST_LABEL = bytes.fromhex("00010140")
@@ -238,7 +251,9 @@ FRAMES = {
         ETHERNET,
         ethernet(0x0806, b"\0\1\x08\0\6\4\0\1" + MACS[0] + CLIENT + MACS[1] + HEADEND + SECRET),
     ),
-    "fragment": (RAW, with_checksum(IP[:6] + b"\x20\0" + IP[8:10] + b"\0\0" + IP[12:20], 10) + IP[20:]),
+    "fragment": (RAW, piece(IP, 0, 48)),
+    "later fragment": (RAW, piece(IP, 48, 70)),
+    "fragment of udp": (RAW, piece(ipv4(17, udp(53, SECRET)), 0, 16)),
     "lldp": (ETHERNET, ethernet(0x88CC, SECRET)),
     "spanning tree": (ETHERNET, ethernet(38, b"\x42\x42\3" + MACS[0] + SECRET)),
     "ospf": (RAW, ipv4(89, CLIENT + SECRET)),
@@ -246,7 +261,7 @@ FRAMES = {
     "802.11": (105, SECRET + CLIENT),
 }
 CUT = {
-    "fragment": 20,
+    "fragment of udp": 20,
     "lldp": 14,
     "spanning tree": 14,
     "ospf": 20,
@@ -313,6 +328,22 @@ def test_wireshark_finds_no_new_bad_checksum_in_a_capture(path: Path, tmp_path: 
     assert parts_of(copy, *CHECKSUMS) == parts_of(path, *CHECKSUMS)
 
 
+@pytest.mark.parametrize("cuts", [(32,), (40, 80), (32, 64, 96)])
+def test_fragments_make_a_segment_whose_checksum_is_as_right_as_before(cuts: tuple[int, ...]) -> None:
+    whole = ipv4(6, tcp(b"\x12\x34\x56\x78\0\0\0\7" + SECRET * 6 + ESP_TRAILER))
+    edges = (0, *cuts, len(whole) - 20)
+    rewrite = Rewriter(Pseudonyms(KEY))
+    pieces = [rewrite(piece(whole, start, end), RAW) for start, end in pairwise(edges)]
+    segment = b"".join(one[20:] for one in pieces)
+    ends = pieces[0][12:20]
+    assert internet_checksum(pseudo(6, segment, ends) + segment) == 0
+    assert all(internet_checksum(one[:20]) == 0 for one in pieces)
+    assert segment[20:28] == whole[40:48]
+    assert segment[-16:] == ESP_TRAILER
+    assert SECRET[:6] not in segment
+    assert not rewrite.cut
+
+
 # --- checksums -----------------------------------------------------------------------------------
 
 
@@ -347,8 +378,6 @@ def test_what_was_left_to_the_network_card_is_left_to_it_still() -> None:
 
 # --- payloads -------------------------------------------------------------------------------------
 
-TRAILER = bytes.fromhex("00000000 1234 5000 21456c6910")
-ESP_TRAILER, IKE_TRAILER = TRAILER + b"\x32\1\0", TRAILER + b"\x11\1\0"
 ISAKMP = bytes(range(16)) + b"\1\x10\4\0" + bytes(4) + (28 + 40).to_bytes(4, "big")
 MESSAGE = b"\1\xf4\1\xf4\0\x4c\0\0" + ISAKMP + SECRET * 2 + b"1234"
 

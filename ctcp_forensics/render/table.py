@@ -10,7 +10,7 @@ from ctcp_forensics.render.finding import coverage, finding, labelled
 from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
 from ctcp_forensics.render.look import Depth, Look
 from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
-from ctcp_forensics.render.wording import clean, count, duration, endpoint, pseudonyms_told, utc_second
+from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
 from ctcp_forensics.report import FLAGSHIP, Report
 
 ROWS_AT_A_GLANCE = 200  # more rows than anybody reads on a screen; deeper looks and csv have them all
@@ -84,7 +84,6 @@ def _lines(report: Report, look: Look) -> Iterator[str]:
         return
     if alarming and len(judged) > 1:
         yield f"All verdicts: {tally(judged)}"
-    yield from (told[0].upper() + told[1:] for told in pseudonyms_told(report))
     yield from _sources(report)
     yield from _paths(report, look)
     yield from _flows(report, judged, look)

@@ -22,6 +22,16 @@ def mended(checksum: int, old: bytes, new: bytes) -> int:
     return ONES ^ (((ONES ^ checksum) - before + after) % ONES or ONES)
 
 
+def as_before(old: bytes, new: bytes) -> bytes:
+    """`new` with the sum that `old` had, by one word of those that were replaced anyway."""
+    replaced = [at for at in range(0, len(old) - 1, 2) if old[at : at + 2] != new[at : at + 2]]
+    if not replaced:
+        return new
+    at = replaced[len(replaced) // 2]
+    word = (int.from_bytes(new[at : at + 2], "big") + total(old) - total(new)) % ONES
+    return new[:at] + word.to_bytes(2, "big") + new[at + 2 :]
+
+
 def total(covered: bytes) -> int:
     """The one's complement sum of 16-bit words: 2¹⁶ is 1 modulo 2¹⁶ - 1 (RFC 1071 §2); an odd byte is padded."""
     return int.from_bytes(covered + bytes(len(covered) % 2), "big") % ONES

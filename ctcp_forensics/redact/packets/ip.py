@@ -28,14 +28,26 @@ from ctcp_forensics._kernel.rows import MAX_EXTENSION_HEADERS
 from ctcp_forensics.packets.tunnels import MAX_LAYERS
 from ctcp_forensics.redact.packets.checksum import mend, total
 from ctcp_forensics.redact.packets.parts import Ends, Part, Scope, blank, blank_options
-from ctcp_forensics.redact.packets.transport import encrypted, icmp, icmpv6, tcp, udp
+from ctcp_forensics.redact.packets.transport import (
+    encrypted,
+    first_piece,
+    icmp,
+    icmpv6,
+    later_piece,
+    tcp,
+    udp,
+)
 
 HOP_BY_HOP, FRAGMENT, ESP, DESTINATION_OPTIONS = 0, 44, 50, 60
 ROUTER_ALERT: Final = 148
 """RFC 2113: the one IPv4 option whose content names nobody; others record addresses (RFC 791 §3.1)."""
+FIRST_PIECE, LATER_PIECE, ANOTHER_PIECE = -1, -2, -3
+"""Beside the protocol numbers: fragments of TCP segments, and of anything else."""
 BRIDGED, ERSPAN = 0x6558, 0x88BE
 CARRIED: Final[dict[int, Callable[[bytearray, Part, Ends, Scope], int]]] = {
     TCP: tcp,
+    FIRST_PIECE: first_piece,
+    LATER_PIECE: later_piece,
     UDP: udp,
     ICMP: icmp,
     ICMPV6: icmpv6,
@@ -71,9 +83,10 @@ def ipv4(frame: bytearray, at: int, end: int, scope: Scope) -> int:
     total_len, _, fragment = unpack_from(">HHH", frame, at + 2)
     part = Part.of(header_end, end, at + total_len if total_len else end)
     ends = rename_ipv4(frame, at, header_end, scope)
-    if fragment & 0x3FFF:
-        return scope.leave("a fragment: its checksum stands in another frame", header_end)
-    return inside(frame, Next(frame[at + 9], part), end, ends, scope)
+    protocol = frame[at + 9]
+    if fragment & 0x3FFF:  # more fragments, or an offset
+        protocol = {TCP: LATER_PIECE if fragment & 0x1FFF else FIRST_PIECE}.get(protocol, ANOTHER_PIECE)
+    return inside(frame, Next(protocol, part), end, ends, scope)
 
 
 def rename_ipv4(frame: bytearray, at: int, header_end: int, scope: Scope) -> Ends:
@@ -141,7 +154,8 @@ def carried(frame: bytearray, found: Next, ends: Ends, scope: Scope) -> int:
         return scope.open_ip(frame, part.at, part.end)
     if protocol == GRE:
         return gre(frame, part, scope)
-    return scope.leave(f"IP protocol {protocol}", part.at)
+    reason = "a fragment, not of TCP" if protocol == ANOTHER_PIECE else f"IP protocol {protocol}"
+    return scope.leave(reason, part.at)
 
 
 def gre(frame: bytearray, part: Part, scope: Scope) -> int:

@@ -60,6 +60,13 @@ def replaced(payload: bytes, wire_len: int, key: bytes) -> bytes:
     raise AssertionError("a stream of bytes looks like something for ever")
 
 
+def rest_replaced(piece: bytes, key: bytes) -> bytes:
+    """What follows in a later fragment: no header, and a trailer where the message ends."""
+    ends = trailer_of(memoryview(piece), len(piece)) in (Trailer.CISCO, Trailer.WEAK)
+    body_len = len(piece) - (TRAILER_LEN if ends else 0)
+    return stream(piece[:body_len], key) + piece[body_len:]
+
+
 def spans(payload: memoryview, trailer: Trailer) -> list[tuple[int, int]]:
     """Where each message begins and ends; what is too much for the kernel to split is one more."""
     messages, _ = messages_in(payload, trailer)

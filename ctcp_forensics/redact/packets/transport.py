@@ -10,9 +10,9 @@ from struct import pack_into, unpack_from
 from typing import Final
 
 from ctcp_forensics._kernel.plain_decode import ICMP_ERRORS, TCP, TUNNEL_PORTS
-from ctcp_forensics.redact.packets.checksum import mend, total
+from ctcp_forensics.redact.packets.checksum import as_before, mend, total
 from ctcp_forensics.redact.packets.parts import Ends, Part, Scope, blank_options
-from ctcp_forensics.redact.packets.payload import ESP_HEADER_LEN, replaced, stream
+from ctcp_forensics.redact.packets.payload import ESP_HEADER_LEN, replaced, rest_replaced, stream
 
 VXLAN: Final = (4789, 8472)
 VXLAN_FLAG: Final = 0x08
@@ -34,6 +34,25 @@ def tcp(frame: bytearray, part: Part, ends: Ends, scope: Scope) -> int:
             payload = bytes(frame[header_end : part.end])
             frame[header_end : part.end] = replaced(payload, part.wire_end - header_end, scope.payload_key)
     mend_tcp(frame, part, ends, old)
+    return part.end
+
+
+def first_piece(frame: bytearray, part: Part, ends: Ends, scope: Scope) -> int:
+    """The first fragment of a segment: its checksum covers what other frames hold, whose sums do not change."""
+    old = bytes(frame[part.at : part.end])
+    header_end = part.at + (old[12] >> 4) * 4 if len(old) >= 20 else 0
+    if not part.at + 20 <= header_end <= part.end:
+        return scope.leave("a cut or malformed TCP header", part.at)
+    blank_options(frame, part.at + 20, header_end, plain=PLAIN_OPTIONS)
+    payload = bytes(frame[header_end : part.end])
+    frame[header_end : part.end] = as_before(payload, replaced(payload, len(payload) + 1, scope.payload_key))
+    mend(frame, part.at + 16, ends.old + old, ends.new + bytes(frame[part.at : part.end]))
+    return part.end
+
+
+def later_piece(frame: bytearray, part: Part, _ends: Ends, scope: Scope) -> int:
+    piece = bytes(frame[part.at : part.end])
+    frame[part.at : part.end] = as_before(piece, rest_replaced(piece, scope.payload_key))
     return part.end
 
 
