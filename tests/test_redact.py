@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -187,7 +187,7 @@ def test_what_is_one_thing_has_one_pseudonym_in_every_output() -> None:
         assert undone_text(text, pseudonyms.given) == "".join(render(together(), form, LOOK))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(reports.anything(Report))
 def test_any_report_can_be_redacted_and_no_source_is_left(report: Report) -> None:
     report = msgspec.structs.replace(report, redacted_with=None)

@@ -107,7 +107,7 @@ def test_names_that_a_later_minor_version_added_are_skipped() -> None:
 def test_another_major_version_is_refused() -> None:
     told = json.loads(reports.dead().to_json())
     told["schema_version"] = "2.0"
-    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.1"):
+    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.2"):
         Report.from_json(json.dumps(told).encode())
 
 
