@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
-from ctcp_forensics._kernel.plain_walk import LATEST_NS, LONGEST_BLOCK, NS_PER_SECOND, Clock, padded
+from ctcp_forensics._kernel.plain_walk import (
+    LATEST_NS,
+    LONGEST_BLOCK,
+    NS_PER_SECOND,
+    PACKET_DATA_AT,
+    Clock,
+    padded,
+)
+from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.savefile.account import Interface
 from ctcp_forensics.savefile.window import Buffer
 
@@ -32,6 +40,19 @@ MAX_OPTIONS: Final = 4096
 """Options read of one block."""
 MAX_TEXT_LEN: Final = 2000
 """Characters kept of one name, filter or comment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One whole block that is no packet, for who wants to copy it."""
+
+    kind: int
+    order: str
+    """`<` or `>`, of its section."""
+    content: bytes
+    """From its type to the copy of its length at its end."""
+    first_interface: int
+    """Of its section, counted over the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,9 @@ class Options:
     @property
     def comments(self) -> tuple[str, ...]:
         return tuple(as_text(value) for value in self.all(OPTION_COMMENT))
+
+
+NO_OPTIONS: Final = Options((), None)
 
 
 def read_options(block: Buffer, start: int, end: int, order: str) -> Options:
@@ -83,6 +107,23 @@ def as_text(value: bytes) -> str:
     """UTF-8 as it should be, kept to a bounded length."""
     words = value[: 4 * MAX_TEXT_LEN].decode("utf-8", "replace").rstrip("\0")
     return words if len(words) <= MAX_TEXT_LEN else words[:MAX_TEXT_LEN] + "…"
+
+
+def options_of_packet(buffer: Buffer, frame: Frame, order: str) -> Options:
+    """Those of an enhanced or obsolete packet block, in which data begins at the same place.
+
+    A simple packet block has none: where those two repeat the captured length it has its own, which is longer.
+    """
+    if frame.offset < PACKET_DATA_AT or _word(buffer, frame.offset - 8, order) != frame.captured_len:
+        return NO_OPTIONS
+    block = frame.offset - PACKET_DATA_AT
+    start, end = frame.offset + padded(frame.captured_len), block + padded(_word(buffer, block + 4, order)) - 4
+    return read_options(buffer, start, end, order)
+
+
+def _word(buffer: Buffer, at: int, order: str) -> int:
+    found: int = Struct(f"{order}I").unpack_from(buffer, at)[0]
+    return found
 
 
 # --- section header, §4.1 ------------------------------------------------------------------
