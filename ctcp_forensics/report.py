@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"

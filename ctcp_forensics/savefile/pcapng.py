@@ -14,7 +14,9 @@ from ctcp_forensics._kernel.plain_walk import (
     LATEST_NS,
     LONGEST_BLOCK,
     NS_PER_SECOND,
+    PACKET,
     PACKET_DATA_AT,
+    UNKNOWN_DROPS,
     Clock,
     padded,
 )
@@ -31,6 +33,7 @@ VERSIONS: Final = ((1, 0), (1, 2))
 
 OPTION_END, OPTION_COMMENT = 0, 1
 IF_NAME, IF_TSRESOL, IF_FILTER, IF_TSOFFSET = 2, 9, 11, 14
+EPB_DROPCOUNT = 4
 ISB_IFDROP, ISB_OSDROP = 5, 7
 
 MICROSECONDS: Final = 6
@@ -117,8 +120,21 @@ def options_of_packet(buffer: Buffer, frame: Frame, order: str) -> Options:
     if frame.offset < PACKET_DATA_AT or _word(buffer, frame.offset - 8, order) != frame.captured_len:
         return NO_OPTIONS
     block = frame.offset - PACKET_DATA_AT
-    start, end = frame.offset + padded(frame.captured_len), block + padded(_word(buffer, block + 4, order)) - 4
-    return read_options(buffer, start, end, order)
+    start, end = (
+        frame.offset + padded(frame.captured_len),
+        block + padded(_word(buffer, block + 4, order)) - 4,
+    )
+    found = read_options(buffer, start, end, order)
+    drops = drops_before(buffer, block, order)
+    return Options((*found.pairs, drops), found.complaint) if drops else found
+
+
+def drops_before(buffer: Buffer, block: int, order: str) -> tuple[int, bytes] | None:
+    """What an obsolete packet block counts in a field of its own, as the option that took its place."""
+    if _word(buffer, block, order) != PACKET:
+        return None
+    (count,) = Struct(f"{order}H").unpack_from(buffer, block + 10)
+    return (EPB_DROPCOUNT, Struct(f"{order}Q").pack(count)) if count not in (0, UNKNOWN_DROPS) else None
 
 
 def _word(buffer: Buffer, at: int, order: str) -> int:
