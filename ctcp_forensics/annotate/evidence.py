@@ -123,9 +123,10 @@ def section_pairs(request: Request, places: Places, surveys: Sequence[Survey]) -
     how = (
         f"{OF_EVERYTHING if request.whole else OF_THE_FLOWS}; {REWRITTEN if request.rewrite else UNTOUCHED}."
     )
+    programs = {} if request.rewrite else {one.capture.id: one.sections.programs for one in surveys}
     comments = [
         section.verdict_comment(request.told_of).encode(),
-        section.origin_comment(request.told, tool, how, places).encode(),
+        section.origin_comment(request.told, tool, how, places, programs).encode(),
         *(() if request.rewrite else section.comments_kept(surveys)),
     ]
     program = f"{tool} ({section.MODIFIED})" if request.rewrite else tool

@@ -14,9 +14,10 @@ from ctcp_forensics.annotate.clocks import (
     alignment,
     pieces_between,
     step_between,
+    stretch_of,
 )
 from ctcp_forensics.annotate.marking import run_of
-from ctcp_forensics.render.wording import labels, offsets, ppm
+from ctcp_forensics.render.wording import around, labels, offsets, ppm
 from ctcp_forensics.report import ClockPiece, Path, Report
 
 UNKNOWN = "unknown"
@@ -53,7 +54,8 @@ class Places:
     @property
     def told(self) -> Iterator[Place]:
         """Each once, in order."""
-        known = {*self.by_capture.values(), *self.by_interface.values()}
+        whole = {place for capture, place in self.by_capture.items() if not self.is_split(capture)}
+        known = whole | set(self.by_interface.values())
         yield from sorted(known, key=lambda one: (one.order, one.name, one.files))
 
 
@@ -134,4 +136,12 @@ def step_words(path: Path, place: int, towards: int) -> str:
 
 def piece_words(piece: ClockPiece) -> str:
     drift = "" if piece.skew_ppm is None else f", drifting by {ppm(piece.skew_ppm)} ppm"
-    return f"{offsets(piece.offset_low_ns, piece.offset_high_ns)}{drift}"
+    return f"{offset_words(piece)}{drift}"
+
+
+def offset_words(piece: ClockPiece) -> str:
+    """What it was moved by, where it was."""
+    low, high = piece.offset_low_ns, piece.offset_high_ns
+    if low is None or high is None or stretch_of(piece).is_even:
+        return offsets(low, high)
+    return around(low, high)

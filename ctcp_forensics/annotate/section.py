@@ -5,7 +5,7 @@ Knows the report and what reading it again has shown.  Does not know how frames 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ctcp_forensics.annotate.places import Places
@@ -39,28 +39,31 @@ def paragraph(judged: Judged) -> str:
     )
 
 
-def origin_comment(report: Report, tool: str, how: str, places: Places) -> str:
+def origin_comment(
+    report: Report, tool: str, how: str, places: Places, programs: Mapping[str, Sequence[str]]
+) -> str:
     """What this file is, and of what it was made."""
     return "\n".join(
         [
             f"Derived by {tool}; {how}",
             "Frame numbers in comments are those of the captures that the frames come from.",
-            *(clean(f"{one.name}: {one.files}; {one.clock}") for one in places.told),
-            *sources(report.captures),
-            *map(clean, report.notes),
+            *(clean(f"{one.name}: {one.files}; {one.clock}.") for one in places.told),
+            *sources(report.captures, programs),
+            *(clean(f"{note}.") for note in report.notes),
         ]
     )
 
 
-def sources(captures: Sequence[Capture]) -> Iterator[str]:
+def sources(captures: Sequence[Capture], programs: Mapping[str, Sequence[str]]) -> Iterator[str]:
     called = labels({one.id: one.source for one in captures})
     for capture in captures[:CAPTURES_AT_MOST]:
-        yield clean(f"{called[capture.id]}: {identity(capture)}, {count(capture.frames, 'frame')}")
+        by = "".join(f", written by {program}" for program in programs.get(capture.id, ()))
+        yield clean(f"{called[capture.id]}: {identity(capture)}, {count(capture.frames, 'frame')}{by}.")
         for damage in capture.damage[:DAMAGE_AT_MOST]:
-            yield clean(f"{called[capture.id]}: damaged: {at(damage.offset)}{damage.reason}")
-        yield from (clean(f"{called[capture.id]}: {note}") for note in capture.notes)
+            yield clean(f"{called[capture.id]}: damaged: {at(damage.offset)}{damage.reason}.")
+        yield from (clean(f"{called[capture.id]}: {note}.") for note in capture.notes)
     if len(captures) > CAPTURES_AT_MOST:
-        yield f"{len(captures) - CAPTURES_AT_MOST} more captures"
+        yield f"{len(captures) - CAPTURES_AT_MOST} more captures."
 
 
 def identity(capture: Capture) -> str:
@@ -72,12 +75,9 @@ def identity(capture: Capture) -> str:
 
 
 def comments_kept(surveys: Sequence[Survey]) -> Iterator[bytes]:
-    """Of the captures' own sections, byte for byte; what wrote them, and what is beyond the cap, in our words."""
+    """Of the captures' own sections, byte for byte; what is beyond the cap, in our words."""
     called = labels({one.capture.id: one.capture.source for one in surveys})
     for one in surveys:
         yield from one.sections.comments
-        name = called[one.capture.id]
-        if one.sections.programs:
-            yield clean(f"{name} was written by {', '.join(one.sections.programs)}").encode()
         if one.sections.beyond:
-            yield clean(f"{name} has {one.sections.beyond} more section comments").encode()
+            yield clean(f"{called[one.capture.id]} has {one.sections.beyond} more section comments").encode()

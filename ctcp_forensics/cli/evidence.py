@@ -106,5 +106,5 @@ def copied(
 
 def told(account: Written, flows: Sequence[Judged], wanted: Wanted) -> str:
     name = "standard output" if wanted.output == STANDARD_OUTPUT else wanted.output
-    of = "every frame of the captures" if wanted.whole else f"of {count(len(flows), 'flow')}"
-    return f"{name}: {count(account.frames, 'frame')}, {of}; {account.commented} have a comment"
+    of = "all there are" if wanted.whole else f"of {count(len(flows), 'flow')}"
+    return f"{name}: {count(account.frames, 'frame')}, {of}; {account.commented} with a comment"
