@@ -191,6 +191,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     headend: Endpoint
     first_frame: int
     last_frame: int
+    last_capture: str | None = None
+    """That of the last frame, where a capture was rotated while the flow was there; null: the same."""
     verdict_alone: VerdictWord | None = None
     """What this capture by itself would have been called…"""
     confidence_alone: Confidence | None = None
@@ -368,6 +370,10 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
 
     from_frame: int
     to_frame: int
+    from_capture: str | None = None
+    """That of `from_frame`…"""
+    to_capture: str | None = None
+    """…and of `to_frame`: the place may have several captures.  Null: the report does not say."""
     at_ns: int
     offset_low_ns: int | None
     """Null: no segment went that way, so causality sets no bound."""
@@ -426,7 +432,9 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     smallest_lost_len: int | None
     largest_arrived_len: int | None
     lost_frames: tuple[int, ...] = ()
-    """The first of them, in the captures of `sent_from`."""
+    """The first of them, in the captures of `sent_from`…"""
+    lost_in: tuple[str, ...] = ()
+    """…and the capture of each."""
 
 
 class Firewall(msgspec.Struct, frozen=True, kw_only=True):

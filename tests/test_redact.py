@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import stat
+import subprocess
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -427,6 +428,81 @@ def test_trouble_is_one_line_that_says_what_to_do(
     assert answer.returncode == 2
     assert says in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+# --- the annotated capture -------------------------------------------------------------------------------
+
+
+ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
+
+
+def parts_of(capture: Path, *fields: str) -> list[str]:
+    checked = [f"-o{name}.check_checksum:TRUE" for name in ("ip", "tcp")]
+    told = subprocess.run(
+        ["tshark", "-r", str(capture), "-T", "fields", *checked, *(f"-e{field}" for field in fields)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return told.stdout.splitlines()
+
+
+def test_an_annotated_capture_holds_nothing_original_and_says_the_same(key: str, tmp_path: Path) -> None:
+    plain, hidden = tmp_path / "plain.pcapng", tmp_path / "hidden.pcapng"
+    assert run("annotate", *ROLES, "-o", str(plain)).returncode == 0
+    answer = run("annotate", *ROLES, "--redact", key, "-o", str(hidden))
+    assert answer.returncode == 0
+    content = hidden.read_bytes()
+    for end in ("198.51.100.10", "203.0.113.20"):
+        assert end.encode() not in content
+        assert ip_address(end).packed not in content
+    assert b"failure-" not in content
+    assert str(ROOT).encode() not in content
+    assert b"MODIFIED" in content
+    assert b"are pseudonyms, by key " in content
+    alike = [
+        "frame.number",
+        "frame.len",
+        "frame.time_epoch",
+        "tcp.seq_raw",
+        "tcp.checksum.status",
+        "ip.checksum.status",
+    ]
+    assert parts_of(hidden, *alike) == parts_of(plain, *alike)
+    given = read_key_file(Path(key).read_bytes()).given
+    told = parts_of(plain, "ip.src", "eth.src", "frame.comment")
+    assert [
+        undone_text(line, given) for line in parts_of(hidden, "ip.src", "eth.src", "frame.comment")
+    ] == told
+
+
+@pytest.mark.parametrize("options", [(), ("--whole",)])
+def test_an_annotated_capture_of_one_place_gives_the_redacted_report(
+    options: tuple[str, ...], key: str, tmp_path: Path
+) -> None:
+    source = str(SAMPLES / "nat-rebinding.pcap")
+    plain, hidden = tmp_path / "plain", tmp_path / "hidden"
+    for folder, redaction in ((plain, ()), (hidden, ("--redact", key))):
+        folder.mkdir()
+        run("annotate", source, *options, *redaction, "-o", str(folder / "evidence.pcapng"))
+    told, shown = (
+        run("analyze", "--format", "csv", "evidence.pcapng", cwd=one).stdout for one in (plain, hidden)
+    )
+    assert "nat-rebinding" in told
+    assert undone_text(rows_of(shown), read_key_file(Path(key).read_bytes()).given) == rows_of(told)
+
+
+def rows_of(text: str) -> str:
+    """Without ids, which are digests of true addresses in the one and of pseudonyms in the other."""
+    return "\n".join(line.split(",", 2)[2] for line in text.splitlines())
+
+
+def test_the_captures_of_a_redacted_report_cannot_be_found(key: str, tmp_path: Path) -> None:
+    stored = tmp_path / "hidden.json"
+    run("analyze", *ROLES, "--redact", key, "--format", "json", "-o", str(stored))
+    answer = run("annotate", "--from", str(stored), "-o", str(tmp_path / "x.pcapng"))
+    assert answer.returncode == 2
+    assert "is redacted, so its captures cannot be found; undo it first" in answer.stderr
 
 
 def test_a_torn_line_of_a_key_file_is_named(key: str, tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     with destination(request.output, [source.path for source in request.sources]) as text:
         under_pseudonyms = veil(request.redact, request.output)
-        report = under_pseudonyms(_diagnosed(request))
-        _complain(report, request.depth)
+        options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
+        report = under_pseudonyms(diagnosed(request.sources, options, shows_progress=request.shows_progress))
+        complain(report, request.depth)
         write(text, render(report, request.form, look(request.depth, request.color, request.output)))
     return status(report)
 
@@ -109,24 +110,27 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
-def _diagnosed(request: Request) -> Report:
-    options = Options(
-        ports=frozenset({CTCP_PORT}) | request.ports,
-        all_tcp=request.all_tcp,
-        hash_limit=None if request.hash_all else HASH_LIMIT,
+def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:
+    return Options(
+        ports=frozenset({CTCP_PORT}) | ports,
+        all_tcp=all_tcp,
+        hash_limit=None if hash_all else HASH_LIMIT,
     )
-    line = watched(_what(request.sources), wanted=request.shows_progress)
+
+
+def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bool) -> Report:
+    line = watched(_what(sources), wanted=shows_progress)
     if line is None:
-        return diagnose(request.sources, options)
+        return diagnose(sources, options)
     with line:
-        return diagnose(request.sources, options, line)
+        return diagnose(sources, options, line)
 
 
 def _what(sources: Sequence[Source]) -> str:
     return Path(sources[0].path).name if len(sources) == 1 else count(len(sources), "capture")
 
 
-def _complain(report: Report, depth: Depth) -> None:
+def complain(report: Report, depth: Depth) -> None:
     """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
     for failed in report.coverage.failed:
         say(f"{failed.source}: {at(failed.offset)}{failed.reason}")

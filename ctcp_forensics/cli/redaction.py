@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.stored import stored
 from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
-    from ctcp_forensics.redact import Pseudonyms
+    from ctcp_forensics.redact import Pseudonyms, Rewriter
     from ctcp_forensics.report import Report
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -42,23 +43,38 @@ def make_key(path: str) -> None:
     say(f"{path} is a new key: who has it can undo the redaction. Keep it, and give it to nobody")
 
 
+class Veil:
+    """The pseudonyms of a key file, on their way into an output."""
+
+    def __init__(self, key_file: str, output: str) -> None:
+        """The key is read now, not after hours of work."""
+        self.pseudonyms = pseudonyms_of(key_file, output)
+        self._key_file = key_file
+
+    def over(self, report: Report) -> Report:
+        """The report that may be shown; what its pseudonyms stand for is noted first."""
+        from ctcp_forensics.redact import redacted
+
+        try:
+            found = redacted(report, self.pseudonyms)
+        except CtcpError as error:
+            raise Refused(str(error)) from error
+        self.keep()
+        return found
+
+    def rewriter(self) -> Rewriter:
+        """For the frames; `keep` notes what they add."""
+        from ctcp_forensics.redact import Rewriter
+
+        return Rewriter(self.pseudonyms)
+
+    def keep(self) -> None:
+        keep(self.pseudonyms, self._key_file)
+
+
 def veil(key_file: str | None, output: str) -> Callable[[Report], Report]:
-    """What is done to a report before anything is made of it; the key is read now, not after hours of work."""
-    if key_file is None:
-        return lambda report: report
-    pseudonyms = pseudonyms_of(key_file, output)
-    return lambda report: veiled(report, pseudonyms, key_file)
-
-
-def veiled(report: Report, pseudonyms: Pseudonyms, key_file: str) -> Report:
-    from ctcp_forensics.redact import redacted
-
-    try:
-        found = redacted(report, pseudonyms)
-    except CtcpError as error:
-        raise Refused(str(error)) from error
-    keep(pseudonyms, key_file)
-    return found
+    """What is done to a report before anything is made of it."""
+    return (lambda report: report) if key_file is None else Veil(key_file, output).over
 
 
 def pseudonyms_of(key_file: str, output: str) -> Pseudonyms:
@@ -93,11 +109,12 @@ def keep(pseudonyms: Pseudonyms, key_file: str) -> None:
 
     if pseudonyms.not_noted:
         say(f"{pseudonyms.not_noted} pseudonyms are more than {key_file} takes, and cannot be taken back")
-    if not pseudonyms.new:
+    new = pseudonyms.taken()
+    if not new:
         return
     try:
         with Path(key_file).open("ab", buffering=0) as file:
-            file.write(lines_of(pseudonyms.new))  # one write: two analyses may end at one moment
+            file.write(lines_of(new))  # one write: two analyses may end at one moment
     except OSError as error:
         raise Refused(f"cannot note the pseudonyms in {key_file}: {error.strerror}") from error
 
@@ -107,15 +124,9 @@ def keep(pseudonyms: Pseudonyms, key_file: str) -> None:
 
 def redact_report(source: str, key_file: str, output: str) -> None:
     """A stored report, redacted."""
-    from ctcp_forensics.report import Report, ReportError
-
     under_pseudonyms = veil(key_file, output)
     with destination(output, [source]) as text:
-        try:
-            report = Report.from_json(content_of(source))
-        except ReportError as error:
-            raise Refused(f"{source}: {error}; text that is not a report cannot be redacted") from error
-        write(text, (under_pseudonyms(report).to_json().decode(),))
+        write(text, (under_pseudonyms(stored(source)).to_json().decode(),))
 
 
 def undo(source: str, key_file: str, output: str) -> None:

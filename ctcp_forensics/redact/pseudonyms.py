@@ -41,8 +41,7 @@ class Pseudonyms:
 
     def __init__(self, key: Key, given: Mapping[str, str] | None = None) -> None:
         self.key = key
-        self.new: dict[str, str] = {}
-        """Given now and not known before, for the key file."""
+        self._new: dict[str, str] = {}
         self.not_noted = 0
         """Given beyond MAX_GIVEN: they cannot be taken back."""
         self._known = dict(given or {})
@@ -53,6 +52,11 @@ class Pseudonyms:
     def given(self) -> Mapping[str, str]:
         """What each stands for, as far as it was noted."""
         return self._known
+
+    def taken(self) -> dict[str, str]:
+        """What was given since this was last asked, for the key file."""
+        new, self._new = self._new, {}
+        return new
 
     def address(self, text: str) -> str:
         """`text` in the spelling of RFC 5952; ValueError where it is no address."""
@@ -106,10 +110,10 @@ class Pseudonyms:
             )
 
     def _note_new(self, pseudonym: str, original: str) -> None:
-        if len(self.new) == MAX_GIVEN:
+        if len(self._new) == MAX_GIVEN:
             self.not_noted += 1
             return
-        self._known[pseudonym] = self.new[pseudonym] = original
+        self._known[pseudonym] = self._new[pseudonym] = original
 
 
 def parted(name: str) -> tuple[str, str]:

@@ -148,6 +148,13 @@ def offsets(low_ns: int | None, high_ns: int | None) -> str:
     return f"at least {low}" if low else f"at most {high}"
 
 
+def around(low_ns: int, high_ns: int) -> str:
+    """The middle of an interval and half its width: what a clock was moved by, and how well that is known."""
+    grain_ns, unit = _grain(max(abs(low_ns), abs(high_ns)))
+    half_ns = -(-(high_ns - low_ns) // 2 // grain_ns) * grain_ns
+    return f"{_signed((low_ns + high_ns) // 2, unit)} ± {_signed(half_ns, unit)[1:]}"
+
+
 def _grain(largest_ns: int) -> tuple[int, str]:
     """What the last digit stands for, and the unit; clocks that are far apart are told to the millisecond."""
     for unit, length_ns in (("us", 1_000), ("ms", 1_000_000)):

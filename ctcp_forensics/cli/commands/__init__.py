@@ -5,8 +5,17 @@ Knows the order in which help lists them: that of the imports below.
 
 # isort: off
 from ctcp_forensics.cli.commands.app import app
-from ctcp_forensics.cli.commands import analyze, crosscheck, demo, redact, explain, schema, doctor
+from ctcp_forensics.cli.commands import (
+    analyze,
+    annotate,
+    crosscheck,
+    demo,
+    redact,
+    explain,
+    schema,
+    doctor,
+)
 
 # isort: on
 
-__all__ = ["analyze", "app", "crosscheck", "demo", "doctor", "explain", "redact", "schema"]
+__all__ = ["analyze", "annotate", "app", "crosscheck", "demo", "doctor", "explain", "redact", "schema"]
