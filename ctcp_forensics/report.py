@@ -445,6 +445,10 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     towards: int
     nature: Nature
     because: str
+    step_to_headend: int | None = None
+    """How much larger sequence numbers are behind it than before it, modulo 2^32; null: they keep no step."""
+    step_to_client: int | None = None
+    """0 in both directions: nothing there randomises them, as with tcp-state-bypass."""
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ NAMED = {
     "asa-inside": SAMPLES / "failure-asa-inside.pcap",
 }
 
+ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
+
 
 @cache
 def together() -> Report:
@@ -158,7 +160,7 @@ def test_no_original_is_in_any_output(form: str) -> None:
         assert str(ROOT) not in text
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "ndjson", "json"])
+@pytest.mark.parametrize("form", ["table", "markdown", "ndjson", "json", "note"])
 def test_every_output_but_csv_says_that_it_is_redacted(form: str) -> None:
     assert KEY.name in "".join(render(redacted(together(), Pseudonyms(KEY)), form, LOOK))
 
@@ -387,6 +389,16 @@ def test_a_vendors_answer_is_mapped_back(key: str, tmp_path: Path) -> None:
     assert told.stderr == "ctcp-diag: not given with this key, and left alone: capture-01234567\n"
 
 
+@pytest.mark.parametrize("form", ["note", "markdown", "csv"])
+def test_a_stored_report_is_rendered_under_pseudonyms(form: str, key: str, tmp_path: Path) -> None:
+    stored = tmp_path / "report.json"
+    run("analyze", *ROLES, "--format", "json", "-o", str(stored))
+    later = run("render", str(stored), "--redact", key, "--format", form)
+    at_once = run("analyze", *ROLES, "--redact", key, "--format", form)
+    assert later.stdout == at_once.stdout != ""
+    assert "198.51.100.10" not in later.stdout
+
+
 def test_a_stored_report_is_redacted_as_its_analysis_is(key: str, tmp_path: Path) -> None:
     stored = tmp_path / "report.json"
     run("analyze", str(NAMED["client"]), "--format", "json", "-o", str(stored))
@@ -431,9 +443,6 @@ def test_trouble_is_one_line_that_says_what_to_do(
 
 
 # --- the annotated capture -------------------------------------------------------------------------------
-
-
-ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
 
 
 def parts_of(capture: Path, *fields: str) -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
@@ -28,17 +29,23 @@ DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Rendering:
+    """How and where the user wants a report written."""
+
+    form: str
+    output: str
+    depth: Depth
+    color: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Rendering):
     """What the user asked for."""
 
     sources: Sequence[Source]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
-    form: str
-    output: str
-    depth: Depth
-    color: str
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -51,8 +58,19 @@ def answer(request: Request) -> int:
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
         report = under_pseudonyms(diagnosed(request.sources, options, shows_progress=request.shows_progress))
         complain(report, request.depth)
-        write(text, render(report, request.form, look(request.depth, request.color, request.output)))
+        _render(report, request, text)
     return status(report)
+
+
+def written(report: Report, wanted: Rendering, source: str) -> int:
+    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
+    with destination(wanted.output, [source]) as text:
+        _render(report, wanted, text)
+    return status(report)
+
+
+def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    write(text, render(report, wanted.form, look(wanted.depth, wanted.color, wanted.output)))
 
 
 def status(report: Report) -> int:

@@ -8,9 +8,12 @@ from ctcp_forensics.cli.commands.app import app
 from ctcp_forensics.cli.commands import (
     analyze,
     annotate,
+    render,
+    fix,
+    compare,
+    redact,
     crosscheck,
     demo,
-    redact,
     explain,
     schema,
     doctor,
@@ -18,4 +21,17 @@ from ctcp_forensics.cli.commands import (
 
 # isort: on
 
-__all__ = ["analyze", "annotate", "app", "crosscheck", "demo", "doctor", "explain", "redact", "schema"]
+__all__ = [
+    "analyze",
+    "annotate",
+    "app",
+    "compare",
+    "crosscheck",
+    "demo",
+    "doctor",
+    "explain",
+    "fix",
+    "redact",
+    "render",
+    "schema",
+]
