@@ -73,7 +73,7 @@ def path(nature: str, steps: tuple[int | None, int | None], *crossings: Crossing
 def crossing(link: int, arrived: int, lost: int, flow: str = "f1") -> Crossing:
     return Crossing(
         flow=flow, direction=TO_HEADEND, sent_from=link, towards=link + 1, location="client-asa",
-        arrived=arrived, altered=0, lost=lost, injected=0, not_captured_before=0, not_captured_behind=0,
+        arrived=arrived, altered=0, damaged=0, lost=lost, injected=0, not_captured_before=0, not_captured_behind=0,
         undecided=0, withheld=0, beyond=0, loss_rate=None, loss_rate_low=None, loss_rate_high=None,
         pattern=None, depends_on_size=None, smallest_lost_len=None, largest_arrived_len=None,
     )  # fmt: skip

@@ -83,7 +83,7 @@ def report_on(*paths: Path) -> Report:
     return diagnose([Source(path=str(path), vantage=None) for path in paths], Options())
 
 
-def what_matters(report: Report) -> object:
+def what_matters(report: Report) -> tuple[object, ...]:
     """All but what depends on the file, on the true addresses' digests, and on addresses being private ones."""
     flows = [msgspec.structs.replace(flow, id="") for flow in report.flows]
     findings = [msgspec.structs.replace(one, id="", flow="", recommendations=()) for one in report.findings]
@@ -123,6 +123,25 @@ def test_redacted_captures_of_one_path_still_pair(paths: list[Path], tmp_path: P
         msgspec.structs.replace(expected, notes=())
     )
     assert spoken == tuple(note for note in found.notes if ".pcap" not in note)
+
+
+@pytest.mark.parametrize("at", [100, -16, -7, -1], ids=["body", "zeros", "constant", "end"])
+def test_damage_on_the_way_is_found_in_the_redacted_capture_too(at: int, tmp_path: Path) -> None:
+    """In both captures behind it, so that it is evidence and no accident of one."""
+    spoilt, copies = [], []
+    for path in PATHS[0][1:]:
+        content = bytearray(content_of(path))
+        frames = [one for one in records(bytes(content)) if len(one.data) > 150]
+        start = bytes(content).index(frames[20].data)
+        content[(start if at > 0 else start + len(frames[20].data)) + at] ^= 0x41
+        spoilt.append(tmp_path / path.name)
+        copies.append(tmp_path / f"copy-{path.name}")
+        spoilt[-1].write_bytes(content)
+        copies[-1].write_bytes(shown(bytes(content))[0])
+    for one, copy in zip(spoilt, copies, strict=True):
+        assert what_matters(report_on(copy)) == what_matters(redacted(report_on(one), Pseudonyms(KEY)))
+    found, expected = report_on(*copies), redacted(report_on(*spoilt), Pseudonyms(KEY))
+    assert what_matters(found)[:3] == what_matters(expected)[:3]
 
 
 # --- nothing in clear ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Final
 
 from ctcp_forensics._kernel.plain_decode import (
+    COOKIE,
     IKE_EXCHANGES,
     IKE_VERSIONS,
     TRAILER_LEN,
@@ -52,12 +53,24 @@ def replaced(payload: bytes, wire_len: int, key: bytes) -> bytes:
         return b"".join(message(payload[start:end], key) for start, end in spans(view, trailer))
     signature = signature_of(view, wire_len)
     kept = TELLING[signature] or kept_of_esp(payload)
-    for salt in count():
-        found = payload[:kept] + stream(payload[kept:], key, salt)
-        looks = memoryview(found)
-        if signature_of(looks, wire_len) == signature and trailer_of(looks, wire_len) == trailer:
-            return found
-    raise AssertionError("a stream of bytes looks like something for ever")
+    drawn = (with_remains(payload, payload[:kept] + stream(payload[kept:], key, salt)) for salt in count())
+    return next(one for one in drawn if looks_of(one, wire_len) == (signature, trailer))
+
+
+def looks_of(payload: bytes, wire_len: int) -> tuple[Signature, Trailer]:
+    """What it is taken for: bytes that are drawn must not look like another application by chance."""
+    return signature_of(memoryview(payload), wire_len), trailer_of(memoryview(payload), wire_len)
+
+
+def with_remains(payload: bytes, found: bytes) -> bytes:
+    """Half a trailer, whose other half was damaged, stays one: its four zeros, and four bytes of its constant."""
+    zeros, constant = slice(-TRAILER_LEN, -TRAILER_LEN + 4), slice(-TRAILER_LEN + 8, -TRAILER_LEN + 12)
+    shown = bytearray(found)
+    if payload[zeros] == bytes(4):
+        shown[zeros] = payload[zeros]
+    if payload[constant] == COOKIE[:4]:
+        shown[constant] = payload[constant]
+    return bytes(shown)
 
 
 def rest_replaced(piece: bytes, key: bytes) -> bytes:

@@ -10,7 +10,7 @@ from struct import pack_into, unpack_from
 from typing import Final
 
 from ctcp_forensics._kernel.plain_decode import ICMP_ERRORS, TCP, TUNNEL_PORTS
-from ctcp_forensics.redact.packets.checksum import as_before, mend, total
+from ctcp_forensics.redact.packets.checksum import ONES, as_before, mend, total
 from ctcp_forensics.redact.packets.parts import Ends, Part, Scope, blank_options
 from ctcp_forensics.redact.packets.payload import ESP_HEADER_LEN, replaced, rest_replaced, stream
 
@@ -63,8 +63,8 @@ def mend_tcp(frame: bytearray, part: Part, ends: Ends, old: bytes) -> None:
     (told,) = unpack_from(">H", old, 16)
     length = (part.wire_end - part.at).to_bytes(4, "big") + TCP.to_bytes(4, "big")
     is_right = total(ends.old + length + old) == 0
-    if part.is_whole and not is_right and told == total(ends.old + length):
-        pack_into(">H", frame, part.at + 16, total(ends.new + length))
+    if part.is_whole and not is_right and told % ONES == total(ends.old + length):
+        pack_into(">H", frame, part.at + 16, total(ends.new + length) or ONES)
         return
     mend(frame, part.at + 16, ends.old + old, ends.new + bytes(frame[part.at : part.end]))
 
