@@ -303,7 +303,9 @@ def test_options_names_secrets_and_counters_survive_in_either_byte_order(order: 
     )
     assert tshark(out, *fields[:2]) == tshark(source, *fields[:2])
     times = tshark(source, *fields[3:])
-    assert times.pop() == ["0", ""], "the simple packet has no time of its own: it is given that of the one before"
+    assert times.pop() == ["0", ""], (
+        "the simple packet has no time of its own: it is given that of the one before"
+    )
     assert tshark(out, *fields[3:]) == [*times, times[-1]]
     names = subprocess.run(
         ["tshark", "-r", out, "-N", "n", "-T", "fields", "-e", "ip.src_host"],
@@ -338,7 +340,9 @@ def rich(order: str) -> bytes:
     )
     interface = sf.option(order, 2, b"eth0") + sf.option(order, 8, pack(f"{order}Q", 10**9)) + end
     options = (
-        sf.option(order, 2, pack(f"{order}I", 0x1234)) + sf.comment(order, "first thought") + sf.comment(order, "second")
+        sf.option(order, 2, pack(f"{order}I", 0x1234))
+        + sf.comment(order, "first thought")
+        + sf.comment(order, "second")
     )
     name = (
         pack(f"{order}HH", 1, 20)
