@@ -6,13 +6,14 @@ Knows numbers and ids of flows.  Does not read captures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.render.judged import Judged, worst_first
 from ctcp_forensics.render.wording import clean
 from ctcp_forensics.report import Report
 
-NAMED_AT_MOST = 10
+MAX_FLOWS_NAMED: Final = 10
 
 
 class ChoiceError(CtcpError):
@@ -32,7 +33,7 @@ def number_of(choice: str, judged: Sequence[Judged]) -> int:
     for one in judged:
         if choice in (one.flow.id, str(one.number), f"#{one.number}"):
             return one.number
-    there = ", ".join(f"#{one.number} {one.flow.id}" for one in judged[:NAMED_AT_MOST])
-    left = len(judged) - NAMED_AT_MOST
+    there = ", ".join(f"#{one.number} {one.flow.id}" for one in judged[:MAX_FLOWS_NAMED])
+    left = len(judged) - MAX_FLOWS_NAMED
     more = f" and {left} more" if left > 0 else ""
     raise ChoiceError(f"there is no flow {clean(choice)}; there is {there or 'none'}{more}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ctcp_forensics import __version__
 from ctcp_forensics.annotate import blocks, section
-from ctcp_forensics.annotate.marking import stays_in
+from ctcp_forensics.annotate.marking import Stay, begun_in, runs_in, stays_in
 from ctcp_forensics.annotate.merging import merged
 from ctcp_forensics.annotate.output import Output, Write
 from ctcp_forensics.annotate.places import Places, places_of
@@ -19,7 +19,7 @@ from ctcp_forensics.annotate.strand import Progress, Rewrite, Strand, kinds_copi
 from ctcp_forensics.annotate.survey import Survey, survey
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.wording import labels
-from ctcp_forensics.report import Capture, Report
+from ctcp_forensics.report import Capture, Flow, Report
 
 OF_THE_FLOWS = "the frames of the flows told of here, with the ICMP errors about them"
 OF_EVERYTHING = "every frame of its captures"
@@ -67,6 +67,11 @@ class Written:
 
     frames: int
     commented: int
+    """By us."""
+    frames_left_out: int
+    """That could not be rewritten."""
+    blocks_left_out: int
+    """That are no packets, and of which the new file has no copy."""
 
 
 def annotate(request: Request, write: Write) -> Written:
@@ -79,7 +84,12 @@ def annotate(request: Request, write: Write) -> Written:
     output = Output(write=write)
     for item in merged(sorted(strands, key=lambda one: one.place.order)):
         output.take(item)
-    return Written(frames=output.frames, commented=output.commented)
+    return Written(
+        frames=output.frames,
+        commented=output.commented,
+        frames_left_out=output.frames_left_out,
+        blocks_left_out=output.blocks_left_out,
+    )
 
 
 def without_twins(captures: Sequence[Capture]) -> list[Capture]:
@@ -97,10 +107,14 @@ def reference_of(request: Request) -> str:
 
 def surveyed(capture: Capture, request: Request, remarks: Remarks) -> Survey:
     flows = [one.flow for one in request.concerned]
-    stays = None if request.whole else stays_in(capture.id, flows, request.report)
+    stays = None if request.whole else stays_of(capture, flows, request.report)
     progress = request.progress("marking", capture.source)
     named = remarks.frames(capture.id)
     return survey(capture, stays, named, checks_hash=request.is_stored, progress=progress)
+
+
+def stays_of(capture: Capture, flows: Sequence[Flow], found: Report) -> list[Stay]:
+    return stays_in(capture.id, flows, runs_in(found), begun_in(capture.id, found))
 
 
 def strand_of(found: Survey, request: Request, remarks: Remarks, places: Places) -> Strand:

@@ -7,7 +7,7 @@ and all fragments of its datagrams.  What is in a tunnel counts by what it carri
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import unpack_from
 from typing import Final, Protocol
@@ -21,7 +21,11 @@ from ctcp_forensics.savefile import Buffer, FrameTable
 LAST_OF_ALL: Final = 1 << 62
 TCP: Final = 6
 
+UNKNOWN: Final = "unknown"
+
 Ends = tuple[bytes, int, bytes, int]
+Run = tuple[str, ...]
+"""Captures that were taken one after the other at one place."""
 
 
 class Marks(Protocol):
@@ -77,49 +81,48 @@ class Stay:
     """An ICMP error may come when the flow is over; behind this frame it is about another flow."""
 
 
-def stays_in(capture: str, flows: Sequence[report.Flow], found: report.Report) -> list[Stay]:
-    """All that these flows do in one capture."""
+def stays_in(
+    capture: str, flows: Sequence[report.Flow], runs: Mapping[str, Run], begun: Mapping[Ends, list[int]]
+) -> list[Stay]:
+    """All that these flows do in one capture; `begun` is when any flow between two ends begins there."""
     stays = []
     for seen in (seen for flow in flows for seen in flow.seen):
-        run = run_of(seen.capture, found)
+        run = runs[seen.capture]
         last_capture = seen.last_capture or seen.capture
         reach = run[run.index(seen.capture) : run.index(last_capture) + 1] if last_capture in run else ()
         if capture in reach:
-            first = seen.first_frame if capture == seen.capture else 1
+            ends, first = ends_of(seen), seen.first_frame if capture == seen.capture else 1
+            later = [frame for frame in begun.get(ends, ()) if frame > first]
             stays.append(
                 Stay(
-                    ends=ends_of(seen),
+                    ends=ends,
                     first_frame=first,
                     last_frame=seen.last_frame if capture == last_capture else LAST_OF_ALL,
-                    quoted_until=next_flow_at(seen, capture, first, found) - 1,
+                    quoted_until=min(later, default=LAST_OF_ALL) - 1,
                 )
             )
     return stays
 
 
-def run_of(capture: str, found: report.Report) -> tuple[str, ...]:
-    """The captures of one place in the order of their times: a flow may go on in the next one."""
+def begun_in(capture: str, found: report.Report) -> dict[Ends, list[int]]:
+    """The frames in which flows begin, as far as the report lists them, by their ends."""
+    begun: dict[Ends, list[int]] = {}
+    for seen in (seen for flow in found.flows for seen in flow.seen):
+        if seen.capture == capture:
+            begun.setdefault(ends_of(seen), []).append(seen.first_frame)
+    return begun
+
+
+def runs_in(found: report.Report) -> dict[str, Run]:
+    """For each capture the captures of its place in the order of their times: a flow may go on in the next one."""
+    runs: dict[str, Run] = {}
+    for vantage in {one.vantage for one in found.captures} - {UNKNOWN}:
+        alike = [one for one in found.captures if one.vantage == vantage]
+        run = tuple(one.id for one in sorted(alike, key=lambda one: one.first_ns or 0))
+        runs |= dict.fromkeys(run, run)
     for place in (place for path in found.paths for place in path.places):
-        if capture in place.captures:
-            return place.captures
-    captures = {one.id: one for one in found.captures}
-    vantage = captures[capture].vantage
-    if vantage == "unknown":
-        return (capture,)
-    alike = [one for one in found.captures if one.vantage == vantage]
-    return tuple(one.id for one in sorted(alike, key=lambda one: one.first_ns or 0))
-
-
-def next_flow_at(seen: report.Seen, capture: str, first: int, found: report.Report) -> int:
-    """The frame in which the next flow between the same ends begins, as far as the report lists it."""
-    ends = ends_of(seen)
-    begun = [
-        one.first_frame
-        for flow in found.flows
-        for one in flow.seen
-        if one.capture == capture and one.first_frame > first and ends_of(one) == ends
-    ]
-    return min(begun, default=LAST_OF_ALL)
+        runs |= dict.fromkeys(place.captures, place.captures)
+    return {one.id: runs.get(one.id, (one.id,)) for one in found.captures}
 
 
 def ends_of(seen: report.Seen) -> Ends:

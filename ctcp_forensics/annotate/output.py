@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ctcp_forensics.annotate import blocks
-from ctcp_forensics.annotate.strand import Copied, Counted, Item, Port, Taken
+from ctcp_forensics.annotate.strand import Copied, Counted, Item, LeftOut, Port, Taken
 
 Write = Callable[[bytes], object]
 
@@ -21,7 +21,10 @@ class Output:
     write: Write
     frames: int = 0
     commented: int = 0
+    frames_left_out: int = 0
+    blocks_left_out: int = 0
     _interfaces: dict[Port, int] = field(default_factory=dict)
+    _packet: blocks.EnhancedPacket = field(default_factory=blocks.EnhancedPacket)
 
     def take(self, item: Item) -> None:
         match item:
@@ -31,12 +34,14 @@ class Output:
                 self._write_statistics(item)
             case Copied():
                 self.write(item.content)
+            case LeftOut():
+                self.frames_left_out += item.frames
+                self.blocks_left_out += item.blocks
 
     def _write_frame(self, item: Taken) -> None:
         interface = self._interface(item.port)
-        self.write(
-            blocks.enhanced_packet(interface, item.time_ns, item.data, item.original_len, item.options)
-        )
+        packet = self._packet.filled(interface, item.time_ns, item.data, item.original_len, item.options)
+        self.write(packet)
         self.frames += 1
         self.commented += item.is_remarked
 

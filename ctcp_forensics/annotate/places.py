@@ -5,8 +5,9 @@ Knows the report's paths.  Does not read captures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ctcp_forensics.annotate.clocks import (
     AS_CAPTURED,
@@ -16,11 +17,12 @@ from ctcp_forensics.annotate.clocks import (
     step_between,
     stretch_of,
 )
-from ctcp_forensics.annotate.marking import run_of
+from ctcp_forensics.annotate.marking import UNKNOWN, runs_in
 from ctcp_forensics.render.wording import around, labels, offsets, ppm
 from ctcp_forensics.report import ClockPiece, Path, Report
 
-UNKNOWN = "unknown"
+MAX_FILES_TOLD: Final = 4
+"""Names of the captures of one place that stand in a description; the section comment has them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +64,16 @@ class Places:
 def places_of(report: Report, reference: str, *, names: Report, aligns: bool) -> Places:
     """`reference` is the capture whose clock all times are told by; captures are called as in the report `names`."""
     called = labels({one.id: one.source for one in names.captures})
+    runs = runs_in(report)
     by_capture: dict[str, Place] = {}
     by_interface: dict[tuple[str, int], Place] = {}
     for order, capture in enumerate(report.captures, start=len(report.captures)):
         vantage = capture.vantage
-        run = run_of(capture.id, report)
         by_capture[capture.id] = Place(
             name=called[capture.id] if vantage == UNKNOWN else vantage,
             order=order,
             alignment=AS_CAPTURED,
-            files=" and ".join(called[one] for one in run),
+            files=files_of([called[one] for one in runs[capture.id]]),
             clock="times as captured",
         )
     for path in report.paths:
@@ -82,6 +84,12 @@ def places_of(report: Report, reference: str, *, names: Report, aligns: bool) ->
             else:
                 by_interface |= {(capture, place.interface): found for capture in place.captures}
     return Places(by_capture=by_capture, by_interface=by_interface)
+
+
+def files_of(names: Sequence[str]) -> str:
+    """`a.pcap, b.pcap and 17 more`."""
+    left = len(names) - MAX_FILES_TOLD
+    return f"{', '.join(names[:MAX_FILES_TOLD])} and {left} more" if left > 0 else ", ".join(names)
 
 
 def reference_on(path: Path, capture: str) -> int:
@@ -96,7 +104,7 @@ def place_on(path: Path, number: int, reference: int, called: Mapping[str, str],
         name=called[place.captures[0]] if place.vantage == UNKNOWN else place.vantage,
         order=number,
         alignment=found or AS_CAPTURED,
-        files=" and ".join(called[one] for one in place.captures),
+        files=files_of([called[one] for one in place.captures]),
         clock=clock_words(path, number, reference, found) if aligns else "times as captured, not aligned",
     )
 

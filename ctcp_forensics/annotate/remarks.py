@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ctcp_forensics.annotate.marking import run_of
+from ctcp_forensics.annotate.marking import Run, runs_in
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.path import WHERE
 from ctcp_forensics.render.wording import Names, clean, count, endpoint
@@ -31,6 +31,7 @@ PASSED: Final = "frame "
 
 Placed = tuple[str, int, str]
 """A capture, a frame in it, and a sentence."""
+Runs = Mapping[str, Run]
 Frames = tuple[tuple[str, int], ...]
 """Of one place, in order: each with its capture, of which a rotated one has several."""
 
@@ -63,35 +64,34 @@ class Remarks:
 
 def remarks_on(report: Report, concerned: Sequence[Judged]) -> Remarks:
     """Where several flows are told of, it is said which a sentence is about."""
-    remarks = Remarks()
+    remarks, runs = Remarks(), runs_in(report)
     for judged in concerned:
         flow = f"#{judged.number}: " if len(concerned) > 1 else ""
-        home = run_of(judged.flow.judged_in, report) if judged.flow.judged_in else ()
-        remarks.add(of_questions(report, judged, home), flow)
-        remarks.add(of_claims(report, judged), flow)
+        home = runs.get(judged.flow.judged_in, ())
+        remarks.add(of_questions(judged, home, runs), flow)
+        remarks.add(of_claims(judged, runs), flow)
         remarks.add(of_ending(judged, home), flow)
         remarks.add(of_crossings(report, judged), flow)
     return remarks
 
 
-def by_place(report: Report, frames: Mapping[str, Sequence[int]]) -> list[Frames]:
+def by_place(frames: Mapping[str, Sequence[int]], runs: Runs) -> list[Frames]:
     """Frames of one place together, those of its captures one after the other, each once."""
-    runs = dict.fromkeys(run_of(capture, report) for capture in frames)
     return [
         tuple(dict.fromkeys((capture, frame) for capture in run for frame in frames.get(capture, ())))
-        for run in runs
+        for run in dict.fromkeys(runs[capture] for capture in frames)
     ]
 
 
 # --- questions: duplicate ACKs, what they ask for, what answered ------------------------------------
 
 
-def of_questions(report: Report, judged: Judged, home: Sequence[str]) -> Iterator[Placed]:
+def of_questions(judged: Judged, home: Sequence[str], runs: Runs) -> Iterator[Placed]:
     for episode in judged.flow.episodes:
         yield from of_missing_segment(episode)
-        here = decisive(report, judged.finding, episode) or first_of(episode, home)
+        here = decisive(judged.finding, episode, runs) or first_of(episode, home)
         yield from of_asking(episode, here)
-        for frames in asked_elsewhere(report, judged.finding, episode, here, home):
+        for frames in asked_elsewhere(judged.finding, episode, here, home, runs):
             yield from of_asking_elsewhere(episode, frames)
         yield from of_answer(episode)
 
@@ -104,12 +104,12 @@ def of_missing_segment(episode: Episode) -> Iterator[Placed]:
             yield capture, frame, "; ".join(filter(None, (passed, then)))
 
 
-def decisive(report: Report, finding: Finding, episode: Episode) -> Frames:
+def decisive(finding: Finding, episode: Episode, runs: Runs) -> Frames:
     """The duplicate ACKs that were kept of the question that the finding is about; nothing of another one."""
     asked = {f"byte {number}" for number in episode.wanted_seq.values()}
     for evidence in finding.evidence:
         if evidence.claim == ASKED and any(words in evidence.because for words in asked):
-            return next(iter(by_place(report, evidence.frames)), ())
+            return next(iter(by_place(evidence.frames, runs)), ())
     return ()
 
 
@@ -120,14 +120,14 @@ def first_of(episode: Episode, home: Sequence[str]) -> Frames:
 
 
 def asked_elsewhere(
-    report: Report, finding: Finding, episode: Episode, here: Frames, home: Sequence[str]
+    finding: Finding, episode: Episode, here: Frames, home: Sequence[str], runs: Runs
 ) -> list[Frames]:
     """The same question at the other places: all that were kept, else the first."""
     kept = {
         frames[0]: frames
         for evidence in finding.evidence
         if evidence.claim == IN_BETWEEN
-        for frames in by_place(report, evidence.frames)
+        for frames in by_place(evidence.frames, runs)
         if frames
     }
     first = sorted(set(episode.first_duplicate_ack_frame.items()) - set(here))
@@ -173,12 +173,12 @@ def ordinal(number: int) -> str:
 # --- claims ---------------------------------------------------------------------------------------------
 
 
-def of_claims(report: Report, judged: Judged) -> Iterator[Placed]:
+def of_claims(judged: Judged, runs: Runs) -> Iterator[Placed]:
     """What the verdict rests on, and what it lacks; refutations that fail are no evidence in any frame."""
     for evidence in judged.finding.evidence:
         if evidence.role == "refutation" or evidence.claim in TOLD_OTHERWISE:
             continue
-        for frames in by_place(report, evidence.frames):
+        for frames in by_place(evidence.frames, runs):
             yield from SENTENCES.get(evidence.claim, in_general)(evidence, frames)
 
 

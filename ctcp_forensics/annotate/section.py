@@ -15,19 +15,31 @@ from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.wording import at, clean, count, labels, pseudonyms_told
 from ctcp_forensics.report import Capture, Report
 
-FLOWS_AT_MOST: Final = 50
+MAX_FLOWS_TOLD: Final = 50
 """Findings told in the section comment; the others are counted.  A comment has room for 64 KiB."""
-CAPTURES_AT_MOST: Final = 100
-DAMAGE_AT_MOST: Final = 3
+MAX_CAPTURES_TOLD: Final = 100
+MAX_COMMENT_LEN: Final = 60_000
+"""Bytes; the length of an option has 16 bits."""
+MAX_DAMAGE_TOLD: Final = 3
 MODIFIED: Final = "modified"
 
 
 def verdict_comment(concerned: Sequence[Judged]) -> str:
     if not concerned:
         return "No flow of these captures needs reading: none is told of here."
-    told = [paragraph(one) for one in concerned[:FLOWS_AT_MOST]]
+    told = [paragraph(one) for one in concerned[:MAX_FLOWS_TOLD]]
     left = len(concerned) - len(told)
-    return "\n".join([*told, *([f"{left} more flows are not told of here"] if left else [])])
+    return fitted([*told, *([f"{left} more flows are not told of here"] if left else [])])
+
+
+def fitted(lines: Sequence[str]) -> str:
+    """As many lines as a comment holds, and how many are left: one that is too long could not be written at all."""
+    room, kept = MAX_COMMENT_LEN, 0
+    for line in lines:
+        room -= len(line.encode()) + 1
+        kept += room >= 0
+    left = len(lines) - kept
+    return "\n".join([*lines[:kept], *([f"{left} more lines are left out"] if left else [])])
 
 
 def paragraph(judged: Judged) -> str:
@@ -43,7 +55,7 @@ def origin_comment(
     report: Report, tool: str, how: str, places: Places, programs: Mapping[str, Sequence[str]]
 ) -> str:
     """What this file is, and of what it was made."""
-    return "\n".join(
+    return fitted(
         [
             f"Derived by {tool}; {how}",
             "Frame numbers in comments are those of the captures that the frames come from.",
@@ -56,14 +68,14 @@ def origin_comment(
 
 def sources(captures: Sequence[Capture], programs: Mapping[str, Sequence[str]]) -> Iterator[str]:
     called = labels({one.id: one.source for one in captures})
-    for capture in captures[:CAPTURES_AT_MOST]:
+    for capture in captures[:MAX_CAPTURES_TOLD]:
         by = "".join(f", written by {program}" for program in programs.get(capture.id, ()))
         yield clean(f"{called[capture.id]}: {identity(capture)}, {count(capture.frames, 'frame')}{by}.")
-        for damage in capture.damage[:DAMAGE_AT_MOST]:
+        for damage in capture.damage[:MAX_DAMAGE_TOLD]:
             yield clean(f"{called[capture.id]}: damaged: {at(damage.offset)}{damage.reason}.")
         yield from (clean(f"{called[capture.id]}: {note}.") for note in capture.notes)
-    if len(captures) > CAPTURES_AT_MOST:
-        yield f"{len(captures) - CAPTURES_AT_MOST} more captures."
+    if len(captures) > MAX_CAPTURES_TOLD:
+        yield f"{len(captures) - MAX_CAPTURES_TOLD} more captures."
 
 
 def identity(capture: Capture) -> str:

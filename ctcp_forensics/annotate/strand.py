@@ -72,7 +72,16 @@ class Copied(NamedTuple):
     content: bytes
 
 
-Item = Taken | Counted | Copied
+class LeftOut(NamedTuple):
+    """What one capture has and the new file has not."""
+
+    frames: int
+    """That could not be rewritten."""
+    blocks: int
+    """That are no packets: of kinds that nobody here knows, or more of them in one place than are held."""
+
+
+Item = Taken | Counted | Copied | LeftOut
 Keyed = tuple[int, Item]
 """With the time that its place among other captures follows from."""
 
@@ -117,6 +126,7 @@ class Strand:
                     self.progress(opened.position, opened.size)
             yield from ((0, Copied(content)) for content in beside.drained())
             yield from ((0, counted) for counted in beside.counted.values())
+            yield 0, LeftOut(frames=beside.frames_left_out, blocks=beside.blocks_left_out)
         check_unchanged(self.capture, reader)
 
     def _frames(self, buffer: Buffer, frames: FrameTable, reader: Reader, beside: Beside) -> Iterator[Keyed]:
@@ -126,6 +136,7 @@ class Strand:
             if self.rewrite is not None:
                 data = self.rewrite(data or b"", frame.link_type)
             if data is None:
+                beside.frames_left_out += 1
                 continue
             place = self.places.of(self.capture.id, frame.interface)
             time_ns = place.alignment.told(frame.time_ns, self.capture.id, frame.number)
@@ -179,6 +190,8 @@ class Beside:
 
     strand: Strand
     counted: dict[int, Counted] = field(default_factory=dict)
+    frames_left_out: int = 0
+    blocks_left_out: int = 0
     _ports: list[Port] = field(default_factory=list)
     _clocks: list[Clock] = field(default_factory=list)
     _section: Options | None = None
@@ -192,7 +205,7 @@ class Beside:
             self._describe(block)
         elif block.kind == INTERFACE_STATISTICS:
             self._count(block)
-        elif block.kind in self.strand.kinds:
+        else:
             self._keep(block)
 
     def drained(self) -> list[bytes]:
@@ -244,10 +257,12 @@ class Beside:
             self.counted[at] = Counted(self._ports[at], time_ns, options)
 
     def _keep(self, block: Block) -> None:
-        content = foreign.copied(block)
-        if content is not None and self._pending_len + len(content) <= MAX_HELD_LEN:
-            self._pending.append(content)
-            self._pending_len += len(content)
+        content = foreign.copied(block) if block.kind in self.strand.kinds else None
+        if content is None or self._pending_len + len(content) > MAX_HELD_LEN:
+            self.blocks_left_out += 1
+            return
+        self._pending.append(content)
+        self._pending_len += len(content)
 
 
 def without_repeats(options: Pairs) -> Pairs:

@@ -93,6 +93,10 @@ def written(report: Report, wanted: Wanted, file: BinaryIO, veil: Veil | None, *
     except CtcpError as error:
         raise Refused(str(error)) from error
     say(told(account, flows, wanted))
+    if account.blocks_left_out:
+        say(
+            f"not copied: {count(account.blocks_left_out, 'block')} that are no packets (names and secrets are)"
+        )
     return 0
 
 

@@ -21,7 +21,8 @@ class Progress:
     """Called with the bytes done and the bytes in all, or None where that is not known."""
 
     def __init__(self, what: str, stream: TextIO, verb: str = "analysing") -> None:
-        self.what = f"{verb} {clean(what)}"
+        self.what = clean(what)
+        self.verb = verb
         self.stream = stream
         self.started_ns = time.monotonic_ns()
         self.shown_ns: int | None = None
@@ -32,7 +33,7 @@ class Progress:
         if waited_ns < (PATIENCE_NS if self.shown_ns is None else PAUSE_NS):
             return
         self.shown_ns = now_ns
-        line = told(self.what, done, total, now_ns - self.started_ns)
+        line = told(self.what, done, total, now_ns - self.started_ns, self.verb)
         self.stream.write(WIPE + line[: shutil.get_terminal_size().columns - 1])
         self.stream.flush()
 
@@ -47,13 +48,13 @@ class Progress:
             self.stream.flush()
 
 
-def told(what: str, done: int, total: int | None, elapsed_ns: int) -> str:
+def told(what: str, done: int, total: int | None, elapsed_ns: int, verb: str = "analysing") -> str:
     """`analysing client.pcap  312 MB of 1.1 GB  28 %  eta 4 s`."""
     if not total:
-        return f"{what}  {sized(done)}"
+        return f"{verb} {what}  {sized(done)}"
     left_ns = elapsed_ns * max(total - done, 0) // max(done, 1)
     eta = duration(-(-left_ns // SECOND_NS) * SECOND_NS)
-    return f"{what}  {sized(done)} of {sized(total)}  {min(100 * done // total, 100)} %  eta {eta}"
+    return f"{verb} {what}  {sized(done)} of {sized(total)}  {min(100 * done // total, 100)} %  eta {eta}"
 
 
 def is_watched(stream: TextIO) -> bool:
