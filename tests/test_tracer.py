@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import plain_decode, plain_track
-from ctcp_forensics._kernel.rows import NEVER, Mark, Packet, TraceColumns
+from ctcp_forensics._kernel.rows import NEVER, Checksum, Mark, Packet, TraceColumns, Trailer
 from tests import streams
 from tests.judged import compiled_kernel
 from tests.naive import Sent
@@ -225,3 +225,14 @@ def test_addresses_are_of_one_kind() -> None:
         compiled.Tracer().want(bytes(4), 1, bytes(16), 2, 5)
     with pytest.raises(IndexError):
         compiled.Tracer().columns(0)
+
+
+@each_kernel
+def test_a_segment_with_a_wrong_checksum_among_right_ones_is_damaged(kernel: Any) -> None:
+    right = [
+        streams.said(frame, 100 * frame, 100)._replace(checksum=Checksum.RIGHT) for frame in range(1, 12)
+    ]
+    cisco = [one._replace(trailer=Trailer.CISCO, ip_id=one.frame) for one in right]
+    wrong = streams.said(12, 1200, 100)._replace(checksum=Checksum.WRONG, trailer=Trailer.CISCO, ip_id=12)
+    _, tracer = traced(kernel, [*cisco, wrong])
+    assert columns(tracer, 0)["marks"] == [0] * 11 + [Mark.DAMAGED]

@@ -117,6 +117,8 @@ class Mark(IntFlag):
     """It carries the byte that duplicate ACKs ask for."""
     LOST = 4096
     """It is known not to have arrived at the next place behind."""
+    DAMAGED = 8192
+    """Its TCP checksum is wrong though its direction's checksums are right: it came with other bytes than were sent."""
 
 
 class Kind(IntEnum):

@@ -20,6 +20,7 @@ cdef enum:
     MARK_DSACK = 256
     MARK_KEEP_ALIVE = 512
     MARK_ZERO_WINDOW = 1024
+    MARK_DAMAGED = 8192
 
     # columns, in the order of rows.TraceColumns
     COLUMN_FRAME = 0
@@ -220,6 +221,8 @@ cdef void trace_packet(tracer_t* r, tracker_t* t, const batch_t* batch, const pa
     follow(t, batch, p, slot_of(t, p))
     after = counts_of(t, flow, side)
     row = traced(flow, side, batch, p, changes(&before, &after))
+    if unlikely(is_damaged(seen_cargo(t, &flow.directions[side]), p)):
+        row.marks |= MARK_DAMAGED
     for i in range(r.count):
         one = &r.wanted[i]
         if one.handle == 0 and one.first_frame == p.frame and are_ends_of(&one.ends, p):

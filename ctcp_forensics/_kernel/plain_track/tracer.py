@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ctcp_forensics._kernel.plain_decode import Packets
+from ctcp_forensics._kernel.plain_track.payload import is_damaged
 from ctcp_forensics._kernel.plain_track.state import STRAY_DISTANCE, Direction
 from ctcp_forensics._kernel.plain_track.tracker import Tracker, conversation
 from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, Mark, Packet, Status, Tcp, TraceColumns
@@ -158,7 +159,10 @@ def traced(d: Direction, peer: Direction, side: int, p: Packet, marks: int) -> T
         p.payload_len + bool(p.flags & Tcp.SYN) + bool(p.flags & Tcp.FIN),
         ack_pos,
         scaled_window(d, peer, p),
-        marks | opening_marks(p) | (Mark.STRAY if pos == NEVER else 0),
+        marks
+        | opening_marks(p)
+        | (Mark.STRAY if pos == NEVER else 0)
+        | (Mark.DAMAGED if is_damaged(d, p) else 0),
         blocks_near(peer, p, ack_pos),
     )
 

@@ -52,10 +52,11 @@ def middle_of(lane: Lane, row: int) -> float:
 
 
 def on_loss(lane: Lane) -> Iterator[Note]:
-    lost = lane.marked(Mark.LOST)
+    columns, lost = lane.columns, lane.marked(Mark.LOST)
     if lost:
         more = ", as are others" if len(lost) > 1 else ""
-        words = f"frame {lane.columns.frame[lost[0]]} passes here, and is lost{more}"
+        fate = "comes here damaged" if columns.marks[lost[0]] & Mark.DAMAGED else "passes here, and is lost"
+        words = f"frame {columns.frame[lost[0]]} {fate}{more}"
         yield Note(x=lane.x(lost[0]), y=middle_of(lane, lost[0]), words=words, color=RED)
 
 
