@@ -441,7 +441,7 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     undecided: int
     withheld: int
     """Nothing came through any more: they lie behind the last byte that arrived, though the capture behind went on."""
-    damaged: int
+    damaged: int = 0  # reports from before this name was added are read as well
     """They came to the place nearer to the sender with a wrong checksum, and were thrown away behind it."""
     beyond: int
     loss_rate: float | None
@@ -467,6 +467,10 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     towards: int
     nature: Nature
     because: str
+    step_to_headend: int | None = None
+    """How much larger sequence numbers are behind it than before it, modulo 2^32; null: they keep no step."""
+    step_to_client: int | None = None
+    """0 in both directions: nothing there randomises them, as with tcp-state-bypass."""
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):

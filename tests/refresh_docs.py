@@ -420,6 +420,26 @@ CAPS: Final = (
         "the worst flows are drawn; each other one says that it is not",
     ),
     Cap(
+        "render.sheet",
+        "MAX_LINES",
+        "lines of a case note",
+        "the longest paragraphs end in `...`; flows, fixes and captures are counted",
+    ),
+    Cap("render.comparison", "SITES_AT_A_GLANCE", "sites told of a comparison", "a line counts the rest"),
+    Cap(
+        "configuration",
+        "MAX_PAIRS",
+        "pairs of hosts in one change of a configuration pack",
+        "a comment counts the rest",
+    ),
+    Cap(
+        "configuration.capturing",
+        "MAX_HEADENDS",
+        "headends that captures are printed for at once",
+        "a comment counts the rest",
+    ),
+    Cap("cli.stored", "MAX_REPORT_LEN", "bytes of a stored report", "the command refuses it"),
+    Cap(
         "cli.analysis",
         "DAMAGE_AT_A_GLANCE",
         "lines about damage on standard error, per capture",

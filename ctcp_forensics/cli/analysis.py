@@ -30,19 +30,25 @@ DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Rendering:
+    """How and where the user wants a report written."""
+
+    form: str
+    output: str
+    depth: Depth
+    color: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Rendering):
     """What the user asked for."""
 
     sources: Sequence[Source]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
-    form: str
-    output: str
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
-    depth: Depth
-    color: str
     shows_progress: bool = True
     plot: str | None = None
     """A file to draw the worst flow into."""
@@ -68,13 +74,24 @@ def answer(request: Request) -> int:
         report = _pictured(report, request)
         if html is not None:
             _write_page(html, report, request)
-        seen_as = look(request.depth, request.color, request.output)
-        write(text, render(report, request.form, seen_as))
+        _render(report, request, text)
         if request.has_sketch and request.form == "table":
+            seen_as = look(request.depth, request.color, request.output)
             write(text, sketched(report, seen_as, request.output))
     if plotted:
         plot(report, plotted, paths)
     return status(report)
+
+
+def written(report: Report, wanted: Rendering, source: str) -> int:
+    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
+    with destination(wanted.output, [source]) as text:
+        _render(report, wanted, text)
+    return status(report)
+
+
+def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    write(text, render(report, wanted.form, look(wanted.depth, wanted.color, wanted.output)))
 
 
 def status(report: Report) -> int:

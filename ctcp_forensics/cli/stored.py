@@ -13,7 +13,7 @@ from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.report import Report, ReportError
 
 STANDARD_INPUT = "-"
-LARGEST_REPORT = 1 << 30
+MAX_REPORT_LEN = 1 << 30
 """Bytes: ten thousand times the report of a busy day; what is larger is no report."""
 
 
@@ -23,9 +23,7 @@ def stored(name: str) -> Report:
     try:
         report = Report.from_json(text)
     except ReportError as error:
-        raise Refused(
-            f"{name}: {error}. `ctcp-diag analyze --format json -o {name} CAPTURE...` makes one"
-        ) from error
+        raise Refused(f"{name}: {error}; `ctcp-diag analyze --format json CAPTURE...` writes one") from error
     _refuse_strangers(name, report)
     return report
 
@@ -41,9 +39,9 @@ def _text_of(name: str) -> bytes:
 
 
 def _bounded(file: BinaryIO, name: str) -> bytes:
-    text = file.read(LARGEST_REPORT + 1)
-    if len(text) > LARGEST_REPORT:
-        raise Refused(f"{name}: larger than any report ({LARGEST_REPORT} bytes)")
+    text = file.read(MAX_REPORT_LEN + 1)
+    if len(text) > MAX_REPORT_LEN:
+        raise Refused(f"{name}: larger than any report ({MAX_REPORT_LEN} bytes)")
     return text
 
 

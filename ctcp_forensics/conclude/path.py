@@ -34,7 +34,14 @@ def path_of(path: Path, readings: Sequence[Reading], told: Sequence[Told]) -> re
 
 
 def firewall_of(box: Between) -> report.Firewall:
-    return report.Firewall(sent_from=box.near, towards=box.far, nature=box.nature, because=box.because)
+    return report.Firewall(
+        sent_from=box.near,
+        towards=box.far,
+        nature=box.nature,
+        because=box.because,
+        step_to_headend=box.steps[0],
+        step_to_client=box.steps[1],
+    )
 
 
 def place_of(place: Place, reading: Reading) -> report.Place:

@@ -5,8 +5,31 @@ Knows the order in which help lists them: that of the imports below.
 
 # isort: off
 from ctcp_forensics.cli.commands.app import app
-from ctcp_forensics.cli.commands import analyze, annotate, crosscheck, demo, explain, schema, doctor
+from ctcp_forensics.cli.commands import (
+    analyze,
+    annotate,
+    render,
+    fix,
+    compare,
+    crosscheck,
+    demo,
+    explain,
+    schema,
+    doctor,
+)
 
 # isort: on
 
-__all__ = ["analyze", "annotate", "app", "crosscheck", "demo", "doctor", "explain", "schema"]
+__all__ = [
+    "analyze",
+    "annotate",
+    "app",
+    "compare",
+    "crosscheck",
+    "demo",
+    "doctor",
+    "explain",
+    "fix",
+    "render",
+    "schema",
+]

@@ -34,6 +34,7 @@ class Format(StrEnum):
     """Renderings, by the names in `render.FORMATS`."""
 
     TABLE = "table"
+    NOTE = "note"
     JSON = "json"
     NDJSON = "ndjson"
     MARKDOWN = "markdown"
