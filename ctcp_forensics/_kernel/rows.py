@@ -50,6 +50,11 @@ RESETS_KEPT = 16
 SEGMENT_LOG_CAP = 1 << 20
 """Segments of watched flows kept for evidence, pairing and pictures; the oldest go first."""
 
+SILENCES_KEPT = 1024
+"""The longest times without a frame, of each capture: an idle tunnel has no more of 20 s in five hours."""
+SET_BACK_NS = 1_000_000_000
+"""Frames of several interfaces may stand out of order by less; a clock that goes back by more was set."""
+
 STRAYS_KEPT = 4096
 """Segments named one by one that one capture has and another has not, for each direction of a flow; all are counted."""
 
@@ -506,6 +511,17 @@ class Tallies(NamedTuple):
     segments_unlogged: int
     """Logged segments that later ones pushed out."""
     last_ns: int
+
+
+class PulseRow(NamedTuple):
+    """When frames of any kind came, since the clock was last set back.  NEVER: none did."""
+
+    since_ns: int
+    until_ns: int
+    silences: tuple[tuple[int, int], ...]
+    """The SILENCES_KEPT longest times from one frame to the next, in order."""
+    unlisted_ns: int
+    """The longest of those that were let go; 0 where all are listed."""
 
 
 class PairRow(NamedTuple):

@@ -403,6 +403,18 @@ cdef inline void give_back(pool_t* pool, uint32_t handle) noexcept nogil:
     pool.first_free = handle
 
 
+cdef struct silence_t:
+    int64_t length_ns
+    int64_t from_ns
+
+cdef struct pulse_t:  # when frames came
+    int64_t since_ns
+    int64_t until_ns
+    int64_t unlisted_ns
+    int64_t shortest_ns  # of those that are kept
+    uint32_t count
+    silence_t kept[SILENCES_KEPT]  # a heap, the shortest first
+
 cdef struct tracker_t:
     arena_t arena
     pool_t flows  # handle: index + 1
@@ -422,6 +434,7 @@ cdef struct tracker_t:
     int64_t refused
     int64_t segments
     int64_t last_ns
+    pulse_t pulse
     segment_t** log  # a ring of chunks, filled in as they are reached
     int64_t log_chunks
     int64_t log_first  # rows are numbered from the first that was ever logged

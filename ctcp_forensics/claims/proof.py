@@ -70,7 +70,7 @@ def a_segment_is_missing(case: Case) -> Answer:
         return HOLDS, hole_sentence(direction, hole), [hole.row.before_frame, hole.row.opened_frame]
     if episode.missing_segment_frame is not None:
         because = (
-            f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} past this capture point; "
+            f"{case.frame(episode.missing_segment_frame)} carries byte {episode.wanted_seq} past this capture point; "
             f"the ACKs behind it still ask for that byte, so it was lost further on"
         )
         return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
@@ -240,14 +240,16 @@ def nobody_answered(case: Case) -> Answer:
     if episode.is_answered:
         return (
             FAILS,
-            f"frame {row.answered_frame} carries byte {episode.wanted_seq} again",
+            f"{case.frame(row.answered_frame)} carries byte {episode.wanted_seq} again",
             [row.answered_frame],
         )
     if not direction.row.data_segments:
         return UNKNOWN, f"this capture shows no data {way(direction)}, so an answer would not be seen"
-    because = f"no segment after frame {row.first_frame} carries byte {episode.wanted_seq}"
+    because = f"no segment after {case.frame(row.first_frame)} carries byte {episode.wanted_seq}"
     if row.rewritten_frame != NEVER:
-        because += f"; frame {row.rewritten_frame} puts another ESP message at its place, which is no answer"
+        because += (
+            f"; {case.frame(row.rewritten_frame)} puts another ESP message at its place, which is no answer"
+        )
     return HOLDS, because, [row.first_frame]
 
 
@@ -284,7 +286,7 @@ def the_ack_never_moved_again(case: Case) -> Answer:
         if not passed:
             return NO_QUESTION
         last = passed[-1].row
-        return FAILS, f"the ACK went on in frame {last.passed_frame}", [last.passed_frame]
+        return FAILS, f"the ACK went on in {case.frame(last.passed_frame)}", [last.passed_frame]
     return HOLDS, f"the ACK stays at {episode.wanted_seq} to the end", [episode.row.last_frame]
 
 

@@ -31,6 +31,8 @@ PRECISE: Final = 5e-6
 """Five millionths: what is known no better is told as a range alone."""
 IMPROBABLE: Final = math.log(1_000)
 """A slope that makes the waits a thousand times less likely than the likeliest one is not in the range."""
+STEADY_NS: Final = 50_000
+"""The quickest passage itself moves by as much from end to end of a capture: a host that is busier, a warmer clock."""
 HALVINGS: Final = 40
 """Of STEEPEST: leaves less than a millionth of a ppm."""
 
@@ -119,7 +121,7 @@ class Slopes:
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """The slopes that are possible and not improbable, and what either way alone says.
+        """The slopes that are possible and not improbable on a path that is not quite steady, or told by one way alone.
 
         Where the path changed and not the clock, both ways lean apart: then the range holds both.
         """
@@ -131,7 +133,8 @@ class Slopes:
         low, high = (outermost(is_likely, self.likeliest, end) for end in (-STEEPEST, STEEPEST))
         told = [low, high, *self.of_each_way]
         first, last = self.allowed
-        return max(min(told), first), min(max(told), last)
+        unsteady = STEADY_NS / max(1, span_of((*self.uppers, *self.lowers)))
+        return max(min(told) - unsteady, first), min(max(told) + unsteady, last)
 
     @property
     def of_each_way(self) -> list[float]:
