@@ -11,7 +11,7 @@ captures show together: the stories say that.
     C > S  +100  held 50ms                   from the second place on it came so much later
 
 Places are written in order from client to headend.  Each has a clock of its own (`clock`, `drift` in ppm, `jumps`), a
-distance from the client (`away`), a part of the story that it was running for (`starts`, `stops`) and spells in which it
+distance from the client (`away`), a part of the story that it was running for (`starts`, `stops`), spells in which it
 was `blind` to everything, and may show ends under other names (`shows`), with other sequence numbers (`shift`), another
 `mss`, or cut short (`snap`).  The user calls a place by its name, unless `told` says otherwise; `drops` is what its
 interface counter admits, and a `damaged` savefile lost nobody knows what.

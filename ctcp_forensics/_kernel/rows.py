@@ -281,6 +281,8 @@ class DirectionRow(NamedTuple):
     holes_acked_past: int
     holes_forgotten: int
     retransmissions: int
+    retransmitted_frame: int
+    """The first of these."""
     late_originals: int
     undecided_repeats: int
     spurious_retransmissions: int

@@ -117,6 +117,7 @@ cdef struct trouble_t:  # of one direction
     int64_t again_bytes
     int64_t filling_bytes
     int64_t smallest_missing_len
+    int64_t retransmitted_frame
     uint32_t holes_opened
     uint32_t holes_filled
     uint32_t holes_acked_past
@@ -148,7 +149,7 @@ cdef struct trouble_t:  # of one direction
     int32_t rst_has_ack
     uint32_t latest_reset
     uint32_t resets_kept
-    uint8_t spare[32]  # up to whole cache lines
+    uint8_t spare[24]  # up to whole cache lines
 
 cdef struct hole_t:
     uint32_t next

@@ -217,7 +217,7 @@ cdef void set_direction_defaults(direction_t* d) noexcept nogil:
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
-    trouble.sacked_to, trouble.smallest_missing_len = NEVER, NEVER
+    trouble.sacked_to, trouble.smallest_missing_len, trouble.retransmitted_frame = NEVER, NEVER, NEVER
     trouble.rst_frame, trouble.rst_ns, trouble.rst_seq_pos = NEVER, NEVER, NEVER
     trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = NEVER, NEVER, NEVER
 

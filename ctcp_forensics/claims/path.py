@@ -173,7 +173,7 @@ def an_answer_is_in_another_capture(case: Case) -> Answer:
             because = (
                 f"{capture_at(case, word.number)} shows {count(sender.row.retransmissions, 'retransmission')}"
             )
-            return HOLDS, because, {word.number: (sender.row.data_last_frame,)}
+            return HOLDS, because, {word.number: (sender.row.retransmitted_frame,)}
     return FAILS, "no other capture shows an answer"
 
 

@@ -267,7 +267,7 @@ def the_sender_never_repeats(case: Case) -> Answer:
         return (
             FAILS,
             f"{count(row.retransmissions, 'retransmission')} {way(direction)}: this sender does send again",
-            [one.row.answered_frame for one in direction.episodes],
+            [row.retransmitted_frame, *(one.row.answered_frame for one in direction.episodes)],
         )
     if row.undecided_repeats:
         return UNKNOWN, f"{count(row.undecided_repeats, 'segment')} may be late originals or retransmissions"
