@@ -1,0 +1,84 @@
+"""The application: its help, the options that commands share, and `--version`.
+
+Knows Typer.  Does not know the commands: see their modules.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+EXIT_STATUS = """\b
+Exit status:
+  0    no flow has unanswered duplicate ACKs
+  1    at least one flow has
+  2    wrong usage, internal error, or nothing could be read
+  3    none found, but not everything was looked at:
+       a file is damaged or missing, or a limit was reached
+  130  interrupted"""
+EXIT_STATUS_SHORT = "Exit status: 0 done, 2 wrong usage or internal error."
+
+app = typer.Typer(
+    help="Says from packet captures whether Cisco IPsec over TCP (cTCP) died of unanswered duplicate ACKs "
+    "(Cisco TAC 113578), and how it knows.",
+    epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n  ctcp-diag demo\n"
+    f"  ctcp-diag explain unanswered-duplicate-acks\n\n{EXIT_STATUS}",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich would treble the time that --help takes
+)
+
+
+class Format(StrEnum):
+    """Renderings, by the names in `render.FORMATS`."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+class CheckFormat(StrEnum):
+    """How a crosscheck is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Color(StrEnum):
+    """When to use colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
+]
+VerboseOption = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Tell where; twice: tell why, too.", show_default=False),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, in one sentence.")]
+ColorOption = Annotated[
+    Color, typer.Option("--color", help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        from ctcp_forensics import __version__
+
+        typer.echo(f"ctcp-diag {__version__}")
+        raise typer.Exit

@@ -1,0 +1,34 @@
+"""`explain`: what a verdict means and requires.  Translates; does no work of its own."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, app
+from ctcp_forensics.cli.output import write
+
+
+def _verdicts(incomplete: str) -> list[str]:
+    from ctcp_forensics.cli.explain import slugs
+
+    return [slug for slug in slugs() if slug.startswith(incomplete)]
+
+
+@app.command(
+    short_help="Say what a verdict means and requires.",
+    epilog="\b\nExamples:\n  ctcp-diag explain\n  ctcp-diag explain unanswered-duplicate-acks\n\n"
+    f"{EXIT_STATUS_SHORT}",
+)
+def explain(
+    verdict: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERDICT]", help="A verdict; without it, all are listed.", autocompletion=_verdicts
+        ),
+    ] = None,
+) -> None:
+    """Say what a verdict means, what it requires and what would refute it."""
+    from ctcp_forensics.cli.explain import catalogue, explanation
+
+    write(sys.stdout, catalogue() if verdict is None else explanation(verdict))

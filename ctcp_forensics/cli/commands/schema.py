@@ -1,0 +1,18 @@
+"""`schema`: the JSON Schema of the report.  Translates; does no work of its own."""
+
+import sys
+
+from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, app
+from ctcp_forensics.cli.output import write
+
+
+@app.command(
+    short_help="Print the JSON Schema of the report.",
+    epilog="\b\nExamples:\n  ctcp-diag schema > report.schema.json\n  ctcp-diag schema | head\n\n"
+    f"{EXIT_STATUS_SHORT}",
+)
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    from ctcp_forensics.report import schema_json
+
+    write(sys.stdout, (schema_json().decode(),))
