@@ -24,7 +24,8 @@ from ctcp_forensics.verdict import VERDICTS
 from tests.judged import judged_rows, together
 from tests.test_path_stories import followed_of, path_stories, place_of
 from tests.test_stories import OPENINGS, stories, wire_of
-from tests.wire import Wire, told
+from tests.wire import Wire
+from tests.wire import told as told_wire
 
 ALL: dict[str, Claim] = {name: getattr(claims, name) for name in claims.__all__}
 each_claim = pytest.mark.parametrize("name", ALL)
@@ -185,6 +186,6 @@ def test_a_sender_that_repeats_is_shown_by_its_first_retransmission() -> None:
         C > S  1301:1401
         S > C  ack 1001  by F
     """
-    wire = told(OPENINGS["tunnel"] + dedent(story))
+    wire = told_wire(OPENINGS["tunnel"] + dedent(story))
     evidence = claims.the_sender_never_repeats(judged_rows(wire)[0].case)
     assert (evidence.outcome, evidence.frames) == (Outcome.FAILS, (wire.labels["again"],))
