@@ -87,7 +87,7 @@ def withheld_within_the_firewall(connection: Connection) -> Iterator[tuple[Cross
 
 
 @claim(
-    would_refute="a capture behind the firewall that shows other frames meanwhile",
+    would_refute="no frame of anybody in the capture behind meanwhile",
     settled_by="a capture behind the firewall with other traffic in it, or an asp-drop capture",
     looks_beyond=True,
 )
@@ -107,7 +107,7 @@ def the_next_capture_went_on(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="two captures of one side",
+    would_refute="one interface in both savefiles, or one cable at both",
     settled_by="the capture's interface: show capture, or a savefile that names it",
     looks_beyond=True,
 )
@@ -169,7 +169,7 @@ def what_was_said_last_never_arrived(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="the same end in the captures of all places that its segments come to later",
+    would_refute="the same frames in this capture",
     settled_by="a second capture of the same path",
     looks_beyond=True,
 )
