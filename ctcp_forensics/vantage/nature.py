@@ -42,12 +42,15 @@ class Between:
     far: int
     nature: Nature
     because: str
+    steps: tuple[int | None, int | None]
+    """By how much sequence numbers grow on the way, to the headend and to the client; None: they keep no step."""
 
 
 def between(connection: Connection, near: int, far: int) -> Between:
     """What one connection shows of the box, or the way, between two of its sightings."""
     own = list(own_marks(connection.sightings[near].flow, connection.sightings[far].flow))
-    changes = [*numbering(connection, near, far), *options(connection, near, far)]
+    steps = (step_of(connection, TO_HEADEND, near, far), step_of(connection, TO_CLIENT, near, far))
+    changes = [numbering(steps), *options(connection, near, far)]
     nature, because = (
         Nature.UNKNOWN,
         "no segment was missing before it that would show whether it waits for one",
@@ -61,7 +64,7 @@ def between(connection: Connection, near: int, far: int) -> Between:
         )
     elif lets_pass(connection, near, far):
         nature, because = Nature.PASSES, "segments behind a hole came through"
-    return Between(near=near, far=far, nature=nature, because="; ".join([because, *changes]))
+    return Between(near=near, far=far, nature=nature, because="; ".join([because, *changes]), steps=steps)
 
 
 def own_marks(near: Flow, far: Flow) -> Iterator[str]:
@@ -74,15 +77,13 @@ def own_marks(near: Flow, far: Flow) -> Iterator[str]:
             yield f"the first window is {before.first_window} before it and {behind.first_window} behind it"
 
 
-def numbering(connection: Connection, near: int, far: int) -> Iterator[str]:
+def numbering(steps: tuple[int | None, int | None]) -> str:
     """By how much sequence numbers differ: an ASA adds one constant to each direction, or none."""
-    steps = [step_of(connection, way, near, far) for way in WAYS]
     if None in steps:
-        yield "sequence numbers do not keep step"
-    elif any(steps):
-        yield "sequence numbers are shifted by {} to the headend and {} to the client".format(*steps)
-    else:
-        yield "sequence numbers are untouched"
+        return "sequence numbers do not keep step"
+    if any(steps):
+        return "sequence numbers are shifted by {} to the headend and {} to the client".format(*steps)
+    return "sequence numbers are untouched"
 
 
 def step_of(connection: Connection, way: int, near: int, far: int) -> int | None:
@@ -137,7 +138,7 @@ def lets_pass(connection: Connection, near: int, far: int) -> bool:
 def signs_of_a_box(connection: Connection, near: int, far: int) -> list[str]:
     """What shows, without anybody's word, that two sightings stand on two sides of something."""
     return [
-        *numbering_anew(connection, near, far),
+        *renumbering(connection, near, far),
         *hops(connection.sightings[near].flow, connection.sightings[far].flow),
         *translations(connection.sightings[near].flow, connection.sightings[far].flow),
         *options(connection, near, far),
@@ -145,9 +146,10 @@ def signs_of_a_box(connection: Connection, near: int, far: int) -> list[str]:
     ]
 
 
-def numbering_anew(connection: Connection, near: int, far: int) -> Iterator[str]:
-    if any(step_of(connection, way, near, far) != 0 for way in WAYS):
-        yield from numbering(connection, near, far)
+def renumbering(connection: Connection, near: int, far: int) -> Iterator[str]:
+    """A constant that is known; numbers that keep no step may only not have been seen to."""
+    if any(step_of(connection, way, near, far) for way in WAYS):
+        yield "sequence numbers are shifted by a constant"
 
 
 def hops(near: Flow, far: Flow) -> Iterator[str]:
