@@ -399,8 +399,9 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
     """Null: no segment went that way, so causality sets no bound."""
     offset_high_ns: int | None
     skew_ppm: float | None = None
-    """Null: fewer than 20 matches, or less than a minute."""
+    """Null: not known to 5 ppm."""
     skew_low_ppm: float | None = None
+    """Null: fewer than 20 matches, or less than a minute."""
     skew_high_ppm: float | None = None
     matches: int
 

@@ -147,6 +147,20 @@ def test_every_segment_that_repeats_or_fills_has_exactly_one_name(kernel: Any, h
 @each_kernel
 @FEW
 @given(history=histories())
+def test_the_first_retransmission_is_the_frame_with_which_there_is_one(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        frame = tracker.direction(0, side).retransmitted_frame
+        if frame == NEVER:
+            assert tracker.direction(0, side).retransmissions == 0
+        else:
+            assert tracked_history(kernel, history[:frame]).direction(0, side).retransmissions == 1
+            assert tracked_history(kernel, history[: frame - 1]).direction(0, side).retransmissions == 0
+
+
+@each_kernel
+@FEW
+@given(history=histories())
 def test_a_hole_names_the_last_data_frame_before_it_whoever_revealed_it(kernel: Any, history: Any) -> None:
     tracker = tracked_history(kernel, history)
     for side in (0, 1):

@@ -15,7 +15,6 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
 from ctcp_forensics.vantage.clock import (
     ANY_OFFSET,
-    GRAIN_NS,
     TO_CLIENT,
     TO_HEADEND,
     UNBOUNDED_NS,
@@ -39,6 +38,7 @@ from ctcp_forensics.vantage.crossing import (
     running_until,
     settle,
 )
+from ctcp_forensics.vantage.envelope import GRAIN_NS
 from ctcp_forensics.vantage.location import stations
 from ctcp_forensics.vantage.nature import Between, Nature, between
 from ctcp_forensics.vantage.order import Place, is_one_box, ordered

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ctcp_forensics._kernel import Tracker
+from ctcp_forensics._kernel.rows import PulseRow
 from ctcp_forensics.flows import Flow
+from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
+from ctcp_forensics.vantage.pulse import NO_PULSE
 
 CLIENT, OUTSIDE, INSIDE, ASA = "client", "asa-outside", "asa-inside", "asa"
 FIREWALL = (OUTSIDE, INSIDE, ASA)
@@ -24,6 +27,8 @@ class Surroundings:
     dropped_frames: int = 0
     """By its own interface counters."""
     is_damaged: bool = False
+    pulse: PulseRow = NO_PULSE
+    numbering: Numbering = FROM_ONE_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

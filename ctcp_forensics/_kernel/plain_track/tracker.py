@@ -13,6 +13,7 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_sender,
 )
 from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN, is_damaged
+from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
 from ctcp_forensics._kernel.rows import (
@@ -28,6 +29,7 @@ from ctcp_forensics._kernel.rows import (
     Kind,
     Message,
     Packet,
+    PulseRow,
     ResetRow,
     SegmentRow,
     Signature,
@@ -55,6 +57,7 @@ class Tracker:
         self._log: list[tuple[int, SegmentRow]] = []
         self._by_flow: dict[int, list[SegmentRow]] | None = None
         self._last_ns = NEVER
+        self._pulse = Pulse()
 
     # --- what went in, what comes out -------------------------------------------------------
 
@@ -64,6 +67,7 @@ class Tracker:
         for index in range(len(packets)):
             packet = packets[index]
             self._last_ns = max(self._last_ns, packet.time_ns)
+            self._pulse.take(packet.time_ns)
             if packet.status == Status.TCP:
                 self._follow(packet)
 
@@ -71,6 +75,9 @@ class Tracker:
         return Tallies(
             len(self._flows), self._refused, self._segments, len(self._log), self._unlogged, self._last_ns
         )
+
+    def pulse(self) -> PulseRow:
+        return self._pulse.row()
 
     def flow(self, index: int) -> FlowRow:
         return self._flows[index].row()
