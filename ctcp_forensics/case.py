@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
@@ -17,7 +18,7 @@ from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.vantage import Connection, Surroundings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One flow with everything that bears on its verdict."""
 
@@ -39,7 +40,7 @@ class Case:
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @property
+    @cached_property
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
         return None if self.direction is None else self.direction.fatal

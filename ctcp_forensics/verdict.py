@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
-from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.evidence import Answer, Claim, Evidence, Outcome
 from ctcp_forensics.vantage import way_of
 
 UNANSWERED = "unanswered-duplicate-acks"
@@ -280,47 +280,61 @@ TRUE_OF_ONE_PLACE = (claims.is_something_else, claims.only_one_direction_was_see
 """Refutations that say something of a capture, not of the connection."""
 
 
+Shared = dict[Claim, Answer]
+"""What a place answers to claims that ask no other place, for whoever weighs the same place again."""
+
+
 class Weighing:
-    """Claims weighed on one case, each once, with what the connection's other places settle."""
+    """Claims weighed on one case, each once, with what the connection's other places settle.
 
-    def __init__(
-        self, case: Case, others: Sequence[Case] = (), shared: dict[str, Evidence] | None = None
-    ) -> None:
+    Most are asked for their outcome alone: only what is shown becomes evidence.
+    """
+
+    def __init__(self, case: Case, everywhere: Sequence[Weighing] = (), shared: Shared | None = None) -> None:
         self.case = case
-        self._others = [other for other in others if other is not case]
-        self._known: dict[str, Evidence] = {}
-        self._shared = {} if shared is None else shared
+        self._everywhere = everywhere
+        self._own: Shared = {} if shared is None else shared
+        self._beyond: Shared = {}
+        self._outcomes: dict[Claim, Outcome] = {}
 
-    def of(self, claims_: Iterable[Claim]) -> list[Evidence]:
-        return [self.one(claim) for claim in claims_]
+    def outcome(self, claim: Claim) -> Outcome:
+        found = self._outcomes.get(claim)
+        if found is None:
+            found = self._outcomes[claim] = self._settler(claim).answer(claim)[0]
+        return found
 
-    def one(self, claim: Claim) -> Evidence:
-        if claim.name not in self._known:
-            self._known[claim.name] = self._settled(claim, self._own(claim))
-        return self._known[claim.name]
+    def holds(self, claim: Claim) -> bool:
+        return self.outcome(claim) == Outcome.HOLDS
 
-    def _own(self, claim: Claim) -> Evidence:
+    def evidence(self, claim: Claim) -> Evidence:
+        settler = self._settler(claim)
+        found = claim.evidence(settler.case, settler.answer(claim))
+        return found if settler is self else seen_elsewhere(found, settler.case)
+
+    def answer(self, claim: Claim) -> Answer:
         """What this place shows; the same whether it is judged alone or with others, unless the claim looks beyond."""
-        if claim.looks_beyond:
-            return claim(self.case)
-        if claim.name not in self._shared:
-            self._shared[claim.name] = claim(self.case)
-        return self._shared[claim.name]
+        known = self._beyond if claim.looks_beyond else self._own
+        if claim not in known:
+            known[claim] = claim.check(self.case)
+        return known[claim]
 
-    def _settled(self, claim: Claim, own: Evidence) -> Evidence:
-        """A second capture only settles what is not shown here; what holds here is never taken back by its silence."""
-        if not self._others:
-            return own
-        is_open = own.outcome != Outcome.HOLDS if claim not in PROOF else own.outcome == Outcome.UNKNOWN
-        if claim not in SETTLED_ELSEWHERE or not is_open:
-            return own
-        for other in self._others:
-            if claim in ABOUT_THE_QUESTION and not ask_the_same(self.case, other):
-                continue
-            found = claim(other)
-            if found.outcome == Outcome.HOLDS:
-                return seen_elsewhere(found, other)
-        return own
+    def _settler(self, claim: Claim) -> Weighing:
+        """Who has the word on a claim.
+
+        A second capture only settles what is not shown here; what holds here is never taken back by its silence.
+        """
+        if claim not in SETTLED_ELSEWHERE or len(self._everywhere) < 2 or not self._leaves_open(claim):
+            return self
+        others = (one for one in self._everywhere if one is not self and may_settle(claim, self.case, one.case))
+        return next((one for one in others if one.answer(claim)[0] == Outcome.HOLDS), self)
+
+    def _leaves_open(self, claim: Claim) -> bool:
+        own = self.answer(claim)[0]
+        return own == Outcome.UNKNOWN if claim in PROOF else own != Outcome.HOLDS
+
+
+def may_settle(claim: Claim, case: Case, other: Case) -> bool:
+    return claim not in ABOUT_THE_QUESTION or ask_the_same(case, other)
 
 
 def ask_the_same(case: Case, other: Case) -> bool:
@@ -340,10 +354,6 @@ def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
     return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
 
 
-Shared = dict[str, Evidence]
-"""Evidence of one place by the claim's name, for whoever weighs the same place again."""
-
-
 def judge(case: Case, shared: Shared | None = None) -> Judgement:
     """Weigh the table on a case: the first verdict that is established, and those still possible."""
     return judge_together([case], None if shared is None else [shared])[1]
@@ -352,7 +362,8 @@ def judge(case: Case, shared: Shared | None = None) -> Judgement:
 def judge_together(cases: Sequence[Case], shared: Sequence[Shared] | None = None) -> tuple[Case, Judgement]:
     """The same on one connection that several places show, with the place that shows most."""
     known: Sequence[Shared] = [{} for _ in cases] if shared is None else shared
-    weighings = [Weighing(case, cases, own) for case, own in zip(cases, known, strict=True)]
+    weighings: list[Weighing] = []
+    weighings += [Weighing(case, weighings, own) for case, own in zip(cases, known, strict=True)]
     for row in VERDICTS:
         established = [one for one in weighings if is_established(row, one, weighings)]
         if established:
@@ -380,7 +391,7 @@ def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
     return Judgement(
         verdict=verdict,
         confidence=confidence_in(verdict, weighing),
-        evidence=tuple(weighing.of(claim for claim, _ in shown.values())),
+        evidence=tuple(weighing.evidence(claim) for claim, _ in shown.values()),
         roles={name: role for name, (_, role) in shown.items()},
         also_possible=tuple(alternatives(verdict, weighing)),
     )
@@ -406,7 +417,7 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
         claim.name: (claim, Role.PROOF)
         for row in VERDICTS[1:]
         for claim in row.requires
-        if claim is not claims.is_something_else and weighing.one(claim).outcome == Outcome.UNKNOWN
+        if claim is not claims.is_something_else and weighing.outcome(claim) == Outcome.UNKNOWN
     }
 
 
@@ -416,8 +427,8 @@ def link_of(name: str) -> str:
 
 
 def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
-    return all_of(weighing.of(row.requires)) == Outcome.HOLDS and not any(
-        one.one(claim).outcome == Outcome.HOLDS
+    return all(map(weighing.holds, row.requires)) and not any(
+        one.holds(claim)
         for one in everywhere
         for claim in row.refuted_by
         if (one is weighing or claim not in TRUE_OF_ONE_PLACE)
@@ -426,8 +437,8 @@ def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighi
 
 
 def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
-    is_doubted = all_of(weighing.of(verdict.doubts)) != Outcome.HOLDS
-    if verdict.proven_by and all_of(weighing.of(verdict.proven_by)) == Outcome.HOLDS:
+    is_doubted = not all(map(weighing.holds, verdict.doubts))
+    if verdict.proven_by and all(map(weighing.holds, verdict.proven_by)):
         return Confidence.STRONG if is_doubted else Confidence.PROVEN
     return Confidence.CONSISTENT if is_doubted else verdict.confidence
 
@@ -435,15 +446,20 @@ def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
 def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
     """Verdicts with something for them, nothing against them, and something unknown."""
     for row in VERDICTS:
-        required = weighing.of(row.requires)
-        excluded = any_of(weighing.of(row.refuted_by)) == Outcome.HOLDS
-        if row.slug in (chosen.slug, INSUFFICIENT) or excluded or all_of(required) != Outcome.UNKNOWN:
+        if row is chosen or not is_undecided(row, weighing) or any(map(weighing.holds, row.refuted_by)):
             continue
-        if not any(one.outcome == Outcome.HOLDS for one in required):
-            continue
-        open_ = [one for one in required if one.outcome == Outcome.UNKNOWN]
+        open_ = [
+            weighing.evidence(one) for one in row.requires if weighing.outcome(one) == Outcome.UNKNOWN
+        ]
         yield Alternative(
             verdict=row,
             because="; ".join(one.because for one in open_),
             settled_by="; ".join(dict.fromkeys(one.settled_by for one in open_ if one.settled_by)),
         )
+
+
+def is_undecided(row: Verdict, weighing: Weighing) -> bool:
+    """Whether something that it requires holds, something is unknown, and nothing fails."""
+    if any(weighing.outcome(claim) == Outcome.FAILS for claim in row.requires):
+        return False
+    return {weighing.outcome(claim) for claim in row.requires} == {Outcome.HOLDS, Outcome.UNKNOWN}

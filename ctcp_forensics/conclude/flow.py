@@ -100,8 +100,9 @@ def most_lost_at(connection: Connection) -> str | None:
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
-        lost[connection.location_of(crossing)] += crossing.lost_count
-        if not has_missed(connection, connection.sightings.index(crossing.behind)):
+        if crossing.lost_count:
+            lost[connection.location_of(crossing)] += crossing.lost_count
+        if crossing.withheld and not has_missed(connection, connection.sightings.index(crossing.behind)):
             withheld[connection.location_of(crossing)] += crossing.withheld
     for some in (lost, withheld):
         if some.total():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import NEVER
@@ -20,7 +21,7 @@ from ctcp_forensics.verdict import FLAGSHIP, Judgement
 CLIENT, HEADEND = "client", "headend"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """One connection, judged: by the place that shows it best, and by each place alone."""
 
@@ -53,7 +54,7 @@ class Told:
             found.setdefault(capture, []).append(local)
         return {capture: tuple(some) for capture, some in found.items()}
 
-    @property
+    @cached_property
     def words(self) -> list[Witness]:
         """What every place says of the question that was left open."""
         case = self.case
@@ -69,7 +70,7 @@ class Told:
 
     # --- identity ----------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def flow_id(self) -> str:
         return digest("flow", *self.content)
 
@@ -78,7 +79,7 @@ class Told:
         wanted = "" if self.case.episode is None else self.case.episode.wanted_seq
         return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, *self.content)
 
-    @property
+    @cached_property
     def content(self) -> tuple[object, ...]:
         """What all captures hold of this connection, whatever order they were named in."""
         return tuple(

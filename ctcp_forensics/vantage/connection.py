@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics._kernel.rows import NEVER, StepBackRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
 from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between
 from ctcp_forensics.vantage.pairing import Shifts
+from ctcp_forensics.vantage.view import spis_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +236,7 @@ def saw_the_path(connection: Connection, asking: Witness, behind: Witness) -> bo
     """
     assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
     began_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[1]
-    view = behind.sighting.view
-    return any(flow.row.last_ns >= began_ns for flow in view.flows.values())
+    return behind.sighting.view.latest_ns >= began_ns
 
 
 def has_missed(connection: Connection, number: int) -> bool:
@@ -252,16 +251,12 @@ def has_missed(connection: Connection, number: int) -> bool:
 
 def goes_on_elsewhere(sighting: Sighting) -> bool:
     """Whether the same capture shows the same SPI under other ends: a translation behind which the rest may be."""
-    spis = spis_of(sighting.flow)
+    flow, users = sighting.flow, sighting.view.users_of_spi
     return any(
-        spis & spis_of(flow)
-        for index, flow in sighting.view.flows.items()
-        if index != sighting.flow.index and flow.row.last_frame > sighting.flow.row.first_frame
+        index != flow.index and last_frame > flow.row.first_frame
+        for spi in spis_of(flow)
+        for last_frame, index in users[spi][:2]  # this flow, and of all others the one that was seen last
     )
-
-
-def spis_of(flow: Flow) -> set[int]:
-    return {one.spi for direction in flow.directions for one in direction.associations}
 
 
 def beyond(connection: Connection, way: int, number: int) -> str:
@@ -331,13 +326,13 @@ def running_span(sighting: Sighting) -> tuple[int, int]:
 
     Where that was set back it has been through many times twice: what this flow shows of the time since is certain.
     """
-    rows = sighting.view.tracker.segments(sighting.flow.index)
-    set_back = [
-        at for at, (one, two) in enumerate(pairwise(rows), start=1) if two.time_ns < one.time_ns - SLACK_NS
-    ]
-    if not set_back:
-        return sighting.view.surroundings.first_ns, sighting.view.surroundings.last_ns
-    since = [row.time_ns for row in rows[set_back[-1] :]]
-    resets = (d.row for d in sighting.flow.directions if d.row.rst_frame > rows[-1].frame)
-    since += [row.rst_ns for row in resets]
-    return min(since), max(since)
+    around, step = sighting.view.surroundings, step_back(sighting)
+    if step is None:
+        return around.first_ns, around.last_ns
+    resets = [d.row.rst_ns for d in sighting.flow.directions if d.row.rst_frame > step.last_frame]
+    return min([step.first_ns, *resets]), max([step.last_ns, *resets])
+
+
+def step_back(sighting: Sighting) -> StepBackRow | None:
+    """Where the clock was set back for the last time, as this flow shows it."""
+    return sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS)

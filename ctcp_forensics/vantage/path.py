@@ -23,9 +23,8 @@ from ctcp_forensics.vantage.clock import (
     Offset,
     clock_of,
 )
-from ctcp_forensics.vantage.connection import Connection
+from ctcp_forensics.vantage.connection import Connection, step_back
 from ctcp_forensics.vantage.crossing import (
-    SLACK_NS,
     Crossing,
     Raw,
     Sighting,
@@ -99,8 +98,7 @@ def may_meet(here: View, there: View, views: int) -> bool:
 
 def marks_of(view: View) -> set[object]:
     flows = view.flows.values()
-    spis: set[object] = {one.spi for flow in flows for d in flow.directions for one in d.associations}
-    return spis | {(end.address, end.port) for flow in flows for end in (flow.client, flow.headend)}
+    return {*view.users_of_spi, *((end.address, end.port) for flow in flows for end in (flow.client, flow.headend))}
 
 
 def groups_of(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
@@ -197,8 +195,8 @@ def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
 
 def was_set_back(sighting: Sighting, since_frame: int) -> bool:
     """Whether the clock jumped back behind the last frame that compares it with another one."""
-    rows = [row for row in sighting.view.tracker.segments(sighting.flow.index) if row.frame >= since_frame]
-    return any(two.time_ns < one.time_ns - SLACK_NS for one, two in pairwise(rows))
+    step = step_back(sighting)
+    return step is not None and step.before_frame >= since_frame
 
 
 # --- connections ---------------------------------------------------------------------------------
