@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
@@ -253,15 +254,34 @@ class Alternative:
     settled_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdict on a case, all the evidence weighed, and what else it could be."""
+    """The verdict on a case.  Its reasons are worked out when they are read: of a place alone nobody reads them."""
 
     verdict: Verdict
-    confidence: Confidence
-    evidence: tuple[Evidence, ...]
-    roles: dict[str, Role]
-    also_possible: tuple[Alternative, ...]
+    weighing: Weighing
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        return confidence_in(self.verdict, self.weighing)
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All that was weighed."""
+        return tuple(self.weighing.evidence(claim) for claim, _ in self._shown.values())
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """By the name of the claim."""
+        return {name: role for name, (_, role) in self._shown.items()}
+
+    @cached_property
+    def also_possible(self) -> tuple[Alternative, ...]:
+        return tuple(alternatives(self.verdict, self.weighing))
+
+    @cached_property
+    def _shown(self) -> dict[str, tuple[Claim, Role]]:
+        return shown_for(self.verdict, self.weighing)
 
 
 ABOUT_THE_QUESTION = (*PROOF, claims.the_receiver_had_followed)
@@ -284,52 +304,59 @@ Shared = dict[Claim, Answer]
 """What a place answers to claims that ask no other place, for whoever weighs the same place again."""
 
 
+class Answers:
+    """What one place answers to claims, each asked once.
+
+    It is the same whether the place is judged alone or with others, unless the claim looks beyond.
+    """
+
+    def __init__(self, case: Case, shared: Shared) -> None:
+        self.case = case
+        self._own = shared
+        self._beyond: Shared = {}
+
+    def to(self, claim: Claim) -> Answer:
+        known = self._beyond if claim.looks_beyond else self._own
+        answer = known.get(claim)
+        if answer is None:
+            answer = known[claim] = claim.check(self.case)
+        return answer
+
+
 class Weighing:
-    """Claims weighed on one case, each once, with what the connection's other places settle.
+    """Claims weighed on one case, with what the connection's other places settle.
 
     Most are asked for their outcome alone: only what is shown becomes evidence.
     """
 
-    def __init__(self, case: Case, everywhere: Sequence[Weighing] = (), shared: Shared | None = None) -> None:
-        self.case = case
-        self._everywhere = everywhere
-        self._own: Shared = {} if shared is None else shared
-        self._beyond: Shared = {}
-        self._outcomes: dict[Claim, Outcome] = {}
+    def __init__(self, own: Answers, everywhere: Sequence[Answers]) -> None:
+        self.case = own.case
+        self._own = own
+        self._others = [one for one in everywhere if one is not own]
 
     def outcome(self, claim: Claim) -> Outcome:
-        found = self._outcomes.get(claim)
-        if found is None:
-            found = self._outcomes[claim] = self._settler(claim).answer(claim)[0]
-        return found
+        return self._settler(claim).to(claim)[0]
 
     def holds(self, claim: Claim) -> bool:
-        return self.outcome(claim) == Outcome.HOLDS
+        return self._settler(claim).to(claim)[0] == Outcome.HOLDS
 
     def evidence(self, claim: Claim) -> Evidence:
         settler = self._settler(claim)
-        found = claim.evidence(settler.case, settler.answer(claim))
-        return found if settler is self else seen_elsewhere(found, settler.case)
+        found = claim.evidence(settler.case, settler.to(claim))
+        return found if settler is self._own else seen_elsewhere(found, settler.case)
 
-    def answer(self, claim: Claim) -> Answer:
-        """What this place shows; the same whether it is judged alone or with others, unless the claim looks beyond."""
-        known = self._beyond if claim.looks_beyond else self._own
-        if claim not in known:
-            known[claim] = claim.check(self.case)
-        return known[claim]
-
-    def _settler(self, claim: Claim) -> Weighing:
-        """Who has the word on a claim.
+    def _settler(self, claim: Claim) -> Answers:
+        """Which place has the word on a claim.
 
         A second capture only settles what is not shown here; what holds here is never taken back by its silence.
         """
-        if claim not in SETTLED_ELSEWHERE or len(self._everywhere) < 2 or not self._leaves_open(claim):
-            return self
-        others = (one for one in self._everywhere if one is not self and may_settle(claim, self.case, one.case))
-        return next((one for one in others if one.answer(claim)[0] == Outcome.HOLDS), self)
+        if not self._others or claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
+            return self._own
+        others = (one for one in self._others if may_settle(claim, self.case, one.case))
+        return next((one for one in others if one.to(claim)[0] == Outcome.HOLDS), self._own)
 
     def _leaves_open(self, claim: Claim) -> bool:
-        own = self.answer(claim)[0]
+        own = self._own.to(claim)[0]
         return own == Outcome.UNKNOWN if claim in PROOF else own != Outcome.HOLDS
 
 
@@ -362,13 +389,13 @@ def judge(case: Case, shared: Shared | None = None) -> Judgement:
 def judge_together(cases: Sequence[Case], shared: Sequence[Shared] | None = None) -> tuple[Case, Judgement]:
     """The same on one connection that several places show, with the place that shows most."""
     known: Sequence[Shared] = [{} for _ in cases] if shared is None else shared
-    weighings: list[Weighing] = []
-    weighings += [Weighing(case, weighings, own) for case, own in zip(cases, known, strict=True)]
+    places = [Answers(case, own) for case, own in zip(cases, known, strict=True)]
+    weighings = [Weighing(own, places) for own in places]
     for row in VERDICTS:
         established = [one for one in weighings if is_established(row, one, weighings)]
         if established:
             best = max(established, key=lambda one: how_well(row, one))
-            return best.case, judgement_of(row, best)
+            return best.case, Judgement(verdict=row, weighing=best)
     raise AssertionError("the last row requires nothing")
 
 
@@ -379,7 +406,8 @@ def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
     return -sure, asks, -weighing.case.number
 
 
-def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
+def shown_for(verdict: Verdict, weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+    """The claims that are told of, by name."""
     of_a_path = weighing.case.connection is not None
     shown = claims_of(verdict, of_a_path=of_a_path)
     if (
@@ -388,13 +416,7 @@ def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
         shown = claims_of(FLAGSHIP, of_a_path=of_a_path) | shown
     if verdict.slug == INSUFFICIENT:
         shown |= what_stayed_open(weighing)
-    return Judgement(
-        verdict=verdict,
-        confidence=confidence_in(verdict, weighing),
-        evidence=tuple(weighing.evidence(claim) for claim, _ in shown.values()),
-        roles={name: role for name, (_, role) in shown.items()},
-        also_possible=tuple(alternatives(verdict, weighing)),
-    )
+    return shown
 
 
 def claims_of(row: Verdict, *, of_a_path: bool) -> dict[str, tuple[Claim, Role]]:

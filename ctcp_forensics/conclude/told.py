@@ -70,7 +70,7 @@ class Told:
 
     # --- identity ----------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def flow_id(self) -> str:
         return digest("flow", *self.content)
 
