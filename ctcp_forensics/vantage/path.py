@@ -39,7 +39,7 @@ from ctcp_forensics.vantage.crossing import (
     settle,
 )
 from ctcp_forensics.vantage.location import stations
-from ctcp_forensics.vantage.nature import Between, Nature, between
+from ctcp_forensics.vantage.nature import SUREST_FIRST, Between, between, nature_of
 from ctcp_forensics.vantage.order import Place, is_one_box, ordered
 from ctcp_forensics.vantage.pairing import Joint, Pair, Shifts, join
 from ctcp_forensics.vantage.view import FIREWALL, View
@@ -60,6 +60,8 @@ class Link:
     clock: Clock
     is_shared: bool
     because: str
+    at_end: Offset
+    """The farther clock less the nearer one, at the end of what the nearer capture shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +135,14 @@ def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
 def boxes_of(connections: Sequence[Connection], places: int) -> Iterable[Between]:
     """The surest word on what stands between each place and the next."""
     for near in range(places - 1):
-        shown = [
-            replace(between(connection, *numbers), near=near, far=near + 1)
+        both = [
+            (connection, *numbers)
             for connection in connections
             if len(numbers := numbers_at(connection, (near, near + 1))) == 2
         ]
-        if shown:
-            yield min(shown, key=lambda one: list(Nature).index(one.nature))
+        if both:
+            surest = min(both, key=lambda seen: SUREST_FIRST.index(nature_of(*seen)))
+            yield replace(between(*surest), near=near, far=near + 1)
 
 
 def numbers_at(connection: Connection, places: tuple[int, int]) -> list[int]:
@@ -153,7 +156,8 @@ def link_of(joint: Joint, rank: dict[int, int], places: Sequence[Place]) -> Link
     near, far = rank[joint.here.number], rank[joint.there.number]
     clock = clock_of(joint.delays)
     is_shared, because = is_shared_clock(places[near], places[far], joint, clock)
-    return Link(near=near, far=far, clock=clock, is_shared=is_shared, because=because)
+    at_end = offset_at_end(clock, joint.here, is_shared=is_shared)
+    return Link(near=near, far=far, clock=clock, is_shared=is_shared, because=because, at_end=at_end)
 
 
 def is_shared_clock(near: Place, far: Place, joint: Joint, clock: Clock) -> tuple[bool, str]:
@@ -180,17 +184,24 @@ def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
     ]
 
 
-def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
+def offset_at_end(clock: Clock, near: View, *, is_shared: bool) -> Offset:
     """The farther clock less the nearer one, at the end of what the nearer capture shows."""
+    if is_shared:
+        return 0, 0
+    if not clock.pieces:
+        return ANY_OFFSET
+    low, high = clock.pieces[-1].offset_at(near.surroundings.last_ns)
+    return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+
+
+def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
+    """The same for one connection; nothing is known where it shows that a clock was set back since."""
     if link is None or not link.clock.pieces:
         return ANY_OFFSET
     last = link.clock.pieces[-1]
     if was_set_back(near, last.near_frames[1]) or was_set_back(far, last.far_frames[1]):
         return ANY_OFFSET
-    if link.is_shared:
-        return 0, 0
-    low, high = last.offset_at(near.view.surroundings.last_ns)
-    return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+    return link.at_end
 
 
 def was_set_back(sighting: Sighting, since_frame: int) -> bool:
