@@ -186,10 +186,10 @@ def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
 
 def offset_at_end(clock: Clock, near: View, *, is_shared: bool) -> Offset:
     """The farther clock less the nearer one, at the end of what the nearer capture shows."""
-    if is_shared:
-        return 0, 0
     if not clock.pieces:
         return ANY_OFFSET
+    if is_shared:
+        return 0, 0
     low, high = clock.pieces[-1].offset_at(near.surroundings.last_ns)
     return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
 
