@@ -15,7 +15,7 @@ from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.vantage import Connection, Surroundings
+from ctcp_forensics.vantage import Connection, Surroundings, Witness, way_of, witnesses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,13 @@ class Case:
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
         return None if self.direction is None else self.direction.fatal
+
+    @cached_property
+    def words(self) -> Sequence[Witness]:
+        """What every place says of the question that was left open; nothing with one capture or no question."""
+        if self.connection is None or self.direction is None or self.episode is None:
+            return ()
+        return witnesses(self.connection, self.number, way_of(self.direction.name), self.episode)
 
     @property
     def may_be_ctcp(self) -> bool:

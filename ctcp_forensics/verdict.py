@@ -443,9 +443,12 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
     }
 
 
+LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}
+
+
 def link_of(name: str) -> str:
     """The link of the proof that a claim belongs to; empty for all others."""
-    return next((title for title, link in LINKS.items() if name in {claim.name for claim in link}), "")
+    return LINK_OF.get(name, "")
 
 
 def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
@@ -470,9 +473,7 @@ def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
     for row in VERDICTS:
         if row is chosen or not is_undecided(row, weighing) or any(map(weighing.holds, row.refuted_by)):
             continue
-        open_ = [
-            weighing.evidence(one) for one in row.requires if weighing.outcome(one) == Outcome.UNKNOWN
-        ]
+        open_ = [weighing.evidence(one) for one in row.requires if weighing.outcome(one) == Outcome.UNKNOWN]
         yield Alternative(
             verdict=row,
             because="; ".join(one.because for one in open_),

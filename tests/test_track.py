@@ -453,8 +453,7 @@ def test_the_log_tells_where_its_clock_was_set_back_last(kernel: Any) -> None:
     second = 10**9
     times = [10, 11, 12, 20, 5, 6, 30, 8, 7, 9]
     packets = [
-        one._replace(time_ns=at * second)
-        for one, at in zip(esp_packets(range(1, 8)), times, strict=True)
+        one._replace(time_ns=at * second) for one, at in zip(esp_packets(range(1, 8)), times, strict=True)
     ]
     logged = packets[3:]  # it looks like cTCP from the first message on
     assert [row.frame for row in tracked(kernel, packets).segments(0)] == [one.frame for one in logged]

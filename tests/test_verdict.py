@@ -62,7 +62,9 @@ def test_every_row_is_weighed_as_kleene_would(name: str) -> None:
             required = all_of(row.requires, told.case)
             outcomes = {claim(told.case).outcome for claim in row.requires}
             refuted = any(
-                claim(told.case).outcome == Outcome.HOLDS for claim in row.refuted_by if claim not in OF_A_PATH
+                claim(told.case).outcome == Outcome.HOLDS
+                for claim in row.refuted_by
+                if claim not in OF_A_PATH
             )
             is_open = required == Outcome.UNKNOWN and Outcome.HOLDS in outcomes
             assert is_undecided(row, weighing) is is_open, row.slug

@@ -6,6 +6,7 @@ Knows which capture and frame a number means.  Does not know what the report mak
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +16,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import Endpoint, Flow
 from ctcp_forensics.reading import Reading
-from ctcp_forensics.vantage import Witness, way_of, witnesses
+from ctcp_forensics.vantage import Witness
 from ctcp_forensics.verdict import FLAGSHIP, Judgement
 
 CLIENT, HEADEND = "client", "headend"
@@ -54,13 +55,10 @@ class Told:
             found.setdefault(capture, []).append(local)
         return {capture: tuple(some) for capture, some in found.items()}
 
-    @cached_property
-    def words(self) -> list[Witness]:
+    @property
+    def words(self) -> Sequence[Witness]:
         """What every place says of the question that was left open."""
-        case = self.case
-        if case.connection is None or case.direction is None or case.episode is None:
-            return []
-        return witnesses(case.connection, case.number, way_of(case.direction.name), case.episode)
+        return self.case.words
 
     @property
     def accused_direction(self) -> str | None:

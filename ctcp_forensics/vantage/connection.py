@@ -11,7 +11,7 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER, StepBackRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
 from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between

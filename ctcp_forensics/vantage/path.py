@@ -100,7 +100,10 @@ def may_meet(here: View, there: View, views: int) -> bool:
 
 def marks_of(view: View) -> set[object]:
     flows = view.flows.values()
-    return {*view.users_of_spi, *((end.address, end.port) for flow in flows for end in (flow.client, flow.headend))}
+    return {
+        *view.users_of_spi,
+        *((end.address, end.port) for flow in flows for end in (flow.client, flow.headend)),
+    }
 
 
 def groups_of(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
@@ -135,13 +138,13 @@ def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
 def boxes_of(connections: Sequence[Connection], places: int) -> Iterable[Between]:
     """The surest word on what stands between each place and the next."""
     for near in range(places - 1):
-        both = [
-            (connection, *numbers)
+        seen = [
+            (connection, one, other)
             for connection in connections
-            if len(numbers := numbers_at(connection, (near, near + 1))) == 2
+            for one, other in pairwise(numbers_at(connection, (near, near + 1)))
         ]
-        if both:
-            surest = min(both, key=lambda seen: SUREST_FIRST.index(nature_of(*seen)))
+        if seen:
+            surest = min(seen, key=lambda shown: SUREST_FIRST.index(nature_of(*shown)))
             yield replace(between(*surest), near=near, far=near + 1)
 
 
@@ -366,10 +369,7 @@ def crossings_of(connection: Connection, raws: Sequence[Raw], missed: set[int]) 
                 drops=some[0].before.view.number in missed,
             )
         for number, raw in enumerate(some):
-            is_sent_again = some[0].before.direction(way).repeats_data and not speaks_ctcp(
-                some[0].before.flow
-            )
-            yield settle(raw, witnesses_of(raw, some[number + 1 :], missed, is_sent_again=is_sent_again))
+            yield settle(raw, witnesses_of(raw, some[0].before, some[number + 1 :], missed))
 
 
 def is_the_sender(connection: Connection, raw: Raw) -> bool:
@@ -377,7 +377,16 @@ def is_the_sender(connection: Connection, raw: Raw) -> bool:
     return raw.way == TO_HEADEND and connection.stations[number_of(connection, raw.before)] == (0, 0)
 
 
-def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_again: bool) -> Witnesses:
+NOBODY: Final = Witnesses(
+    drops=False, held_further=(), asked_for=(), acked_to=NEVER, is_sent_again=False, acked_exactly=()
+)
+"""Where nothing is missing nobody has to be asked."""
+
+
+def witnesses_of(raw: Raw, first: Sighting, further: Sequence[Raw], missed: set[int]) -> Witnesses:
+    """`first` is the place nearest to the sender, `further` is the way from the place behind on."""
+    if not raw.missing and not raw.onward.after:
+        return NOBODY
     behind = raw.behind.direction(raw.way)
     ends = {stray.pos + stray.length for stray in raw.missing}
     asked = asked_positions(raw.before, raw.way, 0) | asked_positions(raw.behind, raw.way, raw.shift)
@@ -386,7 +395,7 @@ def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_
         held_further=held_further(raw, further),
         asked_for=asked,
         acked_to=behind.row.acked_pos - raw.shift if passes_over_nothing(raw.behind.flow, behind) else NEVER,
-        is_sent_again=is_sent_again,
+        is_sent_again=first.direction(raw.way).repeats_data and not speaks_ctcp(first.flow),
         acked_exactly=exact_acks(raw.behind, raw.way, raw.shift, ends),
         is_acked_on=acknowledges_more(behind),
     )
