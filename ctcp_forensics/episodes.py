@@ -34,6 +34,8 @@ class Episode:
     """From the ISN, the SYN being 0; None where the SYN was not seen."""
     missing_segment_frame: int | None
     """The frame that carried the wanted byte past this capture, before it was asked for."""
+    came_damaged: bool = False
+    """Whoever verifies its checksum throws it away: it was as good as lost before it came here."""
 
     @property
     def is_answered(self) -> bool:

@@ -48,7 +48,7 @@ class Tracked(Protocol):
     def holes(self, index: int, side: int) -> list[HoleRow]: ...
     def associations(self, index: int, side: int) -> list[AssociationRow]: ...
     def segments(self, index: int) -> list[SegmentRow]: ...
-    def frames_with(self, index: int, side: int, position: int) -> list[int]: ...
+    def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,13 +265,14 @@ def build_direction(tracked: Tracked, index: int, side: int, name: str) -> Direc
 
 
 def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:
-    carriers = tracked.frames_with(index, side, one.wanted_pos) if one.wanted_seen else []
-    before = [frame for frame in carriers if frame < one.first_frame]
+    carriers = tracked.segments_with(index, side, one.wanted_pos) if one.wanted_seen else []
+    before = [carrier for carrier in carriers if carrier.frame < one.first_frame]
     return Episode(
         row=one,
         wanted_seq=(row.anchor + one.wanted_pos) % SEQUENCE_SPACE,
         wanted_offset=one.wanted_pos if row.isn_known else None,
-        missing_segment_frame=before[-1] if before else None,
+        missing_segment_frame=before[-1].frame if before else None,
+        came_damaged=bool(before) and all(carrier.is_damaged for carrier in before),
     )
 
 

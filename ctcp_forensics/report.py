@@ -415,6 +415,8 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     undecided: int
     withheld: int
     """Nothing came through any more: they lie behind the last byte that arrived, though the capture behind went on."""
+    damaged: int
+    """They came to the place nearer to the sender with a wrong checksum, and were thrown away behind it."""
     beyond: int
     loss_rate: float | None
     loss_rate_low: float | None

@@ -377,6 +377,7 @@ def crossing(sent_from: int | None, towards: int, **facts: object) -> Crossing:
             "not_captured_behind",
             "undecided",
             "withheld",
+            "damaged",
             "beyond",
         ),
         0,

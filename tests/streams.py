@@ -15,7 +15,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.plain_decode import NO_PACKET
-from ctcp_forensics._kernel.rows import Frame, Kind, Message, Packet, Signature, Tcp, Trailer
+from ctcp_forensics._kernel.rows import Checksum, Frame, Kind, Message, Packet, Signature, Tcp, Trailer
+from tests.wire import checksum
 
 SEQUENCE_SPACE = 1 << 32
 EDGE = SEQUENCE_SPACE - 700
@@ -103,6 +104,7 @@ _flags = st.sampled_from(
 _steps_ns = st.sampled_from([0, 1, 100_000, 100_001, MS, 3 * MS, 50 * MS, 51 * MS, 10**9, -MS, -(10**9)])
 _ip_ids = st.sampled_from([-1, 0, 0, 1, 2, 3, 900, 2000, 40_000, 0xFFFF])
 _blocks = st.lists(st.tuples(_offsets, _offsets), max_size=4)
+_checksums = st.sampled_from([Checksum.RIGHT] * 9 + [Checksum.WRONG, Checksum.UNVERIFIED])
 _cargo = st.sampled_from(["none", "none", "none", "esp", "esp", "ike", "weak", "cut", "cut", "merged", "tls"])
 
 
@@ -150,6 +152,7 @@ def segment(draw: st.DrawFn, all_ends: tuple[Ends, ...]) -> Packet:
         packet = packet._replace(mss=1460, window_scale=draw(st.sampled_from([-1, 0, 7])), sack_permitted=1)
     elif flags == Tcp.ACK:
         packet = packet._replace(sacks=tuple(sack_block(*block) for block in draw(_blocks)))
+    packet = packet._replace(checksum=int(draw(_checksums))) if length else packet
     return with_cargo(
         packet, draw(_cargo), draw(st.integers(0, 9)), draw(st.sampled_from([5, 6, 70, 200, 5000]))
     )
@@ -316,6 +319,7 @@ def _next_segment(chance: random.Random, senders: list[_Sender], acked: list[int
         payload_len=length,
         captured_payload_len=length,
         print64=sender.seq,
+        checksum=chance.choice([0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]) if length else 0,
     )
     sender.seq += length
     sender.esp_seq += length > 0
@@ -404,6 +408,15 @@ def tcp(payload: bytes, options: bytes = b"", *, data_offset: int | None = None)
     return struct.pack(">HHIIHHHH", 40_000, 10_000, EDGE, EDGE + 1, flags, 500, 0, 0) + options + payload
 
 
+def summed(datagram: bytes, ends_len: int, checked_len: int | None = None) -> bytes:
+    """With the right TCP checksum, or with the sum that is left to the card: of the pseudo header alone."""
+    header_len = 12 + ends_len if ends_len == 8 else 8 + ends_len
+    ends, body = datagram[header_len - ends_len : header_len], datagram[header_len:]
+    check = checksum(ends + struct.pack(">II", len(body), 6) + body[:checked_len])
+    written = check if checked_len is None else ~check & 0xFFFF
+    return datagram[:header_len] + body[:16] + struct.pack(">H", written) + body[18:]
+
+
 def trailer(
     kind: int = Kind.ESP, *, cookie: bytes = b"\x21\x45\x6c\x69\x10", tail: bytes = b"\x01\x00"
 ) -> bytes:
@@ -447,6 +460,9 @@ PAYLOADS: tuple[bytes, ...] = (
 def datagrams() -> Iterator[bytes]:
     """IP datagrams: every payload, every option list, extension headers, fragments, other protocols."""
     yield from (ipv4(tcp(payload, OPTIONS[1])) for payload in PAYLOADS)
+    yield from (summed(ipv4(tcp(payload)), 8) for payload in PAYLOADS)
+    yield from (summed(ipv6(tcp(payload)), 32) for payload in PAYLOADS)
+    yield summed(ipv4(tcp(ESP + trailer())), 8, 0)
     yield from (ipv4(tcp(b"x" * 30, options)) for options in OPTIONS)
     yield from (ipv6(tcp(payload)) for payload in PAYLOADS[:4])
     yield from (ipv4(tcp(ESP), total_len=length) for length in (0, 19, 20, 39, 40, 41, 2000))

@@ -20,6 +20,7 @@ from ctcp_forensics._kernel.rows import (
     MAX_MESSAGES_PER_SEGMENT,
     MAX_VLAN_TAGS,
     NEVER,
+    Checksum,
     Frame,
     Kind,
     Signature,
@@ -392,6 +393,64 @@ def test_applications_are_named_by_their_first_bytes(
 
 
 # --- beside dpkt -----------------------------------------------------------------------------------------
+
+
+# --- checksums -----------------------------------------------------------------------------------
+
+
+def summed(payload: bytes, *, written: int | None = None, src: bytes = SRC, dst: bytes = DST) -> bytes:
+    """A datagram whose TCP checksum is dpkt's, or this one."""
+    pseudo_header = src + dst + struct.pack("!II", 20 + len(payload), 6)
+    right = dpkt.in_cksum(pseudo_header + TCP_HEADER + payload)
+    check = struct.pack("!H", right if written is None else written)
+    return (ipv4 if src == SRC else ipv6)(TCP_HEADER[:16] + check + TCP_HEADER[18:] + payload)
+
+
+def message_of(length: int) -> bytes:
+    return esp(5, 9, length).data
+
+
+@each_kernel
+@pytest.mark.parametrize("length", [*range(25, 60), 1363, 1364])
+@pytest.mark.parametrize("ends", [(SRC, DST), (SRC6, DST6)], ids=["IPv4", "IPv6"])
+def test_a_checksum_is_right_until_a_bit_changes(kernel: Any, length: int, ends: tuple[bytes, bytes]) -> None:
+    datagram = summed(message_of(length), src=ends[0], dst=ends[1])
+    assert decoded(kernel, datagram, 101).checksum == Checksum.RIGHT
+    for at in (-length, -length // 2, -17, -13, -8, -1):
+        spoilt = bytearray(datagram)
+        spoilt[at] ^= 0x04
+        assert decoded(kernel, bytes(spoilt), 101).checksum == Checksum.WRONG, at
+
+
+@each_kernel
+def test_an_address_that_was_translated_without_its_checksum_is_wrong(kernel: Any) -> None:
+    datagram = bytearray(summed(message_of(100)))
+    datagram[15] ^= 0x01
+    assert decoded(kernel, bytes(datagram), 101).checksum == Checksum.WRONG
+
+
+@each_kernel
+def test_a_checksum_that_is_left_to_the_card_says_nothing(kernel: Any) -> None:
+    """What stands there is the sum of the pseudo header, which the card goes on with."""
+    payload = message_of(100)
+    begun = ~dpkt.in_cksum(SRC + DST + struct.pack("!II", 20 + len(payload), 6)) & 0xFFFF
+    assert decoded(kernel, summed(payload, written=begun), 101).checksum == Checksum.UNVERIFIED
+
+
+@each_kernel
+def test_what_was_cut_merged_or_carries_nothing_of_ours_is_not_verified(kernel: Any) -> None:
+    whole = summed(message_of(100))
+    assert decoded(kernel, whole[:-1], 101, original_len=len(whole)).checksum == Checksum.UNVERIFIED
+    merged = message_of(100) + esp(5, 10, 100).data
+    assert decoded(kernel, summed(merged, written=1), 101).checksum == Checksum.UNVERIFIED
+    assert decoded(kernel, summed(plain(1, 100).data), 101).checksum == Checksum.UNVERIFIED
+    assert decoded(kernel, summed(b""), 101).checksum == Checksum.UNVERIFIED
+
+
+@each_kernel
+def test_padding_behind_a_datagram_is_not_summed(kernel: Any) -> None:
+    frame = MACS + b"\x08\x00" + summed(message_of(25)) + b"\xff" * 5
+    assert decoded(kernel, frame).checksum == Checksum.RIGHT
 
 
 @each_kernel

@@ -84,7 +84,9 @@ def assert_same_log(reference: Any, compiled: Any, index: int) -> None:
     assert segments == compiled.segments(index)
     for row in segments[:: max(1, len(segments) // 5)]:
         for position in (row.pos - 1, row.pos, row.pos + row.length):
-            answers = [kernel.frames_with(index, row.direction, position) for kernel in (reference, compiled)]
+            answers = [
+                kernel.segments_with(index, row.direction, position) for kernel in (reference, compiled)
+            ]
             assert answers[0] == answers[1]
     for side in (0, 1):
         for ack_pos in {row.ack_pos for row in segments[:20]} | {rows.NEVER, 1 << 40}:

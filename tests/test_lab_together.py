@@ -28,7 +28,17 @@ from .lab.savefile import LINKTYPE_ETHERNET, to_pcap
 from .lab.scenarios import BY_NAME as STORIES
 from .lab.scenarios import CLIENT, INSIDE, OUTSIDE
 from .lab.segment import ACK, RST, SEQ_SPACE, SYN, Segment, to_bytes
-from .lab.together import Told, both_sides, cells, checks_of, is_due, names_rightly, outcomes, truth_in
+from .lab.together import (
+    Told,
+    both_sides,
+    cells,
+    checks_of,
+    is_due,
+    loss_shows,
+    names_rightly,
+    outcomes,
+    truth_in,
+)
 from .lab.truth import truth_again, truth_of
 
 HERE, THERE = ("198.51.100.10", 4000), ("203.0.113.20", 10000)
@@ -422,6 +432,22 @@ def test_proof_takes_a_capture_on_both_sides_of_the_author(run: Path) -> None:
     assert not both_sides(flow, (CLIENT, OUTSIDE))
 
 
+@pytest.mark.parametrize(
+    ("later_ns", "is_shown"), [(None, False), (NS - 1, False), (NS, True), (50 * NS, True)]
+)
+def test_what_a_capture_lacks_shows_where_it_was_demonstrably_running(
+    later_ns: int | None, is_shown: bool, run: Path, files: list[Given]
+) -> None:
+    """Inside nothing more is seen once the firewall holds back what follows; one frame of anybody's settles it."""
+    first_held_ns = BEGAN_NS + (LOST_MESSAGE + 1) * (NS // 3)
+    client, outside, inside = files
+    later = () if later_ns is None else ((INSIDE, first_held_ns + later_ns, 0),)
+    told = told_by(oracle(run, files), [client, outside, replace(inside, frames=inside.frames + later)], run)
+    flow = told.flows[0]
+    assert loss_shows(told, flow, "client-asa", TO_HEADEND), "outside has a hole there, whatever came later"
+    assert loss_shows(told, flow, "asa", TO_HEADEND) == is_shown
+
+
 def oracle(run: Path, files: Sequence[Given]) -> report.Report:
     """What an analyzer that knows everything would say of all three captures."""
     told_alone = pipeline.diagnose([str(one.path) for one in files], pipeline.Options())
@@ -468,6 +494,7 @@ def crossing(flow: str, sent_from: int, lost: int) -> report.Crossing:
         not_captured_behind=0,
         undecided=0,
         withheld=0,
+        damaged=0,
         beyond=0,
         loss_rate=None,
         loss_rate_low=None,

@@ -21,7 +21,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, rows
-from ctcp_forensics._kernel.rows import NEVER, CourseRow, DelayRow, Kind, Packet, PairRow, StrayRow, Tcp
+from ctcp_forensics._kernel.rows import (
+    NEVER,
+    Checksum,
+    CourseRow,
+    DelayRow,
+    Kind,
+    Packet,
+    PairRow,
+    StrayRow,
+    Tcp,
+)
 from tests import streams
 from tests.judged import compiled_kernel
 from tests.kernels import needs_core
@@ -167,10 +177,26 @@ def test_what_became_of_each_segment(kernel: Any) -> None:
         largest_arrived=100,
     )
     assert strays == [
-        StrayRow(3, 30 * MS, first + 200, 100, 1, 3, is_altered=0, was_repeated=0),
-        StrayRow(4, 40 * MS, first + 300, 100, 1, 4, is_altered=0, was_repeated=1),
-        StrayRow(6, 60 * MS, first + 500, 100, 1, 6, is_altered=1, was_repeated=0),
+        StrayRow(3, 30 * MS, first + 200, 100, 1, 3, is_altered=0, was_repeated=0, is_damaged=0),
+        StrayRow(4, 40 * MS, first + 300, 100, 1, 4, is_altered=0, was_repeated=1, is_damaged=0),
+        StrayRow(6, 60 * MS, first + 500, 100, 1, 6, is_altered=1, was_repeated=0, is_damaged=0),
     ]
+
+
+@each_kernel
+def test_a_segment_that_is_damaged_at_one_place_only_is_altered(kernel: Any) -> None:
+    """Also where the damage lies between what prints are made of.  What came damaged and is missing is told so."""
+    sent = [esp(n, 100 * n, n)._replace(checksum=int(Checksum.RIGHT)) for n in range(1, 12)]
+    seen = [elsewhere(one) for one in sent]
+    seen[7] = seen[7]._replace(checksum=int(Checksum.WRONG))
+    here, there = tracked(kernel, sent), tracked(kernel, seen)
+    further = tracked(kernel, [one for one in sent if one is not sent[7]])
+    told, strays = kernel.course(here, (0, 0), there, (0, 0), shift_of(here, there, 5), NEVER, 1 << 62)
+    assert (told.same, told.altered, told.missing) == (10, 1, 0)
+    assert [(one.esp_seq, one.is_altered, one.is_damaged) for one in strays] == [(8, 1, 0)]
+    told, strays = kernel.course(there, (0, 0), further, (0, 0), shift_of(there, further, 5), NEVER, 1 << 62)
+    assert (told.same, told.altered, told.missing) == (10, 0, 1)
+    assert [(one.esp_seq, one.is_altered, one.is_damaged) for one in strays] == [(8, 0, 1)]
 
 
 def shift_of(here: Any, there: Any, seq: int) -> int:

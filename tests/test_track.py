@@ -22,6 +22,7 @@ from ctcp_forensics._kernel.rows import (
     LIVE_HOLES,
     NEVER,
     RESETS_KEPT,
+    Checksum,
     DirectionRow,
     Kind,
     Message,
@@ -434,9 +435,45 @@ def test_the_log_names_the_frames_that_carry_a_byte(kernel: Any) -> None:
     packets = esp_packets([1, 2, 3])
     again = packets[4]._replace(frame=7, time_ns=10**9, ip_id=77)
     tracker = tracked(kernel, [*packets, again])
-    assert tracker.frames_with(0, 0, 101) == [5, 7]
-    assert tracker.frames_with(0, 0, 100) == [4]
-    assert tracker.frames_with(0, 1, 101) == []
+    carriers = tracker.segments_with(0, 0, 101)
+    assert [one.frame for one in carriers] == [5, 7]
+    assert carriers == [one for one in tracker.segments(0) if one.pos == 101]
+    assert [one.frame for one in tracker.segments_with(0, 0, 100)] == [4]
+    assert tracker.segments_with(0, 1, 101) == []
+
+
+@each_kernel
+@pytest.mark.parametrize(
+    ("checksums", "damaged"),
+    [
+        ("rrrrrw", [6]),
+        ("rrrrw", []),
+        ("rrrrrrrrrww", [10, 11]),
+        ("rrrrrwww", [6]),
+        ("wwwwww", []),
+        ("------w", []),
+        ("wrrrrrrrrrw", [11]),
+        ("rrrrr-", []),
+    ],
+)
+def test_a_wrong_checksum_is_damage_where_nearly_all_are_right(
+    kernel: Any, checksums: str, damaged: list[int]
+) -> None:
+    """A capture of the sending host shows checksums before its card has written them: nearly all are wrong there."""
+    words = [{"-": Checksum.UNVERIFIED, "r": Checksum.RIGHT, "w": Checksum.WRONG}[one] for one in checksums]
+    opening, messages = esp_packets([])[:], esp_packets(range(1, len(words) + 1))[len(HANDSHAKE) :]
+    spoken = [one._replace(checksum=int(word)) for one, word in zip(messages, words, strict=True)]
+    tracker = tracked(kernel, [*opening, *spoken])
+    row = tracker.direction(0, 0)
+    assert (row.checksums_right, row.checksums_wrong) == (checksums.count("r"), checksums.count("w"))
+    assert [one.esp_seq for one in tracker.segments(0) if one.is_damaged] == damaged
+
+
+@each_kernel
+def test_checksums_of_a_flow_that_is_not_watched_are_not_counted(kernel: Any) -> None:
+    spoken = [one._replace(checksum=int(Checksum.WRONG)) for one in esp_packets([1, 2])]
+    plain = [one._replace(trailer=int(Trailer.ABSENT), messages=()) for one in spoken]
+    assert tracked(kernel, plain).direction(0, 0).checksums_wrong == 0
 
 
 @each_kernel

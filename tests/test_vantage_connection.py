@@ -178,7 +178,7 @@ def test_every_place_says_what_it_shows_of_the_question() -> None:
     _, words = words_of(SIDES)
     assert [word.number for word in words] == [0, 1, 2]
     assert [word.asks for word in words] == [8, 8, 0]
-    assert [bool(word.carried_in) for word in words] == [True, False, False]
+    assert [word.is_held for word in words] == [True, False, False]
     assert [word.is_beyond for word in words] == [True, True, False]
     assert [word.was_running for word in words] == [True, True, True]
     assert [word.wanted_pos for word in words] == [1001, 1001, 1001]

@@ -35,7 +35,15 @@ PLACE: Any = object()
 
 def stray(pos: int, length: int = 100, **more: int) -> StrayRow:
     row = StrayRow(
-        frame=pos, time_ns=pos, pos=pos, length=length, spi=1, esp_seq=1, is_altered=0, was_repeated=0
+        frame=pos,
+        time_ns=pos,
+        pos=pos,
+        length=length,
+        spi=1,
+        esp_seq=1,
+        is_altered=0,
+        was_repeated=0,
+        is_damaged=0,
     )
     return row._replace(**more)
 
@@ -106,6 +114,14 @@ def test_a_segment_that_passed_twice_before_and_once_behind_was_lost_once_if_its
 def test_an_altered_segment_is_not_lost() -> None:
     crossing = settle(raw(stray(1001, is_altered=1), same=10, altered=1), NOTHING_KNOWN)
     assert (crossing.altered, crossing.lost_count, crossing.decided) == (1, 0, 11)
+
+
+def test_what_came_damaged_and_went_no_further_is_neither_lost_nor_undecided_there() -> None:
+    crossing = settle(raw(stray(1001, is_damaged=1), stray(2001), same=10), NOTHING_KNOWN)
+    assert (crossing.damaged, crossing.lost_count, crossing.undecided) == (1, 1, 0)
+    again = stray(1001, is_damaged=1, was_repeated=1)
+    crossing = settle(raw(again, same=10), knowing(is_sent_again=True))
+    assert (crossing.damaged, crossing.lost_count, crossing.undecided) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(

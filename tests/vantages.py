@@ -9,6 +9,7 @@ captures show together: the stories say that.
     S > C  ack 1001  by F  from asa-outside  made there: seen there and on its further way
     C > S  +100  unseen asa-inside           it passed there, and that capture does not hold it
     C > S  +100  held 50ms                   from the second place on it came so much later
+    C > S  +100  corrupt asa-outside         from that place on a bit of it is another, and nobody takes it
 
 Places are written in order from client to headend.  Each has a clock of its own (`clock`, `drift` in ppm, `jumps`), a
 distance from the client (`away`), a part of the story that it was running for (`starts`, `stops`), and may show ends
@@ -202,7 +203,8 @@ def as_shown(one: Captured, stand: Stand, stands: Sequence[Stand], frame: int, a
 
 def segment_at(one: Segment, stand: Stand, stands: Sequence[Stand]) -> Segment:
     """With the addresses, numbers, options and the TTL that it has there."""
-    first, here, _ = positions(one, stand, line_of_places(one, stands))
+    line = line_of_places(one, stands)
+    first, here, _ = positions(one, stand, line)
     sender, receiver = one.names
     acked = stand.shift.get(receiver, 0)
     is_syn_with_mss = one.mss != NEVER and stand.mss is not None
@@ -216,6 +218,7 @@ def segment_at(one: Segment, stand: Stand, stands: Sequence[Stand]) -> Segment:
         sacks=tuple(shifted(block, acked) for block in one.sacks),
         mss=stand.mss if is_syn_with_mss and stand.mss is not None else one.mss,
         captured=one.captured.cut_to(max(0, stand.snap_len - HEADERS_LEN)),
+        is_corrupt=one.voyage.corrupt in [place.name for place in line[: here + 1]],
     )
 
 

@@ -18,9 +18,11 @@ package but the names of its rows.  Does not know what any of it means: the stor
 Where no `ack` is given an end acknowledges the highest byte that reached it, jumping over holes, as
 cTCP does.  `missed` is what arrived but was not captured: a gap, where `lost` makes a hole.  The same
 range again carries the same message, unless it is `new`; `late` gives it the IP ID that it had when
-it was lost.  `dup` captures a frame twice; `[word]` names a frame for the expectations.
+it was lost.  `corrupt here` is a segment with another bit than its checksum was made for, which nobody takes.
+`dup` captures a frame twice; `[word]` names a frame for the expectations.
 
-Where several places captured one story, `upto`, `from`, `unseen` and `held` say what each of them saw: see vantages.
+Where several places captured one story, `upto`, `from`, `unseen`, `held` and `corrupt` say what each of them saw:
+see vantages.
 """
 
 from __future__ import annotations
@@ -32,7 +34,18 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ctcp_forensics._kernel.rows import NEVER, Frame, Kind, Message, Packet, Signature, Status, Tcp, Trailer
+from ctcp_forensics._kernel.rows import (
+    NEVER,
+    Checksum,
+    Frame,
+    Kind,
+    Message,
+    Packet,
+    Signature,
+    Status,
+    Tcp,
+    Trailer,
+)
 from ctcp_forensics.packets import IcmpError
 
 START_NS = 1_700_000_000 * 10**9
@@ -47,6 +60,7 @@ OTHER_COOKIE = b"\x07vend"
 MAGIC2 = b"\x01\x00"
 
 UNITS = {"us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+HERE = "here"
 FLAGS = {"S": Tcp.SYN, "F": Tcp.FIN, "R": Tcp.RST, "P": Tcp.PSH, ".": Tcp.ACK}
 
 SPOKEN = {
@@ -139,6 +153,8 @@ class Voyage:
     """Places that it passed, and whose captures do not hold it."""
     held_ns: int = 0
     """How much later than others it came to all places but the first."""
+    corrupt: str | None = None
+    """The first place that saw it with a bit that had changed on the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +177,8 @@ class Segment:
     window_scale: int = NEVER
     sack_permitted: int = 0
     sacks: tuple[tuple[int, int], ...] = ()
+    is_corrupt: bool = False
+    """One bit of its payload is another than its checksum was made for."""
     names: tuple[str, str] = ("", "")
     """Of the two ends in the story, the sender first."""
     voyage: Voyage = field(default_factory=Voyage)
@@ -225,7 +243,7 @@ class Line:
 
 VALUES = {"ack", "win", "sack", "ttl", "id", "mss", "ws", "seq", "rawseq", "isn", "by", "esp", "spi", "ike"}
 VALUES |= {"merged", "snap", "every", "trailer", "speaks", "vendor"}
-VALUES |= {"upto", "from", "unseen", "held"}
+VALUES |= {"upto", "from", "unseen", "held", "corrupt"}
 WORDS = {"lost", "missed", "dup", "late", "new", "again", "plain", "sackok", "opens"}
 
 
@@ -396,7 +414,7 @@ class Teller:
         me.sent[start, start + line.length] = payload, ip_id
         if not flags & Tcp.RST:
             me.next = max(me.next, end)
-        if "lost" not in line.words and "upto" not in line.values:
+        if "lost" not in line.words and not {"upto", "corrupt"} & set(line.values):
             peer.heard = max(peer.heard, end)
         if not line.words & {"lost", "missed"}:
             self.capture(line, me, peer, flags, start, payload, ip_id, turn)
@@ -464,6 +482,7 @@ class Teller:
             window_scale=line.number("ws", NEVER),
             sack_permitted=int("sackok" in line.words),
             sacks=sacks_of(line, peer.isn),
+            is_corrupt=line.values.get("corrupt") == HERE,
             names=(line.src, line.dst),
             voyage=voyage_of(line),
         )
@@ -497,6 +516,7 @@ def voyage_of(line: Line) -> Voyage:
         upto=line.values.get("upto"),
         unseen=tuple(line.values.get("unseen", "").split(",")),
         held_ns=nanoseconds(line.values.get("held", "0s")),
+        corrupt=line.values.get("corrupt"),
     )
 
 
@@ -604,7 +624,7 @@ def no_packet(status: Status, frame: int, time_ns: int) -> Packet:
 
 
 def segment_packet(one: Segment) -> Packet:
-    data = one.captured.data
+    data = as_captured(one)
     return Packet(
         status=Status.TCP,
         frame=one.frame,
@@ -635,7 +655,23 @@ def segment_packet(one: Segment) -> Packet:
             for message in one.captured.messages
         ),
         unsplit=0,
+        checksum=checksum_word(one),
     )
+
+
+def as_captured(one: Segment) -> bytes:
+    """With the bit in the middle of the payload turned over where it is corrupt."""
+    data, middle = bytearray(one.captured.data), len(one.payload.data) // 2
+    if one.is_corrupt and middle < len(data):
+        data[middle] ^= 0x10
+    return bytes(data)
+
+
+def checksum_word(one: Segment) -> Checksum:
+    """Verified of one message that was captured whole."""
+    if len(one.captured.messages) != 1 or one.captured.trailer not in (Trailer.CISCO, Trailer.WEAK):
+        return Checksum.UNVERIFIED
+    return Checksum.WRONG if one.is_corrupt else Checksum.RIGHT
 
 
 def print_of(data: bytes) -> int:
@@ -735,7 +771,7 @@ def tcp_bytes(one: Segment) -> bytes:
     ends = ipaddress.ip_address(one.src.address).packed + ipaddress.ip_address(one.dst.address).packed
     pseudo = ends + struct.pack("!II", len(head) + len(one.payload.data), 6)
     check = checksum(pseudo + head + one.payload.data)
-    return head[:16] + struct.pack("!H", check) + head[18:] + one.payload.data
+    return head[:16] + struct.pack("!H", check) + head[18:] + as_captured(replace(one, captured=one.payload))
 
 
 def options_bytes(line: Line, isn: int) -> bytes:

@@ -756,6 +756,8 @@ cdef bint covers(const holding_t* holding, int64_t pos, int64_t end) noexcept no
 cdef bint is_another(const segment_t* one, const segment_t* other) noexcept nogil:
     """Two contents at one place.  Prints are compared where both messages were captured whole: their trailers tell."""
     cdef bint one_has, other_has
+    if one.is_damaged != other.is_damaged:
+        return True
     one_has, other_has = has_key(one), has_key(other)
     if one.kind == KIND_NONE or other.kind == KIND_NONE:
         return one.kind == other.kind and one_has and other_has and not is_same_key(one, other)
@@ -907,5 +909,6 @@ cdef object stray_row(const segment_t* row, int fate):
             row.esp_seq,
             1 if fate == ALTERED else 0,
             1 if fate == REPEATED else 0,
+            row.is_damaged,
         )
     )

@@ -13,6 +13,7 @@ cdef inline void begin_packet(packet_t* p, int64_t frame, int64_t time_ns) noexc
     p.trailer = TRAILER_ABSENT
     p.signature = SIGNATURE_NONE
     p.unsplit = 0
+    p.checksum = CHECKSUM_UNVERIFIED
     p.has_extra = 0
     p.first_message = 0
     p.message_count = 0
@@ -61,7 +62,7 @@ cdef bint reserve(batch_t* batch, Py_ssize_t wanted) noexcept nogil:
     return True
 
 
-cdef object NO_PACKET_TAIL = (b"", b"", 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, -1, -1, 0, (), 0, 0, 0, (0, 0), 0, (), 0)
+cdef object NO_PACKET_TAIL = (b"", b"", 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, -1, -1, 0, (), 0, 0, 0, (0, 0), 0, (), 0, 0)
 
 
 cdef class Packets:
@@ -190,6 +191,7 @@ cdef class Packets:
                 p.print64,
                 tuple([message_row(&self.batch.messages[p.first_message + k]) for k in range(p.message_count)]),
                 p.unsplit,
+                p.checksum,
             )
         )
 
@@ -238,7 +240,7 @@ cdef class Packets:
         p.payload_len, p.captured_payload_len = packet.payload_len, packet.captured_payload_len
         p.signature, p.trailer = packet.signature, packet.trailer
         p.head[0], p.head[1] = packet.head
-        p.print64, p.unsplit = packet.print64, packet.unsplit
+        p.print64, p.unsplit, p.checksum = packet.print64, packet.unsplit, packet.checksum
         p.first_message = self.batch.message_count
         for message in packet.messages:
             m = new_message(&self.batch)

@@ -8,13 +8,14 @@ flows, nor what a retransmission is: see plain_track.  What it does not know
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import pack, unpack, unpack_from
 from typing import Final, Protocol
 
 from ctcp_forensics._kernel.rows import (
     MAX_EXTENSION_HEADERS,
     MAX_MESSAGES_PER_SEGMENT,
     MAX_VLAN_TAGS,
+    Checksum,
     Frame,
     Kind,
     Message,
@@ -82,6 +83,7 @@ MASK64: Final = (1 << 64) - 1
 PRINT_MULTIPLIER: Final = 0x9E37_79B9_7F4A_7C15
 """2⁶⁴ over the golden ratio: an odd multiplier that spreads every bit (Knuth, vol. 3, §6.4)."""
 PRINTED_HEAD, PRINTED_TAIL = 64, 16
+ALL_ONES: Final = 0xFFFF
 
 NO_PACKET: Final = Packet(
     status=Status.NOT_IP,
@@ -110,6 +112,7 @@ NO_PACKET: Final = Packet(
     print64=0,
     messages=(),
     unsplit=0,
+    checksum=Checksum.UNVERIFIED,
 )
 
 
@@ -385,7 +388,12 @@ def decode_tcp(data: memoryview, at: int, end: int, base: Packet) -> Packet:
     )
     if header_len > 20:
         packet = with_options(packet, data[at + 20 : min(start, len(data))])
-    return with_payload(packet, data[start : min(len(data), end)]) if packet.payload_len else packet
+    if not packet.payload_len:
+        return packet
+    packet = with_payload(packet, data[start : min(len(data), end)])
+    if is_worth_verifying(packet, data[start : min(len(data), end)]):
+        return packet._replace(checksum=checksum_of(data[at:end], packet))
+    return packet
 
 
 def with_options(packet: Packet, options: memoryview) -> Packet:
@@ -417,6 +425,37 @@ def with_option(packet: Packet, kind: int, body: memoryview) -> Packet:
         blocks = tuple(unpack_from(">II", body, at) for at in range(0, len(body), 8))
         return packet._replace(sacks=blocks)
     return packet
+
+
+def is_worth_verifying(packet: Packet, payload: memoryview) -> bool:
+    """Captured whole, and one message: what the capturing host merged has the checksum of no segment.
+
+    Half a trailer is enough, for the damage may have hit the other half.
+    """
+    if not SHORTEST_MESSAGE < packet.payload_len == len(payload) or len(packet.messages) > 1:
+        return False
+    last = bytes(payload[-TRAILER_LEN:])
+    return last[0:4] == bytes(4) or last[8:12] == COOKIE[0:4]
+
+
+def checksum_of(segment: memoryview, packet: Packet) -> Checksum:
+    """RFC 9293 §3.1: with a pseudo header before it, the words of a segment add up to all ones.
+
+    A host that leaves the rest to its card writes the pseudo header's own sum, as does one that merged segments.
+    """
+    pseudo_header = packet.src + packet.dst + pack(">II", len(segment), TCP)
+    (written,) = unpack_from(">H", segment, 16)
+    if written == ones_sum(pseudo_header):
+        return Checksum.UNVERIFIED
+    return Checksum.RIGHT if ones_sum(pseudo_header + bytes(segment)) == ALL_ONES else Checksum.WRONG
+
+
+def ones_sum(data: bytes) -> int:
+    """The ones' complement sum of the 16-bit words, an odd byte filled up with zero (RFC 1071 §1)."""
+    total: int = sum(unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+    while total > ALL_ONES:
+        total = (total >> 16) + (total & ALL_ONES)
+    return total
 
 
 # --- payload -------------------------------------------------------------------------------

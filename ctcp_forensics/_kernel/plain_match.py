@@ -281,7 +281,7 @@ class Course:
     def stray(self, fate: str, row: SegmentRow) -> None:
         self.counts[fate] += 1
         at = (row.frame, row.time_ns, row.pos, row.length, row.spi, row.esp_seq)
-        self.strays.append(StrayRow(*at, int(fate == "altered"), int(fate == "repeated")))
+        self.strays.append(StrayRow(*at, int(fate == "altered"), int(fate == "repeated"), row.is_damaged))
 
     def take_before(self, row: SegmentRow) -> None:
         self.counts["before"] += 1
@@ -303,6 +303,8 @@ class Course:
 
 def is_another(row: SegmentRow, there: SegmentRow) -> bool:
     """Two contents at one place.  Prints are compared where both messages were captured whole: their trailers tell."""
+    if row.is_damaged != there.is_damaged:
+        return True
     key, their_key = key_of(row), key_of(there)
     if Kind.NONE not in (row.kind, there.kind):
         return row.print64 != there.print64 or key != their_key

@@ -108,6 +108,16 @@ class Trailer(IntEnum):
     """All of 00000000 ???? ?000 21456c69 10 {11,32,33} 0100."""
 
 
+class Checksum(IntEnum):
+    """What the TCP checksum says of a segment that carries one message, RFC 9293 §3.1."""
+
+    UNVERIFIED = 0
+    """Not asked, not captured whole, or left to the sender's card, which had not written it yet."""
+    RIGHT = 1
+    WRONG = 2
+    """Wireshark: tcp.checksum_bad."""
+
+
 class Signature(IntEnum):
     """An application recognised by the first bytes of one segment."""
 
@@ -201,6 +211,7 @@ class Packet(NamedTuple):
     messages: tuple[Message, ...]
     unsplit: int
     """1 where a segment held more than MAX_MESSAGES_PER_SEGMENT messages."""
+    checksum: int
 
 
 class FlowRow(NamedTuple):
@@ -375,6 +386,10 @@ class DirectionRow(NamedTuple):
     esp_repeats: int
     """ESP messages seen before: same SPI, same sequence number."""
     associations: int
+    checksums_right: int
+    """Segments of a watched flow whose TCP checksum could be verified, and was right…"""
+    checksums_wrong: int
+    """…or wrong."""
 
 
 class EpisodeRow(NamedTuple):
@@ -478,6 +493,8 @@ class SegmentRow(NamedTuple):
     spi: int
     esp_seq: int
     print64: int
+    is_damaged: int
+    """1 where its TCP checksum is wrong though its direction's checksums are right: other bytes than were sent."""
 
 
 class StepBackRow(NamedTuple):
@@ -596,3 +613,5 @@ class StrayRow(NamedTuple):
     is_altered: int
     was_repeated: int
     """1 where the same bytes are there, and were sent here more often."""
+    is_damaged: int
+    """1 where it was damaged before it came here."""

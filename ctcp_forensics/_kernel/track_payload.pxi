@@ -32,6 +32,16 @@ cdef void note_trailer(cargo_t* cargo, const packet_t* p, const extra_t* extra) 
     cargo.weak_same_magic += magic == cargo.weak_magic
 
 
+cdef void note_checksum(cargo_t* cargo, const packet_t* p) noexcept nogil:
+    cargo.checksums_right += p.checksum == CHECKSUM_RIGHT
+    cargo.checksums_wrong += p.checksum == CHECKSUM_WRONG
+
+
+cdef inline bint is_damaged(const cargo_t* cargo, const packet_t* p) noexcept nogil:
+    """A checksum is wrong, and nearly all of this direction's are right."""
+    return p.checksum == CHECKSUM_WRONG and cargo.checksums_right > 4 * <uint64_t> cargo.checksums_wrong
+
+
 cdef inline void note_head(direction_t* d, const packet_t* p) noexcept nogil:
     """Class C of ctcp-protocol §1.2: the first word stays, the second rises."""
     if p.captured_payload_len < 8 or p.head[0] == IKE_PORTS:

@@ -143,6 +143,8 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             cargo.esp_missing + kept_missing(t, cargo),
             cargo.esp_repeats + kept_repeats(t, cargo),
             cargo.associations,
+            cargo.checksums_right,
+            cargo.checksums_wrong,
         )
     )
 
@@ -256,5 +258,6 @@ cdef object segment_row(const segment_t* row):
             row.spi,
             row.esp_seq,
             row.print64,
+            row.is_damaged,
         )
     )

@@ -101,6 +101,8 @@ cdef inline void take_bytes(
         note_payload(t, batch, flow, side, p)
         if unlikely(p.message_count):
             note_ike_while_asked(t, flow, side, p, messages_of(batch, p))
+        if unlikely(p.checksum) and flow.state & WATCHED:
+            note_checksum(cargo_of(t, d), p)
     if p.payload_len or bare_numbers:
         place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers)
     else:

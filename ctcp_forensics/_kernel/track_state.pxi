@@ -232,7 +232,9 @@ cdef struct cargo_t:  # of one direction; the first line is what most messages t
     int64_t last_ike_ns
     int64_t esp_missing
     int64_t esp_repeats
-    uint8_t spare[24]  # up to whole cache lines
+    uint32_t checksums_right
+    uint32_t checksums_wrong
+    uint8_t spare[16]  # up to whole cache lines
 
 cdef struct association_t:
     uint32_t next
@@ -259,6 +261,7 @@ cdef struct segment_t:
     uint8_t side
     uint8_t flags
     uint8_t kind
+    uint8_t is_damaged
 
 if (
     sizeof(flow_t) != 11 * 64

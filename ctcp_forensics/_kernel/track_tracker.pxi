@@ -22,20 +22,28 @@ cdef void log_segment(
 ) noexcept nogil:
     cdef message_t whole
     cdef uint32_t i
+    cdef bint damaged = is_damaged(seen_cargo(t, &flow_at(t, index + 1).directions[side]), p)
     for i in range(p.message_count):
-        log_message(t, index, side, ack_pos, p, pos, &messages[i])
+        log_message(t, index, side, ack_pos, p, pos, &messages[i], damaged)
     if p.message_count == 0:
         memset(&whole, 0, sizeof(whole))
         whole.kind, whole.length, whole.print64 = KIND_NONE, p.payload_len, p.print64
         whole.spi, whole.esp_seq = p.head[0], p.head[1]
-        log_message(t, index, side, ack_pos, p, pos, &whole)
+        log_message(t, index, side, ack_pos, p, pos, &whole, damaged)
     if t.log_end - t.log_first >= t.log_cap:
         t.unlogged += t.log_cap // 4
         t.log_first += t.log_cap // 4
 
 
 cdef void log_message(
-    tracker_t* t, uint32_t index, int side, int64_t ack_pos, const packet_t* p, int64_t pos, const message_t* m
+    tracker_t* t,
+    uint32_t index,
+    int side,
+    int64_t ack_pos,
+    const packet_t* p,
+    int64_t pos,
+    const message_t* m,
+    bint damaged,
 ) noexcept nogil:
     cdef segment_t* row = new_segment(t)
     if row == NULL:
@@ -43,6 +51,7 @@ cdef void log_message(
     row.flow, row.side, row.frame, row.time_ns = index, side, p.frame, p.time_ns
     row.pos, row.length, row.ack_pos, row.flags = pos + m.offset, m.length, ack_pos, p.flags
     row.kind, row.spi, row.esp_seq, row.print64 = m.kind, m.spi, m.esp_seq, m.print64
+    row.is_damaged = damaged
 
 
 cdef struct log_t:  # the log as it stands, for going through it: its chunks from the oldest on
@@ -360,19 +369,19 @@ cdef class Tracker:
             for i in range(self.log_view.count)
         ]
 
-    def frames_with(self, index, side, int64_t position):
-        """Frames of the logged segments of one direction that carry the byte at `position`."""
+    def segments_with(self, index, side, int64_t position):
+        """The logged segments of one direction that carry the byte at `position`."""
         cdef uint32_t flow = self.checked(index)
         cdef int which = checked_side(side)
         cdef uint32_t i
         cdef segment_t* row
-        cdef list frames = []
+        cdef list carriers = []
         self.sort_log()
         for i in range(self.firsts[flow], self.firsts[flow + 1]):
             row = self.in_order(i)
             if row.side == which and row.pos <= position < row.pos + row.length:
-                frames.append(row.frame)
-        return frames
+                carriers.append(segment_row(row))
+        return carriers
 
     def bare_acks(self, index, side, int64_t ack_pos, int64_t limit):
         """Logged segments of one direction that do nothing but acknowledge up to `ack_pos`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.endings import it_was_closed_in_order, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
-from ctcp_forensics.claims.path import was_only_not_captured
+from ctcp_forensics.claims.path import it_entered_and_never_left, was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, Flow
@@ -111,6 +111,9 @@ def nothing_is_wrong(case: Case) -> Answer:
     never_stood, because, *_ = the_handshake_failed.check(case)
     if never_stood != FAILS:
         return OPPOSITE[never_stood], because
+    held_back = it_entered_and_never_left(case)
+    if held_back.outcome == UNKNOWN and (held_back.frames or held_back.elsewhere):
+        return UNKNOWN, held_back.because, held_back.frames
     if any(d.row.ike_opened for d in case.flow.directions) and not case.has_esp:
         return UNKNOWN, "IKE had not brought up a tunnel yet"
     return HOLDS, "no loss, no open question, no unexplained end"

@@ -219,18 +219,15 @@ def it_entered_and_never_left(case: Case) -> Answer:
         )
         if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
             return UNKNOWN, f"what {place(case, two)} lacks was acknowledged all the same"
-        if not (is_named(case.connection.sightings[one]) and is_named(case.connection.sightings[two])):
-            return UNKNOWN, "nobody says that these two captures are of a firewall's two sides"
         last = crossing.behind.direction(crossing.way)
         because = (
             f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
             f"which was running; the last that came through is frame {last.row.data_last_frame} there"
         )
-        return (
-            HOLDS,
-            because,
-            {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)},
-        )
+        shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
+        if not (before.view.is_named and crossing.behind.view.is_named):
+            return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
+        return HOLDS, because, shown
     return FAILS, "whatever was sent came through, or was lost piece by piece"
 
 
@@ -243,11 +240,6 @@ def lacks_answers(connection: Connection, before: Sighting, way: int) -> bool:
         and (one.not_captured_behind or one.undecided)
         for one in connection.crossings
     )
-
-
-def is_named(sighting: Sighting) -> bool:
-    """By the user or by its interface: two hosts of one network with good clocks look like one box."""
-    return sighting.view.told is not None or bool(sighting.view.interfaces)
 
 
 @claim(

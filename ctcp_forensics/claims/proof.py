@@ -68,6 +68,12 @@ def a_segment_is_missing(case: Case) -> Answer:
     hole = hole_at(direction, episode.row.wanted_pos)
     if hole is not None:
         return HOLDS, hole_sentence(direction, hole), [hole.row.before_frame, hole.row.opened_frame]
+    if episode.came_damaged and episode.missing_segment_frame is not None:
+        return (
+            HOLDS,
+            damage_sentence(direction, episode),
+            [episode.missing_segment_frame, episode.row.first_frame],
+        )
     if episode.missing_segment_frame is not None:
         because = (
             f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} past this capture point; "
@@ -78,6 +84,16 @@ def a_segment_is_missing(case: Case) -> Answer:
         because = f"byte {episode.wanted_seq} passed this capture point before it was asked for"
         return HOLDS, because, [episode.row.first_frame]
     return UNKNOWN, f"byte {episode.wanted_seq} lies before what this capture shows"
+
+
+def damage_sentence(direction: Direction, episode: Episode) -> str:
+    """A receiver must verify the checksum, and takes no segment whose checksum is wrong (RFC 9293 §3.1, MUST-3)."""
+    right = count(direction.row.checksums_right, "other segment")
+    return (
+        f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} with a wrong TCP checksum, "
+        f"where {right} {way(direction)} have right ones: it was damaged on its way here, and whoever verifies "
+        f"checksums threw it away"
+    )
 
 
 def hole_at(direction: Direction, position: int) -> Hole | None:

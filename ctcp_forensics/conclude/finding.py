@@ -94,8 +94,9 @@ def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
     row = episode.row
     asked = count(row.duplicate_acks, "duplicate ACK")
     went_on = count(row.new_segments, "new segment")
+    fate = "came damaged" if episode.came_damaged else "was lost"
     return (
-        f"A segment {way(direction)} was lost at byte {episode.wanted_seq}; {asked} asked for it from frame "
+        f"A segment {way(direction)} {fate} at byte {episode.wanted_seq}; {asked} asked for it from frame "
         f"{row.first_frame} on and nobody sent it again. The sender went on with {went_on} for "
         f"{seconds(episode.stuck_ns)}; {case.flow.ending.because}."
     )

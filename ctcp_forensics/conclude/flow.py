@@ -12,7 +12,17 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told, endpoint
 from ctcp_forensics.episodes import Episode, known
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind
-from ctcp_forensics.vantage import Connection, ack_author, has_missed, loss_of, rst_author, way_of
+from ctcp_forensics.vantage import (
+    ALL_THE_WAY,
+    WITHIN_ASA,
+    Connection,
+    Crossing,
+    ack_author,
+    has_missed,
+    loss_of,
+    rst_author,
+    way_of,
+)
 
 
 def flow_of(told: Told) -> report.Flow:
@@ -100,16 +110,34 @@ def most_lost_at(connection: Connection) -> str | None:
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
-        if crossing.lost_count:
-            lost[connection.location_of(crossing)] += crossing.lost_count
-        if crossing.withheld and not has_missed(connection, connection.sightings.index(crossing.behind)):
-            withheld[connection.location_of(crossing)] += crossing.withheld
+        where = place_of(connection, crossing)
+        lost[where] += crossing.lost_count
+        if crossing.damaged:
+            lost[spoilt_at(connection, crossing)] += crossing.damaged
+        if not has_missed(connection, connection.sightings.index(crossing.behind)):
+            withheld[where] += crossing.withheld
     for some in (lost, withheld):
         if some.total():
             return some.most_common(1)[0][0]
     missed = any(one.not_captured_before or one.not_captured_behind for one in connection.crossings)
     is_open = any(one.undecided or one.withheld for one in connection.crossings)
     return "capture" if missed and not is_open else None
+
+
+def spoilt_at(connection: Connection, crossing: Crossing) -> str:
+    """Where that was which came damaged: on the last link before that altered anything, else next to the sender."""
+    links = [one for one in connection.crossings if one.way == crossing.way]
+    before = [one for one in links[: links.index(crossing)] if one.altered]
+    if before:
+        return place_of(connection, before[-1])
+    return connection.location(crossing.way, None, connection.line(crossing.way)[0])
+
+
+def place_of(connection: Connection, crossing: Crossing) -> str:
+    """Within a firewall only where somebody says that these are a firewall's two sides."""
+    word = connection.location_of(crossing)
+    views = [one.view for one in (crossing.before, crossing.behind) if one is not None]
+    return ALL_THE_WAY if word == WITHIN_ASA and not all(view.is_named for view in views) else word
 
 
 def author_of_acks(told: Told) -> str | None:

@@ -95,6 +95,7 @@ def crossing_of(
         not_captured_behind=crossing.not_captured_behind,
         undecided=crossing.undecided,
         withheld=crossing.withheld,
+        damaged=crossing.damaged,
         beyond=crossing.beyond,
         loss_rate=rounded(crossing.rate),
         loss_rate_low=None if interval is None else rounded(interval[0]),

@@ -44,6 +44,7 @@ REST = {
     "altered": "altered",
     "injected": "injected",
     "withheld": "withheld",
+    "damaged": "came damaged",
     "undecided": "undecided",
     "not_captured_before": "not captured before",
     "not_captured_behind": "not captured behind",

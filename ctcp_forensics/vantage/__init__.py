@@ -17,7 +17,7 @@ from ctcp_forensics.vantage.connection import (
     witnesses,
 )
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
-from ctcp_forensics.vantage.location import ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
+from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.pairing import FEWEST_MESSAGES
@@ -25,6 +25,7 @@ from ctcp_forensics.vantage.path import Link, Path, paths_of
 from ctcp_forensics.vantage.view import FIREWALL, Surroundings, View
 
 __all__ = [
+    "ALL_THE_WAY",
     "ASA_HEADEND",
     "CLIENT_ASA",
     "FEWEST_MESSAGES",

@@ -107,8 +107,8 @@ class Witness:
     """In this place's numbers; None where they do not keep step."""
     episode: Episode | None
     """The asking, where it passes here."""
-    carried_in: tuple[int, ...]
-    """Frames that carry the byte."""
+    is_held: bool
+    """A segment that carries the byte passed here unharmed."""
     is_beyond: bool
     """Bytes at or behind the wanted one passed here."""
     was_running: bool | None
@@ -129,13 +129,13 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
     direction = sighting.direction(way)
     pos = connection.position(way, asked.row.wanted_pos, here, number)
     index, side = sighting.half(way)
-    carriers = () if pos is None else tuple(sighting.view.tracker.frames_with(index, side, pos))
+    carriers = [] if pos is None else sighting.view.tracker.segments_with(index, side, pos)
     return Witness(
         number=number,
         sighting=sighting,
         wanted_pos=pos,
         episode=None if pos is None else asking_at(direction, pos),
-        carried_in=carriers,
+        is_held=any(not carrier.is_damaged for carrier in carriers),
         is_beyond=pos is not None and data_end(direction) > pos,
         was_running=was_running(connection, here, number, asked),
     )
@@ -271,11 +271,14 @@ def before(connection: Connection, way: int, number: int) -> str:
 
 
 def loss_of(connection: Connection, way: int, words: Sequence[Witness]) -> str | None:
-    """Where the wanted byte was lost: behind the last place that has it, before the next or before who asks for it."""
+    """Where the wanted byte was lost: behind the last place that has it, before the next or before who asks for it.
+
+    A place that has it damaged has it no more: it was spoilt on the way there.
+    """
     known = [word for word in words if word.wanted_pos is not None]
     if not known:
         return None
-    holders = [at for at, word in enumerate(known) if word.carried_in]
+    holders = [at for at, word in enumerate(known) if word.is_held]
     if not holders:
         return before(connection, way, known[0].number)
     last = holders[-1]

@@ -112,6 +112,8 @@ class Crossing:
     not_captured_behind: int = 0
     undecided: int = 0
     withheld: int = 0
+    damaged: int = 0
+    """Came to the place before with a wrong checksum, and not to the place behind: spoilt, and then thrown away."""
     beyond: int = 0
     largest_arrived: int | None = None
 
@@ -221,14 +223,21 @@ def fate_of(stray: StrayRow, witnesses: Witnesses) -> Fate:
 
 def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     """Count fates."""
-    missing = [stray for stray in raw.missing if not stray.is_altered and not stray.was_repeated]
+    damaged = [stray for stray in raw.missing if stray.is_damaged and not stray.is_altered]
+    missing = [
+        stray for stray in raw.missing if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
+    ]
     witnesses = with_hindsight(missing, witnesses)
     fates = [fate_of(stray, witnesses) for stray in missing]
-    again = [stray for stray in raw.missing if stray.was_repeated and witnesses.is_sent_again]
+    again = [
+        stray
+        for stray in raw.missing
+        if stray.was_repeated and witnesses.is_sent_again and not stray.is_damaged
+    ]
     lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
     doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
-    unnamed = raw.onward.missing - len(missing)
+    unnamed = raw.onward.missing - len(missing) - sum(not stray.was_repeated for stray in damaged)
     is_cut_off = raw.onward.after >= CUT_OFF and not witnesses.is_acked_on
     tail = 0 if is_cut_off else raw.onward.after
     return Crossing(
@@ -247,6 +256,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
         undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
         withheld=raw.onward.after if is_cut_off else 0,
+        damaged=len(damaged),
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
     )

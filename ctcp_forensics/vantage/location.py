@@ -11,6 +11,7 @@ from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.view import ASA, CLIENT, FIREWALL
 
 CLIENT_ASA, WITHIN_ASA, ASA_HEADEND = "client-asa", "asa", "asa-headend"
+ALL_THE_WAY = "client-headend"
 AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND, AT_THE_HEADEND = range(4)
 """Stations of the way.  A place on an unknown side of the firewall is at either of the middle ones."""
 
@@ -49,5 +50,5 @@ def between(near: tuple[int, int] | None, far: tuple[int, int] | None) -> str:
     last = AT_THE_HEADEND if far is None else far[1]
     links = LINKS[first:last]
     if len(links) == len(LINKS):
-        return "client-headend"
+        return ALL_THE_WAY
     return "-or-".join(links) if links else CLIENT_ASA

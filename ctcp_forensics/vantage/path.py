@@ -425,6 +425,6 @@ def held_further(raw: Raw, further: Sequence[Raw]) -> set[int]:
         held |= {
             stray.pos
             for stray in raw.missing
-            if other.behind.view.tracker.frames_with(index, side, stray.pos + shift)
+            if other.behind.view.tracker.segments_with(index, side, stray.pos + shift)
         }
     return held

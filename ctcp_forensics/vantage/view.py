@@ -43,6 +43,11 @@ class View:
     """Those that are judged, by their index."""
     surroundings: Surroundings
 
+    @property
+    def is_named(self) -> bool:
+        """By the user or by its interface: two hosts of one network with good clocks look like one box."""
+        return self.told is not None or bool(self.interfaces)
+
     @cached_property
     def latest_ns(self) -> int:
         """When the last of its flows was seen last."""

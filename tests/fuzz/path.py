@@ -109,7 +109,7 @@ def tracked(tracker: Any) -> Iterator[object]:
             yield from (
                 table(index, side) for table in (tracker.episodes, tracker.holes, tracker.associations)
             )
-            yield tracker.frames_with(index, side, direction.next_pos - 1)
+            yield tracker.segments_with(index, side, direction.next_pos - 1)
 
 
 def twins_agree(data: bytes, chunk_len: int) -> None:

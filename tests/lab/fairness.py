@@ -3,12 +3,18 @@
 Knows the losses, farewells and forged RSTs of one run, from its logs.  A scenario says what its story
 shows; chance may hide it: the only lost segment may be lost behind the place, the farewell may be among
 the lost ones, a forger may happen to have its victim's TTL.  What nobody can see there is not expected.
+
+Nor can anybody see that a segment did not come to a place after the last frame of its capture.  A capture that was
+stopped, or whose buffer was full, looks like one that went on and was shown nothing more; so where a firewall forgets
+the connection, and the capture behind it holds no later frame of anybody, the loss may be anywhere behind the capture
+that shows it.  One later frame settles it: the capture was running (`was_running_after`).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .link import TO_CLIENT, TO_HEADEND
+from .logs import NS
 from .scenarios import ASA, CLIENT, INSIDE, OUTSIDE, TOGETHER, Expectation, Scenario
 from .segment import RST, Segment
 
@@ -20,6 +26,7 @@ BEHIND = {
     ("inner", TO_CLIENT): (INSIDE, OUTSIDE, ASA, CLIENT),
 }
 """Where a segment that a link or the firewall lost is missing; elsewhere it is in the capture."""
+WAIT_NS = NS  # what is under way so long before a capture ends may come to its place behind its end (D21)
 Packets = Sequence[tuple[int, Segment | None]]
 
 
@@ -44,6 +51,11 @@ def fair(
 
 def missing_at(place: str, lost: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for one in lost if place in BEHIND.get((one["link"], one["direction"]), ())]
+
+
+def was_running_after(sent_ns: Sequence[int], frames_ns: Sequence[int]) -> bool:
+    """Whether the capture with these frames was demonstrably there for one of these segments, had it come."""
+    return min(sent_ns, default=max(frames_ns, default=0)) + WAIT_NS <= max(frames_ns, default=0)
 
 
 def is_farewell(one: Mapping[str, Any]) -> bool:

@@ -1047,6 +1047,31 @@ OTHER_DEATHS = (
         | {TOGETHER: ("idle-timeout", "firewall-drop", UNSURE), INSIDE: STOPPED},
     ),
     Scenario(
+        name="idle-timeout-then-again",
+        story="The same; the client gives up, connects again from another port, and works: the firewall and all "
+        "captures are there.",
+        middlebox="stateful",
+        box={"idle_timeout_s": 6},
+        pause_becomes_s=3900,
+        habits={
+            "duration_s": 60.0,
+            "silences": ((4.0, 14.0),),
+            "nags_s": (),
+            "push_per_s": 0.01,
+            "dpd_idle_s": 18.0,
+            "peer_timeout_s": 26.0,
+        },
+        expect=everywhere("idle-timeout", "peer-vanished", "firewall-drop", UNSURE)
+        | {TOGETHER: ("idle-timeout", "firewall-drop", UNSURE), INSIDE: STOPPED},
+        again=(
+            Again(
+                expect=ends_well(),
+                new_port=True,
+                habits={"duration_s": 8.0, "silences": (), "push_per_s": 0.3},
+            ),
+        ),
+    ),
+    Scenario(
         name="peer-vanished",
         story="The headend loses power; the client asks, waits and gives up.",
         habits=FAILURE | {"headend_vanishes_at_s": 6.0},

@@ -17,6 +17,7 @@ from ctcp_forensics import pipeline, report
 from .cases import extent_of, last_question, reasons
 from .disagree import BY_NAME, PLACES_OF, SETS, Disagreement, Given, disagreed
 from .distort import records_of
+from .fairness import was_running_after
 from .link import TO_HEADEND
 from .logs import NS, Entry
 from .scenarios import CLIENT, FLAGSHIP, INSIDE, OUTSIDE, PROXIES, TOGETHER, UNSURE
@@ -428,10 +429,47 @@ def is_visible(told: Told, flow: Entry) -> bool:
 def loss_shows(told: Told, flow: Entry, stretch: str, direction: str) -> bool:
     at = STRETCHES.index(stretch) + 1
     behind, before = (PLACES[at:], PLACES[:at]) if direction == TO_HEADEND else (PLACES[:at], PLACES[at:])
+    sent_ns = [at_ns for place in before for at_ns in lost_ones_at(told, flow, stretch, direction, place)]
     if any(place in told.taps(flow) for place in before):
-        return any(place in told.taps(flow) for place in behind)
+        return any(
+            missing_at(flow, direction, (stretch,), place)
+            or was_running_after(sent_ns, frames_at(told, place))
+            for place in behind
+            if place in told.taps(flow)
+        )
     seen_from = [place for place in behind if place in told.taps(flow)]
     return any(missing_at(flow, direction, (stretch,), place) for place in seen_from)
+
+
+def frames_at(told: Told, place: str) -> list[int]:
+    """True times of what the run's captures there hold, of any flow."""
+    return [at_ns for file in told.files if not file.run for where, at_ns, _ in file.frames if where == place]
+
+
+def lost_ones_at(told: Told, flow: Entry, stretch: str, direction: str, place: str) -> list[int]:
+    """When the segments that a stretch lost passed a place before it."""
+    lost = set(flow["sides"]["crossings"][direction][stretch]["lost_offsets"])
+    base = base_of(flow, direction, place)
+    found = []
+    for file in told.files:
+        numbers = [
+            at for at, (where, _, _) in enumerate(file.frames, start=1) if where == place and not file.run
+        ]
+        carried = segments_of(told, file, numbers) if numbers and base is not None else {}
+        found += [
+            file.frames[number - 1][1]
+            for number, one in carried.items()
+            if one is not None and one.payload and (one.seq - (base or 0)) % (1 << 32) in lost
+        ]
+    return found
+
+
+def base_of(flow: Entry, direction: str, place: str) -> int | None:
+    """The initial sequence number of a direction as a place shows it."""
+    base: int | None = flow["isn"]["inner" if place == INSIDE else "outer"][
+        "client" if direction == TO_HEADEND else "headend"
+    ]
+    return base
 
 
 def missing_at(flow: Entry, direction: str, stretches: Sequence[str], place: str) -> int:
@@ -637,8 +675,7 @@ def frames_lost(
     """Each frame that is called lost carries a segment that a link or the firewall did not pass."""
     files, where = near
     cuts_anew = flow["middlebox"] in PROXIES and len(stretches) > 1 and crossing.direction != TO_HEADEND
-    isn = flow["isn"]["inner" if where == INSIDE else "outer"]
-    base = isn["client" if crossing.direction == TO_HEADEND else "headend"]
+    base = base_of(flow, crossing.direction, where)
     if len(files) != 1 or cuts_anew or base is None or not crossing.lost_frames:
         return
     lost = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ctcp_forensics._kernel.plain_track.state import Association, Direction, Flow, Key
-from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, NEVER, Kind, Message, Packet, Trailer
+from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, NEVER, Checksum, Kind, Message, Packet, Trailer
 
 ESP_RUN_STEP: Final = 4096
 """A rise of the second word that a lossy capture may still show between two ESP messages."""
@@ -31,6 +31,19 @@ def note_payload(flow: Flow, d: Direction, p: Packet) -> None:
         d.signature = d.signature or p.signature
     if p.trailer in (Trailer.CISCO, Trailer.WEAK) or d.run >= WATCHED_RUN:
         flow.watched = 1
+
+
+def note_checksum(d: Direction, p: Packet) -> None:
+    d.checksums_right += p.checksum == Checksum.RIGHT
+    d.checksums_wrong += p.checksum == Checksum.WRONG
+
+
+def is_damaged(d: Direction, p: Packet) -> bool:
+    """A checksum is wrong, and nearly all of this direction's are right.
+
+    A host's own capture shows what it sends before its card has written checksums: there they are all wrong.
+    """
+    return p.checksum == Checksum.WRONG and d.checksums_right > 4 * d.checksums_wrong
 
 
 def note_ike_while_asked(d: Direction, peer: Direction, p: Packet) -> None:

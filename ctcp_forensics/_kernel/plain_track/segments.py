@@ -6,7 +6,12 @@ from typing import Final
 
 from ctcp_forensics._kernel.plain_track.acks import take_ack
 from ctcp_forensics._kernel.plain_track.holes import fill_holes, open_hole
-from ctcp_forensics._kernel.plain_track.payload import note_ike_while_asked, note_messages, note_payload
+from ctcp_forensics._kernel.plain_track.payload import (
+    note_checksum,
+    note_ike_while_asked,
+    note_messages,
+    note_payload,
+)
 from ctcp_forensics._kernel.plain_track.state import OPENING, Direction, Episode, Flow, Hole, Key
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, Packet, Tcp
 
@@ -75,6 +80,8 @@ def take_bytes(flow: Flow, d: Direction, peer: Direction, p: Packet, pos: int, k
         note_data_segment(d, peer, p, pos)
         note_payload(flow, d, p)
         note_ike_while_asked(d, peer, p)
+        if flow.watched:
+            note_checksum(d, p)
     if length:
         place_bytes(d, p, pos, pos + length)
     else:

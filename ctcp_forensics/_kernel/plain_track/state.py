@@ -250,7 +250,7 @@ class Direction:
     trailer_cisco = trailer_weak = trailer_absent = trailer_cut_off = weak_magic = weak_same_magic = 0
     esp_run = esp_breaks = signatures = messages = merged_segments = 0
     ike_messages = ike_repeats = ike_opened = last_ike_exchange = esp_messages = esp_missing = esp_repeats = 0
-    associations = 0
+    associations = checksums_right = checksums_wrong = 0
     signature: int = Signature.NONE
 
     first_frame = last_frame = first_ns = last_ns = acked_pos = acked_ns = acked_frame = NEVER

@@ -13,7 +13,7 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_reset,
     note_sender,
 )
-from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN
+from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN, is_damaged
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
 from ctcp_forensics._kernel.rows import (
@@ -107,10 +107,10 @@ class Tracker:
         """The log of all watched flows, in the order of the capture: index of the flow, and row."""
         return self._log
 
-    def frames_with(self, index: int, side: int, position: int) -> list[int]:
-        """Frames of the logged segments of one direction that carry the byte at `position`."""
+    def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]:
+        """The logged segments of one direction that carry the byte at `position`."""
         return [
-            row.frame
+            row
             for row in self.segments(index)
             if row.direction == side and row.pos <= position < row.pos + row.length
         ]
@@ -201,10 +201,11 @@ class Tracker:
 
     def _log_segment(self, index: int, flow: Flow, side: int, p: Packet, pos: int) -> None:
         ack_pos = flow.directions[1 - side].acked_pos
+        damaged = int(is_damaged(flow.directions[side], p))
         whole = Message(Kind.NONE, 0, p.payload_len, p.head[0], p.head[1], 0, 0, p.print64)
         for m in p.messages or (whole,):
             at = (side, p.frame, p.time_ns, pos + m.offset, m.length, ack_pos, p.flags)
-            self._log.append((index, SegmentRow(*at, m.kind, m.spi, m.esp_seq, m.print64)))
+            self._log.append((index, SegmentRow(*at, m.kind, m.spi, m.esp_seq, m.print64, damaged)))
         if len(self._log) >= SEGMENT_LOG_CAP:
             self._unlogged += SEGMENT_LOG_CAP // 4
             del self._log[: SEGMENT_LOG_CAP // 4]
