@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from ctcp_forensics.report import (
     Capture,
     Coverage,
     Failed,
+    Picture,
     Report,
     ReportError,
     exit_status,
@@ -26,15 +27,24 @@ from tests import reports
 VALIDATOR = Draft202012Validator(schema())
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a report has many parts
 @given(reports.anything(Report))
 def test_a_report_read_back_from_its_json_is_the_same_report(report: Report) -> None:
     assert Report.from_json(report.to_json()) == report
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(reports.anything(Report))
 def test_the_schema_allows_whatever_the_records_can_hold(report: Report) -> None:
     VALIDATOR.validate(json.loads(report.to_json()))
+
+
+@settings(max_examples=30)
+@given(reports.anything(Picture))
+def test_pictures_keep_to_the_schema_and_come_back_as_they_were(picture: Picture) -> None:
+    report = msgspec.structs.replace(reports.dead(), pictures=(picture,))
+    VALIDATOR.validate(json.loads(report.to_json()))
+    assert Report.from_json(report.to_json()) == report
 
 
 @pytest.mark.parametrize("name", ["dead", "healthy", "short", "mixed", "empty", "damaged"])
@@ -92,7 +102,7 @@ def test_every_promised_name_is_in_every_report(record: str) -> None:
 def test_the_json_is_the_same_every_time_and_ends_its_last_line() -> None:
     first, second = reports.mixed().to_json(), reports.mixed().to_json()
     assert first == second
-    assert first.startswith(b'{\n  "schema_version": "1.1",\n  "tool": {')
+    assert first.startswith(b'{\n  "schema_version": "1.2",\n  "tool": {')
     assert first.endswith(b"}\n")
 
 
@@ -107,7 +117,7 @@ def test_names_that_a_later_minor_version_added_are_skipped() -> None:
 def test_another_major_version_is_refused() -> None:
     told = json.loads(reports.dead().to_json())
     told["schema_version"] = "2.0"
-    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.1"):
+    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.2"):
         Report.from_json(json.dumps(told).encode())
 
 

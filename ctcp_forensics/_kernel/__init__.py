@@ -15,6 +15,7 @@ __all__ = [
     "Interfaces",
     "Matching",
     "Packets",
+    "Tracer",
     "Tracker",
     "course",
     "decode",
@@ -36,6 +37,7 @@ try:
         Interfaces,
         Matching,
         Packets,
+        Tracer,
         Tracker,
         course,
         decode,
@@ -45,7 +47,7 @@ try:
 except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
     from ctcp_forensics._kernel.plain_match import Matching, course
-    from ctcp_forensics._kernel.plain_track import Tracker
+    from ctcp_forensics._kernel.plain_track import Tracer, Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 
     NAME = "plain"

@@ -33,7 +33,7 @@ from ctcp_forensics.advice.conditions import (
 )
 from ctcp_forensics.advice.step import Condition, Recommendation, Situation, Step, always, filled
 
-__all__ = ["Recommendation", "Situation", "recommend"]
+__all__ = ["Recommendation", "Situation", "offered", "recommend"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,12 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
 
 def recommend(situation: Situation) -> tuple[Recommendation, ...]:
     """What to do, best first.  ValueError for an unknown verdict and for what is no address or port."""
+    return tuple(filled(step, situation) for step in offered(situation))
+
+
+def offered(situation: Situation) -> tuple[Step, ...]:
+    """The same with its blanks: for several flows they are filled together.  ValueError for an unknown verdict."""
     offers = OFFERS.get(situation.verdict)
     if offers is None:
         raise ValueError(f"no such verdict: {situation.verdict}")
-    return tuple(filled(offer.step, situation) for offer in offers if offer.when(situation))
+    return tuple(offer.step for offer in offers if offer.when(situation))

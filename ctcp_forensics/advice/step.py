@@ -135,17 +135,17 @@ def filled(step: Step, situation: Situation) -> Recommendation:
         verify=fill(step.verify),
         roll_back=fill(step.roll_back),
         source=step.source,
-        caveats=fill(tuple(_applying(step.caveats, situation))),
+        caveats=fill(tuple(applying(step.caveats, situation))),
     )
 
 
 def blanks_of(situation: Situation) -> Mapping[str, str]:
     client, headend = addresses_of(situation)
-    port = _checked_port(situation.headend_port)
+    port = checked_port(situation.headend_port)
     return {
         **FAMILY_WORDS[headend.version],
         "client": str(client),
-        "client_port": str(_checked_port(situation.client_port)),
+        "client_port": str(checked_port(situation.client_port)),
         "headend": str(headend),
         "port": str(port),
         "name": configuration_name(client, headend, port),
@@ -160,8 +160,8 @@ Address = IPv4Address | IPv6Address
 
 
 def addresses_of(situation: Situation) -> tuple[Address, Address]:
-    client = _checked_address(situation.client_address)
-    headend = _checked_address(situation.headend_address)
+    client = checked_address(situation.client_address)
+    headend = checked_address(situation.headend_address)
     if client.version != headend.version:
         raise ValueError(f"{client} and {headend} are not of one address family")
     return client, headend
@@ -175,7 +175,7 @@ def configuration_name(client: Address, headend: Address, port: int) -> str:
     return f"CTCP-DIAG-{zlib.crc32(f'{client} {headend} {port}'.encode()):08X}"
 
 
-def _checked_address(text: str) -> Address:
+def checked_address(text: str) -> Address:
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         # ipaddress lets a scope be any text, even a line break: none of it belongs in a command.
@@ -183,12 +183,13 @@ def _checked_address(text: str) -> Address:
     return address
 
 
-def _checked_port(port: int) -> int:
+def checked_port(port: int) -> int:
     if not 0 <= port <= HIGHEST_PORT:
         raise ValueError(f"{port} is not a TCP port")
     return int(port)
 
 
-def _applying(caveats: tuple[str | Caveat, ...], situation: Situation) -> list[str]:
-    applying = [(c, always) if isinstance(c, str) else (c.text, c.when) for c in caveats]
-    return [text for text, when in applying if when(situation)]
+def applying(caveats: tuple[str | Caveat, ...], situation: Situation) -> list[str]:
+    """The sentences, with their blanks, that hold in this situation."""
+    told = [(c, always) if isinstance(c, str) else (c.text, c.when) for c in caveats]
+    return [text for text, when in told if when(situation)]

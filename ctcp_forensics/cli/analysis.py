@@ -6,15 +6,18 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
-from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -27,27 +30,67 @@ DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Rendering:
+    """How and where the user wants a report written."""
+
+    form: str
+    output: str
+    depth: Depth
+    color: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Rendering):
     """What the user asked for."""
 
     sources: Sequence[Source]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
-    form: str
-    output: str
-    depth: Depth
-    color: str
+    page: str | None = None
+    """Where the HTML page goes; None: none is wanted."""
     shows_progress: bool = True
+    plot: str | None = None
+    """A file to draw the worst flow into."""
+    has_sketch: bool = False
+    has_pictures: bool = False
+
+    @property
+    def pictures_wanted(self) -> int:
+        """As many as fit a report that is kept; for looking at one, one."""
+        if self.form == "json" and (self.has_pictures or self.has_sketch or self.plot):
+            return MAX_PICTURES
+        return 1 if self.has_sketch or self.plot else 0
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    with destination(request.output, [source.path for source in request.sources]) as text:
+    paths = [source.path for source in request.sources]
+    plotted = request.plot and checked(request.plot)
+    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         report = _diagnosed(request)
         _complain(report, request.depth)
-        write(text, render(report, request.form, look(request.depth, request.color, request.output)))
+        report = _pictured(report, request)
+        if html is not None:
+            _write_page(html, report, request)
+        _render(report, request, text)
+        if request.has_sketch and request.form == "table":
+            seen_as = look(request.depth, request.color, request.output)
+            write(text, sketched(report, seen_as, request.output))
+    if plotted:
+        plot(report, plotted, paths)
     return status(report)
+
+
+def written(report: Report, wanted: Rendering, source: str) -> int:
+    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
+    with destination(wanted.output, [source]) as text:
+        _render(report, wanted, text)
+    return status(report)
+
+
+def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    write(text, render(report, wanted.form, look(wanted.depth, wanted.color, wanted.output)))
 
 
 def status(report: Report) -> int:
@@ -105,6 +148,27 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
+def _page_destination(request: Request, paths: list[str]) -> AbstractContextManager[TextIO | None]:
+    if request.page is None:
+        return nullcontext()
+    if request.page == request.output:
+        raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
+    return destination(request.page, paths)
+
+
+def _write_page(html: TextIO, report: Report, request: Request) -> None:
+    """The page, with the diagrams of the flows that it tells at length."""
+    from ctcp_forensics.render.page import flows_at_length, page
+    from ctcp_forensics.retrace import retrace
+
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        again = retrace(report, flows_at_length(report), line)
+    for failed in again.failed:
+        say(f"no diagram of {failed.source}: {failed.reason}")
+    write(html, page(report, again.traces))
+
+
 def _diagnosed(request: Request) -> Report:
     options = Options(
         ports=frozenset({CTCP_PORT}) | request.ports,
@@ -116,6 +180,14 @@ def _diagnosed(request: Request) -> Report:
         return diagnose(request.sources, options)
     with line:
         return diagnose(request.sources, options, line)
+
+
+def _pictured(report: Report, request: Request) -> Report:
+    if not request.pictures_wanted:
+        return report
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        return with_pictures(report, at_most=request.pictures_wanted, progress=line)
 
 
 def _what(sources: Sequence[Source]) -> str:

@@ -33,7 +33,14 @@ def path_of(path: Path, readings: Sequence[Reading], flow_ids: Mapping[int, str]
 
 
 def firewall_of(box: Between) -> report.Firewall:
-    return report.Firewall(sent_from=box.near, towards=box.far, nature=box.nature, because=box.because)
+    return report.Firewall(
+        sent_from=box.near,
+        towards=box.far,
+        nature=box.nature,
+        because=box.because,
+        step_to_headend=box.steps[0],
+        step_to_client=box.steps[1],
+    )
 
 
 def place_of(place: Place, reading: Reading) -> report.Place:
@@ -62,10 +69,13 @@ def piece_of(piece: Piece, reading: Reading) -> report.ClockPiece:
     at_ns = piece.middle_ns
     low, high = piece.offset_at(at_ns)
     skew, skews = piece.skew, piece.skews
+    first_ns, last_ns = piece.span_ns
     return report.ClockPiece(
         from_frame=reading.locate(piece.far_frames[0])[1],
         to_frame=reading.locate(piece.far_frames[1])[1],
         at_ns=at_ns,
+        from_ns=first_ns,
+        to_ns=last_ns,
         offset_low_ns=low,
         offset_high_ns=high,
         skew_ppm=None if skew is None else round(skew * PPM, 3),

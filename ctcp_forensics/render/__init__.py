@@ -1,6 +1,7 @@
 """Renderings: a report as text, one line or block at a time.
 
-Knows which form is asked for.  Reads nothing but the report, so the same report gives the same text.
+Knows which form is asked for.  Reads nothing but the report, so the same report gives the same text; a page with
+diagrams reads traces too, and stands by itself: see page.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:  # a command that renders nothing does not load the report
     from ctcp_forensics.render.look import Look
     from ctcp_forensics.report import Report
 
-FORMATS = ("table", "json", "ndjson", "markdown", "csv")
+FORMATS = ("table", "note", "json", "ndjson", "markdown", "csv")
 
 
 def render(report: Report, form: str, look: Look) -> Iterator[str]:
@@ -23,6 +24,10 @@ def render(report: Report, form: str, look: Look) -> Iterator[str]:
             from ctcp_forensics.render.table import table
 
             return table(report, look)
+        case "note":
+            from ctcp_forensics.render.note import note
+
+            return note(report)
         case "markdown":
             from ctcp_forensics.render.markdown import markdown
 

@@ -51,14 +51,18 @@ class Between:
     far: int
     nature: Nature
     because: str
+    steps: tuple[int | None, int | None]
+    """By how much sequence numbers grow on the way, to the headend and to the client; None: they keep no step."""
 
 
 def between(connection: Connection, near: int, far: int) -> Between:
     """What one connection shows of the box, or the way, between two of its sightings."""
     nature = nature_of(connection, near, far)
     shown = own_marks(*ends_of(connection, near, far)) if nature is Nature.FULL_PROXY else [SHOWN_BY[nature]]
-    changes = (*numbering(connection, near, far), *options(connection, near, far))
-    return Between(near=near, far=far, nature=nature, because="; ".join([*shown, *changes]))
+    steps = (step_of(connection, TO_HEADEND, near, far), step_of(connection, TO_CLIENT, near, far))
+    changes = (numbering(steps), *options(connection, near, far))
+    because = "; ".join([*shown, *changes])
+    return Between(near=near, far=far, nature=nature, because=because, steps=steps)
 
 
 def nature_of(connection: Connection, near: int, far: int) -> Nature:
@@ -83,15 +87,13 @@ def own_marks(near: Flow, far: Flow) -> Iterator[str]:
             yield f"the first window is {before.first_window} before it and {behind.first_window} behind it"
 
 
-def numbering(connection: Connection, near: int, far: int) -> Iterator[str]:
+def numbering(steps: tuple[int | None, int | None]) -> str:
     """By how much sequence numbers differ: an ASA adds one constant to each direction, or none."""
-    steps = [step_of(connection, way, near, far) for way in WAYS]
     if None in steps:
-        yield "sequence numbers do not keep step"
-    elif any(steps):
-        yield "sequence numbers are shifted by {} to the headend and {} to the client".format(*steps)
-    else:
-        yield "sequence numbers are untouched"
+        return "sequence numbers do not keep step"
+    if any(steps):
+        return "sequence numbers are shifted by {} to the headend and {} to the client".format(*steps)
+    return "sequence numbers are untouched"
 
 
 def step_of(connection: Connection, way: int, near: int, far: int) -> int | None:

@@ -12,6 +12,7 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PageOption,
     QuietOption,
     VerboseOption,
     app,
@@ -42,6 +43,8 @@ def _role(name: str, where: str) -> Any:
     epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n"
     "  ctcp-diag analyze --client client.pcap --asa-outside out.pcap --asa-inside in.pcap\n"
     "  ctcp-diag analyze --client 'client-*.pcap' --asa asa.pcapng\n"
+    "  ctcp-diag analyze --report report.html client.pcap asa.pcap\n"
+    "  ctcp-diag analyze --sketch --plot death.svg client.pcap\n"
     "  ctcp-diag analyze -vv --port 4433 client.pcapng.zst asa-outside.pcap\n"
     "  ctcp-diag analyze --all-tcp --format json -o report.json 'captures/*.pcap*'\n"
     f"  tcpdump -r big.pcap -w - tcp port 10000 | ctcp-diag analyze -\n\n{EXIT_STATUS}",
@@ -70,6 +73,24 @@ def analyze(
     sha256: Annotated[bool, typer.Option("--sha256", help="Hash captures of more than 256 MiB too.")] = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    report: PageOption = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw the decisive seconds of the worst flow; .svg, or .png with resvg-py.",
+        ),
+    ] = None,
+    sketch: Annotated[
+        bool, typer.Option("--sketch", help="Draw them in the terminal, below the table.")
+    ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Keep them in the report of --format json, so that it can be drawn later."
+        ),
+    ] = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     color: ColorOption = Color.AUTO,
@@ -98,8 +119,12 @@ def analyze(
         hash_all=sha256,
         form=form,
         output=output,
+        page=report,
         depth=depth(verbose, quiet=quiet),
         color=color,
         shows_progress=not no_progress,
+        plot=plot,
+        has_sketch=sketch,
+        has_pictures=pictures,
     )
     raise Done(answer(request))

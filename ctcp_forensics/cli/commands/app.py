@@ -34,6 +34,7 @@ class Format(StrEnum):
     """Renderings, by the names in `render.FORMATS`."""
 
     TABLE = "table"
+    NOTE = "note"
     JSON = "json"
     NDJSON = "ndjson"
     MARKDOWN = "markdown"
@@ -58,6 +59,14 @@ class Color(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
 OutputOption = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
+]
+PageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write an HTML page there as well, with diagrams: for a browser, without a network.",
+    ),
 ]
 VerboseOption = Annotated[
     int,

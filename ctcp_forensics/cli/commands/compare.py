@@ -1,0 +1,55 @@
+"""`compare`: whether a change mended it, by two stored reports.  Translates; does no work of its own."""
+
+from typing import Annotated
+
+import typer
+
+from ctcp_forensics.cli.commands.app import (
+    CheckFormat,
+    Color,
+    ColorOption,
+    DebugOption,
+    OutputOption,
+    app,
+)
+from ctcp_forensics.cli.ends import Done
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, look, write
+
+EXIT_STATUS_OF = {"fixed": 0, "not-fixed": 1, "not-tested": 3, "cannot-be-told": 3}
+
+
+@app.command(
+    short_help="Say whether a change mended it: before and after.",
+    epilog="\b\nExamples:\n  ctcp-diag compare before.json after.json\n"
+    "  ctcp-diag compare --format json before.json after.json\n"
+    "  ctcp-diag analyze -f json after.pcap | ctcp-diag compare before.json -\n\n\b\nExit status:\n"
+    "  0    fixed: segments were lost on the way to the firewall, and the flows went on\n"
+    "  1    not fixed: a flow died of it again\n"
+    "  2    wrong usage, internal error, or no report\n"
+    "  3    cannot be told: nothing was lost, other clients, or too little shown",
+)
+def compare(
+    *,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A stored report; - is standard input.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="Another one, from after the change.")],
+    form: Annotated[
+        CheckFormat, typer.Option("--format", "-f", help="How the comparison is written.")
+    ] = CheckFormat.TABLE,
+    output: OutputOption = STANDARD_OUTPUT,
+    color: ColorOption = Color.AUTO,
+    debug: DebugOption = False,  # as above
+) -> None:
+    """Compare reports of the same clients and headend, made before and after a change.
+
+    Flows are matched by the networks of both ends. That nothing failed is no proof where nothing was lost.
+    """
+    from ctcp_forensics import compare as comparing
+    from ctcp_forensics.cli.stored import stored
+    from ctcp_forensics.render.comparison import as_json, comparison
+    from ctcp_forensics.render.look import Depth
+
+    found = comparing.compare(stored(before), stored(after))
+    lines = as_json(found) if form == CheckFormat.JSON else comparison(found, look(Depth.WHAT, color, output))
+    with destination(output, [before, after]) as text:
+        write(text, lines)
+    raise Done(EXIT_STATUS_OF[found.outcome])

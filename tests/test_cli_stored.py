@@ -1,0 +1,181 @@
+"""Commands on stored reports, as their users run them: the same bytes as the analysis, one line where it cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ctcp_forensics.render import FORMATS
+from ctcp_forensics.report import Endpoint, Flow
+from tests.test_cli import FAILURE, HEALTHY, run
+from tests.test_compare import lived, report_of
+
+LOSS = str(Path(HEALTHY).with_name("loss-tolerated.pcap"))
+REVERSE = str(Path(HEALTHY).with_name("failure-reverse-asa-inside.pcapng"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports as `analyze --format json` writes them."""
+    made = tmp_path_factory.mktemp("reports")
+    for name, capture in {"failure": FAILURE, "healthy": HEALTHY, "loss": LOSS, "reverse": REVERSE}.items():
+        run("analyze", "--format", "json", "-o", str(made / f"{name}.json"), capture)
+    (made / "mended.json").write_bytes(report_of(mended()).to_json())
+    return made
+
+
+def mended() -> Flow:
+    """No sample shows loss on the way to a firewall that does not mind it: a flow of the failure's site, by hand."""
+    return lived(
+        client=Endpoint(address="198.51.100.99", port=1), headend=Endpoint(address="203.0.113.20", port=10000)
+    )
+
+
+# --- render ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_stored_report_is_rendered_in_the_bytes_of_the_analysis(form: str, folder: Path) -> None:
+    for capture, name in ((FAILURE, "failure"), (LOSS, "loss")):
+        fresh = run("analyze", "--format", form, capture)
+        kept = run("render", "--format", form, str(folder / f"{name}.json"))
+        assert (kept.stdout, kept.returncode, kept.stderr) == (fresh.stdout, fresh.returncode, "")
+
+
+def test_a_report_comes_through_a_pipe_and_goes_as_deep_as_asked(folder: Path) -> None:
+    piped = run("render", "-vv", "-", stdin=(folder / "failure.json").read_bytes())
+    assert piped.stdout == run("analyze", "-vv", FAILURE).stdout
+    assert piped.returncode == 1
+
+
+def test_a_rendering_never_takes_the_place_of_its_report(folder: Path) -> None:
+    target = str(folder / "failure.json")
+    answer = run("render", target, "-o", target)
+    assert answer.returncode == 2
+    assert json.loads(Path(target).read_bytes())["tool"]["name"] == "ctcp-diag"
+
+
+BAD = {
+    "newer": (b'{"schema_version": "2.0"', "report has schema version 2.0, this program reads 1."),
+    "not-json": (b"<html>", "not a ctcp-diag report: JSON is malformed"),
+    "another-json": (b'{"a": 1}', "not a ctcp-diag report: Object missing required field"),
+    "empty": (b"", "not a ctcp-diag report"),
+    "no-text": (b"\xff\xfe\x00", "not a ctcp-diag report"),
+    "deep": (b"[" * 100_000, "not a ctcp-diag report"),
+}
+
+
+@pytest.mark.parametrize("command", [["render"], ["fix"], ["compare", "{good}"]], ids=lambda some: some[0])
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_report_is_one_clear_line(
+    command: list[str], name: str, folder: Path, tmp_path: Path
+) -> None:
+    start, says = BAD[name]
+    bad = tmp_path / "bad.json"
+    whole = (folder / "failure.json").read_bytes()
+    bad.write_bytes(whole.replace(b'{\n  "schema_version": "1.1"', start, 1) if name == "newer" else start)
+    good = str(folder / "failure.json")
+    answer = run(*(word.format(good=good) for word in command), str(bad))
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.startswith(f"ctcp-diag: {bad}: ")
+    assert says in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_report_from_before_a_name_was_added_is_read(tmp_path: Path) -> None:
+    """Within one major version names are only added: what was stored last year has to be readable."""
+    places = [
+        word
+        for place in ("client", "asa-outside")
+        for word in (f"--{place}", FAILURE.replace("client", place))
+    ]
+    report = json.loads(run("analyze", "--format", "json", *places).stdout)
+    for path in report["paths"]:
+        for crossing in path["crossings"]:
+            del crossing["damaged"]
+        for box in path["firewalls"]:
+            del box["step_to_headend"], box["step_to_client"]
+    (tmp_path / "older.json").write_text(json.dumps(report))
+    answer = run("render", "--format", "note", str(tmp_path / "older.json"))
+    assert (answer.returncode, answer.stderr) == (1, "")
+
+
+def test_a_finding_on_no_flow_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
+    report = json.loads((folder / "failure.json").read_bytes())
+    report["findings"][0]["flow"] = "\x1b[31mnowhere"
+    (tmp_path / "odd.json").write_text(json.dumps(report))
+    answer = run("render", str(tmp_path / "odd.json"))
+    assert answer.returncode == 2
+    assert r"is on flow \x1b[31mnowhere, which the report does not have" in answer.stderr
+
+
+def test_a_report_that_is_not_there_is_one_clear_line() -> None:
+    answer = run("render", "/nowhere/report.json")
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "ctcp-diag: cannot read /nowhere/report.json: No such file or directory\n",
+    )
+
+
+# --- fix ---------------------------------------------------------------------------------------------
+
+
+def test_a_fix_is_printed_for_the_flow_of_the_report(folder: Path) -> None:
+    answer = run("fix", str(folder / "failure.json"), "--fix", "state-bypass")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "\n  set connection advanced-options tcp-state-bypass\n" in answer.stdout
+
+
+def test_a_pack_as_json_is_one_object(folder: Path) -> None:
+    answer = run("fix", str(folder / "failure.json"), "--capture", "--format", "json")
+    pack = json.loads(answer.stdout)
+    assert pack["type"] == "configuration"
+    assert [change["fix"] for change in pack["pack"]["changes"]] == ["take-captures"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--fix", "queue-limit"],
+            "no flow of this report is offered 'queue-limit'; offered: ipsec-over-udp",
+        ),
+        (["--flow", "#7", "--fix", "udp"], "no flow #7: the report has 1"),
+        (["--acl", "a\nreload", "--fix", "udp"], "is no name on a device"),
+    ],
+)
+def test_what_cannot_be_printed_is_one_clear_line(arguments: list[str], says: str, folder: Path) -> None:
+    answer = run("fix", str(folder / "failure.json"), *arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert says in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+# --- compare -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status", "outcome"),
+    [
+        ("failure", "mended", 0, "fixed"),
+        ("failure", "failure", 1, "not-fixed"),
+        ("failure", "healthy", 3, "not-tested"),
+        ("healthy", "failure", 3, "cannot-be-told"),
+    ],
+)
+def test_a_comparison_has_a_status_of_its_own(
+    before: str, after: str, status: int, outcome: str, folder: Path
+) -> None:
+    paths = [str(folder / f"{name}.json") for name in (before, after)]
+    answer = run("compare", *paths)
+    assert answer.returncode == status
+    assert answer.stdout.startswith(f"{outcome}: ")
+    assert json.loads(run("compare", "--format", "json", *paths).stdout)["outcome"] == outcome
+
+
+def test_after_may_come_through_a_pipe(folder: Path) -> None:
+    answer = run("compare", str(folder / "reverse.json"), "-", stdin=(folder / "loss.json").read_bytes())
+    assert answer.returncode == 3
