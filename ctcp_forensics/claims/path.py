@@ -20,18 +20,10 @@ from ctcp_forensics.vantage import (
     ack_author,
     rst_author,
     way_of,
-    witnesses,
 )
 
 ONE_CAPTURE: Final = "there is one capture only"
 BOTH_SIDES: Final = "captures on both sides of the firewall, taken at the same time"
-
-
-def words_on(case: Case) -> Sequence[Witness]:
-    """What every place says of the question that was left open; nothing with one capture or no question."""
-    if case.connection is None or case.direction is None or case.episode is None:
-        return ()
-    return witnesses(case.connection, case.number, way_of(case.direction.name), case.episode)
 
 
 def place(case: Case, number: int) -> str:
@@ -58,7 +50,7 @@ def the_acks_were_made_in_between(case: Case) -> Answer:
     """The duplicate ACKs were made between two captures: one has them, the next towards their sender has not."""
     if case.episode is None or case.direction is None:
         return NO_QUESTION
-    words = words_on(case)
+    words = case.words
     if case.connection is None or not words:
         return UNKNOWN, ONE_CAPTURE
     author = ack_author(case.connection, way_of(case.direction.name), words)
@@ -118,7 +110,7 @@ def frames_of_asking(words: Sequence[Witness]) -> Places:
 )
 def nothing_passed_behind_the_hole(case: Case) -> Answer:
     """On the receiver's side of whoever asks, the stream ends with the byte before the missing one."""
-    words = words_on(case)
+    words = case.words
     if case.episode is None or case.direction is None:
         return NO_QUESTION
     if case.connection is None or not words:
@@ -157,7 +149,7 @@ def an_answer_is_in_another_capture(case: Case) -> Answer:
         return NO_QUESTION
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
-    for word in words_on(case):
+    for word in case.words:
         if word.number == case.number or word.episode is None:
             continue
         answer = word.episode.row.answered_frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_track.arrival import (
@@ -34,6 +35,7 @@ from ctcp_forensics._kernel.rows import (
     SegmentRow,
     Signature,
     Status,
+    StepBackRow,
     Tallies,
     Tcp,
 )
@@ -132,6 +134,21 @@ class Tracker:
             if row.direction == side and row.ack_pos == ack_pos and is_bare(row)
         ]
         return len(found), found[: max(0, limit)]
+
+    def acks(self, index: int, side: int) -> set[int]:
+        """All that one direction has acknowledged at one time or another, by its logged segments."""
+        return {row.ack_pos for row in self.segments(index) if row.direction == side}
+
+    def step_back(self, index: int, more_than_ns: int) -> StepBackRow | None:
+        """The last time that the clock was set back by more than so much between two logged segments."""
+        rows = self.segments(index)
+        since = [
+            at for at, (one, two) in enumerate(pairwise(rows), 1) if two.time_ns < one.time_ns - more_than_ns
+        ]
+        if not since:
+            return None
+        times = [row.time_ns for row in rows[since[-1] :]]
+        return StepBackRow(rows[since[-1] - 1].frame, min(times), max(times), rows[-1].frame)
 
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""
