@@ -17,7 +17,7 @@ from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.picture import MAX_PICTURES
+from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -56,6 +56,8 @@ class Request(Rendering):
     hash_all: bool = False
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
+    redact: str | None = None
+    """A key file."""
     shows_progress: bool = True
     has_pictures: bool = False
 
@@ -63,6 +65,8 @@ class Request(Rendering):
     def pictures_wanted(self) -> int:
         """As many as fit a report that is kept; for looking at one, one."""
         if self.form == "json" and (self.has_pictures or self.is_drawn):
+            from ctcp_forensics.picture import MAX_PICTURES
+
             return MAX_PICTURES
         return 1 if self.is_drawn else 0
 
@@ -72,21 +76,29 @@ def answer(request: Request) -> int:
     paths = [source.path for source in request.sources]
     _check_plot(request)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
-        report = _diagnosed(request)
-        _complain(report, request.depth)
-        report = _pictured(report, request)
+        under_pseudonyms = veil(request.redact, request.output)
+        options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
+        found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
+        pictured = _pictured(found, request)
+        report = under_pseudonyms(pictured)
+        complain(report, request.depth)
         if html is not None:
-            _write_page(html, report, request)
+            _write_page(html, pictured, report, request)
         _render(report, request, text)
     _plot(report, request, paths)
     return status(report)
 
 
-def written(report: Report, wanted: Rendering, source: str) -> int:
-    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
+def drawable(report: Report, wanted: Rendering) -> Report:
+    """A stored report with the picture that is asked for: its own, or one of its captures, which are read again."""
     _check_plot(wanted)
     if wanted.is_drawn and not report.pictures:
-        report = with_pictures(report, at_most=1, progress=None)
+        return with_pictures(report, at_most=1, progress=None)
+    return report
+
+
+def written(report: Report, wanted: Rendering, source: str) -> int:
+    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
     with destination(wanted.output, [source]) as text:
         _render(report, wanted, text)
     _plot(report, wanted, [source])
@@ -173,30 +185,33 @@ def _page_destination(request: Request, paths: list[str]) -> AbstractContextMana
     return destination(request.page, paths)
 
 
-def _write_page(html: TextIO, report: Report, request: Request) -> None:
-    """The page, with the diagrams of the flows that it tells at length."""
+def _write_page(html: TextIO, found: Report, shown: Report, request: Request) -> None:
+    """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import flows_at_length, page
-    from ctcp_forensics.retrace import retrace
+    from ctcp_forensics.retrace import as_told_by, retrace
 
     line = watched(_what(request.sources), wanted=request.shows_progress)
     with line or nullcontext():
-        again = retrace(report, flows_at_length(report), line)
+        again = retrace(found, flows_at_length(found), line)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
-    write(html, page(report, again.traces))
+    write(html, page(shown, as_told_by(shown, found, again.traces)))
 
 
-def _diagnosed(request: Request) -> Report:
-    options = Options(
-        ports=frozenset({CTCP_PORT}) | request.ports,
-        all_tcp=request.all_tcp,
-        hash_limit=None if request.hash_all else HASH_LIMIT,
+def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:
+    return Options(
+        ports=frozenset({CTCP_PORT}) | ports,
+        all_tcp=all_tcp,
+        hash_limit=None if hash_all else HASH_LIMIT,
     )
-    line = watched(_what(request.sources), wanted=request.shows_progress)
+
+
+def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bool) -> Report:
+    line = watched(_what(sources), wanted=shows_progress)
     if line is None:
-        return diagnose(request.sources, options)
+        return diagnose(sources, options)
     with line:
-        return diagnose(request.sources, options, line)
+        return diagnose(sources, options, line)
 
 
 def _pictured(report: Report, request: Request) -> Report:
@@ -211,7 +226,7 @@ def _what(sources: Sequence[Source]) -> str:
     return Path(sources[0].path).name if len(sources) == 1 else count(len(sources), "capture")
 
 
-def _complain(report: Report, depth: Depth) -> None:
+def complain(report: Report, depth: Depth) -> None:
     """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
     for failed in report.coverage.failed:
         say(f"{failed.source}: {at(failed.offset)}{failed.reason}")

@@ -85,6 +85,14 @@ PlotOption = Annotated[
     ),
 ]
 SketchOption = Annotated[bool, typer.Option("--sketch", help="Draw them in the terminal, below the table.")]
+RedactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--redact",
+        metavar="KEYFILE",
+        help="Put pseudonyms in the place of addresses, names and hashes; see `ctcp-diag redact`.",
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 

@@ -14,6 +14,7 @@ from ctcp_forensics.cli.commands.app import (
     OutputOption,
     PlotOption,
     QuietOption,
+    RedactOption,
     SketchOption,
     VerboseOption,
     app,
@@ -42,6 +43,7 @@ def render(
     sketch: SketchOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
@@ -50,7 +52,8 @@ def render(
     Answers with the exit status of the analysis.  Needs no capture and reads none; where a picture is asked for that
     the report does not hold (see `analyze --pictures`), its captures are read again.
     """
-    from ctcp_forensics.cli.analysis import Rendering, depth, written
+    from ctcp_forensics.cli.analysis import Rendering, depth, drawable, written
+    from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
 
     look = Rendering(
@@ -61,4 +64,5 @@ def render(
         plot=plot,
         has_sketch=sketch,
     )
-    raise Done(written(stored(report), look, report))
+    under_pseudonyms = veil(redact, output)
+    raise Done(written(under_pseudonyms(drawable(stored(report), look)), look, report))
