@@ -182,6 +182,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     because: str = ""
 
 
+class Shifts(msgspec.Struct, frozen=True, kw_only=True):
+    """Positions at one place less those of the place that the flow is judged in, counted from where each begins.
+
+    What a firewall that rewrites sequence numbers adds.  Null: they do not keep step, the stream was made anew.
+    """
+
+    client_to_headend: int | None = 0
+    headend_to_client: int | None = 0
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """A flow as one capture shows it; behind address translation the addresses differ by capture."""
 
@@ -197,6 +207,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What this capture by itself would have been called…"""
     confidence_alone: Confidence | None = None
     """…and how surely; null where it is the only one."""
+    captures: tuple[str, ...] = ()
+    """All captures that were read on as one, where the capture was rotated; `capture` is where the flow begins."""
+    interface: int | None = None
+    """Of a savefile that holds several vantage points."""
+    is_judged: bool = False
+    """Whether it is from here that the flow is judged."""
+    shifts: Shifts = Shifts()
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -375,6 +392,9 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
     to_capture: str | None = None
     """…and of `to_frame`: the place may have several captures.  Null: the report does not say."""
     at_ns: int
+    from_ns: int | None = None
+    to_ns: int | None = None
+    """The stretch, by the reference's clock."""
     offset_low_ns: int | None
     """Null: no segment went that way, so causality sets no bound."""
     offset_high_ns: int | None
@@ -421,7 +441,7 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     undecided: int
     withheld: int
     """Nothing came through any more: they lie behind the last byte that arrived, though the capture behind went on."""
-    damaged: int
+    damaged: int = 0  # reports from before this name was added are read as well
     """They came to the place nearer to the sender with a wrong checksum, and were thrown away behind it."""
     beyond: int
     loss_rate: float | None
@@ -461,6 +481,71 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     crossings: tuple[Crossing, ...] = ()
     firewalls: tuple[Firewall, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+Column = Annotated[
+    str, msgspec.Meta(description="integers with a space between, one for each segment or SACK block")
+]
+
+
+class PictureHole(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that are missing at one place: from when that showed until they came; null: never."""
+
+    direction: DirectionWord
+    left: int
+    right: int
+    from_ns: int
+    to_ns: int | None
+
+
+class PicturePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisive seconds as one place shows them, in columns; what each means is said in `trace.Columns`.
+
+    Positions count from the ISN, the SYN being 0, or from the lowest number where that was not seen.
+    """
+
+    place: str
+    captures: tuple[str, ...]
+    clock_error_ns: int | None
+    """Half the width of the interval in which its clock lies; 0 for the reference, null: not aligned."""
+    base_seq: tuple[int, ...]
+    """Raw sequence number of position 0, towards the headend and back."""
+    keeps_step: tuple[bool, ...] = (True, True)
+    """False: a box on the path made that direction anew, and its positions are this place's own."""
+    at_ns: Column
+    """Since the picture's `from_ns`."""
+    frame: Column
+    capture: Column
+    direction: Column
+    """0 towards the headend, 1 back."""
+    pos: Column
+    length: Column
+    ack: Column
+    window: Column
+    marks: Column
+    sack_row: Column
+    sack_left: Column
+    sack_right: Column
+    holes: tuple[PictureHole, ...] = ()
+    left_out: int = 0
+    """Segments of these seconds that were left out, the ordinary ones first."""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisive seconds of one flow, at every place, on one clock: enough to draw them without the captures."""
+
+    flow: str
+    direction: DirectionWord
+    """Whose bytes are drawn."""
+    from_ns: int
+    to_ns: int
+    moment_ns: int
+    """What these seconds were chosen for…"""
+    moment: str
+    """…in words."""
+    follows: str
+    """What the flow did behind them; empty where it ends with them."""
+    places: tuple[PicturePlace, ...]
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
@@ -521,6 +606,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What captures that were named together have, or have not, to do with one another."""
     redacted_with: str | None = None
     """The name of the key, where addresses, names and hashes are pseudonyms."""
+    pictures: tuple[Picture, ...] = ()
+    """Of the worst flows, where they were asked for."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

@@ -8,38 +8,16 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from enum import IntFlag
 from typing import Final
+
+from ctcp_forensics._kernel.rows import Mark
+
+__all__ = ["CLIENT_TO_HEADEND", "HEADEND_TO_CLIENT", "NOWHERE", "Columns", "Hole", "Mark", "Trace"]
 
 NOWHERE: Final = -1
 """In a column of positions: there is none, for instance in a segment without the ACK flag."""
 
 CLIENT_TO_HEADEND, HEADEND_TO_CLIENT = 0, 1
-
-
-class Mark(IntFlag):
-    """What one segment is, as the tracker that the verdict was made from has it; several may hold."""
-
-    SYN = 1
-    FIN = 2
-    RST = 4
-    AGAIN = 8
-    """Bytes sent before: a retransmission."""
-    FILLING = 16
-    """Bytes that this place had not seen, below bytes that it had."""
-    COPY = 32
-    """The same datagram once more: the network or the capture doubled it."""
-    STRAY = 64
-    """Too far from the flow's sequence space to belong to it; it has no position."""
-    DUPLICATE_ACK = 128
-    """RFC 5681 §2, or by SACK RFC 6675 §2."""
-    DSACK = 256
-    KEEP_ALIVE = 512
-    ZERO_WINDOW = 1024
-    WANTED = 2048
-    """It carries the byte that duplicate ACKs ask for."""
-    LOST = 4096
-    """It is known not to have arrived at the next place behind."""
 
 
 def _longs() -> array[int]:
@@ -115,4 +93,7 @@ class Trace:
     clock_error_ns: int | None = None
     """Half the width of the interval in which this place's clock lies; 0 for the reference, None: not aligned."""
     rows_left_out: int = 0
-    """Segments beyond the cap, which are told and not drawn."""
+    """Segments beyond the cap, the earliest, which are told and not drawn."""
+    keeps_step: tuple[bool, bool] = (True, True)
+    """Towards the headend and back: whether positions are those of the place that the flow is judged in; false: a box
+    on the path made the stream anew, and they count from this place's own ISN."""

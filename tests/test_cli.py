@@ -18,6 +18,8 @@ import pytest
 import ctcp_forensics
 from ctcp_forensics import __version__
 from ctcp_forensics.cli import analysis, main
+from ctcp_forensics.cli.ends import Refused
+from ctcp_forensics.cli.pictures import checked
 from ctcp_forensics.cli.progress import is_watched, told
 from ctcp_forensics.report import VERDICT_WORDS, Report, schema_json
 from tests import reports
@@ -338,6 +340,12 @@ def test_the_demonstration_shows_the_failure_and_keeps_its_captures_where_wished
     ]
 
 
+def test_files_of_the_demonstration_are_named_from_where_the_user_stands(tmp_path: Path) -> None:
+    answer = run("demo", "-f", "json", "-o", "report.json", "--report", "report.html", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
 # --- several captures of one path -------------------------------------------------------------------------
 
 OUTSIDE, INSIDE = (str(SAMPLES / f"failure-asa-{side}.pcap") for side in ("outside", "inside"))
@@ -567,6 +575,53 @@ def test_a_file_is_left_as_it_was_when_the_analysis_fails(
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_page_is_written_beside_the_report_and_is_the_same_every_time(tmp_path: Path) -> None:
+    pages = [tmp_path / "one.html", tmp_path / "two.html"]
+    answers = [run("analyze", "-q", "--report", str(page), FAILURE) for page in pages]
+    assert [answer.returncode for answer in answers] == [1, 1]
+    assert {answer.stdout for answer in answers} == {run("analyze", "-q", FAILURE).stdout}
+    assert [answer.stderr for answer in answers] == ["", ""]
+    first, second = (page.read_bytes() for page in pages)
+    assert first == second
+    assert b'id="trace-0"' in first
+    assert sorted(tmp_path.iterdir()) == pages
+
+
+def test_a_page_of_what_is_well_has_its_diagram_too(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run("analyze", "-q", "--report", str(page), HEALTHY).returncode == 0
+    assert 'id="trace-0"' in page.read_text(encoding="utf-8")
+
+
+def test_a_page_of_standard_input_is_made_without_diagrams_and_that_is_said(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    answer = run("analyze", "-q", "--report", str(page), "-", stdin=Path(FAILURE).read_bytes())
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "ctcp-diag: no diagram of -: standard input cannot be read a second time; save it to a file and "
+        "analyze that\n"
+    )
+    assert "The diagram is drawn from the captures" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", ["-", "both"])
+def test_two_texts_do_not_go_to_one_place(target: str, tmp_path: Path) -> None:
+    answer = run("analyze", "-o", target, "--report", target, FAILURE, cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"ctcp-diag: the report and the page cannot both go to {target}: name another file\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_overwrites_no_capture(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.pcap"
+    capture.write_bytes(Path(HEALTHY).read_bytes())
+    answer = run("analyze", "--report", str(capture), str(capture))
+    assert answer.returncode == 2
+    assert capture.read_bytes() == Path(HEALTHY).read_bytes()
+
+
 @pytest.mark.parametrize("way", ["itself", "hard link", "symbolic link"])
 def test_a_capture_is_never_overwritten(way: str, tmp_path: Path) -> None:
     capture = tmp_path / "capture.pcap"
@@ -713,3 +768,81 @@ def test_a_long_analysis_comforts_who_watches_and_leaves_no_trace(
         "analysing a.pcap  4.0 MB of 4.0 MB  100 %  eta 0 s",
         "",
     ]
+
+
+# --- pictures --------------------------------------------------------------------------------------
+
+
+def test_a_plot_is_drawn_beside_the_answer(tmp_path: Path) -> None:
+    for name, begin in (("death.svg", b"<?xml"), ("death.png", b"\x89PNG")):
+        if name.endswith(".png"):
+            pytest.importorskip("resvg_py")
+        told_ = run("analyze", FAILURE, "-q", "--plot", str(tmp_path / name))
+        assert (told_.returncode, told_.stderr) == (1, "")
+        assert (tmp_path / name).read_bytes().startswith(begin)
+
+
+def test_a_picture_of_another_kind_is_refused_before_any_work(tmp_path: Path) -> None:
+    told_ = run("analyze", FAILURE, "--plot", str(tmp_path / "death.gif"))
+    assert (told_.returncode, told_.stdout) == (2, "")
+    assert told_.stderr.endswith("death.gif: name a file that ends in .svg or .png\n")
+
+
+def test_a_capture_is_not_overwritten_by_its_picture(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.svg"
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    told_ = run("analyze", str(capture), "--plot", str(capture))
+    assert told_.returncode == 2
+    assert capture.read_bytes() == Path(FAILURE).read_bytes()
+
+
+def test_a_png_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(Refused, match=r"pip install 'ctcp-forensics\[png\]'"):
+        checked("death.png")
+
+
+def test_standard_input_is_analyzed_and_not_drawn(tmp_path: Path) -> None:
+    target = tmp_path / "death.svg"
+    told_ = run("analyze", "-", "-q", "--plot", str(target), stdin=Path(FAILURE).read_bytes())
+    assert told_.returncode == 1
+    assert told_.stdout.startswith("1 of 1 flow: unanswered duplicate ACKs")
+    assert "standard input cannot be read a second time" in told_.stderr
+    assert not target.exists()
+
+
+def test_the_sketch_follows_the_table_in_a_terminal_in_a_pipe_and_in_a_file(tmp_path: Path) -> None:
+    assert "✗" in on_terminal("analyze", FAILURE, "-q", "--sketch", NO_COLOR="1")
+    assert f"{RED}✗" in on_terminal("analyze", FAILURE, "-q", "--sketch")
+    plain = run("analyze", FAILURE, "-q", "--sketch", "--color", "never").stdout
+    assert "● duplicate ACK" in plain
+    target = tmp_path / "told.txt"
+    run("analyze", FAILURE, "-q", "--sketch", "-o", str(target))
+    assert target.read_text() == plain
+
+
+def test_a_terminal_without_the_signs_gets_ascii() -> None:
+    told_ = subprocess.run(
+        [*COMMAND, "analyze", FAILURE, "-q", "--sketch"],
+        capture_output=True,
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert told_.stdout.isascii()
+    assert b"o duplicate ACK" in told_.stdout
+
+
+@pytest.mark.parametrize("asked", [["--pictures"], ["--sketch"]])
+def test_pictures_are_kept_in_json_where_they_are_asked_for(asked: list[str]) -> None:
+    kept = Report.from_json(run("analyze", FAILURE, "-f", "json", *asked).stdout.encode())
+    assert [one.flow for one in kept.pictures] == [kept.flows[0].id]
+    assert Report.from_json(run("analyze", FAILURE, "-f", "json").stdout.encode()).pictures == ()
+
+
+def test_of_healthy_flows_one_is_drawn_and_of_none_none(tmp_path: Path) -> None:
+    assert "Healthy" in run("analyze", HEALTHY, "-q", "--sketch").stdout
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(Path(FAILURE).read_bytes()[:24])
+    assert run("analyze", str(empty), "-q", "--sketch").stderr.endswith(
+        "nothing is drawn: no flow was judged\n"
+    )

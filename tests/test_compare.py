@@ -50,7 +50,7 @@ def report_of(*flows: Flow, **changes: object) -> Report:
         msgspec.structs.replace(flow, id=f"f{number}") for number, flow in enumerate(flows, start=1)
     )
     base = msgspec.structs.replace(
-        reports.report(named, ()), captures=(reports.capture(content_sha256="after"),)
+        reports.report(named, ()), captures=(reports.capture(content_sha256="after", vantage="asa-outside"),)
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -108,11 +108,11 @@ SAMPLES: list[tuple[str, Callable[[], Report], Callable[[], Report], str, str]] 
         "no loss client-to-headend is shown",
     ),
     (
-        "loss-the-same-way",
+        "loss-perhaps-behind",  # lost on its way to the client, and nobody knows on which side of the firewall
         lambda: of_sample("failure-reverse-asa-inside.pcapng"),
         lambda: of_sample("loss-tolerated.pcap"),
-        "fixed",
-        "segments were lost headend-to-client in flow #1",
+        "not-tested",
+        "no loss headend-to-client is shown on the way to the firewall",
     ),
     (
         "other-death",
@@ -227,6 +227,59 @@ def test_without_a_loss_nothing_is_proven() -> None:
 def test_a_loss_the_other_way_proves_nothing() -> None:
     facts = Directions(headend_to_client=DirectionFacts(messages=90, esp_missing=10))
     assert compare(before(), report_of(lived(directions=facts))).outcome == "not-tested"
+
+
+@pytest.mark.parametrize(
+    ("vantage", "outcome"),
+    [
+        ("asa-outside", "fixed"),
+        ("asa-inside", "fixed"),
+        ("asa", "fixed"),
+        ("client", "not-tested"),
+        ("unknown", "not-tested"),
+    ],
+)
+def test_one_capture_shows_a_trial_where_it_was_taken_at_the_firewall(vantage: str, outcome: str) -> None:
+    after = report_of(lived(), captures=(reports.capture(vantage=vantage, content_sha256="x"),))
+    assert compare(before(), after).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("where", "outcome"),
+    [
+        ("client-asa", "fixed"),
+        ("asa-headend", "not-tested"),
+        ("asa", "not-tested"),
+        ("client-headend", "not-tested"),
+    ],
+)
+def test_a_loss_behind_the_firewall_does_not_try_it(where: str, outcome: str) -> None:
+    one = msgspec.structs.replace(crossing(0, 90, 10), location=where)
+    assert compare(DEAD_CASE, of_case(lived(), path("unknown", (0, 0), one))).outcome == outcome
+
+
+def test_where_another_box_asked_only_a_loss_at_the_same_place_tries_it() -> None:
+    other_box = msgspec.structs.replace(
+        reports.DEAD_FLOW, ack_author="asa-headend", loss_location="asa-headend"
+    )
+    first = of_case(other_box, path("unknown", (0, 0), crossing(0, 96, 0)))
+
+    def outcome(where: str) -> str:
+        lost = msgspec.structs.replace(crossing(1, 90, 10), location=where)
+        return compare(first, of_case(lived(), path("unknown", (0, 0), lost))).outcome
+
+    assert outcome("client-asa") == "not-tested"
+    assert outcome("asa-headend") == "fixed"
+    assert compare(first, report_of(lived())).outcome == "not-tested"
+    passes = of_case(lived(), path("passes-as-it-comes", (0, 0), crossing(0, 90, 10)))
+    assert compare(first, passes).outcome == "not-tested"
+
+
+def test_the_failure_at_other_sites_is_told() -> None:
+    stranger = msgspec.structs.replace(reports.DEAD_FLOW, client=Endpoint(address="10.9.9.9", port=1))
+    found = compare(before(), report_of(lived(), stranger))
+    assert found.outcome == "fixed"
+    assert "after shows the failure at other clients or headends, in flows: 1" in found.notes
 
 
 def test_a_question_left_open_keeps_it_open() -> None:

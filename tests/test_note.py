@@ -110,6 +110,25 @@ def test_of_many_flows_the_worst_is_told_and_all_are_counted() -> None:
     assert "192.0.2.11" not in text
 
 
+@pytest.mark.parametrize(
+    ("sample", "part", "says"),
+    [
+        ("healthy.pcap", "out", "unanswered duplicate ACKs in this flow"),
+        ("loss-tolerated.pcap", "out", "unanswered duplicate ACKs in this flow"),
+        (
+            "failure-asa-inside.pcap",
+            "open",
+            "unanswered duplicate ACKs, which look like this from behind the loss",
+        ),
+    ],
+)
+def test_whether_the_failure_itself_is_ruled_out_is_said(sample: str, part: str, says: str) -> None:
+    words = " ".join(told(of_sample(sample)).split())
+    out, _, left = words.partition("POSSIBLE CAUSES RULED OUT")[2].partition(" open NOT ruled out: ")
+    assert says in (out if part == "out" else left)
+    assert says not in (left if part == "out" else out)
+
+
 def test_however_much_is_recommended_the_note_fits_and_counts_the_rest() -> None:
     long = msgspec.structs.replace(
         reports.BYPASS, commands=("word " * 400,), roll_back=("no word " * 400,), verify=("look " * 300,)

@@ -26,6 +26,7 @@ REQUIRED = {
     "backports.zstd": "PSF-2.0",
     "dpkt": "BSD-3-Clause",
     "isal": "PSF-2.0",
+    "jinja2": "BSD-3-Clause",
     "lz4": "BSD-3-Clause",
     "msgspec": "BSD-3-Clause",
     "pyshark": "MIT",
@@ -159,10 +160,20 @@ def test_the_wheel_runs_on_its_compiled_core(compiled: Built, tmp_path: Path) ->
     assert kernel_of(compiled.unpacked(tmp_path)) == "compiled"
 
 
+def pages_of(folder: Path) -> set[str]:
+    """Everything that a page is made of, down to the licence of its chart library."""
+    root = Path(__file__).parent.parent
+    files = [
+        path for path in (root / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return {str(path.relative_to(root)) for path in files}
+
+
 def test_the_wheel_carries_its_types_and_schema_and_none_of_the_source_of_the_core(
     without_compiler: Built,
 ) -> None:
     assert {"ctcp_forensics/py.typed", "ctcp_forensics/report.schema.json"} <= without_compiler.names
+    assert pages_of(Path("ctcp_forensics/render/page")) <= without_compiler.names
     assert not [name for name in without_compiler.names if name.endswith((".pyx", ".pxi", ".c"))]
     assert not [name for name in without_compiler.names if name.startswith(("tests", "benchmarks"))]
 

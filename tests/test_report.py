@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from ctcp_forensics.report import (
     Capture,
     Coverage,
     Failed,
+    Picture,
     Report,
     ReportError,
     exit_status,
@@ -26,15 +27,24 @@ from tests import reports
 VALIDATOR = Draft202012Validator(schema())
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a report has many parts
 @given(reports.anything(Report))
 def test_a_report_read_back_from_its_json_is_the_same_report(report: Report) -> None:
     assert Report.from_json(report.to_json()) == report
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(reports.anything(Report))
 def test_the_schema_allows_whatever_the_records_can_hold(report: Report) -> None:
     VALIDATOR.validate(json.loads(report.to_json()))
+
+
+@settings(max_examples=30)
+@given(reports.anything(Picture))
+def test_pictures_keep_to_the_schema_and_come_back_as_they_were(picture: Picture) -> None:
+    report = msgspec.structs.replace(reports.dead(), pictures=(picture,))
+    VALIDATOR.validate(json.loads(report.to_json()))
+    assert Report.from_json(report.to_json()) == report
 
 
 @pytest.mark.parametrize("name", ["dead", "healthy", "short", "mixed", "empty", "damaged"])

@@ -16,6 +16,7 @@ __all__ = [
     "Matching",
     "Packets",
     "Picker",
+    "Tracer",
     "Tracker",
     "course",
     "decode",
@@ -38,6 +39,7 @@ try:
         Matching,
         Packets,
         Picker,
+        Tracer,
         Tracker,
         course,
         decode,
@@ -48,7 +50,7 @@ except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
     from ctcp_forensics._kernel.plain_match import Matching, course
     from ctcp_forensics._kernel.plain_pick import Picker
-    from ctcp_forensics._kernel.plain_track import Tracker
+    from ctcp_forensics._kernel.plain_track import Tracer, Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 
     NAME = "plain"

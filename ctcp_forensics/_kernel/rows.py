@@ -10,6 +10,7 @@ Knows names, units and caps.  Does not know what any of it means: see flows.
 
 from __future__ import annotations
 
+from array import array
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
@@ -50,6 +51,9 @@ RESETS_KEPT = 16
 SEGMENT_LOG_CAP = 1 << 20
 """Segments of watched flows kept for evidence, pairing and pictures; the oldest go first."""
 
+TRACE_CAP = 1 << 21
+"""Segments of traced flows kept at one place, evenly shared among the flows; of each the oldest go first."""
+
 STRAYS_KEPT = 4096
 """Segments named one by one that one capture has and another has not, for each direction of a flow; all are counted."""
 
@@ -85,6 +89,36 @@ class Tcp(IntFlag):
     PSH = 0x08
     ACK = 0x10
     URG = 0x20
+
+
+class Mark(IntFlag):
+    """What one segment of a traced flow is, by what the tracker counted for it; several may hold.
+
+    WANTED and LOST take more than one segment to know: see retrace.
+    """
+
+    SYN = 1
+    FIN = 2
+    RST = 4
+    AGAIN = 8
+    """Bytes sent before: a retransmission."""
+    FILLING = 16
+    """Bytes that this place had not seen, below bytes that it had."""
+    COPY = 32
+    """The same datagram once more: the network or the capture doubled it."""
+    STRAY = 64
+    """Too far from the flow's sequence space to belong to it; it has no position."""
+    DUPLICATE_ACK = 128
+    """RFC 5681 §2, or by SACK RFC 6675 §2."""
+    DSACK = 256
+    KEEP_ALIVE = 512
+    ZERO_WINDOW = 1024
+    WANTED = 2048
+    """It carries the byte that duplicate ACKs ask for."""
+    LOST = 4096
+    """It is known not to have arrived at the next place behind."""
+    DAMAGED = 8192
+    """Its TCP checksum is wrong though its direction's checksums are right: it came with other bytes than were sent."""
 
 
 class Kind(IntEnum):
@@ -510,6 +544,28 @@ class ResetRow(NamedTuple):
     seq_pos: int
     """NEVER where its direction's sequence space is not known."""
     has_ack: int
+
+
+class TraceColumns(NamedTuple):
+    """The segments of one traced flow, column by column, in the order in which they were followed."""
+
+    frame: array[int]
+    time_ns: array[int]
+    direction: array[int]
+    pos: array[int]
+    """NEVER where it is too far from the flow's sequence space."""
+    length: array[int]
+    """Of the sequence space: payload, SYN and FIN."""
+    ack_pos: array[int]
+    """This segment's own; NEVER without the ACK flag, and where it is too far off."""
+    window: array[int]
+    """Scaled where both SYNs were seen and have the option."""
+    marks: array[int]
+    sack_row: array[int]
+    """For each SACK block the row of the segment that carries it…"""
+    sack_left: array[int]
+    sack_right: array[int]
+    """…and what it covers, [left, right)."""
 
 
 class Tallies(NamedTuple):

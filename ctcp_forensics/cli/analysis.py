@@ -6,17 +6,19 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
-from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.cli.redaction import veil
+from ctcp_forensics.cli.redaction import retold, veil
+from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
@@ -48,17 +50,40 @@ class Request(Rendering):
     hash_all: bool = False
     redact: str | None = None
     """A key file."""
+    page: str | None = None
+    """Where the HTML page goes; None: none is wanted."""
     shows_progress: bool = True
+    plot: str | None = None
+    """A file to draw the worst flow into."""
+    has_sketch: bool = False
+    has_pictures: bool = False
+
+    @property
+    def pictures_wanted(self) -> int:
+        """As many as fit a report that is kept; for looking at one, one."""
+        if self.form == "json" and (self.has_pictures or self.has_sketch or self.plot):
+            return MAX_PICTURES
+        return 1 if self.has_sketch or self.plot else 0
 
 
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
-    with destination(request.output, [source.path for source in request.sources]) as text:
-        under_pseudonyms = veil(request.redact, request.output)
+    paths = [source.path for source in request.sources]
+    plotted = request.plot and checked(request.plot)
+    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
+        under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
-        report = under_pseudonyms(diagnosed(request.sources, options, shows_progress=request.shows_progress))
+        read = _pictured(diagnosed(request.sources, options, shows_progress=request.shows_progress), request)
+        report = under_pseudonyms(read)
         complain(report, request.depth)
+        if html is not None:
+            _write_page(html, read, report, request)
         _render(report, request, text)
+        if request.has_sketch and request.form == "table":
+            seen_as = look(request.depth, request.color, request.output)
+            write(text, sketched(report, seen_as, request.output))
+    if plotted:
+        plot(report, plotted, paths)
     return status(report)
 
 
@@ -128,6 +153,30 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
+def _page_destination(request: Request, paths: list[str]) -> AbstractContextManager[TextIO | None]:
+    if request.page is None:
+        return nullcontext()
+    if request.page == request.output:
+        raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
+    return destination(request.page, paths)
+
+
+def _write_page(html: TextIO, read: Report, told: Report, request: Request) -> None:
+    """The page, with the diagrams of the flows that it tells at length.
+
+    Captures are found by the report as it was read; the page is told from the one that may be shown.
+    """
+    from ctcp_forensics.render.page import flows_at_length, page
+    from ctcp_forensics.retrace import retrace
+
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        again = retrace(read, flows_at_length(read), line)
+    for failed in again.failed:
+        say(f"no diagram of {failed.source}: {failed.reason}")
+    write(html, page(told, retold(again.traces, read, told)))
+
+
 def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:
     return Options(
         ports=frozenset({CTCP_PORT}) | ports,
@@ -142,6 +191,14 @@ def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bo
         return diagnose(sources, options)
     with line:
         return diagnose(sources, options, line)
+
+
+def _pictured(report: Report, request: Request) -> Report:
+    if not request.pictures_wanted:
+        return report
+    line = watched(_what(request.sources), wanted=request.shows_progress)
+    with line or nullcontext():
+        return with_pictures(report, at_most=request.pictures_wanted, progress=line)
 
 
 def _what(sources: Sequence[Source]) -> str:

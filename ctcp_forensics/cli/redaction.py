@@ -11,7 +11,8 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.cli.ends import Refused, say
@@ -22,6 +23,7 @@ from ctcp_forensics.errors import CtcpError
 if TYPE_CHECKING:
     from ctcp_forensics.redact import Pseudonyms, Rewriter
     from ctcp_forensics.report import Report
+    from ctcp_forensics.trace import Trace
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 MAX_TEXT_LEN: Final = 1 << 28
@@ -46,9 +48,9 @@ def make_key(path: str) -> None:
 class Veil:
     """The pseudonyms of a key file, on their way into an output."""
 
-    def __init__(self, key_file: str, output: str) -> None:
+    def __init__(self, key_file: str, *outputs: str | None) -> None:
         """The key is read now, not after hours of work."""
-        self.pseudonyms = pseudonyms_of(key_file, output)
+        self.pseudonyms = pseudonyms_of(key_file, *outputs)
         self._key_file = key_file
 
     def over(self, report: Report) -> Report:
@@ -72,17 +74,28 @@ class Veil:
         keep(self.pseudonyms, self._key_file)
 
 
-def veil(key_file: str | None, output: str) -> Callable[[Report], Report]:
+def veil(key_file: str | None, *outputs: str | None) -> Callable[[Report], Report]:
     """What is done to a report before anything is made of it."""
-    return (lambda report: report) if key_file is None else Veil(key_file, output).over
+    return (lambda report: report) if key_file is None else Veil(key_file, *outputs).over
 
 
-def pseudonyms_of(key_file: str, output: str) -> Pseudonyms:
-    """Those of a key that nobody else may read, and that the output does not overwrite."""
+def retold(traces: Iterable[Trace], read: Report, told: Report) -> tuple[Trace, ...]:
+    """Traces of the report as it was read, in the words of the one that may be shown."""
+    flows = {one.id: other.id for one, other in zip(read.flows, told.flows, strict=True)}
+    files = {
+        PurePath(one.source).name: PurePath(other.source).name
+        for one, other in zip(read.captures, told.captures, strict=True)
+    }
+    return tuple(replace(one, flow=flows[one.flow], place=files.get(one.place, one.place)) for one in traces)
+
+
+def pseudonyms_of(key_file: str, *outputs: str | None) -> Pseudonyms:
+    """Those of a key that nobody else may read, and that no output overwrites."""
     from ctcp_forensics.redact import Pseudonyms
     from ctcp_forensics.redact.key import read_key_file
 
-    refuse_over(key_file, output)
+    for output in filter(None, outputs):
+        refuse_over(key_file, output)
     try:
         with open(key_file, "rb") as file:  # noqa: PTH123 - asked for its permissions before it is read
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & OTHERS:

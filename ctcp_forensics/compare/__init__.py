@@ -5,14 +5,15 @@ Knows what would show it and what would not: that nothing was lost proves nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ctcp_forensics.compare.rate import Rate, differ
 from ctcp_forensics.compare.shown import Shown, shown
-from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of
-from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Report
+from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of, site_of
+from ctcp_forensics.compare.trial import THE_FIREWALL, trial_of
+from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Flow, Report
 
 __all__ = ["Comparison", "Outcome", "Pairing", "compare"]
 
@@ -58,10 +59,10 @@ def compare(before: Report, after: Report) -> Comparison:
     """The worst outcome of all sites stands for the whole."""
     sites, ports = failed_sites(before), ports_of(before)
     pairings = tuple(
-        _pairing(site, shown(before, flows), shown(after, flows_of(after, site, ports)), after)
+        _pairing(site, *_both(before, flows, after, flows_of(after, site, ports)), after)
         for site, flows in sites.items()
     )
-    notes = tuple(_notes(before, after))
+    notes = (*_notes(before, after), *_elsewhere(after, sites))
     if not pairings:
         return Comparison(
             outcome=Outcome.CANNOT_BE_TOLD,
@@ -71,6 +72,11 @@ def compare(before: Report, after: Report) -> Comparison:
         )
     worst = min(pairings, key=lambda one: list(Outcome).index(one.outcome))
     return Comparison(outcome=worst.outcome, because=worst.because, pairings=pairings, notes=notes)
+
+
+def _both(before: Report, old: list[Flow], after: Report, new: list[Flow]) -> tuple[Shown, Shown]:
+    trial = trial_of(old)
+    return shown(before, old, trial), shown(after, new, trial)
 
 
 def _pairing(site: Site, before: Shown, after: Shown, report: Report) -> Pairing:
@@ -109,15 +115,15 @@ def _judged(before: Shown, after: Shown, report: Report) -> tuple[Outcome, str]:
 
 def _tested(before: Shown, after: Shown) -> tuple[Outcome, str]:
     """Nothing failed: the question is whether anything was lost that could have made it fail."""
-    if after.waits is False:
+    if after.waits is False and set(before.authors) <= {THE_FIREWALL}:
         return Outcome.FIXED, "the firewall passed on what came behind a lost segment: it no longer waits"
     ways = _ways(before)
     lacking = [way for way in ways if not after.lived_through_loss.get(way)]
     if lacking:
         return (
             Outcome.NOT_TESTED,
-            f"nothing failed, and no loss {' or '.join(lacking)} is shown that could have made it fail: capture for "
-            "longer, and behind the place of the loss",
+            f"nothing failed, and no loss {' or '.join(lacking)} is shown on the way to the firewall, that could have "
+            "made it fail: capture for longer, at the firewall, and say where (--asa-outside, --asa-inside)",
         )
     lived = sorted({number for way in ways for number in after.lived_through_loss[way]})
     return (
@@ -182,6 +188,12 @@ def _notes(before: Report, after: Report) -> Iterator[str]:
         yield "by their clocks, the captures of after began before those of before had ended"
     if before.tool.rules_version != after.tool.rules_version:
         yield "the two reports were made by different rules"
+
+
+def _elsewhere(after: Report, sites: Container[Site]) -> Iterator[str]:
+    others = sum(flow.verdict == FLAGSHIP and site_of(flow) not in sites for flow in after.flows)
+    if others:
+        yield f"after shows the failure at other clients or headends, in flows: {others}"
 
 
 def _flows(numbers: tuple[int, ...]) -> str:

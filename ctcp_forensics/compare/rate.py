@@ -50,15 +50,6 @@ def rates_of(report: Report, flows: Sequence[Flow]) -> tuple[Rate, ...]:
     return tuple(rate for rate in known if 0 <= rate.lost <= rate.sent and rate.sent)
 
 
-def lost_in(flow: Flow, report: Report, direction: str) -> int:
-    """Losses of one flow in one direction, by what several captures show, else by what one does."""
-    crossings = [one for path in report.paths for one in path.crossings if one.flow == flow.id]
-    if crossings:
-        return sum(one.lost for one in crossings if one.direction == direction)
-    facts = facts_of(flow, direction)
-    return max(facts.esp_missing, 1 if facts.missing_bytes else 0)
-
-
 def facts_of(flow: Flow, direction: str) -> DirectionFacts:
     both = flow.directions
     return both.client_to_headend if direction == DIRECTION_WORDS[0] else both.headend_to_client

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ctcp_forensics.compare.rate import Rate, lost_in, rates_of
-from ctcp_forensics.report import FLAGSHIP, Firewall, Flow, Report
+from ctcp_forensics.compare.rate import Rate, rates_of
+from ctcp_forensics.compare.trial import FIREWALL, Trial, is_tried
+from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Firewall, Flow, Report
 
 WELL = ("healthy", "loss-tolerated", "orderly-close", "answered")
-FIREWALL = ("asa-outside", "asa-inside", "asa")
 PASSES = "passes-as-it-comes"
 ORDERS = ("full-proxy", "orders-the-stream")
 
@@ -33,7 +33,7 @@ class Shown:
     asked_in_vain: int
     """Questions that nobody answered, in flows that did not die of it."""
     lived_through_loss: dict[str, tuple[int, ...]]
-    """For each direction the flows that lost something there and went on."""
+    """For each direction the flows that lost something on the way to whoever asks, and went on."""
     authors: tuple[str, ...]
     """Who made duplicate ACKs, as far as several captures show."""
     rates: tuple[Rate, ...]
@@ -43,7 +43,7 @@ class Shown:
     """Whether the firewall waits for what is missing; None: not shown."""
 
 
-def shown(report: Report, flows: Sequence[Flow]) -> Shown:
+def shown(report: Report, flows: Sequence[Flow], trial: Trial) -> Shown:
     numbers = {flow.id: number for number, flow in enumerate(report.flows, start=1)}
     boxes = list(boxes_of(report, {flow.id for flow in flows}))
     well = [flow for flow in flows if flow.verdict in WELL]
@@ -56,8 +56,8 @@ def shown(report: Report, flows: Sequence[Flow]) -> Shown:
         unwell=tuple(numbers[flow.id] for flow in others if flow.verdict not in WELL),
         asked_in_vain=sum(one.answered is False for flow in others for one in flow.episodes),
         lived_through_loss={
-            word: tuple(numbers[flow.id] for flow in well if lost_in(flow, report, word))
-            for word in ("client-to-headend", "headend-to-client")
+            word: tuple(numbers[flow.id] for flow in well if is_tried(flow, report, trial, word))
+            for word in DIRECTION_WORDS
         },
         authors=tuple(sorted({flow.ack_author for flow in flows if flow.ack_author is not None})),
         rates=rates_of(report, flows),

@@ -14,6 +14,8 @@ from ctcp_forensics.episodes import Episode, known
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind
 from ctcp_forensics.vantage import (
     ALL_THE_WAY,
+    TO_CLIENT,
+    TO_HEADEND,
     WITHIN_ASA,
     Connection,
     Crossing,
@@ -56,10 +58,8 @@ def flow_of(told: Told) -> report.Flow:
 
 def seen_of(told: Told, number: int) -> report.Seen:
     """The flow as one place shows it."""
-    flow = told.cases[number].flow
-    first, last = (
-        told.readings[number].locate(frame) for frame in (flow.row.first_frame, flow.row.last_frame)
-    )
+    flow, reading = told.cases[number].flow, told.readings[number]
+    first, last = (reading.locate(frame) for frame in (flow.row.first_frame, flow.row.last_frame))
     return report.Seen(
         capture=first[0],
         frames=flow.row.frames,
@@ -70,6 +70,21 @@ def seen_of(told: Told, number: int) -> report.Seen:
         last_capture=None if last[0] == first[0] else last[0],
         verdict_alone=told.alone[number].verdict.slug if told.alone else None,
         confidence_alone=told.alone[number].confidence if told.alone else None,
+        captures=reading.captures,
+        interface=reading.interface,
+        is_judged=number == told.case.number,
+        shifts=shifts_of(told, number),
+    )
+
+
+def shifts_of(told: Told, number: int) -> report.Shifts:
+    """Of both ways, against the place that the flow is judged at."""
+    connection, here = told.case.connection, told.case.number
+    if connection is None:
+        return report.Shifts()
+    return report.Shifts(
+        client_to_headend=connection.position(TO_HEADEND, 0, here, number),
+        headend_to_client=connection.position(TO_CLIENT, 0, here, number),
     )
 
 

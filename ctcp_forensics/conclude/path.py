@@ -71,12 +71,15 @@ def piece_of(piece: Piece, reading: Reading) -> report.ClockPiece:
     low, high = piece.offset_at(at_ns)
     skew, skews = piece.skew, piece.skews
     first, last = (reading.locate(frame) for frame in piece.far_frames)
+    first_ns, last_ns = piece.span_ns
     return report.ClockPiece(
         from_frame=first[1],
         to_frame=last[1],
         from_capture=first[0],
         to_capture=last[0],
         at_ns=at_ns,
+        from_ns=first_ns,
+        to_ns=last_ns,
         offset_low_ns=low,
         offset_high_ns=high,
         skew_ppm=None if skew is None else round(skew * PPM, 3),

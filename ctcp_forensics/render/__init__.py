@@ -1,6 +1,7 @@
 """Renderings: a report as text, one line or block at a time.
 
-Knows which form is asked for.  Reads nothing but the report, so the same report gives the same text.
+Knows which form is asked for.  Reads nothing but the report, so the same report gives the same text; a page with
+diagrams reads traces too, and stands by itself: see page.
 """
 
 from __future__ import annotations

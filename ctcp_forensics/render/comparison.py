@@ -33,7 +33,11 @@ def as_json(found: Comparison) -> Iterator[str]:
 
 def _lines(found: Comparison, look: Look) -> Iterator[str]:
     headline = clean(f"{found.outcome}: {found.because}")
-    for line in [headline] if look.width is None else wrap(headline, max(look.width, NARROWEST)):
+    for line in (
+        [headline]
+        if look.width is None
+        else wrap(headline, max(look.width, NARROWEST), break_on_hyphens=False)
+    ):
         yield look.pen.mark("title", line)
     for note in found.notes:
         yield from labelled("note", note, look, indent="")

@@ -68,6 +68,10 @@ TOLD_BY_OTHERS = frozenset(
     }
 )
 
+WELL = frozenset({"healthy", "loss-tolerated", "orderly-close", "answered"})
+# What the failure is called where nobody is heard asking: one capture, on the wrong side.
+LOOKS_LIKE_IT = frozenset({"peer-vanished", "insufficient-evidence"})
+
 # What a claim rules out where it holds.
 EXCLUDES = {
     "carries-ctcp": "another protocol on this port",
@@ -86,7 +90,7 @@ REFUTES = {
     "is-something-else": "something other than cTCP",
     "only-one-direction-was-seen": "one direction captured alone",
     "an-answer-is-in-another-capture": "an answer in another capture",
-    "a-question-is-left-open": "a question left unanswered",
+    "a-question-is-left-open": "a question that this place shows unanswered",
 }
 
 
@@ -106,7 +110,7 @@ def _parts(report: Report) -> list[Part]:
         Part("SYMPTOM", tuple(_symptom(report, judged, worst))),
         Part(f"CAPTURE ANALYSIS{_whose_frames(report, names)}", tuple(_analysis(worst, names))),
         Part("RECOMMENDED ACTION", tuple(_action(worst))),
-        Part("POSSIBLE CAUSES RULED OUT", tuple(_causes(report, worst.finding))),
+        Part("POSSIBLE CAUSES RULED OUT", tuple(_causes(worst))),
     ]
 
 
@@ -225,7 +229,7 @@ def _commands(label: str, fix: Recommendation, lines: tuple[str, ...]) -> Paragr
     """All commands in one breath; where they do not fit, the first block whole: half a one would mislead."""
     printed_by = f"all by: ctcp-diag fix REPORT.json --fix {fix.fix}"
     first, *others = _blocks(lines)
-    told = ". ".join(map(_in_one_breath, (first, *others)))
+    told = " / ".join(map(_in_one_breath, (first, *others)))
     if label == UNDO or len(_in_one_breath(first)) > SHORT_BLOCK:
         instead = f"{count(len(lines), 'line')}; {printed_by}"
     else:
@@ -251,15 +255,14 @@ def _in_one_breath(block: list[str]) -> str:
     return f"{says}: {'; '.join(rest)}" if rest else says
 
 
-def _causes(report: Report, finding: Finding) -> Iterator[Paragraph]:
-    excluded = [text for one in finding.evidence if (text := _excluded(one))]
+def _causes(one: Judged) -> Iterator[Paragraph]:
+    finding = one.finding
+    excluded = [text for claim in finding.evidence if (text := _excluded(claim))]
+    if finding.verdict in WELL:
+        excluded.insert(0, "unanswered duplicate ACKs in this flow")
     yield Paragraph("out", "; ".join(dict.fromkeys(excluded)) or "none")
-    doubts = [*_doubts(finding)]
-    if finding.verdict == FLAGSHIP:
-        doubts.append("a box that is no ASA: packets do not show the make")
-    yield Paragraph(
-        "open", f"NOT ruled out: {'; '.join(dict.fromkeys(doubts)) or 'what lies outside these captures'}"
-    )
+    doubts = "; ".join(dict.fromkeys(_doubts(one))) or "what lies outside these captures"
+    yield Paragraph("open", f"NOT ruled out: {doubts}")
     if finding.missing_evidence:
         yield Paragraph("", f"would settle it: {'; '.join(finding.missing_evidence)}")
 
@@ -270,14 +273,19 @@ def _excluded(one: Evidence) -> str:
     return EXCLUDES.get(one.claim, "") if one.outcome == "holds" else ""
 
 
-def _doubts(finding: Finding) -> Iterator[str]:
+def _doubts(one: Judged) -> Iterator[str]:
     """Other verdicts that fit as well, and what would exclude something and does not."""
+    finding = one.finding
     for other in finding.also_possible:
         yield f"{other.verdict}: {other.because}"
-    for one in finding.evidence:
-        sentence = (REFUTES if one.role == "refutation" else EXCLUDES).get(one.claim)
-        if sentence and one.outcome == "unknown":
-            yield f"{sentence} ({one.because})"
+    for claim in finding.evidence:
+        sentence = (REFUTES if claim.role == "refutation" else EXCLUDES).get(claim.claim)
+        if sentence and claim.outcome == "unknown":
+            yield f"{sentence} ({claim.because})"
+    if finding.verdict == FLAGSHIP:
+        yield "a box that is no ASA: packets do not show the make"
+    if finding.verdict in LOOKS_LIKE_IT and len(one.flow.seen) < 2:
+        yield "unanswered duplicate ACKs, which look like this from behind the loss"
 
 
 # --- where nothing was judged -----------------------------------------------------------------

@@ -11,6 +11,7 @@ the rows say only what was not seen; telling them apart is a judgement.
 """
 
 from ctcp_forensics._kernel.plain_track.state import Direction
+from ctcp_forensics._kernel.plain_track.tracer import Tracer
 from ctcp_forensics._kernel.plain_track.tracker import Tracker
 
-__all__ = ["Direction", "Tracker"]
+__all__ = ["Direction", "Tracer", "Tracker"]

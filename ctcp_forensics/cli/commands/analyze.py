@@ -1,5 +1,9 @@
 """`analyze`: what became of the flows in captures.  Translates; does no work of its own."""
 
+from typing import Annotated
+
+import typer
+
 from ctcp_forensics.cli.commands.app import (
     EXIT_STATUS,
     Color,
@@ -8,6 +12,7 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PageOption,
     QuietOption,
     RedactOption,
     VerboseOption,
@@ -38,6 +43,8 @@ from ctcp_forensics.cli.output import STANDARD_OUTPUT
     epilog="\b\nExamples:\n  ctcp-diag analyze client.pcap\n"
     "  ctcp-diag analyze --client client.pcap --asa-outside out.pcap --asa-inside in.pcap\n"
     "  ctcp-diag analyze --client 'client-*.pcap' --asa asa.pcapng\n"
+    "  ctcp-diag analyze --report report.html client.pcap asa.pcap\n"
+    "  ctcp-diag analyze --sketch --plot death.svg client.pcap\n"
     "  ctcp-diag analyze -vv --port 4433 client.pcapng.zst asa-outside.pcap\n"
     "  ctcp-diag analyze --all-tcp --format json -o report.json 'captures/*.pcap*'\n"
     f"  tcpdump -r big.pcap -w - tcp port 10000 | ctcp-diag analyze -\n\n{EXIT_STATUS}",
@@ -54,6 +61,24 @@ def analyze(
     sha256: HashOption = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    report: PageOption = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw the decisive seconds of the worst flow; .svg, or .png with resvg-py.",
+        ),
+    ] = None,
+    sketch: Annotated[
+        bool, typer.Option("--sketch", help="Draw them in the terminal, below the table.")
+    ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Keep them in the report of --format json, so that it can be drawn later."
+        ),
+    ] = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     redact: RedactOption = None,
@@ -80,9 +105,13 @@ def analyze(
         hash_all=sha256,
         form=form,
         output=output,
+        page=report,
         depth=depth(verbose, quiet=quiet),
         color=color,
         redact=redact,
         shows_progress=not no_progress,
+        plot=plot,
+        has_sketch=sketch,
+        has_pictures=pictures,
     )
     raise Done(answer(request))

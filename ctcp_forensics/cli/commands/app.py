@@ -60,6 +60,14 @@ FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the re
 OutputOption = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
 ]
+PageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write an HTML page there as well, with diagrams: for a browser, without a network.",
+    ),
+]
 VerboseOption = Annotated[
     int,
     typer.Option("--verbose", "-v", count=True, help="Tell where; twice: tell why, too.", show_default=False),

@@ -23,7 +23,7 @@ EXIT_STATUS_OF = {"fixed": 0, "not-fixed": 1, "not-tested": 3, "cannot-be-told":
     epilog="\b\nExamples:\n  ctcp-diag compare before.json after.json\n"
     "  ctcp-diag compare --format json before.json after.json\n"
     "  ctcp-diag analyze -f json after.pcap | ctcp-diag compare before.json -\n\n\b\nExit status:\n"
-    "  0    fixed: segments were lost as before, and the flows went on\n"
+    "  0    fixed: segments were lost on the way to the firewall, and the flows went on\n"
     "  1    not fixed: a flow died of it again\n"
     "  2    wrong usage, internal error, or no report\n"
     "  3    cannot be told: nothing was lost, other clients, or too little shown",

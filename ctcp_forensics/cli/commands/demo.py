@@ -12,6 +12,7 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PageOption,
     QuietOption,
     RedactOption,
     VerboseOption,
@@ -34,6 +35,7 @@ def demo(
     ] = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    report: PageOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     redact: RedactOption = None,
@@ -46,11 +48,15 @@ def demo(
     """
     from ctcp_forensics.cli.analysis import Request, answer, demo_captures, depth
 
+    # Files are named from where the user stands; the demonstration may stand in a folder that passes.
+    output = output if output == STANDARD_OUTPUT else str(Path(output).absolute())
+    report = report if report is None else str(Path(report).absolute())
     with demo_captures(keep) as sources:
         request = Request(
             sources=sources,
             form=form,
             output=output,
+            page=report,
             depth=depth(verbose, quiet=quiet),
             color=color,
             redact=redact,

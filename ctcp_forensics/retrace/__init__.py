@@ -1,0 +1,55 @@
+"""Retrace: the second reading, of the flows that a report names, segment by segment.
+
+Knows the report, the captures that it was made from, and how the places of a path stand to one another.  What a
+segment is comes from the kernel's tracker, the same that the verdict came from.  Does not draw: see render.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.reading import Progress
+from ctcp_forensics.report import Report
+from ctcp_forensics.retrace.assemble import traces_of
+from ctcp_forensics.retrace.errand import MAX_TRACED, Seat, chosen, runs_of, worst
+from ctcp_forensics.retrace.second import Sighted, read_again
+from ctcp_forensics.trace import Trace
+
+__all__ = ["MAX_TRACED", "Retraced", "retrace", "worst"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraced:
+    """What the second reading brought, and what it could not."""
+
+    traces: tuple[Trace, ...]
+    """Flow by flow, the worst first; of each its places from the client to the headend."""
+    failed: tuple[CaptureError, ...] = ()
+    """Captures that could not be read again, or are not what they were; the others are traced all the same."""
+    flows_left_out: int = 0
+    """Flows beyond MAX_TRACED."""
+
+    def of_flow(self, flow: str) -> tuple[Trace, ...]:
+        """Of one flow, every place."""
+        return tuple(trace for trace in self.traces if trace.flow == flow)
+
+
+def retrace(
+    report: Report, flows: Collection[str] | None = None, progress: Progress | None = None
+) -> Retraced:
+    """Trace the flows with these ids, or those that are worth a picture; every capture is read once."""
+    wanted, left_out = chosen(report, flows)
+    sighted: dict[Seat, Sighted] = {}
+    failed: list[CaptureError] = []
+    for run in runs_of(report, wanted):
+        try:
+            found, strange = read_again(run, progress)
+        except CaptureError as error:
+            failed.append(error)
+        else:
+            sighted |= found
+            failed += strange
+    traces = [trace for flow in wanted for trace in traces_of(report, flow, sighted)]
+    return Retraced(traces=tuple(traces), failed=tuple(failed), flows_left_out=left_out)

@@ -1,0 +1,142 @@
+"""Clocks: times of one place of a path by the clock of another, as far as the report's intervals tell.
+
+Knows `Report.paths`.  Places that share a clock are moved together: two captures of one box must not drift apart in
+a picture because each was compared with a third.  Does not know flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ctcp_forensics.report import Clock, ClockPiece, Path
+
+PPM: Final = 1e-6
+
+AsJudged = Callable[[int], int]
+"""A time of one place, by the clock of another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one clock to another, by what the report has of the two."""
+
+    clock: Clock
+    is_back: bool
+    """From the farther place's clock to the reference's; false: the other way."""
+
+    @property
+    def error_ns(self) -> int | None:
+        """Half the width of the widest interval; None where one of them is open."""
+        widths = [width_of(piece) for piece in self.clock.pieces]
+        known = [width for width in widths if width is not None]
+        return max(known) // 2 if known and len(known) == len(widths) else None
+
+    def __call__(self, at_ns: int) -> int:
+        piece = self._piece_at(at_ns)
+        if self.is_back:
+            return at_ns - offset_at(piece, at_ns - middle(piece))
+        return at_ns + offset_at(piece, at_ns)
+
+    def _piece_at(self, at_ns: int) -> ClockPiece:
+        """The piece that this time is in or next to; of two, where a clock was set back, the earlier one."""
+        if len(self.clock.pieces) == 1:
+            return self.clock.pieces[0]
+        return min(self.clock.pieces, key=lambda piece: self._distance(piece, at_ns))
+
+    def _distance(self, piece: ClockPiece, at_ns: int) -> int:
+        when = at_ns - middle(piece) if self.is_back else at_ns
+        first = piece.at_ns if piece.from_ns is None else piece.from_ns
+        last = piece.at_ns if piece.to_ns is None else piece.to_ns
+        return max(first - when, when - last, 0)
+
+
+def middle(piece: ClockPiece) -> int:
+    """The best single number: the middle of the interval, or the one bound that there is."""
+    bounds = [bound for bound in (piece.offset_low_ns, piece.offset_high_ns) if bound is not None]
+    return sum(bounds) // len(bounds) if bounds else 0
+
+
+def offset_at(piece: ClockPiece, at_ns: int) -> int:
+    """The offset at a time of the reference."""
+    skew = piece.skew_ppm or 0.0
+    return middle(piece) + round(skew * PPM * (at_ns - piece.at_ns))
+
+
+def width_of(piece: ClockPiece) -> int | None:
+    if piece.offset_low_ns is None or piece.offset_high_ns is None:
+        return None
+    return piece.offset_high_ns - piece.offset_low_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """How times of one place become times of another."""
+
+    steps: tuple[Step, ...]
+    error_ns: int | None
+    """0 where no step is needed; None: nothing bounds it, and times are moved by the best guess."""
+
+    def __call__(self, at_ns: int) -> int:
+        for step in self.steps:
+            at_ns = step(at_ns)
+        return at_ns
+
+
+SAME: Final = Alignment(steps=(), error_ns=0)
+UNKNOWN: Final = Alignment(steps=(), error_ns=None)
+
+
+def alignment(path: Path, here: int, judged: int) -> Alignment:
+    """From the clock of place `here` to that of place `judged`, both counted along the path."""
+    boxes = boxes_of(path)
+    steps = way(steps_between(path, boxes), boxes[here], boxes[judged])
+    if steps is None:
+        return UNKNOWN
+    errors = [step.error_ns for step in steps]
+    known = [error for error in errors if error is not None]
+    return Alignment(steps=tuple(steps), error_ns=sum(known) if len(known) == len(errors) else None)
+
+
+def boxes_of(path: Path) -> list[int]:
+    """For each place the first one that it shares a clock with."""
+    boxes = list(range(len(path.places)))
+    for clock in path.clocks:
+        if clock.is_shared:
+            low, high = sorted((boxes[clock.place], boxes[clock.reference]))
+            boxes = [low if box == high else box for box in boxes]
+    return boxes
+
+
+def steps_between(path: Path, boxes: Sequence[int]) -> dict[tuple[int, int], Step]:
+    """Between two boxes the narrowest of the clocks that join them."""
+    steps: dict[tuple[int, int], Step] = {}
+    for clock in sorted((one for one in path.clocks if one.pieces and not one.is_shared), key=doubt):
+        far, near = boxes[clock.place], boxes[clock.reference]
+        steps.setdefault((far, near), Step(clock=clock, is_back=True))
+        steps.setdefault((near, far), Step(clock=clock, is_back=False))
+    return steps
+
+
+def doubt(clock: Clock) -> tuple[bool, int]:
+    error = Step(clock=clock, is_back=True).error_ns
+    return error is None, error or 0
+
+
+def way(steps: dict[tuple[int, int], Step], start: int, goal: int) -> list[Step] | None:
+    """The shortest way from box to box; None where there is none."""
+    ways: dict[int, list[Step]] = {start: []}
+    waiting = [start]
+    for here in waiting:
+        if here == goal:
+            break
+        for there, step in reached(steps, here):
+            if there not in ways:
+                ways[there] = [*ways[here], step]
+                waiting.append(there)
+    return ways.get(goal)
+
+
+def reached(steps: dict[tuple[int, int], Step], here: int) -> Iterable[tuple[int, Step]]:
+    return ((to, step) for (start, to), step in steps.items() if start == here)
