@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from ctcp_forensics._kernel.rows import (
@@ -22,6 +23,7 @@ from ctcp_forensics._kernel.rows import (
     Tallies,
 )
 from ctcp_forensics.episodes import Episode, Hole
+from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
 CLIENT_TO_HEADEND = "client-to-headend"
 HEADEND_TO_CLIENT = "headend-to-client"
@@ -58,7 +60,7 @@ class Endpoint:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Direction:
     """What one end sent, and what the other acknowledged of it."""
 
@@ -68,13 +70,13 @@ class Direction:
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
 
-    @property
+    @cached_property
     def fatal(self) -> Episode | None:
         """The question that was still open at the end, if any."""
         last = self.episodes[-1] if self.episodes else None
         return last if last is not None and not last.is_passed else None
 
-    @property
+    @cached_property
     def unfilled(self) -> tuple[Hole, ...]:
         return tuple(hole for hole in self.holes if not hole.is_filled)
 
@@ -132,7 +134,7 @@ class Ending:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Flow:
     """One TCP connection as one capture shows it, with the Cisco roles assigned."""
 
@@ -147,14 +149,14 @@ class Flow:
     to_client: Direction
     ending: Ending
 
-    @property
+    @cached_property
     def directions(self) -> tuple[Direction, Direction]:
         return self.to_headend, self.to_client
 
     def opposite(self, direction: Direction) -> Direction:
         return self.to_client if direction is self.to_headend else self.to_headend
 
-    @property
+    @cached_property
     def questions(self) -> list[tuple[Direction, Episode]]:
         """The last question of each direction that was not passed; asked after the close, it is none."""
         closed = self.ending.frame
@@ -164,7 +166,7 @@ class Flow:
             if d.fatal is not None and (closed is None or d.fatal.row.first_frame < closed)
         ]
 
-    @property
+    @cached_property
     def worst(self) -> Direction | None:
         """The direction whose last question stayed open; of two, the one that was asked more often."""
         asked = [(question.is_open, question.asks, d) for d, question in self.questions]
@@ -175,7 +177,14 @@ class Flow:
         return self.to_headend if side == self.client_side else self.to_client
 
 
-def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_last_ns: int) -> Flow:
+def build_flow(
+    tracked: Tracked,
+    index: int,
+    *,
+    ports: frozenset[int],
+    capture_last_ns: int,
+    numbering: Numbering = FROM_ONE_FILE,
+) -> Flow:
     """Assemble flow `index` of a tracker; `ports` help to tell the headend where nothing better does."""
     row = tracked.flow(index)
     halves = (tracked.direction(index, 0), tracked.direction(index, 1))
@@ -192,7 +201,7 @@ def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_l
         roles_because=because,
         to_headend=to_headend,
         to_client=to_client,
-        ending=ending_of(row, to_headend, to_client, capture_last_ns),
+        ending=ending_of(row, to_headend, to_client, capture_last_ns, numbering),
     )
 
 
@@ -275,7 +284,9 @@ def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, on
     )
 
 
-def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int) -> Ending:
+def ending_of(
+    row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int, numbering: Numbering
+) -> Ending:
     """The first FIN or RST; else silence, where the capture went on long enough to tell."""
     both_spoke_ns = min(to_headend.row.data_last_ns, to_client.row.data_last_ns)
     closes = [
@@ -290,7 +301,7 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
     if closes:
         frame, kind, at_ns, name = min(closes)
         article = "an" if kind == EndingKind.RST else "a"
-        because = f"{article} {kind.name} went {name.replace('-', ' ')} in frame {frame}"
+        because = f"{article} {kind.name} went {name.replace('-', ' ')} in {numbering.tell(frame)}"
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

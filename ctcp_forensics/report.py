@@ -399,8 +399,9 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
     """Null: no segment went that way, so causality sets no bound."""
     offset_high_ns: int | None
     skew_ppm: float | None = None
-    """Null: fewer than 20 matches, or less than a minute."""
+    """Null: not known to 5 ppm."""
     skew_low_ppm: float | None = None
+    """Null: fewer than 20 matches, or less than a minute."""
     skew_high_ppm: float | None = None
     matches: int
 
@@ -604,10 +605,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     """What captures that were named together have, or have not, to do with one another."""
-    redacted_with: str | None = None
-    """The name of the key, where addresses, names and hashes are pseudonyms."""
     pictures: tuple[Picture, ...] = ()
     """Of the worst flows, where they were asked for."""
+    redacted_with: str | None = None
+    """The name of the key, where addresses, names and hashes are pseudonyms."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

@@ -300,6 +300,12 @@ CAPS: Final = (
         "segments named that another capture lacks, per direction",
         "the first are named; all are counted",
     ),
+    Cap(
+        "_kernel.rows",
+        "SILENCES_KEPT",
+        "longest times without a frame, per capture",
+        "the shortest goes; where that could hide a frame, nothing is proven by absence",
+    ),
     Cap("_kernel.rows", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
     Cap(
         "_kernel.rows",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ import pytest
 
 from ctcp_forensics import claims
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.evidence import Claim, Evidence, Outcome
 from ctcp_forensics.verdict import VERDICTS
 from tests.judged import judged_rows, together
 from tests.test_path_stories import followed_of, path_stories, place_of
-from tests.test_stories import stories, wire_of
+from tests.test_stories import OPENINGS, stories, wire_of
 from tests.wire import Wire
+from tests.wire import told as told_wire
 
 ALL: dict[str, Claim] = {name: getattr(claims, name) for name in claims.__all__}
 each_claim = pytest.mark.parametrize("name", ALL)
@@ -135,39 +137,25 @@ def test_every_frame_that_is_shown_was_captured() -> None:
             assert list(frames) == sorted(set(frames)), (story, name)
 
 
-# --- three outcomes: Kleene's strong logic ------------------------------------------------------------
-
-
-def some(*outcomes: Outcome) -> list[Evidence]:
-    return [Evidence(claim="x", outcome=outcome, because="y") for outcome in outcomes]
-
-
-HOLDS, FAILS, UNKNOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.UNKNOWN
-PAIRS: Any = [
-    (HOLDS, HOLDS, HOLDS, HOLDS),
-    (HOLDS, FAILS, FAILS, HOLDS),
-    (HOLDS, UNKNOWN, UNKNOWN, HOLDS),
-    (FAILS, FAILS, FAILS, FAILS),
-    (FAILS, UNKNOWN, FAILS, UNKNOWN),
-    (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-]
-
-
-@pytest.mark.parametrize(("one", "other", "both", "either"), PAIRS)
-def test_three_outcomes_are_joined_as_kleene_does(
-    one: Outcome, other: Outcome, both: Outcome, either: Outcome
-) -> None:
-    for pair in (some(one, other), some(other, one)):
-        assert (all_of(pair), any_of(pair)) == (both, either)
-
-
-def test_of_nothing_all_hold_and_none_does() -> None:
-    assert (all_of([]), any_of([])) == (HOLDS, FAILS)
-
-
 def test_frames_that_never_were_are_not_shown() -> None:
     def check(case: object) -> Any:
-        return HOLDS, "y", [7, NEVER, 3, 7, 0]
+        return Outcome.HOLDS, "y", [7, NEVER, 3, 7, 0]
 
     made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
     assert made(SimpleNamespace(number=0)).frames == (3, 7)  # type: ignore[arg-type]
+
+
+def test_a_sender_that_repeats_is_shown_by_its_first_retransmission() -> None:
+    """Not by answers: the question is still open."""
+    story = """
+        C > S  +100  lost
+        4 times every 1s:
+          C > S  +100
+          S > C  ack 1001  by F
+        C > S  1201:1301  [again]
+        C > S  1301:1401
+        S > C  ack 1001  by F
+    """
+    wire = told_wire(OPENINGS["tunnel"] + dedent(story))
+    evidence = claims.the_sender_never_repeats(judged_rows(wire)[0].case)
+    assert (evidence.outcome, evidence.frames) == (Outcome.FAILS, (wire.labels["again"],))

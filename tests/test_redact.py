@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from ctcp_forensics.cli.pictures import with_pictures
-from ctcp_forensics.cli.redaction import retold
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.redact import Key, Pseudonyms, RedactionError, redacted, undone, undone_text
@@ -29,7 +28,6 @@ from ctcp_forensics.redact.words import Redactor
 from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import Capture, Endpoint, Interface, Report
-from ctcp_forensics.trace import Columns, Trace
 from tests import reports
 from tests.test_cli import run
 
@@ -461,23 +459,6 @@ def test_page_plot_and_sketch_are_told_under_pseudonyms(key: str, tmp_path: Path
     for original in ("198.51.100.10", "203.0.113.20", "window-stall.pcap", "failure-client", str(ROOT)):
         assert original not in told
     assert "are pseudonyms, by key " in page.read_text()
-
-
-def test_traces_are_retold_in_the_words_of_the_redacted_report() -> None:
-    read = reports.damaged()
-    told = redacted(read, Pseudonyms(KEY))
-    trace = Trace(
-        flow=read.flows[0].id, place="cut.pcap", captures=("c1",), base_seq=(0, 0), columns=Columns()
-    )
-    (found,) = retold(
-        [
-            trace,
-        ],
-        read,
-        told,
-    )
-    assert (found.flow, found.place) == (told.flows[0].id, told.captures[0].source)
-    assert found.columns is trace.columns
 
 
 @pytest.mark.parametrize("option", ["--report", "--plot"])

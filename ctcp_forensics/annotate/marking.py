@@ -87,7 +87,7 @@ def stays_in(
     """All that these flows do in one capture; `begun` is when any flow between two ends begins there."""
     stays = []
     for seen in (seen for flow in flows for seen in flow.seen):
-        run = runs[seen.capture]
+        run = seen.captures or runs[seen.capture]
         last_capture = seen.last_capture or seen.capture
         reach = run[run.index(seen.capture) : run.index(last_capture) + 1] if last_capture in run else ()
         if capture in reach:

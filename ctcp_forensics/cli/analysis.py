@@ -17,7 +17,7 @@ from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.cli.redaction import retold, veil
+from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
@@ -48,10 +48,10 @@ class Request(Rendering):
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
-    redact: str | None = None
-    """A key file."""
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
+    redact: str | None = None
+    """A key file."""
     shows_progress: bool = True
     plot: str | None = None
     """A file to draw the worst flow into."""
@@ -73,11 +73,12 @@ def answer(request: Request) -> int:
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
-        read = _pictured(diagnosed(request.sources, options, shows_progress=request.shows_progress), request)
-        report = under_pseudonyms(read)
+        found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
+        pictured = _pictured(found, request)
+        report = under_pseudonyms(pictured)
         complain(report, request.depth)
         if html is not None:
-            _write_page(html, read, report, request)
+            _write_page(html, pictured, report, request)
         _render(report, request, text)
         if request.has_sketch and request.form == "table":
             seen_as = look(request.depth, request.color, request.output)
@@ -161,20 +162,17 @@ def _page_destination(request: Request, paths: list[str]) -> AbstractContextMana
     return destination(request.page, paths)
 
 
-def _write_page(html: TextIO, read: Report, told: Report, request: Request) -> None:
-    """The page, with the diagrams of the flows that it tells at length.
-
-    Captures are found by the report as it was read; the page is told from the one that may be shown.
-    """
+def _write_page(html: TextIO, found: Report, shown: Report, request: Request) -> None:
+    """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import flows_at_length, page
-    from ctcp_forensics.retrace import retrace
+    from ctcp_forensics.retrace import as_told_by, retrace
 
     line = watched(_what(request.sources), wanted=request.shows_progress)
     with line or nullcontext():
-        again = retrace(read, flows_at_length(read), line)
+        again = retrace(found, flows_at_length(found), line)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
-    write(html, page(told, retold(again.traces, read, told)))
+    write(html, page(shown, as_told_by(shown, found, again.traces)))
 
 
 def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:

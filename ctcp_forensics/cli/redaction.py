@@ -11,8 +11,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.cli.ends import Refused, say
@@ -23,7 +22,6 @@ from ctcp_forensics.errors import CtcpError
 if TYPE_CHECKING:
     from ctcp_forensics.redact import Pseudonyms, Rewriter
     from ctcp_forensics.report import Report
-    from ctcp_forensics.trace import Trace
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 MAX_TEXT_LEN: Final = 1 << 28
@@ -77,16 +75,6 @@ class Veil:
 def veil(key_file: str | None, *outputs: str | None) -> Callable[[Report], Report]:
     """What is done to a report before anything is made of it."""
     return (lambda report: report) if key_file is None else Veil(key_file, *outputs).over
-
-
-def retold(traces: Iterable[Trace], read: Report, told: Report) -> tuple[Trace, ...]:
-    """Traces of the report as it was read, in the words of the one that may be shown."""
-    flows = {one.id: other.id for one, other in zip(read.flows, told.flows, strict=True)}
-    files = {
-        PurePath(one.source).name: PurePath(other.source).name
-        for one, other in zip(read.captures, told.captures, strict=True)
-    }
-    return tuple(replace(one, flow=flows[one.flow], place=files.get(one.place, one.place)) for one in traces)
 
 
 def pseudonyms_of(key_file: str, *outputs: str | None) -> Pseudonyms:

@@ -126,11 +126,12 @@ def most_lost_at(connection: Connection) -> str | None:
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
-        lost[place_of(connection, crossing)] += crossing.lost_count
+        where = place_of(connection, crossing)
+        lost[where] += crossing.lost_count
         if crossing.damaged:
             lost[spoilt_at(connection, crossing)] += crossing.damaged
         if not has_missed(connection, connection.sightings.index(crossing.behind)):
-            withheld[place_of(connection, crossing)] += crossing.withheld
+            withheld[where] += crossing.withheld
     for some in (lost, withheld):
         if some.total():
             return some.most_common(1)[0][0]

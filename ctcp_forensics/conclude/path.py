@@ -5,10 +5,9 @@ Knows the report's names of what several captures show together.  Does not know 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ctcp_forensics import report
-from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT
 from ctcp_forensics.reading import Reading
 from ctcp_forensics.vantage import TO_HEADEND, Between, Connection, Crossing, Link, Path, Piece, Place
@@ -18,13 +17,13 @@ FRAMES_NAMED = 16
 """Lost segments named for each crossing; all are counted."""
 
 
-def path_of(path: Path, readings: Sequence[Reading], told: Sequence[Told]) -> report.Path:
-    flows = {id(one.case.connection): one.flow_id for one in told}
+def path_of(path: Path, readings: Sequence[Reading], flow_ids: Mapping[int, str]) -> report.Path:
+    """`flow_ids` are the report's, by the identity of the connection."""
     return report.Path(
         places=tuple(place_of(place, readings[place.view.number]) for place in path.places),
         clocks=tuple(clock_of(link, path, readings) for link in path.links),
         crossings=tuple(
-            crossing_of(connection, crossing, flows[id(connection)], readings)
+            crossing_of(connection, crossing, flow_ids[id(connection)], readings)
             for connection in path.connections
             for crossing in connection.crossings
         ),
@@ -70,8 +69,8 @@ def piece_of(piece: Piece, reading: Reading) -> report.ClockPiece:
     at_ns = piece.middle_ns
     low, high = piece.offset_at(at_ns)
     skew, skews = piece.skew, piece.skews
-    first, last = (reading.locate(frame) for frame in piece.far_frames)
     first_ns, last_ns = piece.span_ns
+    first, last = (reading.locate(frame) for frame in piece.far_frames)
     return report.ClockPiece(
         from_frame=first[1],
         to_frame=last[1],

@@ -129,11 +129,12 @@ def _piece(piece: ClockPiece) -> str:
     known = (
         f"{offsets(piece.offset_low_ns, piece.offset_high_ns)}, by {count(piece.matches, 'match', 'matches')}"
     )
-    if piece.skew_ppm is None:
+    if piece.skew_low_ppm is None:
         return f"{known}; no skew: fewer than 20 matches, or less than a minute"
-    return (
-        f"{known}; skew {ppm(piece.skew_ppm)} ppm ({ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)})"
-    )
+    between = f"{ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)}"
+    if piece.skew_ppm is None:
+        return f"{known}; skew {between} ppm"
+    return f"{known}; skew {ppm(piece.skew_ppm)} ppm ({between})"
 
 
 # --- one flow on it -------------------------------------------------------------------------------

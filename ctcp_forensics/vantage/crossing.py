@@ -112,6 +112,8 @@ class Crossing:
     not_captured_behind: int = 0
     undecided: int = 0
     withheld: int = 0
+    withheld_ns: tuple[int, int] = (NEVER, NEVER)
+    """When the first and the last of these were seen before."""
     damaged: int = 0
     """Came to the place before with a wrong checksum, and not to the place behind: spoilt, and then thrown away."""
     beyond: int = 0
@@ -256,6 +258,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
         undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
         withheld=raw.onward.after if is_cut_off else 0,
+        withheld_ns=(raw.onward.after_first_ns, raw.onward.after_last_ns) if is_cut_off else (NEVER, NEVER),
         damaged=len(damaged),
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
@@ -297,9 +300,9 @@ def asked_positions(sighting: Sighting, way: int, shift: int) -> set[int]:
 
 def exact_acks(sighting: Sighting, way: int, shift: int, ends: Collection[int]) -> set[int]:
     """Those of `ends` that an ACK of the receiver names."""
-    side = side_of(sighting.flow, 1 - way)
-    rows = sighting.view.tracker.segments(sighting.flow.index) if ends else []
-    return {row.ack_pos - shift for row in rows if row.direction == side} & set(ends)
+    index, side = sighting.half(1 - way)
+    acks = sighting.view.tracker.acks(index, side) if ends else set()
+    return {ack - shift for ack in acks} & set(ends)
 
 
 def from_the_sender(way: int, first: Sighting, found_further: int, *, drops: bool) -> Crossing:
