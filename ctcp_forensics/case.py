@@ -35,6 +35,10 @@ class Case:
     number: int = 0
     """Which of its sightings this flow is."""
 
+    def frame(self, number: int) -> str:
+        """What a frame of this capture is called."""
+        return self.surroundings.numbering.tell(number)
+
     @property
     def direction(self) -> Direction | None:
         """The direction that the accusation would concern."""

@@ -23,6 +23,7 @@ from ctcp_forensics._kernel.rows import (
     Tallies,
 )
 from ctcp_forensics.episodes import Episode, Hole
+from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
 CLIENT_TO_HEADEND = "client-to-headend"
 HEADEND_TO_CLIENT = "headend-to-client"
@@ -176,7 +177,14 @@ class Flow:
         return self.to_headend if side == self.client_side else self.to_client
 
 
-def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_last_ns: int) -> Flow:
+def build_flow(
+    tracked: Tracked,
+    index: int,
+    *,
+    ports: frozenset[int],
+    capture_last_ns: int,
+    numbering: Numbering = FROM_ONE_FILE,
+) -> Flow:
     """Assemble flow `index` of a tracker; `ports` help to tell the headend where nothing better does."""
     row = tracked.flow(index)
     halves = (tracked.direction(index, 0), tracked.direction(index, 1))
@@ -193,7 +201,7 @@ def build_flow(tracked: Tracked, index: int, *, ports: frozenset[int], capture_l
         roles_because=because,
         to_headend=to_headend,
         to_client=to_client,
-        ending=ending_of(row, to_headend, to_client, capture_last_ns),
+        ending=ending_of(row, to_headend, to_client, capture_last_ns, numbering),
     )
 
 
@@ -276,7 +284,9 @@ def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, on
     )
 
 
-def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int) -> Ending:
+def ending_of(
+    row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int, numbering: Numbering
+) -> Ending:
     """The first FIN or RST; else silence, where the capture went on long enough to tell."""
     both_spoke_ns = min(to_headend.row.data_last_ns, to_client.row.data_last_ns)
     closes = [
@@ -291,7 +301,7 @@ def ending_of(row: FlowRow, to_headend: Direction, to_client: Direction, capture
     if closes:
         frame, kind, at_ns, name = min(closes)
         article = "an" if kind == EndingKind.RST else "a"
-        because = f"{article} {kind.name} went {name.replace('-', ' ')} in frame {frame}"
+        because = f"{article} {kind.name} went {name.replace('-', ' ')} in {numbering.tell(frame)}"
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

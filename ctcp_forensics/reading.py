@@ -21,6 +21,7 @@ from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.flows import build_flow
+from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
 from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
@@ -286,6 +287,8 @@ class Course:
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
+                pulse=reel.tracker.pulse(),
+                numbering=numbering_of(self._parts),
             ),
             vantage=self._vantage,
             interface=interface,
@@ -326,6 +329,14 @@ def share_messages(trackers: Sequence[Tracker]) -> bool:
     )
 
 
+def numbering_of(parts: Sequence[Part]) -> Numbering:
+    """Files by their names; by their paths, where two have one name."""
+    paths = [part.account.capture.source for part in parts]
+    names = [path.rpartition("/")[2] for path in paths]
+    told = names if len(set(names)) == len(names) else paths
+    return Numbering(tuple(zip([part.frames_before for part in parts], told, strict=True)))
+
+
 def dropped_by(account: Account, interface: int | None) -> int:
     return sum(
         one.dropped or 0 for one in account.capture.interfaces if interface is None or one.index == interface
@@ -340,7 +351,14 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
     tracker, around = reading.tracker, reading.surroundings
     wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
     flows = [
-        build_flow(tracker, index, ports=options.ports, capture_last_ns=around.last_ns) for index in wanted
+        build_flow(
+            tracker,
+            index,
+            ports=options.ports,
+            capture_last_ns=around.last_ns,
+            numbering=around.numbering,
+        )
+        for index in wanted
     ]
     return assemble(flows, around, reading.icmp_errors)
 

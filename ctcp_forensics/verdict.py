@@ -104,7 +104,8 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A headend on a real TCP stack would ask the same way: a capture on the headend side of the "
-            "firewall shows whether the duplicate ACKs exist there too."
+            "firewall shows whether the duplicate ACKs exist there too. One that was over or blind meanwhile lacks "
+            "them as well: it is believed where it shows other frames between the first and the last of them."
         ),
     ),
     Verdict(
@@ -133,7 +134,15 @@ VERDICTS: tuple[Verdict, ...] = (
         title="A filter on the path drops the flow",
         means="A box on the path says that it does not let this flow pass, or captures on both of its sides show it.",
         requires=(claims.a_firewall_drops_it,),
-        proven_by=(claims.it_entered_and_never_left,),
+        proven_by=(
+            claims.it_entered_and_never_left,
+            claims.the_next_capture_went_on,
+            claims.the_two_sides_are_confirmed,
+        ),
+        looks_like=(
+            "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
+            "nothing, lack the same segments: other frames in the second one, and what a box changes, tell them apart."
+        ),
     ),
     Verdict(
         slug="nat-rebinding",
@@ -152,7 +161,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="The connection was forgotten during a silence",
         means="After a long silence of both ends a box on the path no longer knew the connection.",
         requires=(claims.it_did_not_survive_a_silence,),
-        refuted_by=NOTHING_HIDDEN,
+        refuted_by=(*NOTHING_HIDDEN, claims.it_went_on_elsewhere),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -170,7 +179,11 @@ VERDICTS: tuple[Verdict, ...] = (
         title="One end fell silent",
         means="One end went on sending and nothing came back: the other end, or the path from it, was gone.",
         requires=(claims.one_end_fell_silent,),
-        refuted_by=(*NOTHING_HIDDEN, claims.what_was_said_last_never_arrived),
+        refuted_by=(
+            *NOTHING_HIDDEN,
+            claims.what_was_said_last_never_arrived,
+            claims.it_went_on_elsewhere,
+        ),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -178,7 +191,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="Both ends fell silent at once",
         means="In the middle of its work the whole flow stopped, while the capture went on: the link was gone.",
         requires=(claims.both_ends_fell_silent_at_once,),
-        refuted_by=(claims.a_question_is_left_open,),
+        refuted_by=(claims.a_question_is_left_open, claims.it_went_on_elsewhere),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -240,7 +253,10 @@ OF_A_PATH = (
     claims.an_answer_is_in_another_capture,
     claims.the_reset_was_made_in_between,
     claims.it_entered_and_never_left,
+    claims.the_next_capture_went_on,
+    claims.the_two_sides_are_confirmed,
     claims.what_was_said_last_never_arrived,
+    claims.it_went_on_elsewhere,
 )
 """Claims that one capture leaves unknown, whatever it shows."""
 
@@ -296,7 +312,11 @@ SETTLED_ELSEWHERE = (
 )
 """Claims that hold where any place of the path shows that they do."""
 
-TRUE_OF_ONE_PLACE = (claims.is_something_else, claims.only_one_direction_was_seen)
+TRUE_OF_ONE_PLACE = (
+    claims.is_something_else,
+    claims.only_one_direction_was_seen,
+    claims.it_went_on_elsewhere,
+)
 """Refutations that say something of a capture, not of the connection."""
 
 

@@ -122,7 +122,11 @@ def followed(seen: Seen, tracker: Any, icmp_errors: list[IcmpError]) -> Followed
     times = [one.time_ns for one in seen.wire.captured]
     tallies = tracker.tallies()
     around = Surroundings(
-        first_ns=min(times, default=0), last_ns=tallies.last_ns, dropped_frames=seen.stand.drops
+        first_ns=min(times, default=0),
+        last_ns=tallies.last_ns,
+        dropped_frames=seen.stand.drops,
+        is_damaged=seen.stand.damaged,
+        pulse=tracker.pulse(),
     )
     return Followed(
         seen=seen,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -22,8 +23,9 @@ from ctcp_forensics.evidence import Claim, Evidence, Outcome
 from ctcp_forensics.verdict import VERDICTS
 from tests.judged import judged_rows, together
 from tests.test_path_stories import followed_of, path_stories, place_of
-from tests.test_stories import stories, wire_of
+from tests.test_stories import OPENINGS, stories, wire_of
 from tests.wire import Wire
+from tests.wire import told as told_wire
 
 ALL: dict[str, Claim] = {name: getattr(claims, name) for name in claims.__all__}
 each_claim = pytest.mark.parametrize("name", ALL)
@@ -141,3 +143,19 @@ def test_frames_that_never_were_are_not_shown() -> None:
 
     made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
     assert made(SimpleNamespace(number=0)).frames == (3, 7)  # type: ignore[arg-type]
+
+
+def test_a_sender_that_repeats_is_shown_by_its_first_retransmission() -> None:
+    """Not by answers: the question is still open."""
+    story = """
+        C > S  +100  lost
+        4 times every 1s:
+          C > S  +100
+          S > C  ack 1001  by F
+        C > S  1201:1301  [again]
+        C > S  1301:1401
+        S > C  ack 1001  by F
+    """
+    wire = told_wire(OPENINGS["tunnel"] + dedent(story))
+    evidence = claims.the_sender_never_repeats(judged_rows(wire)[0].case)
+    assert (evidence.outcome, evidence.frames) == (Outcome.FAILS, (wire.labels["again"],))

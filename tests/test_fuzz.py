@@ -67,6 +67,13 @@ def undecoded(facts: path.Facts) -> set[str]:
     return set(counts)
 
 
+def test_seeds_share_messages_with_what_is_spoilt_of_them() -> None:
+    chance = random.Random(3)
+    shared = [path.joins_agree(seed, mutate.spoilt(seed, chance)) for seed in seeds.made()]
+    assert max(shared) >= 2, "both directions of a flow"
+    assert sum(map(bool, shared)) >= len(shared) // 4
+
+
 # --- spoilt captures --------------------------------------------------------------------------------
 
 

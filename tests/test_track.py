@@ -147,6 +147,20 @@ def test_every_segment_that_repeats_or_fills_has_exactly_one_name(kernel: Any, h
 @each_kernel
 @FEW
 @given(history=histories())
+def test_the_first_retransmission_is_the_frame_with_which_there_is_one(kernel: Any, history: Any) -> None:
+    tracker = tracked_history(kernel, history)
+    for side in (0, 1):
+        frame = tracker.direction(0, side).retransmitted_frame
+        if frame == NEVER:
+            assert tracker.direction(0, side).retransmissions == 0
+        else:
+            assert tracked_history(kernel, history[:frame]).direction(0, side).retransmissions == 1
+            assert tracked_history(kernel, history[: frame - 1]).direction(0, side).retransmissions == 0
+
+
+@each_kernel
+@FEW
+@given(history=histories())
 def test_a_hole_names_the_last_data_frame_before_it_whoever_revealed_it(kernel: Any, history: Any) -> None:
     tracker = tracked_history(kernel, history)
     for side in (0, 1):
@@ -495,11 +509,11 @@ def test_the_log_tells_where_its_clock_was_set_back_last(kernel: Any) -> None:
     logged = packets[3:]  # it looks like cTCP from the first message on
     assert [row.frame for row in tracked(kernel, packets).segments(0)] == [one.frame for one in logged]
     tracker = tracked(kernel, packets)
-    assert tracker.step_back(0, 0) == (8, 7 * second, 9 * second, 10)
-    assert tracker.step_back(0, second) == (7, 7 * second, 9 * second, 10)
-    assert tracker.step_back(0, 22 * second) is None
-    assert tracked(kernel, packets[:7]).step_back(0, second) == (4, 5 * second, 30 * second, 7)
-    assert tracked(kernel, packets[:4]).step_back(0, 0) is None
+    assert tracker.step_back(0, 0) == 8
+    assert tracker.step_back(0, second) == 7
+    assert tracker.step_back(0, 22 * second) == NEVER
+    assert tracked(kernel, packets[:7]).step_back(0, second) == 4
+    assert tracked(kernel, packets[:4]).step_back(0, 0) == NEVER
 
 
 @each_kernel

@@ -5,32 +5,27 @@ Each bound is held against a slow twin that tries all lines; each property again
 
 from __future__ import annotations
 
-import random
 from itertools import combinations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.rows import DelayRow
 from ctcp_forensics.vantage.clock import (
     ANY_OFFSET,
-    GRAIN_NS,
     RESET_NS,
-    STEEPEST,
     TO_CLIENT,
     TO_HEADEND,
     Clock,
     Piece,
-    Point,
     above,
     below,
     clock_of,
     is_nearer,
-    lower_hull,
     seen_from_there,
-    widest,
 )
+from ctcp_forensics.vantage.envelope import GRAIN_NS, STEEPEST, Point, lower_hull
 from tests.logs import ANY_CLOCKS, SECOND, START_NS, Clocks, Passage, delays, passages
 
 MANY = settings(max_examples=50, deadline=None)
@@ -171,33 +166,6 @@ def test_the_interval_is_as_wide_as_the_quickest_round_trip() -> None:
 # --- skew -------------------------------------------------------------------------------------------
 
 
-@FEW
-@given(
-    seed=st.integers(0, 1 << 32),
-    ppm=st.floats(-500, 500),
-    seconds=st.integers(60, 600),
-    matches=st.integers(20, 300),
-)
-def test_the_skew_is_told_within_5_ppm(seed: int, ppm: float, seconds: int, matches: int) -> None:
-    """From a minute and twenty matches on, where queues add a tenth of a millisecond at most times."""
-    chance = random.Random(seed)
-    step_ns = seconds * SECOND // (matches - 1)
-    passed = [
-        Passage(
-            way=number % 2,
-            sent_ns=number * step_ns,
-            delay_ns=20_000_000 + round(chance.expovariate(1 / 100_000)),
-        )
-        for number in range(matches)
-    ]
-    (piece,) = clock_of(delays(passed, Clocks(ppm=ppm))).pieces
-    assume(piece.span_ns[1] - piece.span_ns[0] >= 60 * SECOND)
-    assert piece.skew is not None
-    assert piece.skew * 1e6 == pytest.approx(ppm, abs=5)
-    assert piece.skews is not None
-    assert piece.skews[0] <= piece.skew <= piece.skews[1]
-
-
 def test_too_little_tells_no_skew() -> None:
     one = Piece(
         near_frames=(1, 2), far_frames=(1, 2), uppers=((0, 5),), lowers=((70 * SECOND, 1),), matches=19
@@ -207,12 +175,6 @@ def test_too_little_tells_no_skew() -> None:
     uppers, lowers = ((0, 0), (50 * SECOND, 0)), ((0, 0), (50 * SECOND, 0))
     short = Piece(near_frames=(1, 2), far_frames=(1, 2), uppers=uppers, lowers=lowers, matches=40)
     assert short.skew is None
-
-
-def test_the_widest_corridor_leans_as_the_clock_does() -> None:
-    uppers = [(at * SECOND, 10_000 + at * 100_000) for at in range(100)]
-    lowers = [(at * SECOND, -10_000 + at * 100_000) for at in range(100)]
-    assert widest(uppers, lowers) * 1e6 == pytest.approx(100, abs=1e-6)
 
 
 # --- which is nearer -------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ C > S  +100  upto client
 8 times every 1s:
   C > S  +100  upto asa-outside
   S > C  ack 1001  by F  from asa-outside
+  other
 +500ms  C > S  R
 """
 
@@ -189,6 +190,8 @@ def test_every_place_says_what_it_shows_of_the_question() -> None:
     [
         ({}, "asa"),
         ({"stops": "1s"}, None),
+        ({"blind": {"1.105s": "9s"}}, None),
+        ({"damaged": True}, None),
         ({"shift": {"C": 999}}, "asa"),
         ({"clock": "1h"}, "asa"),
     ],

@@ -12,9 +12,10 @@ captures show together: the stories say that.
     C > S  +100  corrupt asa-outside         from that place on a bit of it is another, and nobody takes it
 
 Places are written in order from client to headend.  Each has a clock of its own (`clock`, `drift` in ppm, `jumps`), a
-distance from the client (`away`), a part of the story that it was running for (`starts`, `stops`), and may show ends
-under other names (`shows`), with other sequence numbers (`shift`), another `mss`, or cut short (`snap`).  The user
-calls a place by its name, unless `told` says otherwise; `drops` is what its interface counter admits.
+distance from the client (`away`), a part of the story that it was running for (`starts`, `stops`), spells in which it
+was `blind` to everything, and may show ends under other names (`shows`), with other sequence numbers (`shift`), another
+`mss`, or cut short (`snap`).  The user calls a place by its name, unless `told` says otherwise; `drops` is what its
+interface counter admits, and a `damaged` savefile lost nobody knows what.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class Stand:
     mss: int | None = None
     snap_len: int = 1 << 18
     drops: int = 0
+    damaged: bool = False
+    blind: tuple[tuple[int, int], ...] = ()
+    """From when to when, by the story."""
     box: int | None = None
     interfaces: tuple[str, ...] = ()
     hops: int = 1
@@ -120,6 +124,8 @@ def stand_of(name: str, away_ns: int, header: dict[str, Any]) -> Stand:
         mss=header.pop("mss", None),
         snap_len=header.pop("snap", 1 << 18),
         drops=header.pop("drops", 0),
+        damaged=header.pop("damaged", False),
+        blind=tuple((span(at, 0), span(until, 0)) for at, until in header.pop("blind", {}).items()),
         box=header.pop("box", None),
         interfaces=tuple(header.pop("interfaces", ())),
         hops=header.pop("hops", 1),
@@ -149,6 +155,7 @@ def capture_at(stand: Stand, stands: Sequence[Stand], wire: Wire) -> Wire:
         for one in wire.captured
         if (arrival_ns := arrival(one, stand, stands)) is not None
         and stand.starts_ns <= arrival_ns - START_NS < stand.stops_ns
+        and not any(begin <= arrival_ns - START_NS < end for begin, end in stand.blind)
     ]
     passing.sort(key=lambda item: item[0])
     frames = {one.frame: number for number, (_, one) in enumerate(passing, start=1)}

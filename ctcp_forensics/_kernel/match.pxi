@@ -11,6 +11,7 @@ cdef enum:
     BLOCK = 256  # rows whose slots are asked for before they are looked at
     ROWS_AHEAD = 16
     FIRST_PAIRS = 256
+    NO_MATE = 0xFFFFFFFF  # what it has shown is another message
 
     SAME = 0  # what became of a segment: rows.CourseRow
     COVERED = 1
@@ -32,7 +33,7 @@ cdef struct slot_t:  # a message of the log there
     uint32_t hash_high
     uint32_t there  # number of its first row from the oldest in the log, and 1; 0 where the slot is free
     uint32_t there_again
-    uint32_t mate  # index of its mate, and 1; 0 where the log here has not shown it
+    uint32_t mate  # index of its mate, and 1; 0 where the log here has not shown it; or NO_MATE
 
 cdef struct mate_t:  # the first sighting of one message here and there
     int64_t here_frame
@@ -92,6 +93,11 @@ cdef inline bint is_same_key(const segment_t* one, const segment_t* other) noexc
     if one.kind == KIND_IKE or other.kind == KIND_IKE:
         return one.kind == other.kind and one.print64 == other.print64
     return True
+
+
+cdef inline bint contradicts(const segment_t* row, const segment_t* there) noexcept nogil:
+    """One SPI and number over two contents."""
+    return row.kind == KIND_ESP and there.kind == KIND_ESP and row.print64 != there.print64
 
 
 cdef inline uint32_t half_of(const segment_t* row) noexcept nogil:
@@ -209,8 +215,12 @@ cdef bint find_mates(
         number = fill_block(here, number, &block, slots, mask)
         for i in range(block.count):
             slot = slot_with(there, slots, mask, block.hashes[i], block.rows[i])
+            if slot.mate == NO_MATE:
+                continue
             if slot.mate:
                 m.mates[slot.mate - 1].is_unique = 0
+            elif slot.there and contradicts(block.rows[i], row_of(there, slot.there - 1)):
+                slot.mate = NO_MATE
             elif slot.there:
                 if not add_mate(m, block.rows[i], row_of(there, slot.there - 1), slot.there_again):
                     return False

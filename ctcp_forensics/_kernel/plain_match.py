@@ -79,7 +79,7 @@ class Matching:
         self._mates = [
             Mate(*sighting[:2], *theirs[key][:2], sighting.times == theirs[key].times == 1)
             for key, sighting in ours.items()
-            if key in theirs
+            if key in theirs and not contradicts(sighting.row, theirs[key].row)
         ]
 
     def pairs(self) -> list[PairRow]:
@@ -108,6 +108,11 @@ class Matching:
             begun = extremes.setdefault((number * stretches // len(chosen), way), Extremes())
             begun.take(mate, drift_ppb, chosen[0][1].here_row.time_ns)
         return [found.row(way, stretch) for (stretch, way), found in sorted(extremes.items())]
+
+
+def contradicts(row: SegmentRow, there: SegmentRow) -> bool:
+    """One SPI and number over two contents: two clients chose alike, for nothing on the way alters ESP (RFC 4303)."""
+    return row.kind == there.kind == Kind.ESP and row.print64 != there.print64
 
 
 class Sighting(NamedTuple):

@@ -51,6 +51,11 @@ RESETS_KEPT = 16
 SEGMENT_LOG_CAP = 1 << 20
 """Segments of watched flows kept for evidence, pairing and pictures; the oldest go first."""
 
+SILENCES_KEPT = 1024
+"""The longest times without a frame, of each capture: an idle tunnel has no more of 20 s in five hours."""
+SET_BACK_NS = 1_000_000_000
+"""Frames of several interfaces may stand out of order by less; a clock that goes back by more was set."""
+
 TRACE_CAP = 1 << 21
 """Segments of traced flows kept at one place, evenly shared among the flows; of each the oldest go first."""
 
@@ -321,6 +326,8 @@ class DirectionRow(NamedTuple):
     holes_acked_past: int
     holes_forgotten: int
     retransmissions: int
+    retransmitted_frame: int
+    """The first of these."""
     late_originals: int
     undecided_repeats: int
     spurious_retransmissions: int
@@ -531,18 +538,6 @@ class SegmentRow(NamedTuple):
     """1 where its TCP checksum is wrong though its direction's checksums are right: other bytes than were sent."""
 
 
-class StepBackRow(NamedTuple):
-    """Where the clock of a flow's log was set back for the last time, and what the log shows since."""
-
-    before_frame: int
-    """The last segment by the old time."""
-    first_ns: int
-    """The earliest and the latest time since…"""
-    last_ns: int
-    last_frame: int
-    """…and the last segment of all."""
-
-
 class ResetRow(NamedTuple):
     """One RST of a watched flow.  By its TTL, IP ID and window it is known elsewhere, and who made it."""
 
@@ -591,6 +586,17 @@ class Tallies(NamedTuple):
     segments_unlogged: int
     """Logged segments that later ones pushed out."""
     last_ns: int
+
+
+class PulseRow(NamedTuple):
+    """When frames of any kind came, since the clock was last set back.  NEVER: none did."""
+
+    since_ns: int
+    until_ns: int
+    silences: tuple[tuple[int, int], ...]
+    """The SILENCES_KEPT longest times from one frame to the next, in order."""
+    unlisted_ns: int
+    """The longest of those that were let go; 0 where all are listed."""
 
 
 class PairRow(NamedTuple):

@@ -54,6 +54,7 @@ cdef enum:
 
     CHUNK = 256  # elements of a pool that are allocated together
     LOG_CHUNK = 4096
+    SILENCES_KEPT = 1024
     PORT_WORDS = 1024  # a bit for each of 65,536 ports
     # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
     SLOT_AHEAD = 24
@@ -67,6 +68,8 @@ cdef extern from *:
 
 if rows.DUP_ACK_FRAMES_KEPT != DUP_ACK_FRAMES_KEPT:
     raise ImportError("the compiled core was built for another DUP_ACK_FRAMES_KEPT")
+if rows.SILENCES_KEPT != SILENCES_KEPT:
+    raise ImportError("the compiled core was built for another SILENCES_KEPT")
 
 cdef uint32_t LIVE_HOLES = rows.LIVE_HOLES
 cdef uint32_t HOLES_KEPT = rows.HOLES_KEPT
@@ -74,6 +77,7 @@ cdef uint32_t EPISODES_KEPT = rows.EPISODES_KEPT
 cdef uint32_t ASSOCIATIONS_KEPT = rows.ASSOCIATIONS_KEPT
 cdef uint32_t RESETS_KEPT = rows.RESETS_KEPT
 cdef int64_t NEVER = rows.NEVER
+cdef int64_t SET_BACK_NS = rows.SET_BACK_NS
 cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
 
 include "track_state.pxi"
@@ -83,5 +87,6 @@ include "track_holes.pxi"
 include "track_acks.pxi"
 include "track_payload.pxi"
 include "track_rows.pxi"
+include "track_pulse.pxi"
 include "track_tracker.pxi"
 include "track_tracer.pxi"

@@ -74,6 +74,7 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             trouble.holes_acked_past,
             trouble.holes_forgotten,
             trouble.retransmissions,
+            trouble.retransmitted_frame,
             trouble.late_originals,
             trouble.undecided_repeats,
             trouble.spurious_retransmissions,

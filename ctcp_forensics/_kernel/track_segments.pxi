@@ -205,27 +205,33 @@ cdef void reveal(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, i
         trouble.smallest_missing_len = size
 
 
+cdef inline void note_retransmission(trouble_t* trouble, const packet_t* p) noexcept nogil:
+    trouble.retransmissions += 1
+    if trouble.retransmitted_frame == NEVER:
+        trouble.retransmitted_frame = p.frame
+
+
 @cython.overflowcheck(False)
 cdef void note_filling(
     tracker_t* t, direction_t* d, const packet_t* p, const filling_t* filling, int key
 ) noexcept nogil:
     """Sent again, or the late original?  By ESP number, else by IP ID, else by time, else undecided."""
     cdef trouble_t* trouble = trouble_of(t, d)
-    cdef bint earlier
     if key == KEY_LATE:
         trouble.late_originals += 1
     elif key == KEY_REPEATED:
-        trouble.retransmissions += 1
+        note_retransmission(trouble, p)
     elif key == KEY_NEWEST:
         trouble.rewrites += 1
     elif ids_count(d) and p.ip_id > 0 and filling.opener_ip_id > 0:
-        earlier = ((p.ip_id - filling.opener_ip_id) & 0xFFFF) >= 0x8000
-        trouble.late_originals += earlier
-        trouble.retransmissions += not earlier
+        if ((p.ip_id - filling.opener_ip_id) & 0xFFFF) >= 0x8000:
+            trouble.late_originals += 1
+        else:
+            note_retransmission(trouble, p)
     elif p.time_ns - filling.opened_ns < REORDER_NS:
         trouble.late_originals += 1
     elif trouble.episode:
-        trouble.retransmissions += 1
+        note_retransmission(trouble, p)
     else:
         trouble.undecided_repeats += 1
 
@@ -242,6 +248,6 @@ cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t e
     if key == KEY_LATE:
         trouble.late_originals += 1
         return
-    trouble.retransmissions += 1
+    note_retransmission(trouble, p)
     if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         trouble.spurious_retransmissions += 1

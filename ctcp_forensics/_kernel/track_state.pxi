@@ -117,6 +117,7 @@ cdef struct trouble_t:  # of one direction
     int64_t again_bytes
     int64_t filling_bytes
     int64_t smallest_missing_len
+    int64_t retransmitted_frame
     uint32_t holes_opened
     uint32_t holes_filled
     uint32_t holes_acked_past
@@ -148,7 +149,7 @@ cdef struct trouble_t:  # of one direction
     int32_t rst_has_ack
     uint32_t latest_reset
     uint32_t resets_kept
-    uint8_t spare[32]  # up to whole cache lines
+    uint8_t spare[24]  # up to whole cache lines
 
 cdef struct hole_t:
     uint32_t next
@@ -406,6 +407,18 @@ cdef inline void give_back(pool_t* pool, uint32_t handle) noexcept nogil:
     pool.first_free = handle
 
 
+cdef struct silence_t:
+    int64_t length_ns
+    int64_t from_ns
+
+cdef struct pulse_t:  # when frames came
+    int64_t since_ns
+    int64_t until_ns
+    int64_t unlisted_ns
+    int64_t shortest_ns  # of those that are kept
+    uint32_t count
+    silence_t kept[SILENCES_KEPT]  # a heap, the shortest first
+
 cdef struct tracker_t:
     arena_t arena
     pool_t flows  # handle: index + 1
@@ -425,6 +438,7 @@ cdef struct tracker_t:
     int64_t refused
     int64_t segments
     int64_t last_ns
+    pulse_t pulse
     segment_t** log  # a ring of chunks, filled in as they are reached
     int64_t log_chunks
     int64_t log_first  # rows are numbered from the first that was ever logged

@@ -141,6 +141,7 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
             look_at_association(t, &packets[i + ASSOCIATION_AHEAD], i + ASSOCIATION_AHEAD)
         if packets[i].time_ns > t.last_ns:
             t.last_ns = packets[i].time_ns
+        take_pulse(&t.pulse, packets[i].time_ns)
         if packets[i].status == TCP_SEGMENT:
             follow(t, batch, &packets[i], t.ahead[i % LOOKED_AHEAD])
             if unlikely(t.out_of_memory):
@@ -159,6 +160,7 @@ cdef bint begin_pool(tracker_t* t, pool_t* pool, uint32_t item_len) noexcept nog
 
 cdef bint begin_tracker(tracker_t* t) noexcept nogil:
     t.last_ns = NEVER
+    t.pulse.since_ns, t.pulse.until_ns = NEVER, NEVER
     t.arena.next_len = FIRST_EXTENT
     t.slot_mask = 1023
     t.slots = <uint64_t*> calloc(t.slot_mask + 1, sizeof(uint64_t))
@@ -224,7 +226,7 @@ cdef void set_direction_defaults(direction_t* d) noexcept nogil:
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
-    trouble.sacked_to, trouble.smallest_missing_len = NEVER, NEVER
+    trouble.sacked_to, trouble.smallest_missing_len, trouble.retransmitted_frame = NEVER, NEVER, NEVER
     trouble.rst_frame, trouble.rst_ns, trouble.rst_seq_pos = NEVER, NEVER, NEVER
     trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = NEVER, NEVER, NEVER
 
@@ -302,6 +304,10 @@ cdef class Tracker:
         return rows.Tallies(
             t.flow_count, t.refused, t.segments, t.log_end - t.log_first, t.unlogged, t.last_ns
         )
+
+    def pulse(self):
+        self.check_idle()
+        return pulse_row(&self.tracker.pulse)
 
     def flow(self, index):
         return flow_row(&self.tracker, self.at(index))
@@ -417,23 +423,18 @@ cdef class Tracker:
         return found
 
     def step_back(self, index, int64_t more_than_ns):
-        """The last time that the clock was set back by more than so much between two logged segments."""
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not."""
         cdef uint32_t flow = self.checked(index)
-        cdef uint32_t i, since = 0
-        cdef int64_t first_ns = 0, last_ns = 0, time_ns
+        cdef uint32_t i
         if more_than_ns >= 0 and not flow_at(&self.tracker, flow + 1).state & CLOCK_RAN_BACK:
-            return None
+            return NEVER
         self.sort_log()
-        for i in range(self.firsts[flow], self.firsts[flow + 1]):
-            time_ns = self.in_order(i).time_ns
-            if i > self.firsts[flow] and time_ns < self.in_order(i - 1).time_ns - more_than_ns:
-                since, first_ns, last_ns = i, time_ns, time_ns
-            first_ns, last_ns = min(first_ns, time_ns), max(last_ns, time_ns)
-        if since == 0:
-            return None
-        return rows.StepBackRow(
-            self.in_order(since - 1).frame, first_ns, last_ns, self.in_order(self.firsts[flow + 1] - 1).frame
-        )
+        i = self.firsts[flow + 1]
+        while i > self.firsts[flow] + 1:
+            i -= 1
+            if self.in_order(i).time_ns < self.in_order(i - 1).time_ns - more_than_ns:
+                return self.in_order(i - 1).frame
+        return NEVER
 
     def suspects(self, ports):
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""

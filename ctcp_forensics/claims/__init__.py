@@ -37,13 +37,18 @@ from ctcp_forensics.claims.loss import (
     nothing_is_wrong,
     questions_were_answered,
 )
+from ctcp_forensics.claims.passage import (
+    it_entered_and_never_left,
+    it_went_on_elsewhere,
+    the_next_capture_went_on,
+    the_two_sides_are_confirmed,
+    what_was_said_last_never_arrived,
+)
 from ctcp_forensics.claims.path import (
     an_answer_is_in_another_capture,
-    it_entered_and_never_left,
     nothing_passed_behind_the_hole,
     the_acks_were_made_in_between,
     the_reset_was_made_in_between,
-    what_was_said_last_never_arrived,
 )
 from ctcp_forensics.claims.proof import (
     a_segment_is_missing,
@@ -74,6 +79,7 @@ __all__ = [
     "it_entered_and_never_left",
     "it_was_asked_for",
     "it_was_closed_in_order",
+    "it_went_on_elsewhere",
     "its_spi_goes_on_elsewhere",
     "loss_was_seen",
     "nobody_answered",
@@ -91,12 +97,14 @@ __all__ = [
     "the_end_was_seen",
     "the_flow_is_dead",
     "the_handshake_failed",
+    "the_next_capture_went_on",
     "the_receiver_had_followed",
     "the_reset_came_from_elsewhere",
     "the_reset_has_a_ttl_of_its_own",
     "the_reset_was_made_in_between",
     "the_sender_never_repeats",
     "the_sender_went_on",
+    "the_two_sides_are_confirmed",
     "the_window_had_room",
     "the_window_stayed_closed",
     "what_was_said_last_never_arrived",

@@ -64,7 +64,11 @@ def the_receiver_had_followed(case: Case) -> Answer:
         and moved_frame != NEVER
         and direction.row.acked_ns <= episode.row.first_ns
     ):
-        return HOLDS, f"frame {moved_frame} was the last to move it, to {episode.wanted_seq}", [moved_frame]
+        return (
+            HOLDS,
+            f"{case.frame(moved_frame)} was the last to move it, to {episode.wanted_seq}",
+            [moved_frame],
+        )
     if not direction.row.isn_known:
         return UNKNOWN, "the capture begins in mid-stream and shows no movement of the ACK"
     return FAILS, "the ACK never moved: the first message itself is the one asked for"

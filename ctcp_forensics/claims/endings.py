@@ -7,7 +7,8 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
-from ctcp_forensics.claims.path import it_entered_and_never_left, link_is_cut, the_reset_was_made_in_between
+from ctcp_forensics.claims.passage import it_entered_and_never_left, link_is_cut
+from ctcp_forensics.claims.path import the_reset_was_made_in_between
 from ctcp_forensics.claims.proof import GOODBYE_NS, IKE_INFORMATIONAL, the_window_was_too_small
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Hole
@@ -45,16 +46,16 @@ def the_handshake_failed(case: Case) -> Answer:
     if flow.syn_frame == NEVER:
         return FAILS, "no SYN was captured"
     if flow.syn_ack_frame != NEVER:
-        return FAILS, f"frame {flow.syn_ack_frame} is the SYN-ACK", [flow.syn_ack_frame]
+        return FAILS, f"{case.frame(flow.syn_ack_frame)} is the SYN-ACK", [flow.syn_ack_frame]
     if any(d.row.data_segments or d.row.pure_acks for d in case.flow.directions):
         return FAILS, "segments after the handshake were seen, so the SYN-ACK passed elsewhere"
     tried = f"{count(flow.syns, 'SYN')} and no SYN-ACK"
     refusals = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
     if refusals:
-        return HOLDS, f"{tried}; refused by the RST in frame {refusals[0]}", [flow.syn_frame, *refusals]
+        return HOLDS, f"{tried}; refused by the RST in {case.frame(refusals[0])}", [flow.syn_frame, *refusals]
     if case.reopened_by is not None:
         again = case.reopened_by.row.syn_frame
-        return HOLDS, f"{tried}; frame {again} tries anew from the same port", [flow.syn_frame, again]
+        return HOLDS, f"{tried}; {case.frame(again)} tries anew from the same port", [flow.syn_frame, again]
     if case.surroundings.last_ns - flow.first_ns < REPLY_NS:
         return UNKNOWN, f"{tried} before the capture ended", [flow.syn_frame]
     return HOLDS, tried, [flow.syn_frame, flow.last_frame]
@@ -139,7 +140,11 @@ def a_firewall_says_no(case: Case) -> Answer:
         answers = case.flow.opposite(sender_quoted(case, error)).row.data_last_frame
         if answers < error.frame:
             return HOLDS, "ICMP administratively prohibited quotes this flow", [error.frame]
-        return FAILS, f"the flow went on in frame {answers} after ICMP said that it may not", [error.frame]
+        return (
+            FAILS,
+            f"the flow went on in {case.frame(answers)} after ICMP said that it may not",
+            [error.frame],
+        )
     return FAILS, "no ICMP error of a filter quotes this flow"
 
 
@@ -156,7 +161,11 @@ def its_spi_goes_on_elsewhere(case: Case) -> Answer:
     if later is None:
         return FAILS, "no other flow goes on with its SPI"
     client = f"{later.client.address}:{later.client.port}"
-    return HOLDS, f"frame {later.row.first_frame} goes on with its SPI from {client}", [later.row.first_frame]
+    return (
+        HOLDS,
+        f"{case.frame(later.row.first_frame)} goes on with its SPI from {client}",
+        [later.row.first_frame],
+    )
 
 
 @claim(would_refute="a window above zero later on", settled_by="a capture at the receiver")
@@ -200,7 +209,7 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
         return UNKNOWN, f"{seconds(row.longest_silence_ns)} between two frames is a jump of the clock"
     speaker = case.flow.sent_by(row.silence_to_direction)
     other = case.flow.opposite(speaker).row
-    silence = f"{seconds(row.longest_silence_ns)} of silence, then frame {row.silence_to_frame}"
+    silence = f"{seconds(row.longest_silence_ns)} of silence, then {case.frame(row.silence_to_frame)}"
     frames = [row.silence_from_frame, row.silence_to_frame]
     if speaker.row.rst_frame == row.silence_to_frame:
         return FAILS, f"{silence}, an RST, which asks for no answer", frames
@@ -210,7 +219,7 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     if only_reset and other.rst_frame == case.flow.ending.frame:  # a box may send it twice
         return (
             HOLDS,
-            f"{silence} was answered by the RST in frame {other.rst_frame}",
+            f"{silence} was answered by the RST in {case.frame(other.rst_frame)}",
             [*frames, other.rst_frame],
         )
     return FAILS, f"{silence} was answered"
@@ -299,7 +308,7 @@ def an_end_reset_it(case: Case) -> Answer:
     outcome = the_reset_came_from_elsewhere.check(case)[0]
     return (
         OPPOSITE[outcome],
-        f"frame {author.row.rst_frame} is an RST that went {way(author)}",
+        f"{case.frame(author.row.rst_frame)} is an RST that went {way(author)}",
         [author.row.rst_frame],
     )
 
@@ -319,7 +328,7 @@ def it_was_closed_in_order(case: Case) -> Answer:
             and -GOODBYE_NS <= ending.at_ns - row.last_ike_ns <= FAREWELL_NS
         )
         if said_goodbye and peer_was_alive(case, ending.at_ns):
-            because = f"an IKE informational in frame {row.last_ike_frame}, then {ending.because}"
+            because = f"an IKE informational in {case.frame(row.last_ike_frame)}, then {ending.because}"
             return HOLDS, because, [row.last_ike_frame, ending.frame or 0]
     return FAILS, f"{ending.because}, and no IKE informational announced it"
 
@@ -383,7 +392,7 @@ def messages_without_reply(case: Case) -> Answer | None:
     if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
         return None
     because = (
-        f"frame {silent.row.data_last_frame} is the last message {way(silent)}; {row.data_tail_segments} more go "
+        f"{case.frame(silent.row.data_last_frame)} is the last message {way(silent)}; {row.data_tail_segments} more go "
         f"{way(speaker)}, and in {seconds(since_ns)} nothing but bare ACKs comes back"
     )
     frames = [silent.row.data_last_frame, row.data_tail_first_frame, speaker.row.data_last_frame]

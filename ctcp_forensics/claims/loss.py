@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.endings import it_was_closed_in_order, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
-from ctcp_forensics.claims.path import it_entered_and_never_left, was_only_not_captured
+from ctcp_forensics.claims.passage import it_entered_and_never_left, was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, Flow
@@ -35,7 +35,7 @@ def questions_were_answered(case: Case) -> Answer:
         return FAILS, "no answer to a duplicate ACK was seen"
     first = answered[0]
     asks = count(first.asks, "duplicate ACK")
-    because = f"{asks} for byte {first.wanted_seq}; frame {first.row.answered_frame} carries it again"
+    because = f"{asks} for byte {first.wanted_seq}; {case.frame(first.row.answered_frame)} carries it again"
     if len(answered) > 1:
         because += f"; {count(len(answered) - 1, 'more question')} answered likewise"
     return HOLDS, because, [*first.row.frames, first.row.answered_frame]

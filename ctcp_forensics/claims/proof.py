@@ -71,12 +71,12 @@ def a_segment_is_missing(case: Case) -> Answer:
     if episode.came_damaged and episode.missing_segment_frame is not None:
         return (
             HOLDS,
-            damage_sentence(direction, episode),
+            damage_sentence(case, direction, episode),
             [episode.missing_segment_frame, episode.row.first_frame],
         )
     if episode.missing_segment_frame is not None:
         because = (
-            f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} past this capture point; "
+            f"{case.frame(episode.missing_segment_frame)} carries byte {episode.wanted_seq} past this capture point; "
             f"the ACKs behind it still ask for that byte, so it was lost further on"
         )
         return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
@@ -86,11 +86,12 @@ def a_segment_is_missing(case: Case) -> Answer:
     return UNKNOWN, f"byte {episode.wanted_seq} lies before what this capture shows"
 
 
-def damage_sentence(direction: Direction, episode: Episode) -> str:
+def damage_sentence(case: Case, direction: Direction, episode: Episode) -> str:
     """A receiver must verify the checksum, and takes no segment whose checksum is wrong (RFC 9293 §3.1, MUST-3)."""
     right = count(direction.row.checksums_right, "other segment")
+    damaged = case.frame(episode.missing_segment_frame or 0)
     return (
-        f"frame {episode.missing_segment_frame} carries byte {episode.wanted_seq} with a wrong TCP checksum, "
+        f"{damaged} carries byte {episode.wanted_seq} with a wrong TCP checksum, "
         f"where {right} {way(direction)} have right ones: it was damaged on its way here, and whoever verifies "
         f"checksums threw it away"
     )
@@ -256,14 +257,16 @@ def nobody_answered(case: Case) -> Answer:
     if episode.is_answered:
         return (
             FAILS,
-            f"frame {row.answered_frame} carries byte {episode.wanted_seq} again",
+            f"{case.frame(row.answered_frame)} carries byte {episode.wanted_seq} again",
             [row.answered_frame],
         )
     if not direction.row.data_segments:
         return UNKNOWN, f"this capture shows no data {way(direction)}, so an answer would not be seen"
-    because = f"no segment after frame {row.first_frame} carries byte {episode.wanted_seq}"
+    because = f"no segment after {case.frame(row.first_frame)} carries byte {episode.wanted_seq}"
     if row.rewritten_frame != NEVER:
-        because += f"; frame {row.rewritten_frame} puts another ESP message at its place, which is no answer"
+        because += (
+            f"; {case.frame(row.rewritten_frame)} puts another ESP message at its place, which is no answer"
+        )
     return HOLDS, because, [row.first_frame]
 
 
@@ -281,7 +284,7 @@ def the_sender_never_repeats(case: Case) -> Answer:
         return (
             FAILS,
             f"{count(row.retransmissions, 'retransmission')} {way(direction)}: this sender does send again",
-            [one.row.answered_frame for one in direction.episodes],
+            [row.retransmitted_frame, *(one.row.answered_frame for one in direction.episodes)],
         )
     if row.undecided_repeats:
         return UNKNOWN, f"{count(row.undecided_repeats, 'segment')} may be late originals or retransmissions"
@@ -300,7 +303,7 @@ def the_ack_never_moved_again(case: Case) -> Answer:
         if not passed:
             return NO_QUESTION
         last = passed[-1].row
-        return FAILS, f"the ACK went on in frame {last.passed_frame}", [last.passed_frame]
+        return FAILS, f"the ACK went on in {case.frame(last.passed_frame)}", [last.passed_frame]
     return HOLDS, f"the ACK stays at {episode.wanted_seq} to the end", [episode.row.last_frame]
 
 

@@ -96,8 +96,8 @@ def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
     went_on = count(row.new_segments, "new segment")
     fate = "came damaged" if episode.came_damaged else "was lost"
     return (
-        f"A segment {way(direction)} {fate} at byte {episode.wanted_seq}; {asked} asked for it from frame "
-        f"{row.first_frame} on and nobody sent it again. The sender went on with {went_on} for "
+        f"A segment {way(direction)} {fate} at byte {episode.wanted_seq}; {asked} asked for it from "
+        f"{case.frame(row.first_frame)} on and nobody sent it again. The sender went on with {went_on} for "
         f"{seconds(episode.stuck_ns)}; {case.flow.ending.because}."
     )
 

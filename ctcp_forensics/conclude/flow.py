@@ -67,6 +67,7 @@ def seen_of(told: Told, number: int) -> report.Seen:
         headend=endpoint(flow.headend),
         first_frame=first[1],
         last_frame=last[1],
+        last_capture=None if last[0] == first[0] else last[0],
         verdict_alone=told.alone[number].verdict.slug if told.alone else None,
         confidence_alone=told.alone[number].confidence if told.alone else None,
         captures=reading.captures,

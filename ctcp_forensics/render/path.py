@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from ctcp_forensics.render.wording import Names, clean, count, offsets, ppm, share
+from ctcp_forensics.render.wording import Names, clean, count, offsets, ppm, pseudonyms_told, share
 from ctcp_forensics.report import (
     DIRECTION_WORDS,
     FLAGSHIP,
@@ -72,6 +72,7 @@ class Matrix(NamedTuple):
 
 def remarks(report: Report) -> Iterator[str]:
     """What is odd about captures that were named together."""
+    yield from pseudonyms_told(report)
     yield from report.notes
     for path in report.paths:
         yield from path.notes
@@ -128,11 +129,12 @@ def _piece(piece: ClockPiece) -> str:
     known = (
         f"{offsets(piece.offset_low_ns, piece.offset_high_ns)}, by {count(piece.matches, 'match', 'matches')}"
     )
-    if piece.skew_ppm is None:
+    if piece.skew_low_ppm is None:
         return f"{known}; no skew: fewer than 20 matches, or less than a minute"
-    return (
-        f"{known}; skew {ppm(piece.skew_ppm)} ppm ({ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)})"
-    )
+    between = f"{ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)}"
+    if piece.skew_ppm is None:
+        return f"{known}; skew {between} ppm"
+    return f"{known}; skew {ppm(piece.skew_ppm)} ppm ({between})"
 
 
 # --- one flow on it -------------------------------------------------------------------------------

@@ -12,13 +12,15 @@ from ctcp_forensics.vantage.connection import (
     ack_author,
     has_missed,
     loss_of,
+    may_have_dropped,
     rst_author,
+    saw_anything,
     way_of,
     witnesses,
 )
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
 from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
-from ctcp_forensics.vantage.nature import Between
+from ctcp_forensics.vantage.nature import Between, signs_of_a_box
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.pairing import FEWEST_MESSAGES
 from ctcp_forensics.vantage.path import Link, Path, paths_of
@@ -49,8 +51,11 @@ __all__ = [
     "data_end",
     "has_missed",
     "loss_of",
+    "may_have_dropped",
     "paths_of",
     "rst_author",
+    "saw_anything",
+    "signs_of_a_box",
     "way_of",
     "witnesses",
 ]

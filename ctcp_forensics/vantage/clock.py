@@ -14,17 +14,14 @@ from itertools import pairwise
 from typing import Final
 
 from ctcp_forensics._kernel.rows import DelayRow
+from ctcp_forensics.vantage.envelope import GRAIN_NS, STEEPEST, Point, lower_hull, mirrored, room, widest
+from ctcp_forensics.vantage.skew import Slopes
 
 TO_HEADEND, TO_CLIENT = 0, 1
 """The ways of DelayRow, as this package names them."""
 
 STRETCHES: Final = 96
 """Short enough that no clock drifts by a round trip within one, in a capture of minutes."""
-STEEPEST: Final = 1e-3
-"""A clock that gains a millisecond a second is no clock that any host keeps: quartz stays within 100 ppm, a virtual
-machine within 500.  A steeper change is a reset."""
-GRAIN_NS: Final = 1_000
-"""Times in savefiles are cut to the microsecond."""
 RESET_NS: Final = 1_000_000_000
 """A delay that changes by a second from one stretch to the next is a clock that was set, or as good as one."""
 FEWEST_MATCHES: Final = 3
@@ -39,9 +36,6 @@ UNBOUNDED_NS: Final = 1 << 60
 Offset = tuple[int, int]
 """Least and greatest difference of two clocks, nanoseconds."""
 ANY_OFFSET: Final[Offset] = (-UNBOUNDED_NS, UNBOUNDED_NS)
-
-Point = tuple[int, int]
-"""A time of the nearer capture, and the difference of the two clocks' times there, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,44 +66,24 @@ class Piece:
         return below(self.lowers, at_ns), above(self.uppers, at_ns)
 
     @property
-    def skew(self) -> float | None:
-        """Nanoseconds a nanosecond that the farther clock gains, where there is enough to tell it."""
+    def slopes(self) -> Slopes | None:
+        """What tells how fast the farther clock gains, where there is enough of it."""
         first, last = self.span_ns
         if self.matches < SKEW_MATCHES or last - first < SKEW_SPAN_NS:
             return None
-        if 2 * min(span_of(self.uppers), span_of(self.lowers)) >= last - first:
-            return widest(self.uppers, self.lowers)
-        return self._skew_of_one_way
+        return Slopes(self.uppers, self.lowers)
 
     @property
-    def _skew_of_one_way(self) -> float | None:
-        """By the way that covers the whole time, where the other leaves one end of it open."""
-        if span_of(self.uppers) >= SKEW_SPAN_NS:
-            return gentle(leaning(self.uppers))
-        return gentle(-leaning(mirrored(self.lowers))) if span_of(self.lowers) >= SKEW_SPAN_NS else None
+    def skew(self) -> float | None:
+        """Nanoseconds a nanosecond that the farther clock gains, where that is known to a few millionths."""
+        slopes = self.slopes
+        return None if slopes is None else slopes.told
 
     @property
     def skews(self) -> tuple[float, float] | None:
-        """The skew by the segments of either way alone: far apart where the path changed, and not the clock."""
-        if self.skew is None:
-            return None
-        ways = [
-            leaning(points) * sign
-            for points, sign in ((self.uppers, 1), (mirrored(self.lowers), -1))
-            if points
-        ]
-        return min(*ways, self.skew), max(*ways, self.skew)
-
-
-def mirrored(points: Iterable[Point]) -> tuple[Point, ...]:
-    """What lies above a line, as what lies below it."""
-    return tuple((when, -value) for when, value in points)
-
-
-def span_of(points: Sequence[Point]) -> int:
-    """From the first to the last."""
-    times = [when for when, _ in points]
-    return max(times) - min(times) if times else 0
+        """The least and the greatest skew that the segments of both ways allow and do not make improbable."""
+        slopes = self.slopes
+        return None if slopes is None else slopes.range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,66 +124,6 @@ def below(points: Sequence[Point], at_ns: int) -> int | None:
     return None if bound is None else -bound
 
 
-def lower_hull(points: Iterable[Point]) -> list[Point]:
-    """The convex hull from below, left to right (Andrew 1979)."""
-    hull: list[Point] = []
-    for point in sorted(lowest_each(points)):
-        while len(hull) >= 2 and not turns_left(hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return hull
-
-
-def lowest_each(points: Iterable[Point]) -> Iterable[Point]:
-    """One point for each time: the lowest."""
-    lowest: dict[int, int] = {}
-    for when, value in points:
-        lowest[when] = min(value, lowest.get(when, value))
-    return lowest.items()
-
-
-def turns_left(a: Point, b: Point, c: Point) -> bool:
-    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
-
-
-# --- skew -------------------------------------------------------------------------------------
-
-
-def room(uppers: Sequence[Point], lowers: Sequence[Point], slope: float) -> float:
-    """How wide a corridor of this slope is, below all uppers and above all lowers; negative: there is none."""
-    start = uppers[0][0]
-    ceiling = min(value - slope * (when - start) for when, value in uppers)
-    floor = max(value - slope * (when - start) for when, value in lowers)
-    return ceiling - floor
-
-
-def widest(uppers: Sequence[Point], lowers: Sequence[Point]) -> float:
-    """The slope of the widest corridor between the two envelopes; its width is concave in the slope."""
-    low, high = -STEEPEST, STEEPEST
-    for _ in range(60):  # by golden section or by thirds, 60 steps leave less than a millionth of a ppm
-        third = (high - low) / 3
-        if room(uppers, lowers, low + third) < room(uppers, lowers, high - third):
-            low += third
-        else:
-            high -= third
-    return (low + high) / 2
-
-
-def gentle(slope: float) -> float | None:
-    """A slope that a clock may have."""
-    return slope if abs(slope) <= STEEPEST else None
-
-
-def leaning(points: Sequence[Point]) -> float:
-    """The slope of the lower hull's edge above the middle of all points (Moon, Skelly, Towsley, INFOCOM 1999)."""
-    middle = sum(when for when, _ in points) / max(1, len(points))
-    hull = lower_hull(points)
-    for (left, low), (right, high) in pairwise(hull):
-        if right >= middle:
-            return (high - low) / (right - left)
-    return 0.0
-
-
 # --- from matches to pieces --------------------------------------------------------------------
 
 
@@ -239,8 +153,12 @@ def clock_of(rows: Sequence[DelayRow]) -> Clock:
 
 
 def skew_of(rows: Sequence[DelayRow]) -> float:
-    """Of the longest piece that tells it; 0 where none does."""
-    told = [(piece.matches, piece.skew) for piece in clock_of(rows).pieces if piece.skew is not None]
+    """The likeliest of the longest piece that tells it, known well or not; 0 where none does."""
+    told = [
+        (piece.matches, slopes.likeliest)
+        for piece in clock_of(rows).pieces
+        if (slopes := piece.slopes) is not None
+    ]
     return max(told)[1] if told else 0.0
 
 

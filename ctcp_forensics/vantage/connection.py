@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ctcp_forensics._kernel.rows import NEVER, StepBackRow
+from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
-from ctcp_forensics.vantage.crossing import SLACK_NS, Crossing, Sighting, data_end, is_client
+from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between
 from ctcp_forensics.vantage.pairing import Shifts
+from ctcp_forensics.vantage.pulse import shows_a_frame
+from ctcp_forensics.vantage.pulse import was_running as pulse_covers
 from ctcp_forensics.vantage.view import spis_of
 
 
@@ -113,6 +115,8 @@ class Witness:
     """Bytes at or behind the wanted one passed here."""
     was_running: bool | None
     """The capture went on while the byte was asked for; None where the clocks do not tell."""
+    was_awake: bool
+    """It shows some frame, of whatever flow, between two of the askings: it was not blind."""
 
     @property
     def asks(self) -> int:
@@ -138,6 +142,7 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
         is_held=any(not carrier.is_damaged for carrier in carriers),
         is_beyond=pos is not None and data_end(direction) > pos,
         was_running=was_running(connection, here, number, asked),
+        was_awake=was_awake(connection, here, number, asked),
     )
 
 
@@ -149,20 +154,36 @@ def was_running(connection: Connection, here: int, there: int, asked: Episode) -
     """Whether the capture there covers the first three askings."""
     began = connection.time(asked.row.first_ns, here, there)
     ended = connection.time(third_ask_ns(connection.sightings[here], asked), here, there)
-    first_ns, last_ns = running_span(connection.sightings[there])
-    if first_ns <= began[0] and ended[1] <= last_ns:
+    pulse = pulse_of(connection, there)
+    if pulse_covers(pulse, began[0], ended[1]):
         return True
-    return False if last_ns < began[0] or ended[1] < first_ns else None
+    return False if pulse.until_ns < began[0] or ended[1] < pulse.since_ns else None
 
 
 def third_ask_ns(sighting: Sighting, asked: Episode) -> int:
     """When it had been asked for three times; the last time of all where it was asked for less often."""
+    asking = asked_ns(sighting, asked, DUP_THRESH)
+    return asking[DUP_THRESH - 1] if len(asking) >= DUP_THRESH else asked.row.last_ns
+
+
+def asked_ns(sighting: Sighting, asked: Episode, limit: int) -> list[int]:
+    """When it was asked for, the first `limit` times."""
     row = asked.row
     way = next(way for way in (TO_HEADEND, TO_CLIENT) if asked in sighting.direction(way).episodes)
     index, side = sighting.half(1 - way)
-    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, REPEATS_BEFORE + DUP_THRESH)
-    asking = [time_ns for frame, time_ns in bare if frame >= row.first_frame]
-    return asking[DUP_THRESH - 1] if len(asking) >= DUP_THRESH else row.last_ns
+    _, bare = sighting.view.tracker.bare_acks(index, side, row.wanted_pos, REPEATS_BEFORE + limit)
+    return [time_ns for frame, time_ns in bare if frame >= row.first_frame]
+
+
+def was_awake(connection: Connection, here: int, there: int, asked: Episode) -> bool:
+    """Whether the capture there shows some frame between two askings that it was running for.
+
+    Else one spell in which it was blind, or over, hides all of them.
+    """
+    until_ns = pulse_of(connection, there).until_ns
+    asking = asked_ns(connection.sightings[here], asked, asked.asks)
+    covered = [at_ns for at_ns in asking if connection.time(at_ns, here, there)[1] <= until_ns]
+    return bool(covered) and saw_anything(connection, here, there, covered[0], covered[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +196,8 @@ class Author:
     """The last sighting that has it, counted along the way to its author."""
     absent: int | None
     """The next one, which has not; None: there is no capture further on."""
+    repeats: int = 0
+    """Fewer than a question, which the next one has all the same: a keep-alive repeats the last ACK too."""
 
 
 def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Author | None:
@@ -195,7 +218,7 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
         connection, behind.number
     ):
         return None
-    if not saw_the_path(connection, words[last], behind):
+    if not (behind.was_awake and saw_the_path(connection, words[last], behind)):
         return None
     repeats = repeats_of(connection, way, words[last], behind)
     if repeats >= DUP_THRESH:
@@ -203,12 +226,13 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     if words[last].asks - repeats < DUP_THRESH:
         return None
     where = connection.word(words[last].number, behind.number)
-    return Author(where=where, shown=words[last].number, absent=behind.number)
+    return Author(where=where, shown=words[last].number, absent=behind.number, repeats=repeats)
 
 
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:
-    """Whether a capture admits so many drops that all of these frames may be among them."""
-    return sighting.view.surroundings.dropped_frames >= frames
+    """Whether a capture admits so many drops that all of these frames may be among them, or lost nobody knows what."""
+    around = sighting.view.surroundings
+    return around.is_damaged or around.dropped_frames >= frames
 
 
 def repeats_of(connection: Connection, way: int, asking: Witness, behind: Witness) -> int:
@@ -319,23 +343,17 @@ def sender_of_rst(connection: Connection, way: int, number: int) -> str | None:
 
 def covers(connection: Connection, here: int, there: int, at_ns: int) -> bool:
     """Whether the capture there was running at a time of here, beyond doubt."""
-    when = connection.time(at_ns, here, there)
-    first_ns, last_ns = running_span(connection.sightings[there])
-    return first_ns <= when[0] and when[1] <= last_ns
+    return pulse_covers(pulse_of(connection, there), *connection.time(at_ns, here, there))
 
 
-def running_span(sighting: Sighting) -> tuple[int, int]:
-    """The times between which a capture was surely running, by its own clock.
+def saw_anything(connection: Connection, here: int, there: int, first_ns: int, last_ns: int) -> bool:
+    """Whether the capture there shows any frame, of whatever flow, surely between two times of here.
 
-    Where that was set back it has been through many times twice: what this flow shows of the time since is certain.
+    A capture that shows none may have been over, or blind for just that while: what it lacks then proves nothing.
     """
-    around, step = sighting.view.surroundings, step_back(sighting)
-    if step is None:
-        return around.first_ns, around.last_ns
-    resets = [d.row.rst_ns for d in sighting.flow.directions if d.row.rst_frame > step.last_frame]
-    return min([step.first_ns, *resets]), max([step.last_ns, *resets])
+    after_ns, before_ns = connection.time(first_ns, here, there)[1], connection.time(last_ns, here, there)[0]
+    return shows_a_frame(pulse_of(connection, there), after_ns, before_ns)
 
 
-def step_back(sighting: Sighting) -> StepBackRow | None:
-    """Where the clock was set back for the last time, as this flow shows it."""
-    return sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS)
+def pulse_of(connection: Connection, number: int) -> PulseRow:
+    return connection.sightings[number].view.surroundings.pulse

@@ -112,6 +112,8 @@ class Crossing:
     not_captured_behind: int = 0
     undecided: int = 0
     withheld: int = 0
+    withheld_ns: tuple[int, int] = (NEVER, NEVER)
+    """When the first and the last of these were seen before."""
     damaged: int = 0
     """Came to the place before with a wrong checksum, and not to the place behind: spoilt, and then thrown away."""
     beyond: int = 0
@@ -256,6 +258,7 @@ def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
         undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
         withheld=raw.onward.after if is_cut_off else 0,
+        withheld_ns=(raw.onward.after_first_ns, raw.onward.after_last_ns) if is_cut_off else (NEVER, NEVER),
         damaged=len(damaged),
         beyond=raw.onward.before + raw.onward.beyond,
         largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,

@@ -15,7 +15,8 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import SEQUENCE_SPACE, Flow
 from ctcp_forensics.vantage.clock import TO_CLIENT, TO_HEADEND
 from ctcp_forensics.vantage.connection import Connection
-from ctcp_forensics.vantage.crossing import data_end
+from ctcp_forensics.vantage.crossing import Sighting, data_end
+from ctcp_forensics.vantage.order import by_interface
 
 WAYS = (TO_HEADEND, TO_CLIENT)
 
@@ -143,3 +144,41 @@ def lets_pass(connection: Connection, near: int, far: int) -> bool:
         ):
             return True
     return False
+
+
+def signs_of_a_box(connection: Connection, near: int, far: int) -> list[str]:
+    """What shows, without anybody's word, that two sightings stand on two sides of something."""
+    return [
+        *renumbering(connection, near, far),
+        *hops(connection.sightings[near].flow, connection.sightings[far].flow),
+        *translations(connection.sightings[near].flow, connection.sightings[far].flow),
+        *options(connection, near, far),
+        *interfaces(connection.sightings[near], connection.sightings[far]),
+    ]
+
+
+def renumbering(connection: Connection, near: int, far: int) -> Iterator[str]:
+    """A constant that is known; numbers that keep no step may only not have been seen to."""
+    if any(step_of(connection, way, near, far) for way in WAYS):
+        yield "sequence numbers are shifted by a constant"
+
+
+def hops(near: Flow, far: Flow) -> Iterator[str]:
+    """A router lowers the TTL, and a proxy sets one of its own."""
+    for here, there in zip(near.directions, far.directions, strict=True):
+        one, other = here.row.data_ttl, there.row.data_ttl
+        if NEVER not in (one, other) and one != other:
+            yield f"the TTL of data is {one} at one and {other} at the other"
+            return
+
+
+def translations(near: Flow, far: Flow) -> Iterator[str]:
+    if (near.client, near.headend) != (far.client, far.headend):
+        yield "addresses or ports are translated"
+
+
+def interfaces(near: Sighting, far: Sighting) -> Iterator[str]:
+    """Savefiles that name the two sides themselves."""
+    sides = [by_interface(sighting.view) for sighting in (near, far)]
+    if None not in sides and sides[0] != sides[1]:
+        yield f"the savefiles name their interfaces {sides[0]} and {sides[1]}"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.vantage.clock import GRAIN_NS, Piece, clock_of
+from ctcp_forensics.vantage.clock import Piece, clock_of
+from ctcp_forensics.vantage.envelope import GRAIN_NS
 from ctcp_forensics.vantage.pairing import Joint
 from ctcp_forensics.vantage.view import ASA, CLIENT, FIREWALL, INSIDE, OUTSIDE, View
 

@@ -15,7 +15,6 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
 from ctcp_forensics.vantage.clock import (
     ANY_OFFSET,
-    GRAIN_NS,
     TO_CLIENT,
     TO_HEADEND,
     UNBOUNDED_NS,
@@ -23,8 +22,9 @@ from ctcp_forensics.vantage.clock import (
     Offset,
     clock_of,
 )
-from ctcp_forensics.vantage.connection import Connection, step_back
+from ctcp_forensics.vantage.connection import Connection
 from ctcp_forensics.vantage.crossing import (
+    SLACK_NS,
     Crossing,
     Raw,
     Sighting,
@@ -38,6 +38,7 @@ from ctcp_forensics.vantage.crossing import (
     running_until,
     settle,
 )
+from ctcp_forensics.vantage.envelope import GRAIN_NS
 from ctcp_forensics.vantage.location import stations
 from ctcp_forensics.vantage.nature import SUREST_FIRST, Between, between, nature_of
 from ctcp_forensics.vantage.order import Place, is_one_box, ordered
@@ -209,8 +210,7 @@ def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
 
 def was_set_back(sighting: Sighting, since_frame: int) -> bool:
     """Whether the clock jumped back behind the last frame that compares it with another one."""
-    step = step_back(sighting)
-    return step is not None and step.before_frame >= since_frame
+    return sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS) >= since_frame
 
 
 # --- connections ---------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ FOLDERS = (ROOT / "samples", ROOT.parent / "shared" / "captures")
 TWINS_UP_TO: Final = 40_000
 """Bytes of a savefile that the plain kernel reads too; it is thirty times slower."""
 REPORTED_EVERY: Final = 4
+JOINED_EVERY: Final = 3
 LEAK_ROUNDS: Final = 30
 HANG_S: Final = 60
 """No input here is longer than a few hundred kilobytes."""
@@ -108,6 +109,18 @@ def execute(data: bytes, chance: random.Random, work: Path) -> None:
             path.facts(data, chunk_len)
     if chance.randrange(REPORTED_EVERY) == 0:
         path.report_on(work)
+    if len(data) <= TWINS_UP_TO and chance.randrange(JOINED_EVERY) == 0:
+        execute_together(data, chance, work)
+
+
+def execute_together(data: bytes, chance: random.Random, work: Path) -> None:
+    """One input beside what was spoilt of it: the nearest thing to a second capture of the same path."""
+    other = mutate.spoilt(data, chance)
+    path.joins_agree(data, other)
+    if chance.randrange(REPORTED_EVERY) == 0:
+        second = work.with_name(f"{work.name}-other")
+        second.write_bytes(other)
+        path.report_on(work, second)
 
 
 def check_leaks(work: Callable[[], object]) -> None:

@@ -2,13 +2,14 @@
 
 Knows the order of the rooms and what must hold whatever the bytes are: no exception but
 CaptureError, every row can be asked for, both kernels answer alike, a report survives its JSON.
+Two captures are joined as well, each with hostile shifts and times.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,8 +17,8 @@ from typing import Any, cast
 from unittest import mock
 
 from ctcp_forensics import _kernel, pipeline
-from ctcp_forensics._kernel import plain_decode, plain_track, plain_walk, rows
-from ctcp_forensics._kernel.rows import Status
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk, rows
+from ctcp_forensics._kernel.rows import NEVER, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.render import FORMATS, render
@@ -33,7 +34,14 @@ PLAIN: Any = SimpleNamespace(
     Packets=plain_decode.Packets,
     decode=plain_decode.decode,
     Tracker=plain_track.Tracker,
+    Matching=plain_match.Matching,
+    course=plain_match.course,
 )
+FAR: int = 1 << 62
+"""As far as a time or a position may be off without leaving 64 bits."""
+DELAYS = ((96, 0), (1, 500_000), (7, -FAR))
+"""Stretches, and drift in parts per billion."""
+PAIRS_FOLLOWED = 8
 LOOKS = (
     Look(depth=Depth.WHY, width=100, pen=COLORED),
     Look(depth=Depth.WHAT, width=None, pen=COLORED),
@@ -100,7 +108,7 @@ def account(reader: Reader, decoder: Decoder) -> dict[str, object]:
 
 def tracked(tracker: Any) -> Iterator[object]:
     """Every row that can be asked for."""
-    yield from (tracker.tallies(), tracker.suspects({10_000}), tracker.suspects(()))
+    yield from (tracker.tallies(), tracker.pulse(), tracker.suspects({10_000}), tracker.suspects(()))
     for index in range(tracker.tallies().flows):
         yield from (tracker.flow(index), tracker.segments(index))
         for side in (0, 1):
@@ -130,9 +138,50 @@ def difference(ours: Facts, theirs: Facts) -> str:
     return f"{ours.account} and {theirs.account}"
 
 
-def report_on(source: Path) -> Report:
+# --- two captures ------------------------------------------------------------------------------------
+
+
+def joins_agree(here: bytes, there: bytes) -> int:
+    """Both kernels say the same of what two captures share and lack; how many directions share anything."""
+    ours, theirs = (
+        list(joined(log_of(here, kernel), log_of(there, kernel), kernel)) for kernel in (_kernel, PLAIN)
+    )
+    if ours != theirs:
+        unlike = next(pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1])
+        raise AssertionError(f"the kernels join two captures differently: {unlike}")
+    return len(cast(list[object], ours[0]))
+
+
+def log_of(data: bytes, kernel: Any) -> Any:
+    """A tracker that has logged every flow, as far as the capture could be read."""
+    reader = Reader([data], kernel=cast(ModuleType, kernel))
+    decoder, tracker = Decoder(packets=kernel.Packets()), kernel.Tracker(everything=True)
+    with mock.patch.object(_kernel, "decode", kernel.decode), suppress(CaptureError):
+        for buffer, frames in reader.batches():
+            tracker.feed(decoder.decode(buffer, frames))
+    return tracker
+
+
+def joined(here: Any, there: Any, kernel: Any) -> Iterator[object]:
+    """Everything that two logs can be asked for."""
+    matching = kernel.Matching(here, there)
+    pairs = matching.pairs()
+    yield pairs
+    ways = [(*pair[:4], pair.shift, pair.here_side) for pair in pairs]
+    yield from (matching.delays(ways, *asked) for asked in DELAYS)
+    for pair in pairs[:PAIRS_FOLLOWED]:
+        for shift, floor, until_ns in (
+            (pair.shift, NEVER, FAR),
+            (pair.shift, 1, 0),
+            (-pair.shift, FAR, -FAR),
+        ):
+            halves = (pair.here_flow, pair.here_side), (pair.there_flow, pair.there_side)
+            yield kernel.course(here, halves[0], there, halves[1], shift, floor, until_ns)
+
+
+def report_on(*sources: Path) -> Report:
     """The pipeline, with every flow judged, and every rendering of its report."""
-    report = pipeline.diagnose([str(source)], pipeline.Options(all_tcp=True))
+    report = pipeline.diagnose([str(source) for source in sources], pipeline.Options(all_tcp=True))
     assert Report.from_json(report.to_json()) == report
     for form in FORMATS:
         for look in LOOKS if form == "table" else LOOKS[:1]:

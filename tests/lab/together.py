@@ -571,8 +571,12 @@ def timed(
     if not is_long:
         return
     truth = files[0].clock.ppm - other.clock.ppm
-    is_close = piece.skew_ppm is not None and abs(piece.skew_ppm - truth) <= SKEW_TOLERANCE_PPM
-    yield "clock skew", is_close, f"{where}: {piece.skew_ppm} ppm, not {truth}, in {piece.matches} matches"
+    words = f"{where}: {piece.skew_ppm} ppm of {piece.skew_low_ppm} to {piece.skew_high_ppm}, not {truth}"
+    yield "skew told", piece.skew_ppm is not None, words
+    if piece.skew_ppm is not None:
+        yield "clock skew", abs(piece.skew_ppm - truth) <= SKEW_TOLERANCE_PPM, words
+    if piece.skew_low_ppm is not None and piece.skew_high_ppm is not None:
+        yield "skew range", piece.skew_low_ppm <= truth <= piece.skew_high_ppm, words
 
 
 def true_span(piece: report.ClockPiece, files: Sequence[Given], where: str) -> tuple[int, int]:

@@ -147,19 +147,26 @@ def note_filling(d: Direction, p: Packet, hole: Hole, key: int) -> None:
     if key == Key.LATE:
         d.late_originals += 1
     elif key == Key.REPEATED:
-        d.retransmissions += 1
+        note_retransmission(d, p)
     elif key == Key.NEWEST:
         d.rewrites += 1
     elif ids_count(d) and p.ip_id > 0 and hole.opener_ip_id > 0:
-        earlier = (p.ip_id - hole.opener_ip_id) & 0xFFFF >= 0x8000
-        d.late_originals += earlier
-        d.retransmissions += not earlier
+        if (p.ip_id - hole.opener_ip_id) & 0xFFFF >= 0x8000:
+            d.late_originals += 1
+        else:
+            note_retransmission(d, p)
     elif p.time_ns - hole.opened_ns < REORDER_NS:
         d.late_originals += 1
     elif d.episode is not None:
-        d.retransmissions += 1
+        note_retransmission(d, p)
     else:
         d.undecided_repeats += 1
+
+
+def note_retransmission(d: Direction, p: Packet) -> None:
+    d.retransmissions += 1
+    if d.retransmitted_frame == NEVER:
+        d.retransmitted_frame = p.frame
 
 
 def ids_count(d: Direction) -> bool:
@@ -175,7 +182,7 @@ def note_repeat(d: Direction, p: Packet, end: int, key: int) -> None:
     if key == Key.LATE:  # not seen before: its bytes lie before a capture's beginning, or in a hole let go
         d.late_originals += 1
         return
-    d.retransmissions += 1
+    note_retransmission(d, p)
     if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
         d.spurious_retransmissions += 1
 

@@ -255,6 +255,7 @@ class Direction:
 
     first_frame = last_frame = first_ns = last_ns = acked_pos = acked_ns = acked_frame = NEVER
     data_first_frame = data_last_frame = data_last_ns = smallest_missing_len = NEVER
+    retransmitted_frame = NEVER
     mss = window_scale = first_window = last_window = ttl_min = ttl_max = data_ttl = NEVER
     fin_frame = fin_ns = rst_frame = rst_ns = rst_ttl = rst_window = rst_ip_id = rst_seq_pos = NEVER
     last_ip_id = last_ttl = last_ike_frame = last_ike_ns = NEVER

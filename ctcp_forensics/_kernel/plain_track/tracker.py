@@ -14,6 +14,7 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_sender,
 )
 from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN, is_damaged
+from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
 from ctcp_forensics._kernel.rows import (
@@ -29,11 +30,11 @@ from ctcp_forensics._kernel.rows import (
     Kind,
     Message,
     Packet,
+    PulseRow,
     ResetRow,
     SegmentRow,
     Signature,
     Status,
-    StepBackRow,
     Tallies,
     Tcp,
 )
@@ -57,6 +58,7 @@ class Tracker:
         self._log: list[tuple[int, SegmentRow]] = []
         self._by_flow: dict[int, list[SegmentRow]] | None = None
         self._last_ns = NEVER
+        self._pulse = Pulse()
 
     # --- what went in, what comes out -------------------------------------------------------
 
@@ -66,6 +68,7 @@ class Tracker:
         for index in range(len(packets)):
             packet = packets[index]
             self._last_ns = max(self._last_ns, packet.time_ns)
+            self._pulse.take(packet.time_ns)
             if packet.status == Status.TCP:
                 self._follow(packet)
 
@@ -73,6 +76,9 @@ class Tracker:
         return Tallies(
             len(self._flows), self._refused, self._segments, len(self._log), self._unlogged, self._last_ns
         )
+
+    def pulse(self) -> PulseRow:
+        return self._pulse.row()
 
     def flow(self, index: int) -> FlowRow:
         return self._flows[index].row()
@@ -132,16 +138,17 @@ class Tracker:
         """All that one direction has acknowledged at one time or another, by its logged segments."""
         return {row.ack_pos for row in self.segments(index) if row.direction == side}
 
-    def step_back(self, index: int, more_than_ns: int) -> StepBackRow | None:
-        """The last time that the clock was set back by more than so much between two logged segments."""
-        rows = self.segments(index)
-        since = [
-            at for at, (one, two) in enumerate(pairwise(rows), 1) if two.time_ns < one.time_ns - more_than_ns
+    def step_back(self, index: int, more_than_ns: int) -> int:
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not.
+
+        Only logged segments are looked at.
+        """
+        steps = [
+            one.frame
+            for one, two in pairwise(self.segments(index))
+            if two.time_ns < one.time_ns - more_than_ns
         ]
-        if not since:
-            return None
-        times = [row.time_ns for row in rows[since[-1] :]]
-        return StepBackRow(rows[since[-1] - 1].frame, min(times), max(times), rows[-1].frame)
+        return steps[-1] if steps else NEVER
 
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""

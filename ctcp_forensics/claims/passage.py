@@ -1,0 +1,212 @@
+"""Passage: what came through from one capture of a path to the next, and what did not.
+
+What entered the firewall and never left it, what the next capture never had, what a capture further on had all the
+same.  With one capture all of them are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.path import BOTH_SIDES, ONE_CAPTURE, capture_at, place
+from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN, count, way
+from ctcp_forensics.episodes import DUP_THRESH
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import Direction
+from ctcp_forensics.vantage import (
+    ASA_HEADEND,
+    CLIENT_ASA,
+    WITHIN_ASA,
+    Connection,
+    Crossing,
+    Sighting,
+    data_end,
+    has_missed,
+    may_have_dropped,
+    saw_anything,
+    signs_of_a_box,
+    way_of,
+)
+
+NOTHING_KEPT_BACK: Final = "nothing was kept back within the firewall"
+
+# --- the firewall as the place of loss -------------------------------------------------------------
+
+
+@claim(
+    would_refute="a segment behind the last one that came through", settled_by=BOTH_SIDES, looks_beyond=True
+)
+def it_entered_and_never_left(case: Case) -> Answer:
+    """From some moment on what one capture shows does not reach the next, which goes on, and nobody asks for it."""
+    if case.connection is None:
+        return UNKNOWN, ONE_CAPTURE
+    for crossing, before in withheld_within_the_firewall(case.connection):
+        if any(direction.fatal is not None for direction in case.connection.directions(crossing.way)):
+            return FAILS, "what does not pass is asked for: see the duplicate ACKs"
+        one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
+        if may_have_dropped(crossing.behind, crossing.withheld):
+            return (
+                UNKNOWN,
+                f"the capture of {place(case, two)} admits as many drops as it lacks segments, or is damaged",
+            )
+        if has_missed(case.connection, two):
+            return UNKNOWN, f"the capture of {place(case, two)} lacks segments that passed it"
+        if lacks_answers(case.connection, before, crossing.way):
+            return UNKNOWN, f"what is asked for may be missing in the capture of {place(case, one)}"
+        end = case.connection.position(
+            crossing.way, data_end(crossing.behind.direction(crossing.way)), two, one
+        )
+        if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
+            return UNKNOWN, f"what {place(case, two)} lacks was acknowledged all the same"
+        last = crossing.behind.direction(crossing.way)
+        there = crossing.behind.view.surroundings.numbering.tell(last.row.data_last_frame)
+        because = (
+            f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
+            f"which was running; the last that came through is {there} there"
+        )
+        shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
+        if not (before.view.is_named and crossing.behind.view.is_named):
+            return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
+        return HOLDS, because, shown
+    return FAILS, "whatever was sent came through, or was lost piece by piece"
+
+
+def withheld_within_the_firewall(connection: Connection) -> Iterator[tuple[Crossing, Sighting]]:
+    """Crossings of the firewall behind which nothing came through any more, with the place before it."""
+    for crossing in connection.crossings:
+        if crossing.before is None or not crossing.withheld:
+            continue
+        if connection.location_of(crossing) == WITHIN_ASA:
+            yield crossing, crossing.before
+
+
+@claim(
+    would_refute="no frame of anybody in the capture behind meanwhile",
+    settled_by="a capture behind the firewall with other traffic in it, or an asp-drop capture",
+    looks_beyond=True,
+)
+def the_next_capture_went_on(case: Case) -> Answer:
+    """While nothing came through, the capture behind shows other frames: it was neither over nor blind."""
+    if case.connection is None:
+        return UNKNOWN, ONE_CAPTURE
+    for crossing, before in withheld_within_the_firewall(case.connection):
+        one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
+        if saw_anything(case.connection, one, two, *crossing.withheld_ns):
+            return HOLDS, f"{capture_at(case, two)} shows other frames meanwhile"
+        return (
+            UNKNOWN,
+            f"{capture_at(case, two)} shows no frame at all meanwhile: it may have been over, or blind",
+        )
+    return FAILS, NOTHING_KEPT_BACK
+
+
+@claim(
+    would_refute="one interface in both savefiles, or one cable at both",
+    settled_by="the capture's interface: show capture, or a savefile that names it",
+    looks_beyond=True,
+)
+def the_two_sides_are_confirmed(case: Case) -> Answer:
+    """More than the user's word tells that the two captures are of two sides of a box."""
+    if case.connection is None:
+        return UNKNOWN, ONE_CAPTURE
+    for crossing, before in withheld_within_the_firewall(case.connection):
+        ends = sorted(case.connection.sightings.index(some) for some in (before, crossing.behind))
+        signs = signs_of_a_box(case.connection, *ends)
+        if signs:
+            return HOLDS, "; ".join(signs)
+        return UNKNOWN, (
+            f"only their names tell {place(case, ends[0])} from {place(case, ends[1])}: TTL, addresses, "
+            "numbers and options are the same in both, as in two captures of one network"
+        )
+    return FAILS, NOTHING_KEPT_BACK
+
+
+def lacks_answers(connection: Connection, before: Sighting, way: int) -> bool:
+    """Whether a capture lacks something of what comes back: what was asked for there, nobody knows."""
+    return any(
+        one.behind is before
+        and one.way != way
+        and one.before is not None
+        and (one.not_captured_behind or one.undecided)
+        for one in connection.crossings
+    )
+
+
+# --- what the next capture never had, or had all the same ------------------------------------------
+
+
+@claim(
+    would_refute="what it said last, in the capture nearer to the silent end",
+    settled_by=BOTH_SIDES,
+    looks_beyond=True,
+)
+def what_was_said_last_never_arrived(case: Case) -> Answer:
+    """What one end said last is in the capture next to it and not in the next one: nobody had it to answer it."""
+    connection, row = case.connection, case.flow.row
+    if connection is None or row.tail_direction == NEVER:
+        return UNKNOWN, ONE_CAPTURE
+    speaker = case.flow.sent_by(row.tail_direction)
+    for crossing in connection.crossings:
+        if crossing.before is not connection.sightings[case.number] or crossing.way != way_of(speaker.name):
+            continue
+        gone = crossing.withheld or sum(one.frame >= row.tail_first_frame for one in crossing.lost)
+        if gone >= DUP_THRESH and connection.location_of(crossing) in (CLIENT_ASA, ASA_HEADEND):
+            there = place(case, connection.sightings.index(crossing.behind))
+            because = f"the last {count(gone, 'segment')} {way(speaker)} did not reach {there}"
+            return HOLDS, because, [row.tail_first_frame, row.last_frame]
+    return FAILS, "what was said last passed the next capture too, or nobody knows"
+
+
+@claim(
+    would_refute="the same frames in this capture",
+    settled_by="a second capture of the same path",
+    looks_beyond=True,
+)
+def it_went_on_elsewhere(case: Case) -> Answer:
+    """A capture further on its way shows what an end still sent and this one lacks: it passed here, and was missed."""
+    connection = case.connection
+    if connection is None:
+        return UNKNOWN, ONE_CAPTURE
+    for direction in case.flow.directions:
+        there = passed_unseen(connection, case.number, way_of(direction.name))
+        if there is not None:
+            last = connection.sightings[there].direction(way_of(direction.name)).row.data_last_frame
+            because = f"{capture_at(case, there)}, further on, shows what is sent {way(direction)} and not seen here"
+            return HOLDS, because, {there: (last,)}
+    return FAILS, "no capture further on shows more of either end"
+
+
+def passed_unseen(connection: Connection, here: int, going: int) -> int | None:
+    """The first place further on the way that shows more of a direction's data than this one."""
+    line = connection.line(going)
+    end = data_end(connection.sightings[here].direction(going))
+    for there in line[line.index(here) + 1 :]:
+        theirs = connection.position(
+            going, data_end(connection.sightings[there].direction(going)), there, here
+        )
+        if theirs is not None and theirs > end:
+            return there
+    return None
+
+
+def link_is_cut(case: Case) -> Answer | None:
+    """Nothing at all of one end comes through to the next capture, and nothing comes back."""
+    connection = case.connection
+    cut = connection is not None and any(
+        crossing.withheld and crossing.before is connection.sightings[case.number]
+        for crossing in connection.crossings
+    )
+    said = what_was_said_last_never_arrived.check(case)
+    return said if cut and said[0] == HOLDS else None
+
+
+def was_only_not_captured(case: Case, direction: Direction) -> bool:
+    """Whether all that captures lack of a direction is known to have passed them."""
+    if case.connection is None:
+        return False
+    crossings = [one for one in case.connection.crossings if one.way == way_of(direction.name)]
+    missed = any(one.not_captured_before or one.not_captured_behind for one in crossings)
+    return missed and not any(one.lost_count or one.undecided or one.withheld for one in crossings)
