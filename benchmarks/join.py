@@ -2,16 +2,20 @@
 
 Times the kernel alone, in one process and in turns: reading one capture, reading both, and telling which message
 of one is which of the other and when it passed; then what became of each direction's data, which is asked only
-of the flows that are judged.  Figures are medians, the first round is not counted.
+of the flows that are judged.  Then whole processes, by the CPU that they took: `ctcp-diag analyze` of one capture, and
+of both.  Figures are medians, the first round is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -26,6 +30,8 @@ CHUNK_LEN = 1 << 20
 STRETCHES = 64
 NEVER = -1
 AT_THE_END_OF_TIME = 1 << 62
+ANSWERED = (0, 1, 3)
+"""Exit statuses of an analysis that came to its end."""
 
 
 def capture_of(kind: str, keep: Path, frames: int, seed: int) -> Path:
@@ -75,6 +81,23 @@ def courses(here: _kernel.Tracker, there: _kernel.Tracker, pairs: Sequence[Any])
         _kernel.course(there, other, here, one, -row.shift, NEVER, AT_THE_END_OF_TIME)
 
 
+def analyzed(paths: Sequence[Path]) -> float:
+    """CPU seconds of `ctcp-diag analyze`, start-up and report included."""
+    command = [sys.executable, "-m", "ctcp_forensics", "analyze", *map(str, paths)]
+    before = getrusage(RUSAGE_CHILDREN)
+    done = subprocess.run([*command, "--format", "json", "-o", os.devnull], check=False)
+    if done.returncode not in ANSWERED:
+        sys.exit(f"ctcp-diag ended with status {done.returncode}")
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def told_whole(ones: Sequence[float], both: Sequence[float]) -> str:
+    one, two = median(ones), median(both)
+    ratio = median(b / a for a, b in zip(ones, both, strict=True))
+    return f"analyze, CPU: one {one:.2f} s, both {two:.2f} s, {ratio:.2f} times one"
+
+
 def told(times: dict[str, list[float]], pairs: Sequence[Any]) -> Iterator[str]:
     counted = {name: values[1:] for name, values in times.items()}
     for name, values in counted.items():
@@ -104,6 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for _ in range(options.rounds + 1):
         pairs = one_round(paths, times)
     print(*told(times, pairs), sep="\n")
+    whole = [(analyzed(paths[:1]), analyzed(paths)) for _ in range(options.rounds + 1)][1:]
+    print(told_whole(*zip(*whole, strict=True)))
     return 0
 
 

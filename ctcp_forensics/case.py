@@ -8,16 +8,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.vantage import Connection, Surroundings
+from ctcp_forensics.vantage import Connection, Surroundings, Witness, way_of, witnesses
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One flow with everything that bears on its verdict."""
 
@@ -43,10 +44,17 @@ class Case:
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @property
+    @cached_property
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
         return None if self.direction is None else self.direction.fatal
+
+    @cached_property
+    def words(self) -> Sequence[Witness]:
+        """What every place says of the question that was left open; nothing with one capture or no question."""
+        if self.connection is None or self.direction is None or self.episode is None:
+            return ()
+        return witnesses(self.connection, self.number, way_of(self.direction.name), self.episode)
 
     @property
     def may_be_ctcp(self) -> bool:

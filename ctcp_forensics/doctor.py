@@ -71,6 +71,18 @@ LIBRARIES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """A library that an extra brings: captures are read without it."""
+
+    name: str
+    use: str
+    extra: str
+
+
+EXTRAS = (Extra(name="ipcrypt", use="redaction", extra="redact"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """An optional program: captures are read without it."""
 
@@ -94,6 +106,7 @@ def examine() -> tuple[Check, ...]:
         kernel_check(),
         *(codec_check(codec) for codec in CODECS),
         *(library_check(name, use) for name, use in LIBRARIES),
+        *(extra_check(extra) for extra in EXTRAS),
         *(program_check(program) for program in PROGRAMS),
         temporary_files_check(),
     )
@@ -154,6 +167,15 @@ def library_check(name: str, use: str) -> Check:
     except metadata.PackageNotFoundError:
         return Check(name=name, state=State.ABSENT, says=f"needed for {use}", remedy=f"pip install {name}")
     return Check(name=name, state=State.OK, says=f"{version}, for {use}")
+
+
+def extra_check(extra: Extra) -> Check:
+    try:
+        version = metadata.version(extra.name)
+    except metadata.PackageNotFoundError:
+        remedy = f"optional: pip install '{DISTRIBUTION}[{extra.extra}]'"
+        return Check(name=extra.name, state=State.ABSENT, says=f"for {extra.use}", remedy=remedy)
+    return Check(name=extra.name, state=State.OK, says=f"{version}, for {extra.use}")
 
 
 def program_check(program: Program) -> Check:

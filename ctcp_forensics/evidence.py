@@ -6,7 +6,7 @@ Knows three outcomes, because what a capture cannot show is neither true nor fal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -44,10 +44,10 @@ class Evidence:
     """What to capture or ask where the outcome is unknown."""
 
 
-Places = Mapping[int, Iterable[int]]
+Places = Mapping[int, Collection[int]]
 """Frames by the number of the sighting that they are seen in."""
 
-Answer = tuple[Outcome, str] | tuple[Outcome, str, Iterable[int] | Places]
+Answer = tuple[Outcome, str] | tuple[Outcome, str, Collection[int] | Places]
 """What a check returns: outcome, because, and frames where there are any: of the case's own capture, or by place."""
 
 
@@ -64,7 +64,11 @@ class Claim:
     """It asks the other captures of a path as well, where there are any."""
 
     def __call__(self, case: Case) -> Evidence:
-        outcome, because, *frames = self.check(case)
+        return self.evidence(case, self.check(case))
+
+    def evidence(self, case: Case, answer: Answer) -> Evidence:
+        """What the check answered on a case, as evidence."""
+        outcome, because, *frames = answer
         places = by_place(case.number, frames[0]) if frames else {}
         return Evidence(
             claim=self.name,
@@ -77,7 +81,7 @@ class Claim:
         )
 
 
-def by_place(own: int, frames: Iterable[int] | Places) -> dict[int, tuple[int, ...]]:
+def by_place(own: int, frames: Collection[int] | Places) -> dict[int, tuple[int, ...]]:
     """Frames that exist, in order, by the number of the sighting."""
     places = frames if isinstance(frames, Mapping) else {own: frames}
     known = {number: tuple(sorted({frame for frame in some if frame > 0})) for number, some in places.items()}
@@ -100,19 +104,3 @@ def claim(
         )
 
     return made
-
-
-def all_of(evidence: Iterable[Evidence]) -> Outcome:
-    """Fails where any fails; holds where all hold; else unknown.  Of nothing: holds."""
-    outcomes = {one.outcome for one in evidence}
-    if Outcome.FAILS in outcomes:
-        return Outcome.FAILS
-    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.HOLDS
-
-
-def any_of(evidence: Iterable[Evidence]) -> Outcome:
-    """Holds where any holds; fails where all fail; else unknown.  Of nothing: fails."""
-    outcomes = {one.outcome for one in evidence}
-    if Outcome.HOLDS in outcomes:
-        return Outcome.HOLDS
-    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.FAILS

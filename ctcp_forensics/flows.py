@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from ctcp_forensics._kernel.rows import (
@@ -59,7 +60,7 @@ class Endpoint:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Direction:
     """What one end sent, and what the other acknowledged of it."""
 
@@ -69,13 +70,13 @@ class Direction:
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
 
-    @property
+    @cached_property
     def fatal(self) -> Episode | None:
         """The question that was still open at the end, if any."""
         last = self.episodes[-1] if self.episodes else None
         return last if last is not None and not last.is_passed else None
 
-    @property
+    @cached_property
     def unfilled(self) -> tuple[Hole, ...]:
         return tuple(hole for hole in self.holes if not hole.is_filled)
 
@@ -133,7 +134,7 @@ class Ending:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Flow:
     """One TCP connection as one capture shows it, with the Cisco roles assigned."""
 
@@ -148,14 +149,14 @@ class Flow:
     to_client: Direction
     ending: Ending
 
-    @property
+    @cached_property
     def directions(self) -> tuple[Direction, Direction]:
         return self.to_headend, self.to_client
 
     def opposite(self, direction: Direction) -> Direction:
         return self.to_client if direction is self.to_headend else self.to_headend
 
-    @property
+    @cached_property
     def questions(self) -> list[tuple[Direction, Episode]]:
         """The last question of each direction that was not passed; asked after the close, it is none."""
         closed = self.ending.frame
@@ -165,7 +166,7 @@ class Flow:
             if d.fatal is not None and (closed is None or d.fatal.row.first_frame < closed)
         ]
 
-    @property
+    @cached_property
     def worst(self) -> Direction | None:
         """The direction whose last question stayed open; of two, the one that was asked more often."""
         asked = [(question.is_open, question.asks, d) for d, question in self.questions]

@@ -201,6 +201,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     headend: Endpoint
     first_frame: int
     last_frame: int
+    last_capture: str | None = None
+    """That of the last frame, where a capture was rotated while the flow was there; null: the same."""
     verdict_alone: VerdictWord | None = None
     """What this capture by itself would have been called…"""
     confidence_alone: Confidence | None = None
@@ -385,6 +387,10 @@ class ClockPiece(msgspec.Struct, frozen=True, kw_only=True):
 
     from_frame: int
     to_frame: int
+    from_capture: str | None = None
+    """That of `from_frame`…"""
+    to_capture: str | None = None
+    """…and of `to_frame`: the place may have several captures.  Null: the report does not say."""
     at_ns: int
     from_ns: int | None = None
     to_ns: int | None = None
@@ -449,7 +455,9 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     smallest_lost_len: int | None
     largest_arrived_len: int | None
     lost_frames: tuple[int, ...] = ()
-    """The first of them, in the captures of `sent_from`."""
+    """The first of them, in the captures of `sent_from`…"""
+    lost_in: tuple[str, ...] = ()
+    """…and the capture of each."""
 
 
 class Firewall(msgspec.Struct, frozen=True, kw_only=True):
@@ -599,6 +607,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What captures that were named together have, or have not, to do with one another."""
     pictures: tuple[Picture, ...] = ()
     """Of the worst flows, where they were asked for."""
+    redacted_with: str | None = None
+    """The name of the key, where addresses, names and hashes are pseudonyms."""
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
-from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.evidence import Answer, Claim, Evidence, Outcome
 from ctcp_forensics.vantage import way_of
 
 UNANSWERED = "unanswered-duplicate-acks"
@@ -269,15 +270,34 @@ class Alternative:
     settled_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdict on a case, all the evidence weighed, and what else it could be."""
+    """The verdict on a case.  Its reasons are worked out when they are read: of a place alone nobody reads them."""
 
     verdict: Verdict
-    confidence: Confidence
-    evidence: tuple[Evidence, ...]
-    roles: dict[str, Role]
-    also_possible: tuple[Alternative, ...]
+    weighing: Weighing
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        return confidence_in(self.verdict, self.weighing)
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All that was weighed."""
+        return tuple(self.weighing.evidence(claim) for claim, _ in self._shown.values())
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """By the name of the claim."""
+        return {name: role for name, (_, role) in self._shown.items()}
+
+    @cached_property
+    def also_possible(self) -> tuple[Alternative, ...]:
+        return tuple(alternatives(self.verdict, self.weighing))
+
+    @cached_property
+    def _shown(self) -> dict[str, tuple[Claim, Role]]:
+        return shown_for(self.verdict, self.weighing)
 
 
 ABOUT_THE_QUESTION = (*PROOF, claims.the_receiver_had_followed)
@@ -300,47 +320,68 @@ TRUE_OF_ONE_PLACE = (
 """Refutations that say something of a capture, not of the connection."""
 
 
-class Weighing:
-    """Claims weighed on one case, each once, with what the connection's other places settle."""
+Shared = dict[Claim, Answer]
+"""What a place answers to claims that ask no other place, for whoever weighs the same place again."""
 
-    def __init__(
-        self, case: Case, others: Sequence[Case] = (), shared: dict[str, Evidence] | None = None
-    ) -> None:
+
+class Answers:
+    """What one place answers to claims, each asked once.
+
+    It is the same whether the place is judged alone or with others, unless the claim looks beyond.
+    """
+
+    def __init__(self, case: Case, shared: Shared) -> None:
         self.case = case
-        self._others = [other for other in others if other is not case]
-        self._known: dict[str, Evidence] = {}
-        self._shared = {} if shared is None else shared
+        self._own = shared
+        self._beyond: Shared = {}
 
-    def of(self, claims_: Iterable[Claim]) -> list[Evidence]:
-        return [self.one(claim) for claim in claims_]
+    def to(self, claim: Claim) -> Answer:
+        known = self._beyond if claim.looks_beyond else self._own
+        answer = known.get(claim)
+        if answer is None:
+            answer = known[claim] = claim.check(self.case)
+        return answer
 
-    def one(self, claim: Claim) -> Evidence:
-        if claim.name not in self._known:
-            self._known[claim.name] = self._settled(claim, self._own(claim))
-        return self._known[claim.name]
 
-    def _own(self, claim: Claim) -> Evidence:
-        """What this place shows; the same whether it is judged alone or with others, unless the claim looks beyond."""
-        if claim.looks_beyond:
-            return claim(self.case)
-        if claim.name not in self._shared:
-            self._shared[claim.name] = claim(self.case)
-        return self._shared[claim.name]
+class Weighing:
+    """Claims weighed on one case, with what the connection's other places settle.
 
-    def _settled(self, claim: Claim, own: Evidence) -> Evidence:
-        """A second capture only settles what is not shown here; what holds here is never taken back by its silence."""
-        if not self._others:
-            return own
-        is_open = own.outcome != Outcome.HOLDS if claim not in PROOF else own.outcome == Outcome.UNKNOWN
-        if claim not in SETTLED_ELSEWHERE or not is_open:
-            return own
-        for other in self._others:
-            if claim in ABOUT_THE_QUESTION and not ask_the_same(self.case, other):
-                continue
-            found = claim(other)
-            if found.outcome == Outcome.HOLDS:
-                return seen_elsewhere(found, other)
-        return own
+    Most are asked for their outcome alone: only what is shown becomes evidence.
+    """
+
+    def __init__(self, own: Answers, everywhere: Sequence[Answers]) -> None:
+        self.case = own.case
+        self._own = own
+        self._others = [one for one in everywhere if one is not own]
+
+    def outcome(self, claim: Claim) -> Outcome:
+        return self._settler(claim).to(claim)[0]
+
+    def holds(self, claim: Claim) -> bool:
+        return self._settler(claim).to(claim)[0] == Outcome.HOLDS
+
+    def evidence(self, claim: Claim) -> Evidence:
+        settler = self._settler(claim)
+        found = claim.evidence(settler.case, settler.to(claim))
+        return found if settler is self._own else seen_elsewhere(found, settler.case)
+
+    def _settler(self, claim: Claim) -> Answers:
+        """Which place has the word on a claim.
+
+        A second capture only settles what is not shown here; what holds here is never taken back by its silence.
+        """
+        if not self._others or claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
+            return self._own
+        others = (one for one in self._others if may_settle(claim, self.case, one.case))
+        return next((one for one in others if one.to(claim)[0] == Outcome.HOLDS), self._own)
+
+    def _leaves_open(self, claim: Claim) -> bool:
+        own = self._own.to(claim)[0]
+        return own == Outcome.UNKNOWN if claim in PROOF else own != Outcome.HOLDS
+
+
+def may_settle(claim: Claim, case: Case, other: Case) -> bool:
+    return claim not in ABOUT_THE_QUESTION or ask_the_same(case, other)
 
 
 def ask_the_same(case: Case, other: Case) -> bool:
@@ -360,10 +401,6 @@ def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
     return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
 
 
-Shared = dict[str, Evidence]
-"""Evidence of one place by the claim's name, for whoever weighs the same place again."""
-
-
 def judge(case: Case, shared: Shared | None = None) -> Judgement:
     """Weigh the table on a case: the first verdict that is established, and those still possible."""
     return judge_together([case], None if shared is None else [shared])[1]
@@ -372,12 +409,13 @@ def judge(case: Case, shared: Shared | None = None) -> Judgement:
 def judge_together(cases: Sequence[Case], shared: Sequence[Shared] | None = None) -> tuple[Case, Judgement]:
     """The same on one connection that several places show, with the place that shows most."""
     known: Sequence[Shared] = [{} for _ in cases] if shared is None else shared
-    weighings = [Weighing(case, cases, own) for case, own in zip(cases, known, strict=True)]
+    places = [Answers(case, own) for case, own in zip(cases, known, strict=True)]
+    weighings = [Weighing(own, places) for own in places]
     for row in VERDICTS:
         established = [one for one in weighings if is_established(row, one, weighings)]
         if established:
             best = max(established, key=lambda one: how_well(row, one))
-            return best.case, judgement_of(row, best)
+            return best.case, Judgement(verdict=row, weighing=best)
     raise AssertionError("the last row requires nothing")
 
 
@@ -388,7 +426,8 @@ def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
     return -sure, asks, -weighing.case.number
 
 
-def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
+def shown_for(verdict: Verdict, weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+    """The claims that are told of, by name."""
     of_a_path = weighing.case.connection is not None
     shown = claims_of(verdict, of_a_path=of_a_path)
     if (
@@ -397,13 +436,7 @@ def judgement_of(verdict: Verdict, weighing: Weighing) -> Judgement:
         shown = claims_of(FLAGSHIP, of_a_path=of_a_path) | shown
     if verdict.slug == INSUFFICIENT:
         shown |= what_stayed_open(weighing)
-    return Judgement(
-        verdict=verdict,
-        confidence=confidence_in(verdict, weighing),
-        evidence=tuple(weighing.of(claim for claim, _ in shown.values())),
-        roles={name: role for name, (_, role) in shown.items()},
-        also_possible=tuple(alternatives(verdict, weighing)),
-    )
+    return shown
 
 
 def claims_of(row: Verdict, *, of_a_path: bool) -> dict[str, tuple[Claim, Role]]:
@@ -426,18 +459,21 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
         claim.name: (claim, Role.PROOF)
         for row in VERDICTS[1:]
         for claim in row.requires
-        if claim is not claims.is_something_else and weighing.one(claim).outcome == Outcome.UNKNOWN
+        if claim is not claims.is_something_else and weighing.outcome(claim) == Outcome.UNKNOWN
     }
+
+
+LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}
 
 
 def link_of(name: str) -> str:
     """The link of the proof that a claim belongs to; empty for all others."""
-    return next((title for title, link in LINKS.items() if name in {claim.name for claim in link}), "")
+    return LINK_OF.get(name, "")
 
 
 def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
-    return all_of(weighing.of(row.requires)) == Outcome.HOLDS and not any(
-        one.one(claim).outcome == Outcome.HOLDS
+    return all(map(weighing.holds, row.requires)) and not any(
+        one.holds(claim)
         for one in everywhere
         for claim in row.refuted_by
         if (one is weighing or claim not in TRUE_OF_ONE_PLACE)
@@ -446,8 +482,8 @@ def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighi
 
 
 def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
-    is_doubted = all_of(weighing.of(verdict.doubts)) != Outcome.HOLDS
-    if verdict.proven_by and all_of(weighing.of(verdict.proven_by)) == Outcome.HOLDS:
+    is_doubted = not all(map(weighing.holds, verdict.doubts))
+    if verdict.proven_by and all(map(weighing.holds, verdict.proven_by)):
         return Confidence.STRONG if is_doubted else Confidence.PROVEN
     return Confidence.CONSISTENT if is_doubted else verdict.confidence
 
@@ -455,15 +491,18 @@ def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
 def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
     """Verdicts with something for them, nothing against them, and something unknown."""
     for row in VERDICTS:
-        required = weighing.of(row.requires)
-        excluded = any_of(weighing.of(row.refuted_by)) == Outcome.HOLDS
-        if row.slug in (chosen.slug, INSUFFICIENT) or excluded or all_of(required) != Outcome.UNKNOWN:
+        if row is chosen or not is_undecided(row, weighing) or any(map(weighing.holds, row.refuted_by)):
             continue
-        if not any(one.outcome == Outcome.HOLDS for one in required):
-            continue
-        open_ = [one for one in required if one.outcome == Outcome.UNKNOWN]
+        open_ = [weighing.evidence(one) for one in row.requires if weighing.outcome(one) == Outcome.UNKNOWN]
         yield Alternative(
             verdict=row,
             because="; ".join(one.because for one in open_),
             settled_by="; ".join(dict.fromkeys(one.settled_by for one in open_ if one.settled_by)),
         )
+
+
+def is_undecided(row: Verdict, weighing: Weighing) -> bool:
+    """Whether something that it requires holds, something is unknown, and nothing fails."""
+    if any(weighing.outcome(claim) == Outcome.FAILS for claim in row.requires):
+        return False
+    return {weighing.outcome(claim) for claim in row.requires} == {Outcome.HOLDS, Outcome.UNKNOWN}

@@ -347,10 +347,63 @@ CAPS: Final = (
         "tshark is asked about all frames",
     ),
     Cap(
+        "redact.pseudonyms",
+        "MAX_GIVEN",
+        "pseudonyms noted in a key file by one run",
+        "told on standard error: they cannot be taken back",
+    ),
+    Cap("cli.redaction", "MAX_TEXT_LEN", "bytes of a report or an answer to be undone", "refused"),
+    Cap(
         "render.table",
         "ROWS_AT_A_GLANCE",
         "rows of the table of flows without `-v`",
         "a line counts the rest",
+    ),
+    Cap(
+        "annotate.choice",
+        "MAX_FLOWS_NAMED",
+        "flows named to who asks for another",
+        "the line counts the rest",
+    ),
+    Cap(
+        "annotate.remarks",
+        "MAX_REMARK_LEN",
+        "characters of one comment in an annotated capture",
+        "cut, with an ellipsis",
+    ),
+    Cap(
+        "annotate.section", "MAX_COMMENT_LEN", "bytes of one section comment", "its last line counts the rest"
+    ),
+    Cap("annotate.section", "MAX_FLOWS_TOLD", "flows told in the section comment", "a line counts the rest"),
+    Cap(
+        "annotate.section",
+        "MAX_CAPTURES_TOLD",
+        "captures told in the section comment",
+        "a line counts the rest",
+    ),
+    Cap(
+        "annotate.section",
+        "MAX_DAMAGE_TOLD",
+        "places of damage told of each capture",
+        "the report has the rest",
+    ),
+    Cap(
+        "annotate.places",
+        "MAX_FILES_TOLD",
+        "captures named in the description of an interface",
+        "counted there",
+    ),
+    Cap(
+        "annotate.survey",
+        "MAX_SECTION_COMMENTS",
+        "section comments kept of one capture",
+        "a comment counts the rest",
+    ),
+    Cap(
+        "annotate.strand",
+        "MAX_HELD_LEN",
+        "bytes of blocks that are no packets, between two batches of frames",
+        "left out, and counted on standard error",
     ),
     Cap("render.table", "FINDINGS_AT_A_GLANCE", "findings told without `-v`", "a line counts the rest"),
     Cap(

@@ -19,7 +19,7 @@ import pytest
 
 from ctcp_forensics import claims
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.evidence import Claim, Evidence, Outcome, all_of, any_of
+from ctcp_forensics.evidence import Claim, Evidence, Outcome
 from ctcp_forensics.verdict import VERDICTS
 from tests.judged import judged_rows, together
 from tests.test_path_stories import followed_of, path_stories, place_of
@@ -137,39 +137,9 @@ def test_every_frame_that_is_shown_was_captured() -> None:
             assert list(frames) == sorted(set(frames)), (story, name)
 
 
-# --- three outcomes: Kleene's strong logic ------------------------------------------------------------
-
-
-def some(*outcomes: Outcome) -> list[Evidence]:
-    return [Evidence(claim="x", outcome=outcome, because="y") for outcome in outcomes]
-
-
-HOLDS, FAILS, UNKNOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.UNKNOWN
-PAIRS: Any = [
-    (HOLDS, HOLDS, HOLDS, HOLDS),
-    (HOLDS, FAILS, FAILS, HOLDS),
-    (HOLDS, UNKNOWN, UNKNOWN, HOLDS),
-    (FAILS, FAILS, FAILS, FAILS),
-    (FAILS, UNKNOWN, FAILS, UNKNOWN),
-    (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-]
-
-
-@pytest.mark.parametrize(("one", "other", "both", "either"), PAIRS)
-def test_three_outcomes_are_joined_as_kleene_does(
-    one: Outcome, other: Outcome, both: Outcome, either: Outcome
-) -> None:
-    for pair in (some(one, other), some(other, one)):
-        assert (all_of(pair), any_of(pair)) == (both, either)
-
-
-def test_of_nothing_all_hold_and_none_does() -> None:
-    assert (all_of([]), any_of([])) == (HOLDS, FAILS)
-
-
 def test_frames_that_never_were_are_not_shown() -> None:
     def check(case: object) -> Any:
-        return HOLDS, "y", [7, NEVER, 3, 7, 0]
+        return Outcome.HOLDS, "y", [7, NEVER, 3, 7, 0]
 
     made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
     assert made(SimpleNamespace(number=0)).frames == (3, 7)  # type: ignore[arg-type]

@@ -258,6 +258,11 @@ def test_a_loss_behind_the_firewall_does_not_try_it(where: str, outcome: str) ->
     assert compare(DEAD_CASE, of_case(lived(), path("unknown", (0, 0), one))).outcome == outcome
 
 
+def test_what_came_damaged_was_lost_before_that_place_and_tries_nothing_on_its_own_link() -> None:
+    one = msgspec.structs.replace(crossing(0, 90, 0), damaged=10)
+    assert compare(DEAD_CASE, of_case(lived(), path("unknown", (0, 0), one))).outcome == "not-tested"
+
+
 def test_where_another_box_asked_only_a_loss_at_the_same_place_tries_it() -> None:
     other_box = msgspec.structs.replace(
         reports.DEAD_FLOW, ack_author="asa-headend", loss_location="asa-headend"

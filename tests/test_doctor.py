@@ -47,6 +47,7 @@ def test_every_part_is_examined_once_and_in_order() -> None:
         "tabulate",
         "dpkt",
         "pyshark",
+        "ipcrypt",
         "tshark",
         "capinfos",
         "editcap",
@@ -63,6 +64,15 @@ def test_libraries_of_the_default_install_are_there() -> None:
     by_name = {check.name: check for check in examine()}
     for name in ("typer", "msgspec", "tabulate", "dpkt", "pyshark"):
         assert by_name[name].state is State.OK, by_name[name]
+
+
+def test_an_absent_extra_is_optional() -> None:
+    assert doctor.extra_check(doctor.Extra(name="no-such-library", use="nothing", extra="nothing")) == Check(
+        name="no-such-library",
+        state=State.ABSENT,
+        says="for nothing",
+        remedy="optional: pip install 'ctcp-forensics[nothing]'",
+    )
 
 
 def test_an_absent_library_says_what_it_is_for() -> None:

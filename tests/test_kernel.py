@@ -92,6 +92,9 @@ def assert_same_log(reference: Any, compiled: Any, index: int) -> None:
         for ack_pos in {row.ack_pos for row in segments[:20]} | {rows.NEVER, 1 << 40}:
             answers = [kernel.bare_acks(index, side, ack_pos, 3) for kernel in (reference, compiled)]
             assert answers[0] == answers[1]
+        assert reference.acks(index, side) == compiled.acks(index, side)
+    for more_than_ns in (-1, 0, 1_000, 1_000_000_000):
+        assert reference.step_back(index, more_than_ns) == compiled.step_back(index, more_than_ns)
 
 
 def followed(kernel: Any, batches: Sequence[Sequence[Packet]], **watching: Any) -> Any:

@@ -114,6 +114,13 @@ def test_the_ladder_says_what_became_of_each() -> None:
     ]
 
 
+def test_a_segment_that_came_damaged_is_told_so() -> None:
+    spoilt = lane("asa", data(0, 1), data(100, 101, Mark.DAMAGED))
+    story = story_of([spoilt], None)
+    assert story is not None
+    assert [rung.fate for rung in ladder_of(story, [spoilt], 0).rungs] == ["", "came damaged"]
+
+
 def test_arrows_end_where_the_segment_ended() -> None:
     drawn = ladder()
     client, outside, inside, headend = (line.x for line in drawn.lines)

@@ -491,6 +491,32 @@ def test_checksums_of_a_flow_that_is_not_watched_are_not_counted(kernel: Any) ->
 
 
 @each_kernel
+def test_the_log_names_what_was_acknowledged_at_one_time_or_another(kernel: Any) -> None:
+    packets = esp_packets([1, 2, 3])
+    acks = [packet(6 + at, Sent(side=1, pos=1, ack=ack), (7_000, 9_000)) for at, ack in enumerate((101, 301))]
+    tracker = tracked(kernel, [*packets, *acks])
+    assert tracker.acks(0, 1) == {101, 301}
+    assert tracker.acks(0, 0) == {1}
+
+
+@each_kernel
+def test_the_log_tells_where_its_clock_was_set_back_last(kernel: Any) -> None:
+    second = 10**9
+    times = [10, 11, 12, 20, 5, 6, 30, 8, 7, 9]
+    packets = [
+        one._replace(time_ns=at * second) for one, at in zip(esp_packets(range(1, 8)), times, strict=True)
+    ]
+    logged = packets[3:]  # it looks like cTCP from the first message on
+    assert [row.frame for row in tracked(kernel, packets).segments(0)] == [one.frame for one in logged]
+    tracker = tracked(kernel, packets)
+    assert tracker.step_back(0, 0) == 8
+    assert tracker.step_back(0, second) == 7
+    assert tracker.step_back(0, 22 * second) == NEVER
+    assert tracked(kernel, packets[:7]).step_back(0, second) == 4
+    assert tracked(kernel, packets[:4]).step_back(0, 0) == NEVER
+
+
+@each_kernel
 def test_an_ordinary_flow_is_not_logged(kernel: Any) -> None:
     tracker = tracked_history(kernel, with_holes(3))
     assert tracker.segments(0) == []

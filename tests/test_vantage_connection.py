@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from ctcp_forensics.vantage import (
     TO_CLIENT,
     TO_HEADEND,
     Connection,
+    Sighting,
+    Surroundings,
+    View,
     ack_author,
     loss_of,
     rst_author,
@@ -21,6 +25,8 @@ from ctcp_forensics.vantage import (
     witnesses,
 )
 from ctcp_forensics.vantage.clock import ANY_OFFSET
+from ctcp_forensics.vantage.connection import goes_on_elsewhere
+from ctcp_forensics.vantage.view import spis_of
 from ctcp_forensics.verdict import FLAGSHIP
 from tests.judged import Together, followed_rows, together
 from tests.test_stories import OPENINGS
@@ -47,6 +53,40 @@ def connection_of(places: dict[str, Any], story: str = FAILURE) -> Connection:
     (path,) = shown_by(places, story).paths
     (connection,) = path.connections
     return connection
+
+
+# --- an SPI under other ends ----------------------------------------------------------------------
+
+
+def seen(spis: set[int], first_frame: int, length: int) -> Any:
+    """As much of a flow as this asks for: its frames, and the SPIs of its directions."""
+    return SimpleNamespace(
+        row=SimpleNamespace(first_frame=first_frame, last_frame=first_frame + length),
+        directions=[SimpleNamespace(associations=[SimpleNamespace(spi=spi)]) for spi in sorted(spis)],
+    )
+
+
+@given(
+    st.lists(
+        st.builds(seen, st.sets(st.integers(1, 4), max_size=2), st.integers(1, 9), st.integers(0, 9)),
+        max_size=8,
+    )
+)
+def test_an_spi_goes_on_elsewhere_where_any_other_flow_has_it_later(flows: list[Any]) -> None:
+    for index, flow in enumerate(flows):
+        flow.index = index
+    around = Surroundings(last_ns=0)
+    unread: Any = None
+    view = View(number=0, told=None, tracker=unread, flows=dict(enumerate(flows)), surroundings=around)
+    for flow in flows:
+        later = [
+            other
+            for other in flows
+            if other is not flow
+            and spis_of(other) & spis_of(flow)
+            and other.row.last_frame > flow.row.first_frame
+        ]
+        assert goes_on_elsewhere(Sighting(place=0, view=view, flow=flow)) is bool(later)
 
 
 # --- numbers and times ---------------------------------------------------------------------------

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
 from ctcp_forensics.claims.proof import STUCK_NS
-from ctcp_forensics.evidence import Outcome
+from ctcp_forensics.evidence import Claim, Outcome
 from ctcp_forensics.report import CONFIDENCE_WORDS, VERDICT_WORDS
 from ctcp_forensics.verdict import (
     FLAGSHIP,
     INSUFFICIENT,
+    OF_A_PATH,
     PROOF,
     VERDICTS,
+    Answers,
     Confidence,
     Role,
+    Weighing,
     claims_of,
+    is_established,
+    is_undecided,
     link_of,
 )
 from tests.judged import Judged, judged_rows
@@ -33,6 +39,37 @@ WITHOUT_SAMPLE = {
     "firewall-drop": "a filter that drops without a word shows it in two captures only; the samples are such a pair",
     "answered": "its samples are ordinary TCP, which is not-ctcp first; a cTCP that sends again is not known to exist",
 }
+
+
+# --- three outcomes: Kleene's strong logic ------------------------------------------------------------
+
+
+def all_of(claims: Iterable[Claim], case: Case) -> Outcome:
+    """Fails where any fails; holds where all hold; else unknown.  Of nothing: holds."""
+    outcomes = [claim(case).outcome for claim in claims]
+    if Outcome.FAILS in outcomes:
+        return Outcome.FAILS
+    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.HOLDS
+
+
+@pytest.mark.parametrize("name", stories())
+def test_every_row_is_weighed_as_kleene_would(name: str) -> None:
+    """Though a claim is not asked where one before it has settled the row."""
+    for told in judged_rows(wire_of(stories()[name])):
+        own = Answers(told.case, {})
+        for row in VERDICTS:
+            weighing = Weighing(own, [own])
+            required = all_of(row.requires, told.case)
+            outcomes = {claim(told.case).outcome for claim in row.requires}
+            refuted = any(
+                claim(told.case).outcome == Outcome.HOLDS
+                for claim in row.refuted_by
+                if claim not in OF_A_PATH
+            )
+            is_open = required == Outcome.UNKNOWN and Outcome.HOLDS in outcomes
+            assert is_undecided(row, weighing) is is_open, row.slug
+            holds = required == Outcome.HOLDS and not refuted
+            assert is_established(row, weighing, [weighing]) is holds, row.slug
 
 
 # --- the table ----------------------------------------------------------------------------------------

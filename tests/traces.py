@@ -29,8 +29,8 @@ def row(columns: Columns, **facts: int) -> None:
         getattr(columns, name).append(int(value))
 
 
-BLOCK = 20_000
-"""Rows drawn by lot before they repeat: more bytes than deflate looks back."""
+BLOCK = 100_000
+"""Rows drawn by lot before they repeat: more than deflate looks back."""
 
 
 def long_trace(rows: int, *, flow: str, capture: str = "c1", seed: int = 5) -> Trace:

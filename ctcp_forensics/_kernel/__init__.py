@@ -15,6 +15,7 @@ __all__ = [
     "Interfaces",
     "Matching",
     "Packets",
+    "Picker",
     "Tracer",
     "Tracker",
     "course",
@@ -37,6 +38,7 @@ try:
         Interfaces,
         Matching,
         Packets,
+        Picker,
         Tracer,
         Tracker,
         course,
@@ -47,6 +49,7 @@ try:
 except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
     from ctcp_forensics._kernel.plain_match import Matching, course
+    from ctcp_forensics._kernel.plain_pick import Picker
     from ctcp_forensics._kernel.plain_track import Tracer, Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng
 

@@ -227,9 +227,13 @@ class Frames(list[Frame]):
 
 
 class Interfaces:
-    """The interfaces of all sections, counted from 0 over the whole file."""
+    """The interfaces of all sections, counted from 0 over the whole file.
 
-    def __init__(self) -> None:
+    With `shows_all` a walk hands back every block that is no packet, and not only those that it cannot do without.
+    """
+
+    def __init__(self, shows_all: bool = False) -> None:
+        self.shows_all = shows_all
         self._rows: list[tuple[int, int, Clock]] = []
         self._dropped: list[int] = []
         self._section = 0
@@ -365,7 +369,7 @@ def walk_pcapng(
         if end - position < SHORTEST_BLOCK:
             return Walked(Stop.MORE, position, SHORTEST_BLOCK)
         kind, length = order.two.unpack_from(buffer, position)
-        stop = _check_block(buffer, position, end, order, kind, length)
+        stop = _check_block(buffer, position, end, order, kind, length, interfaces.shows_all)
         span = padded(length)
         if stop is None and kind in (ENHANCED_PACKET, PACKET):
             stop = _take_packet(buffer, position, order, kind, span, interfaces, frames)
@@ -380,7 +384,7 @@ def walk_pcapng(
 
 
 def _check_block(
-    buffer: Buffer, position: int, end: int, order: _Order, kind: int, length: int
+    buffer: Buffer, position: int, end: int, order: _Order, kind: int, length: int, shows_all: bool
 ) -> Walked | None:
     """None where the block is whole and sound, and of a kind that is walked or passed over."""
     if kind == SECTION_HEADER:
@@ -390,12 +394,13 @@ def _check_block(
     if kind in _SHORTEST and length > LONGEST_BLOCK:
         return Walked(Stop.BLOCK_TOO_LONG, position, length)
     span = padded(length)
+    is_held = kind in _SHORTEST or (shows_all and length <= LONGEST_BLOCK)
     if span > end - position:
-        return Walked(Stop.MORE if kind in _SHORTEST else Stop.SKIP, position, span)
+        return Walked(Stop.MORE if is_held else Stop.SKIP, position, span)
     (trailer,) = order.one.unpack_from(buffer, position + span - 4)
     if trailer != length:
         return Walked(Stop.TRAILER_DIFFERS, position, trailer)
-    if kind in (INTERFACE_DESCRIPTION, INTERFACE_STATISTICS):
+    if kind in (INTERFACE_DESCRIPTION, INTERFACE_STATISTICS) or (shows_all and kind not in _SHORTEST):
         return Walked(Stop.READ, position, span)
     return None
 

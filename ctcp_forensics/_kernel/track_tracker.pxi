@@ -406,6 +406,36 @@ cdef class Tracker:
                     first.append((row.frame, row.time_ns))
         return count, first
 
+    def acks(self, index, side):
+        """All that one direction has acknowledged at one time or another, by its logged segments."""
+        cdef uint32_t flow = self.checked(index)
+        cdef int which = checked_side(side)
+        cdef uint32_t i
+        cdef int64_t latest = 0
+        cdef segment_t* row
+        cdef set found = set()
+        self.sort_log()
+        for i in range(self.firsts[flow], self.firsts[flow + 1]):
+            row = self.in_order(i)
+            if row.side == which and (row.ack_pos != latest or not found):
+                latest = row.ack_pos
+                found.add(latest)
+        return found
+
+    def step_back(self, index, int64_t more_than_ns):
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not."""
+        cdef uint32_t flow = self.checked(index)
+        cdef uint32_t i
+        if more_than_ns >= 0 and not flow_at(&self.tracker, flow + 1).state & CLOCK_RAN_BACK:
+            return NEVER
+        self.sort_log()
+        i = self.firsts[flow + 1]
+        while i > self.firsts[flow] + 1:
+            i -= 1
+            if self.in_order(i).time_ns < self.in_order(i - 1).time_ns - more_than_ns:
+                return self.in_order(i - 1).frame
+        return NEVER
+
     def suspects(self, ports):
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""
         cdef uint8_t wanted[65536]

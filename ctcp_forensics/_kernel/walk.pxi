@@ -230,6 +230,10 @@ cdef class Interfaces:
     cdef interface_t* rows
     cdef int64_t count, room, first
     cdef bint is_busy
+    cdef readonly bint shows_all
+
+    def __cinit__(self, bint shows_all=False):
+        self.shows_all = shows_all
 
     def __dealloc__(self):
         free(self.rows)
@@ -466,6 +470,7 @@ def walk_pcap(buffer, int64_t start, int64_t end, layout, Frames frames not None
 
 cdef struct section_t:
     bint big_endian
+    bint shows_all
     interface_t* interfaces  # of this section only
     int64_t interface_count
     int64_t first_interface
@@ -492,7 +497,7 @@ cdef inline bint is_numbered(uint32_t kind) noexcept nogil:
 
 
 cdef inline int check_block(
-    const uint8_t* block, int64_t left, bint big, uint32_t kind, uint32_t length, int64_t* value
+    const uint8_t* block, int64_t left, const section_t* section, uint32_t kind, uint32_t length, int64_t* value
 ) noexcept nogil:
     """STOP_NOWHERE where the block is whole and sound, and of a kind that is walked or passed over."""
     cdef uint32_t least = shortest(kind)
@@ -507,12 +512,12 @@ cdef inline int check_block(
         return STOP_BLOCK_TOO_LONG
     if span > left:
         value[0] = span
-        return STOP_MORE if least > 0 else STOP_SKIP
-    value[0] = word_at(block + span - 4, big)
+        return STOP_MORE if least > 0 or (section.shows_all and length <= LONGEST_BLOCK) else STOP_SKIP
+    value[0] = word_at(block + span - 4, section.big_endian)
     if value[0] != length:
         return STOP_TRAILER_DIFFERS
     value[0] = span
-    if kind == BLOCK_INTERFACE_DESCRIPTION or kind == BLOCK_INTERFACE_STATISTICS:
+    if kind == BLOCK_INTERFACE_DESCRIPTION or kind == BLOCK_INTERFACE_STATISTICS or (section.shows_all and not least):
         return STOP_READ
     return STOP_NOWHERE
 
@@ -618,7 +623,7 @@ cdef walked_t pcapng_blocks(
             break
         block = buffer + walked.position
         kind, length = word_at(block, big), word_at(block + 4, big)
-        walked.stop = check_block(block, end - walked.position, big, kind, length, &walked.value)
+        walked.stop = check_block(block, end - walked.position, section, kind, length, &walked.value)
         if walked.stop == STOP_NOWHERE and (kind == BLOCK_ENHANCED_PACKET or kind == BLOCK_PACKET):
             walked.stop = take_packet(
                 block, walked.position, kind, padded(length), section, &frames[count[0]], &seen, &walked.value
@@ -647,7 +652,7 @@ def walk_pcapng(
     cdef Py_buffer view
     cdef section_t section
     cdef walked_t walked
-    section.big_endian = big_endian
+    section.big_endian, section.shows_all = big_endian, interfaces.shows_all
     section.interfaces = interfaces.rows + interfaces.first
     section.interface_count = interfaces.count - interfaces.first
     section.first_interface = interfaces.first

@@ -26,12 +26,23 @@ def _answer(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"ctcp-diag {__version__}")
         return 0
+    if arguments[:1] == ["analyze"]:
+        from ctcp_forensics.cli.analysis import answer
+        from ctcp_forensics.cli.plain import plain_request
+
+        request = plain_request(arguments)
+        if request is not None:
+            return answer(request)
+    return _understood_by_typer(arguments)
+
+
+def _understood_by_typer(arguments: Sequence[str]) -> int:
     from typer.main import get_command
 
     from ctcp_forensics.cli.commands import app
 
     try:
-        get_command(app).main(args=arguments, prog_name="ctcp-diag")
+        get_command(app).main(args=list(arguments), prog_name="ctcp-diag")
     except Done as done:
         return done.status
     except SystemExit as ended:

@@ -17,6 +17,7 @@ from ctcp_forensics.cli.ends import TROUBLE, Refused, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
+from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.picture import MAX_PICTURES
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
@@ -49,6 +50,8 @@ class Request(Rendering):
     hash_all: bool = False
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
+    redact: str | None = None
+    """A key file."""
     shows_progress: bool = True
     plot: str | None = None
     """A file to draw the worst flow into."""
@@ -68,11 +71,14 @@ def answer(request: Request) -> int:
     paths = [source.path for source in request.sources]
     plotted = request.plot and checked(request.plot)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
-        report = _diagnosed(request)
-        _complain(report, request.depth)
-        report = _pictured(report, request)
+        under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
+        options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
+        found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
+        pictured = _pictured(found, request)
+        report = under_pseudonyms(pictured)
+        complain(report, request.depth)
         if html is not None:
-            _write_page(html, report, request)
+            _write_page(html, pictured, report, request)
         _render(report, request, text)
         if request.has_sketch and request.form == "table":
             seen_as = look(request.depth, request.color, request.output)
@@ -156,30 +162,33 @@ def _page_destination(request: Request, paths: list[str]) -> AbstractContextMana
     return destination(request.page, paths)
 
 
-def _write_page(html: TextIO, report: Report, request: Request) -> None:
-    """The page, with the diagrams of the flows that it tells at length."""
+def _write_page(html: TextIO, found: Report, shown: Report, request: Request) -> None:
+    """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import flows_at_length, page
-    from ctcp_forensics.retrace import retrace
+    from ctcp_forensics.retrace import as_told_by, retrace
 
     line = watched(_what(request.sources), wanted=request.shows_progress)
     with line or nullcontext():
-        again = retrace(report, flows_at_length(report), line)
+        again = retrace(found, flows_at_length(found), line)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
-    write(html, page(report, again.traces))
+    write(html, page(shown, as_told_by(shown, found, again.traces)))
 
 
-def _diagnosed(request: Request) -> Report:
-    options = Options(
-        ports=frozenset({CTCP_PORT}) | request.ports,
-        all_tcp=request.all_tcp,
-        hash_limit=None if request.hash_all else HASH_LIMIT,
+def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:
+    return Options(
+        ports=frozenset({CTCP_PORT}) | ports,
+        all_tcp=all_tcp,
+        hash_limit=None if hash_all else HASH_LIMIT,
     )
-    line = watched(_what(request.sources), wanted=request.shows_progress)
+
+
+def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bool) -> Report:
+    line = watched(_what(sources), wanted=shows_progress)
     if line is None:
-        return diagnose(request.sources, options)
+        return diagnose(sources, options)
     with line:
-        return diagnose(request.sources, options, line)
+        return diagnose(sources, options, line)
 
 
 def _pictured(report: Report, request: Request) -> Report:
@@ -194,7 +203,7 @@ def _what(sources: Sequence[Source]) -> str:
     return Path(sources[0].path).name if len(sources) == 1 else count(len(sources), "capture")
 
 
-def _complain(report: Report, depth: Depth) -> None:
+def complain(report: Report, depth: Depth) -> None:
     """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
     for failed in report.coverage.failed:
         say(f"{failed.source}: {at(failed.offset)}{failed.reason}")

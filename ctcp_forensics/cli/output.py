@@ -9,8 +9,9 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from ctcp_forensics.cli.ends import Refused, leave_pipe
 from ctcp_forensics.render.look import COLORED, PLAIN, Depth, Look
@@ -24,11 +25,28 @@ def destination(name: str, sources: Iterable[str]) -> Iterator[TextIO]:
     if name == STANDARD_OUTPUT:
         yield sys.stdout
         return
+    with _binary_file(name, sources) as file:
+        text = TextIOWrapper(file, encoding="utf-8", write_through=True)
+        yield text
+        text.detach()
+
+
+@contextlib.contextmanager
+def binary_destination(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
+    """The same for bytes, which no terminal can show."""
+    if name != STANDARD_OUTPUT:
+        with _binary_file(name, sources) as file:
+            yield file
+        return
+    if sys.stdout.isatty():
+        raise Refused(
+            "standard output is a terminal: name a file with -o, or pipe into a program that reads it"
+        )
     try:
-        with _file(Path(name), sources) as text:
-            yield text
-    except OSError as error:
-        raise Refused(f"cannot write {name}: {error.strerror or error}") from error
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        leave_pipe(sys.stdout)
 
 
 def write(text: TextIO, lines: Iterable[str]) -> None:
@@ -66,17 +84,26 @@ def _colored(color: str, *, on_terminal: bool) -> bool:
 
 
 @contextlib.contextmanager
-def _file(path: Path, sources: Iterable[str]) -> Iterator[TextIO]:
+def _binary_file(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
+    try:
+        with _file(Path(name), sources) as file:
+            yield file
+    except OSError as error:
+        raise Refused(f"cannot write {name}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _file(path: Path, sources: Iterable[str]) -> Iterator[BinaryIO]:
     if _is_device(path):
-        with path.open("w", encoding="utf-8") as text:
-            yield text
+        with path.open("wb") as file:
+            yield file
         return
     _refuse_captures(path, sources)
     final = path.resolve()  # a symbolic link stays one
     passing = final.with_name(f".{final.name}.{os.getpid()}.part")
     try:
-        with passing.open("x", encoding="utf-8") as text:
-            yield text
+        with passing.open("xb") as file:
+            yield file
         passing.replace(final)
     finally:
         passing.unlink(missing_ok=True)

@@ -20,8 +20,9 @@ WIPE = "\r\x1b[K"
 class Progress:
     """Called with the bytes done and the bytes in all, or None where that is not known."""
 
-    def __init__(self, what: str, stream: TextIO) -> None:
+    def __init__(self, what: str, stream: TextIO, verb: str = "analysing") -> None:
         self.what = clean(what)
+        self.verb = verb
         self.stream = stream
         self.started_ns = time.monotonic_ns()
         self.shown_ns: int | None = None
@@ -32,7 +33,7 @@ class Progress:
         if waited_ns < (PATIENCE_NS if self.shown_ns is None else PAUSE_NS):
             return
         self.shown_ns = now_ns
-        line = told(self.what, done, total, now_ns - self.started_ns)
+        line = told(self.what, done, total, now_ns - self.started_ns, self.verb)
         self.stream.write(WIPE + line[: shutil.get_terminal_size().columns - 1])
         self.stream.flush()
 
@@ -47,13 +48,13 @@ class Progress:
             self.stream.flush()
 
 
-def told(what: str, done: int, total: int | None, elapsed_ns: int) -> str:
+def told(what: str, done: int, total: int | None, elapsed_ns: int, verb: str = "analysing") -> str:
     """`analysing client.pcap  312 MB of 1.1 GB  28 %  eta 4 s`."""
     if not total:
-        return f"analysing {what}  {sized(done)}"
+        return f"{verb} {what}  {sized(done)}"
     left_ns = elapsed_ns * max(total - done, 0) // max(done, 1)
     eta = duration(-(-left_ns // SECOND_NS) * SECOND_NS)
-    return f"analysing {what}  {sized(done)} of {sized(total)}  {min(100 * done // total, 100)} %  eta {eta}"
+    return f"{verb} {what}  {sized(done)} of {sized(total)}  {min(100 * done // total, 100)} %  eta {eta}"
 
 
 def is_watched(stream: TextIO) -> bool:
@@ -61,6 +62,6 @@ def is_watched(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") not in (None, "dumb")
 
 
-def watched(what: str, *, wanted: bool) -> Progress | None:
+def watched(what: str, *, wanted: bool, verb: str = "analysing") -> Progress | None:
     """A progress line, if somebody would see it."""
-    return Progress(what, sys.stderr) if wanted and is_watched(sys.stderr) else None
+    return Progress(what, sys.stderr, verb) if wanted and is_watched(sys.stderr) else None

@@ -49,9 +49,7 @@ def is_tried(flow: Flow, report: Report, trial: Trial, direction: str) -> bool:
     crossings = [one for path in report.paths for one in path.crossings if one.flow == flow.id]
     if crossings:
         return any(
-            one.lost + one.damaged
-            and one.direction == direction
-            and one.location in trial.stretches[direction]
+            one.lost and one.direction == direction and one.location in trial.stretches[direction]
             for one in crossings
         )
     facts = facts_of(flow, direction)

@@ -30,12 +30,14 @@ def conclude(
     """Flows and findings in the order of the captures and their flows; paths, where captures share connections."""
     paths = paths_of([view_of(number, *one) for number, one in enumerate(zip(readings, cases, strict=True))])
     seats = {(number, case.flow.index): case for number, some in enumerate(cases) for case in some}
-    told = [told_of(group, readings) for group in groups_of(seats, paths)]
-    return (
-        tuple(flow_of(one) for one in told),
-        tuple(finding_of(one) for one in told),
-        tuple(path_of(path, readings, told) for path in paths),
-    )
+    flows, findings, flow_ids = [], [], {}
+    for group in groups_of(seats, paths):  # one at a time: its reasons are not kept when it has been told
+        told = told_of(group, readings)
+        flow = flow_of(told)
+        flows.append(flow)
+        findings.append(finding_of(told, flow))
+        flow_ids[id(told.case.connection)] = flow.id
+    return tuple(flows), tuple(findings), tuple(path_of(path, readings, flow_ids) for path in paths)
 
 
 def groups_of(seats: dict[Seat, Case], paths: Sequence[Path]) -> list[list[tuple[int, Case]]]:

@@ -13,7 +13,6 @@ from ctcp_forensics.advice import Recommendation, Situation, recommend
 from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import count, seconds, way
-from ctcp_forensics.conclude.flow import author_of_acks, loss_location
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
@@ -31,18 +30,19 @@ STATIONS = {
 """What advice calls the stations of a path."""
 
 
-def finding_of(told: Told) -> report.Finding:
+def finding_of(told: Told, row: report.Flow) -> report.Finding:
+    """`row` is the report's row for the same connection."""
     case, judgement = told.case, told.judgement
     return report.Finding(
         id=told.finding_id,
-        flow=told.flow_id,
+        flow=row.id,
         verdict=judgement.verdict.slug,
         title=judgement.verdict.title,
         confidence=judgement.confidence,
         rule_version=RULES_VERSION,
         summary=summary_of(case, judgement),
         evidence=tuple(evidence_of(one, told) for one in judgement.evidence),
-        recommendations=tuple(recommendation_of(one) for one in recommend(situation_of(told))),
+        recommendations=tuple(recommendation_of(one) for one in recommend(situation_of(told, row))),
         also_possible=tuple(
             report.AlsoPossible(verdict=one.verdict.slug, because=one.because, settled_by=one.settled_by)
             for one in judgement.also_possible
@@ -160,7 +160,7 @@ def filter_for(flow: Flow, wanted: int | None) -> str:
     return ends if wanted is None else f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
 
 
-def situation_of(told: Told) -> Situation:
+def situation_of(told: Told, row: report.Flow) -> Situation:
     """As the firewall sees the flow, where one of its own captures shows that: its configuration names those ends."""
     case, judgement = told.case, told.judgement
     flow = at_the_firewall(told).flow
@@ -176,8 +176,8 @@ def situation_of(told: Told) -> Situation:
         loss_size_dependent=size_dependent(case),
         firewall_suspected=acks_of_another_box(case),
         captured_at=captured_at(told),
-        loss_location=loss_location(told),
-        ack_author=author_of_acks(told),
+        loss_location=row.loss_location,
+        ack_author=row.ack_author,
         firewall_cleared=acks_pass_the_firewall(told),
     )
 

@@ -67,6 +67,7 @@ def seen_of(told: Told, number: int) -> report.Seen:
         headend=endpoint(flow.headend),
         first_frame=first[1],
         last_frame=last[1],
+        last_capture=None if last[0] == first[0] else last[0],
         verdict_alone=told.alone[number].verdict.slug if told.alone else None,
         confidence_alone=told.alone[number].confidence if told.alone else None,
         captures=reading.captures,
@@ -125,11 +126,12 @@ def most_lost_at(connection: Connection) -> str | None:
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
     for crossing in connection.crossings:
-        lost[place_of(connection, crossing)] += crossing.lost_count
+        where = place_of(connection, crossing)
+        lost[where] += crossing.lost_count
         if crossing.damaged:
             lost[spoilt_at(connection, crossing)] += crossing.damaged
         if not has_missed(connection, connection.sightings.index(crossing.behind)):
-            withheld[place_of(connection, crossing)] += crossing.withheld
+            withheld[where] += crossing.withheld
     for some in (lost, withheld):
         if some.total():
             return some.most_common(1)[0][0]

@@ -5,10 +5,9 @@ Knows the report's names of what several captures show together.  Does not know 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ctcp_forensics import report
-from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT
 from ctcp_forensics.reading import Reading
 from ctcp_forensics.vantage import TO_HEADEND, Between, Connection, Crossing, Link, Path, Piece, Place
@@ -18,13 +17,13 @@ FRAMES_NAMED = 16
 """Lost segments named for each crossing; all are counted."""
 
 
-def path_of(path: Path, readings: Sequence[Reading], told: Sequence[Told]) -> report.Path:
-    flows = {id(one.case.connection): one.flow_id for one in told}
+def path_of(path: Path, readings: Sequence[Reading], flow_ids: Mapping[int, str]) -> report.Path:
+    """`flow_ids` are the report's, by the identity of the connection."""
     return report.Path(
         places=tuple(place_of(place, readings[place.view.number]) for place in path.places),
         clocks=tuple(clock_of(link, path, readings) for link in path.links),
         crossings=tuple(
-            crossing_of(connection, crossing, flows[id(connection)], readings)
+            crossing_of(connection, crossing, flow_ids[id(connection)], readings)
             for connection in path.connections
             for crossing in connection.crossings
         ),
@@ -71,9 +70,12 @@ def piece_of(piece: Piece, reading: Reading) -> report.ClockPiece:
     low, high = piece.offset_at(at_ns)
     skew, skews = piece.skew, piece.skews
     first_ns, last_ns = piece.span_ns
+    first, last = (reading.locate(frame) for frame in piece.far_frames)
     return report.ClockPiece(
-        from_frame=reading.locate(piece.far_frames[0])[1],
-        to_frame=reading.locate(piece.far_frames[1])[1],
+        from_frame=first[1],
+        to_frame=last[1],
+        from_capture=first[0],
+        to_capture=last[0],
         at_ns=at_ns,
         from_ns=first_ns,
         to_ns=last_ns,
@@ -92,6 +94,7 @@ def crossing_of(
     interval = crossing.rate_interval
     before, behind = crossing.before, crossing.behind
     sizes = [one.length for one in crossing.lost]
+    lost = lost_frames(crossing, readings)
     return report.Crossing(
         flow=flow,
         direction=CLIENT_TO_HEADEND if crossing.way == TO_HEADEND else HEADEND_TO_CLIENT,
@@ -115,7 +118,8 @@ def crossing_of(
         depends_on_size=crossing.depends_on_size,
         smallest_lost_len=min(sizes, default=None),
         largest_arrived_len=crossing.largest_arrived,
-        lost_frames=lost_frames(crossing, readings),
+        lost_frames=tuple(frame for _, frame in lost),
+        lost_in=tuple(capture for capture, _ in lost),
     )
 
 
@@ -123,8 +127,9 @@ def rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
 
 
-def lost_frames(crossing: Crossing, readings: Sequence[Reading]) -> tuple[int, ...]:
+def lost_frames(crossing: Crossing, readings: Sequence[Reading]) -> list[tuple[str, int]]:
+    """The capture and number of each."""
     if crossing.before is None:
-        return ()
+        return []
     reading = readings[crossing.before.view.number]
-    return tuple(reading.locate(one.frame)[1] for one in crossing.lost[:FRAMES_NAMED])
+    return [reading.locate(one.frame) for one in crossing.lost[:FRAMES_NAMED]]

@@ -6,7 +6,9 @@ Knows which capture and frame a number means.  Does not know what the report mak
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import NEVER
@@ -14,13 +16,13 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import Endpoint, Flow
 from ctcp_forensics.reading import Reading
-from ctcp_forensics.vantage import Witness, way_of, witnesses
+from ctcp_forensics.vantage import Witness
 from ctcp_forensics.verdict import FLAGSHIP, Judgement
 
 CLIENT, HEADEND = "client", "headend"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """One connection, judged: by the place that shows it best, and by each place alone."""
 
@@ -54,12 +56,9 @@ class Told:
         return {capture: tuple(some) for capture, some in found.items()}
 
     @property
-    def words(self) -> list[Witness]:
+    def words(self) -> Sequence[Witness]:
         """What every place says of the question that was left open."""
-        case = self.case
-        if case.connection is None or case.direction is None or case.episode is None:
-            return []
-        return witnesses(case.connection, case.number, way_of(case.direction.name), case.episode)
+        return self.case.words
 
     @property
     def accused_direction(self) -> str | None:
@@ -78,7 +77,7 @@ class Told:
         wanted = "" if self.case.episode is None else self.case.episode.wanted_seq
         return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, *self.content)
 
-    @property
+    @cached_property
     def content(self) -> tuple[object, ...]:
         """What all captures hold of this connection, whatever order they were named in."""
         return tuple(

@@ -42,9 +42,12 @@ class Decoder:
     icmp_errors_refused: int = 0
     packets: _kernel.Packets = field(default_factory=_kernel.Packets)
     fragments: Reassembly = field(default_factory=Reassembly)
+    joined: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Of the present batch: frames with the last piece of a datagram, and the frames of all its pieces."""
 
     def decode(self, buffer: bytes | bytearray | memoryview, frames: FrameTable) -> _kernel.Packets:
         """Decode one batch; the packets are good until the next call."""
+        self.joined.clear()
         _kernel.decode(buffer, frames, self.packets)
         view = memoryview(buffer)
         for index in self.packets.unfinished():
@@ -70,13 +73,16 @@ class Decoder:
                 self._note_icmp(datagram, frame)
             if state not in UNWRAPPED:
                 return
-            datagram, reason = self._next_layer(index, state, datagram)
+            datagram, reason = self._next_layer(frame, state, datagram)
         self._give_up(index, "more than eight layers of tunnels")
 
-    def _next_layer(self, index: int, state: int, datagram: bytes) -> tuple[bytes | None, str]:
-        if state == Status.FRAGMENT:
-            return self.fragments.take(datagram), ""
-        return unwrap_ip(datagram)
+    def _next_layer(self, frame: Frame, state: int, datagram: bytes) -> tuple[bytes | None, str]:
+        if state != Status.FRAGMENT:
+            return unwrap_ip(datagram)
+        whole = self.fragments.take(datagram, frame.number)
+        if whole is not None:
+            self.joined[frame.number] = self.joined.get(frame.number, ()) + self.fragments.joined_from
+        return whole, ""
 
     def _give_up(self, index: int, reason: str) -> None:
         """An empty reason means a fragment that waits for others: it is counted as such until they come."""

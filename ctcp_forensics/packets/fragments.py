@@ -25,6 +25,8 @@ class Datagram:
     pieces: dict[int, bytes] = field(default_factory=dict)
     frames: int = 0
     """Pieces captured, also those that a SPAN port captured twice."""
+    numbers: list[int] = field(default_factory=list)
+    """Of the frames of the first MAX_FRAGMENTS of them."""
     held_len: int = 0
     total_len: int | None = None
     header: bytes = b""
@@ -62,7 +64,10 @@ class Reassembly:
     waiting: int = 0
     """Fragments seen whose datagrams are not complete."""
 
-    def take(self, datagram: bytes) -> bytes | None:
+    joined_from: tuple[int, ...] = ()
+    """The frames of the datagram that was completed last."""
+
+    def take(self, datagram: bytes, frame: int = 0) -> bytes | None:
         """One fragment in; the whole datagram out, once it is complete."""
         piece = fragment_of(datagram)
         if piece is not None and mark_of(piece.offset, piece.payload) in self.completed.get(piece.key, ()):
@@ -72,6 +77,8 @@ class Reassembly:
             return None
         kept = self._room_for(piece.key)
         kept.frames += 1
+        if len(kept.numbers) < MAX_FRAGMENTS:
+            kept.numbers.append(frame)
         kept.add(piece.offset, piece.payload)
         if piece.offset == 0:
             kept.header, kept.protocol = piece.header, piece.protocol
@@ -81,6 +88,7 @@ class Reassembly:
         if payload is None:
             return None
         self._complete(piece.key)
+        self.joined_from = tuple(kept.numbers)
         return whole_datagram(kept, payload)
 
     def _complete(self, key: tuple[bytes, ...]) -> None:

@@ -12,7 +12,8 @@ from ctcp_forensics.report import Report
 
 def ndjson(report: Report) -> Iterator[str]:
     """The lines of a report; the first says what made it."""
-    yield _line("report", report.schema_version, {"tool": report.tool, "notes": report.notes})
+    about = {"tool": report.tool, "notes": report.notes, "redacted_with": report.redacted_with}
+    yield _line("report", report.schema_version, about)
     for capture in report.captures:
         yield _line("capture", report.schema_version, capture)
     for flow in report.flows:

@@ -16,6 +16,7 @@ from ctcp_forensics.render.sheet import MAX_LINES, Paragraph, Part, fitted, shor
 from ctcp_forensics.render.wording import (
     Names,
     at,
+    clean,
     count,
     duration,
     endpoint,
@@ -325,7 +326,9 @@ def _look_elsewhere() -> str:
 
 def _evidence(report: Report) -> Part:
     tool = f"{report.tool.name} {report.tool.version}, rules {report.tool.rules_version}"
-    lines = [*_captures(report), *_coverage(report), Paragraph("made by", tool)]
+    key = report.redacted_with
+    made = Paragraph("made by", tool if key is None else f"{tool}; pseudonyms by key {clean(key)}")
+    lines = [*_captures(report), *_coverage(report), made]
     return Part("EVIDENCE", tuple(lines))
 
 

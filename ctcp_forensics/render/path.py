@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from ctcp_forensics.render.wording import Names, clean, count, offsets, ppm, share
+from ctcp_forensics.render.wording import Names, clean, count, offsets, ppm, pseudonyms_told, share
 from ctcp_forensics.report import (
     DIRECTION_WORDS,
     FLAGSHIP,
@@ -72,6 +72,7 @@ class Matrix(NamedTuple):
 
 def remarks(report: Report) -> Iterator[str]:
     """What is odd about captures that were named together."""
+    yield from pseudonyms_told(report)
     yield from report.notes
     for path in report.paths:
         yield from path.notes

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the words of an error message need no report
-    from ctcp_forensics.report import Endpoint
+    from ctcp_forensics.report import Endpoint, Report
 
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -71,6 +71,12 @@ def endpoint(end: Endpoint) -> str:
     """Address and port; an IPv6 address in brackets (RFC 5952 section 6)."""
     address = clean(end.address)
     return f"[{address}]:{end.port}" if ":" in address else f"{address}:{end.port}"
+
+
+def pseudonyms_told(report: Report) -> tuple[str, ...]:
+    """That a report is redacted, and by which key it can be undone; nothing where it is not."""
+    key = report.redacted_with
+    return () if key is None else (f"addresses, names and hashes are pseudonyms, by key {clean(key)}",)
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -140,6 +146,13 @@ def offsets(low_ns: int | None, high_ns: int | None) -> str:
     if low and high:
         return f"{low} to {high}"
     return f"at least {low}" if low else f"at most {high}"
+
+
+def around(low_ns: int, high_ns: int) -> str:
+    """The middle of an interval and half its width: what a clock was moved by, and how well that is known."""
+    grain_ns, unit = _grain(max(abs(low_ns), abs(high_ns)))
+    half_ns = -(-(high_ns - low_ns) // 2 // grain_ns) * grain_ns
+    return f"{_signed((low_ns + high_ns) // 2, unit)} ± {_signed(half_ns, unit)[1:]}"
 
 
 def _grain(largest_ns: int) -> tuple[int, str]:

@@ -6,18 +6,18 @@ segment is comes from the kernel's tracker, the same that the verdict came from.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Report
-from ctcp_forensics.retrace.assemble import traces_of
+from ctcp_forensics.retrace.assemble import names_of, traces_of
 from ctcp_forensics.retrace.errand import MAX_TRACED, Seat, chosen, runs_of, worst
 from ctcp_forensics.retrace.second import Sighted, read_again
 from ctcp_forensics.trace import Trace
 
-__all__ = ["MAX_TRACED", "Retraced", "retrace", "worst"]
+__all__ = ["MAX_TRACED", "Retraced", "as_told_by", "retrace", "worst"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +53,14 @@ def retrace(
             failed += strange
     traces = [trace for flow in wanted for trace in traces_of(report, flow, sighted)]
     return Retraced(traces=tuple(traces), failed=tuple(failed), flows_left_out=left_out)
+
+
+def as_told_by(shown: Report, found: Report, traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    """The traces of `found` under the names of `shown`, which is the same report, or the same under pseudonyms."""
+    flows = {one.id: (one, other) for one, other in zip(found.flows, shown.flows, strict=True)}
+    told = []
+    for trace in traces:
+        one, other = flows[trace.flow]
+        names = dict(zip(names_of(found, one), names_of(shown, other), strict=True))
+        told.append(replace(trace, flow=other.id, place=names[trace.place]))
+    return tuple(told)

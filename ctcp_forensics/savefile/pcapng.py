@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
-from ctcp_forensics._kernel.plain_walk import LATEST_NS, LONGEST_BLOCK, NS_PER_SECOND, Clock, padded
+from ctcp_forensics._kernel.plain_walk import (
+    LATEST_NS,
+    LONGEST_BLOCK,
+    NS_PER_SECOND,
+    PACKET,
+    PACKET_DATA_AT,
+    UNKNOWN_DROPS,
+    Clock,
+    padded,
+)
+from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.savefile.account import Interface
 from ctcp_forensics.savefile.window import Buffer
 
@@ -23,6 +33,7 @@ VERSIONS: Final = ((1, 0), (1, 2))
 
 OPTION_END, OPTION_COMMENT = 0, 1
 IF_NAME, IF_TSRESOL, IF_FILTER, IF_TSOFFSET = 2, 9, 11, 14
+EPB_DROPCOUNT = 4
 ISB_IFDROP, ISB_OSDROP = 5, 7
 
 MICROSECONDS: Final = 6
@@ -32,6 +43,19 @@ MAX_OPTIONS: Final = 4096
 """Options read of one block."""
 MAX_TEXT_LEN: Final = 2000
 """Characters kept of one name, filter or comment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One whole block that is no packet, for who wants to copy it."""
+
+    kind: int
+    order: str
+    """`<` or `>`, of its section."""
+    content: bytes
+    """From its type to the copy of its length at its end."""
+    first_interface: int
+    """Of its section, counted over the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,9 @@ class Options:
     @property
     def comments(self) -> tuple[str, ...]:
         return tuple(as_text(value) for value in self.all(OPTION_COMMENT))
+
+
+NO_OPTIONS: Final = Options((), None)
 
 
 def read_options(block: Buffer, start: int, end: int, order: str) -> Options:
@@ -83,6 +110,36 @@ def as_text(value: bytes) -> str:
     """UTF-8 as it should be, kept to a bounded length."""
     words = value[: 4 * MAX_TEXT_LEN].decode("utf-8", "replace").rstrip("\0")
     return words if len(words) <= MAX_TEXT_LEN else words[:MAX_TEXT_LEN] + "…"
+
+
+def options_of_packet(buffer: Buffer, frame: Frame, order: str) -> Options:
+    """Those of an enhanced or obsolete packet block, in which data begins at the same place.
+
+    A simple packet block has none: where those two repeat the captured length it has its own, which is longer.
+    """
+    if frame.offset < PACKET_DATA_AT or _word(buffer, frame.offset - 8, order) != frame.captured_len:
+        return NO_OPTIONS
+    block = frame.offset - PACKET_DATA_AT
+    start, end = (
+        frame.offset + padded(frame.captured_len),
+        block + padded(_word(buffer, block + 4, order)) - 4,
+    )
+    found = read_options(buffer, start, end, order)
+    drops = drops_before(buffer, block, order)
+    return Options((*found.pairs, drops), found.complaint) if drops else found
+
+
+def drops_before(buffer: Buffer, block: int, order: str) -> tuple[int, bytes] | None:
+    """What an obsolete packet block counts in a field of its own, as the option that took its place."""
+    if _word(buffer, block, order) != PACKET:
+        return None
+    (count,) = Struct(f"{order}H").unpack_from(buffer, block + 10)
+    return (EPB_DROPCOUNT, Struct(f"{order}Q").pack(count)) if count not in (0, UNKNOWN_DROPS) else None
+
+
+def _word(buffer: Buffer, at: int, order: str) -> int:
+    found: int = Struct(f"{order}I").unpack_from(buffer, at)[0]
+    return found
 
 
 # --- section header, §4.1 ------------------------------------------------------------------

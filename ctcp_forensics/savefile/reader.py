@@ -22,12 +22,11 @@ from ctcp_forensics._kernel.plain_walk import (
     MAX_INTERFACES,
     NUMBERED_KINDS,
     PACKET,
-    PACKET_DATA_AT,
+    SECTION_HEADER,
     SIMPLE_PACKET,
     Stop,
     Totals,
     Walked,
-    padded,
 )
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER, Frame
 from ctcp_forensics.errors import CaptureError
@@ -78,7 +77,8 @@ class Reader:
     """One pass over one savefile; everything but `batches` is final when that is exhausted.
 
     Where several files are one capture, the numbers of this one's frames begin at `first_number`; what is said
-    about the file, its damage and its comments, counts from 1.  `kernel` is for tests that compare the two.
+    about the file, its damage and its comments, counts from 1.  `on_block` is told of every pcapng block that is no
+    packet, between the batches where it stands.  `kernel` is for tests that compare the two.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Reader:
         *,
         source: str = "",
         first_number: int = 1,
+        on_block: Callable[[pcapng.Block], None] | None = None,
         kernel: ModuleType = _kernel,
     ) -> None:
         self._window = Window(chunks)
@@ -95,7 +96,8 @@ class Reader:
         """Frames and numbered records of the files before."""
         self._kernel = kernel
         self._frames: FrameTable = kernel.Frames(first_number=first_number)
-        self._table = kernel.Interfaces()
+        self._on_block = on_block
+        self._table = kernel.Interfaces(shows_all=on_block is not None)
         self._account = Account()
         self._order = "<"
         self._commented = 0
@@ -163,6 +165,11 @@ class Reader:
         if not self._is_open:
             return "rejected"
         return "partial" if self._account.damage else "complete"
+
+    @property
+    def byte_order(self) -> str:
+        """`<` or `>`, of the pcapng section that the present batch is of."""
+        return self._order
 
     # --- reading -----------------------------------------------------------------------
 
@@ -255,18 +262,30 @@ class Reader:
         self._note_options(section.options)
         self._order = head.order
         self._table.start_section()
+        self._tell(SECTION_HEADER, head.length)
         window.start += head.length
         return True
 
     def _read_block(self, length: int) -> bool:
-        """A whole and sound interface description or interface statistics block."""
+        """A whole and sound block that is no packet; but for those of interfaces they are read for `on_block` only."""
         block = self._window.peek(length)
         (kind,) = Struct(f"{self._order}I").unpack_from(block)
-        known = (
-            self._read_description(block) if kind == INTERFACE_DESCRIPTION else self._read_statistics(block)
-        )
+        known = True
+        if kind == INTERFACE_DESCRIPTION:
+            known = self._read_description(block)
+        elif kind == INTERFACE_STATISTICS:
+            known = self._read_statistics(block)
+        elif kind in NUMBERED_KINDS:
+            self._frames.pass_over_number()
+        if known:
+            self._tell(kind, length)
         self._window.start += length
         return known
+
+    def _tell(self, kind: int, length: int) -> None:
+        if self._on_block is not None:
+            content, first = self._window.peek(length), self._table.section
+            self._on_block(pcapng.Block(kind=kind, order=self._order, content=content, first_interface=first))
 
     def _read_description(self, block: bytes) -> bool:
         index = len(self._account.interfaces)
@@ -323,14 +342,13 @@ class Reader:
         for index in range(len(self._frames)):
             frame = self._frames[index]
             if frame.commented:
-                self._account.add_comments(frame.number - self._before, self._packet_options(frame).comments)
+                self._account.add_comments(frame.number - self._before, self.packet_options(frame).comments)
 
-    def _packet_options(self, frame: Frame) -> pcapng.Options:
-        """Only enhanced and obsolete packet blocks carry options; in both, data begins at the same place."""
-        block = frame.offset - PACKET_DATA_AT
-        _, length = Struct(f"{self._order}II").unpack_from(self._window.buffer, block)
-        start, end = frame.offset + padded(frame.captured_len), block + padded(length) - 4
-        return pcapng.read_options(self._window.buffer, start, end, self._order)
+    def packet_options(self, frame: Frame) -> pcapng.Options:
+        """Of a frame of the present batch; a pcap record has none."""
+        if self.format != "pcapng":
+            return pcapng.NO_OPTIONS
+        return pcapng.options_of_packet(self._window.buffer, frame, self._order)
 
     def _add_drops(self) -> None:
         """Drops counted by obsolete packet blocks, where no statistics block says more."""

@@ -11,13 +11,14 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between
 from ctcp_forensics.vantage.pairing import Shifts
 from ctcp_forensics.vantage.pulse import shows_a_frame
 from ctcp_forensics.vantage.pulse import was_running as pulse_covers
+from ctcp_forensics.vantage.view import spis_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,8 +260,7 @@ def saw_the_path(connection: Connection, asking: Witness, behind: Witness) -> bo
     """
     assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
     began_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[1]
-    view = behind.sighting.view
-    return any(flow.row.last_ns >= began_ns for flow in view.flows.values())
+    return behind.sighting.view.latest_ns >= began_ns
 
 
 def has_missed(connection: Connection, number: int) -> bool:
@@ -275,16 +275,12 @@ def has_missed(connection: Connection, number: int) -> bool:
 
 def goes_on_elsewhere(sighting: Sighting) -> bool:
     """Whether the same capture shows the same SPI under other ends: a translation behind which the rest may be."""
-    spis = spis_of(sighting.flow)
+    flow, users = sighting.flow, sighting.view.users_of_spi
     return any(
-        spis & spis_of(flow)
-        for index, flow in sighting.view.flows.items()
-        if index != sighting.flow.index and flow.row.last_frame > sighting.flow.row.first_frame
+        index != flow.index and last_frame > flow.row.first_frame
+        for spi in spis_of(flow)
+        for last_frame, index in users[spi][:2]  # this flow, and of all others the one that was seen last
     )
-
-
-def spis_of(flow: Flow) -> set[int]:
-    return {one.spi for direction in flow.directions for one in direction.associations}
 
 
 def beyond(connection: Connection, way: int, number: int) -> str:

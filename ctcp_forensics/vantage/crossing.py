@@ -300,9 +300,9 @@ def asked_positions(sighting: Sighting, way: int, shift: int) -> set[int]:
 
 def exact_acks(sighting: Sighting, way: int, shift: int, ends: Collection[int]) -> set[int]:
     """Those of `ends` that an ACK of the receiver names."""
-    side = side_of(sighting.flow, 1 - way)
-    rows = sighting.view.tracker.segments(sighting.flow.index) if ends else []
-    return {row.ack_pos - shift for row in rows if row.direction == side} & set(ends)
+    index, side = sighting.half(1 - way)
+    acks = sighting.view.tracker.acks(index, side) if ends else set()
+    return {ack - shift for ack in acks} & set(ends)
 
 
 def from_the_sender(way: int, first: Sighting, found_further: int, *, drops: bool) -> Crossing:

@@ -34,6 +34,16 @@ class Nature(StrEnum):
     """No hole came by that would tell."""
 
 
+SUREST_FIRST = tuple(Nature)
+
+SHOWN_BY = {
+    Nature.ORDERS: "nothing behind a hole came through, and yet windows and TTL are the ends' own",
+    Nature.PASSES: "segments behind a hole came through",
+    Nature.UNKNOWN: "no segment was missing before it that would show whether it waits for one",
+}
+"""How it shows; of a full proxy its own marks do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
     """The nature of what stands between two sightings, and how it shows."""
@@ -48,23 +58,24 @@ class Between:
 
 def between(connection: Connection, near: int, far: int) -> Between:
     """What one connection shows of the box, or the way, between two of its sightings."""
-    own = list(own_marks(connection.sightings[near].flow, connection.sightings[far].flow))
+    nature = nature_of(connection, near, far)
+    shown = own_marks(*ends_of(connection, near, far)) if nature is Nature.FULL_PROXY else [SHOWN_BY[nature]]
     steps = (step_of(connection, TO_HEADEND, near, far), step_of(connection, TO_CLIENT, near, far))
-    changes = [numbering(steps), *options(connection, near, far)]
-    nature, because = (
-        Nature.UNKNOWN,
-        "no segment was missing before it that would show whether it waits for one",
-    )
-    if own:
-        nature, because = Nature.FULL_PROXY, "; ".join(own)
-    elif holds_back(connection, near, far):
-        nature, because = (
-            Nature.ORDERS,
-            "nothing behind a hole came through, and yet windows and TTL are the ends' own",
-        )
-    elif lets_pass(connection, near, far):
-        nature, because = Nature.PASSES, "segments behind a hole came through"
-    return Between(near=near, far=far, nature=nature, because="; ".join([because, *changes]), steps=steps)
+    changes = (numbering(steps), *options(connection, near, far))
+    because = "; ".join([*shown, *changes])
+    return Between(near=near, far=far, nature=nature, because=because, steps=steps)
+
+
+def nature_of(connection: Connection, near: int, far: int) -> Nature:
+    if any(own_marks(*ends_of(connection, near, far))):
+        return Nature.FULL_PROXY
+    if holds_back(connection, near, far):
+        return Nature.ORDERS
+    return Nature.PASSES if lets_pass(connection, near, far) else Nature.UNKNOWN
+
+
+def ends_of(connection: Connection, near: int, far: int) -> tuple[Flow, Flow]:
+    return connection.sightings[near].flow, connection.sightings[far].flow
 
 
 def own_marks(near: Flow, far: Flow) -> Iterator[str]:

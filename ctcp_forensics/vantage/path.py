@@ -40,7 +40,7 @@ from ctcp_forensics.vantage.crossing import (
 )
 from ctcp_forensics.vantage.envelope import GRAIN_NS
 from ctcp_forensics.vantage.location import stations
-from ctcp_forensics.vantage.nature import Between, Nature, between
+from ctcp_forensics.vantage.nature import SUREST_FIRST, Between, between, nature_of
 from ctcp_forensics.vantage.order import Place, is_one_box, ordered
 from ctcp_forensics.vantage.pairing import Joint, Pair, Shifts, join
 from ctcp_forensics.vantage.view import FIREWALL, View
@@ -61,6 +61,8 @@ class Link:
     clock: Clock
     is_shared: bool
     because: str
+    at_end: Offset
+    """The farther clock less the nearer one, at the end of what the nearer capture shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +101,10 @@ def may_meet(here: View, there: View, views: int) -> bool:
 
 def marks_of(view: View) -> set[object]:
     flows = view.flows.values()
-    spis: set[object] = {one.spi for flow in flows for d in flow.directions for one in d.associations}
-    return spis | {(end.address, end.port) for flow in flows for end in (flow.client, flow.headend)}
+    return {
+        *view.users_of_spi,
+        *((end.address, end.port) for flow in flows for end in (flow.client, flow.headend)),
+    }
 
 
 def groups_of(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
@@ -135,13 +139,14 @@ def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
 def boxes_of(connections: Sequence[Connection], places: int) -> Iterable[Between]:
     """The surest word on what stands between each place and the next."""
     for near in range(places - 1):
-        shown = [
-            replace(between(connection, *numbers), near=near, far=near + 1)
+        seen = [
+            (connection, one, other)
             for connection in connections
-            if len(numbers := numbers_at(connection, (near, near + 1))) == 2
+            for one, other in pairwise(numbers_at(connection, (near, near + 1)))
         ]
-        if shown:
-            yield min(shown, key=lambda one: list(Nature).index(one.nature))
+        if seen:
+            surest = min(seen, key=lambda shown: SUREST_FIRST.index(nature_of(*shown)))
+            yield replace(between(*surest), near=near, far=near + 1)
 
 
 def numbers_at(connection: Connection, places: tuple[int, int]) -> list[int]:
@@ -155,7 +160,8 @@ def link_of(joint: Joint, rank: dict[int, int], places: Sequence[Place]) -> Link
     near, far = rank[joint.here.number], rank[joint.there.number]
     clock = clock_of(joint.delays)
     is_shared, because = is_shared_clock(places[near], places[far], joint, clock)
-    return Link(near=near, far=far, clock=clock, is_shared=is_shared, because=because)
+    at_end = offset_at_end(clock, joint.here, is_shared=is_shared)
+    return Link(near=near, far=far, clock=clock, is_shared=is_shared, because=because, at_end=at_end)
 
 
 def is_shared_clock(near: Place, far: Place, joint: Joint, clock: Clock) -> tuple[bool, str]:
@@ -182,23 +188,29 @@ def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
     ]
 
 
-def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
+def offset_at_end(clock: Clock, near: View, *, is_shared: bool) -> Offset:
     """The farther clock less the nearer one, at the end of what the nearer capture shows."""
+    if not clock.pieces:
+        return ANY_OFFSET
+    if is_shared:
+        return 0, 0
+    low, high = clock.pieces[-1].offset_at(near.surroundings.last_ns)
+    return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+
+
+def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
+    """The same for one connection; nothing is known where it shows that a clock was set back since."""
     if link is None or not link.clock.pieces:
         return ANY_OFFSET
     last = link.clock.pieces[-1]
     if was_set_back(near, last.near_frames[1]) or was_set_back(far, last.far_frames[1]):
         return ANY_OFFSET
-    if link.is_shared:
-        return 0, 0
-    low, high = last.offset_at(near.view.surroundings.last_ns)
-    return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
+    return link.at_end
 
 
 def was_set_back(sighting: Sighting, since_frame: int) -> bool:
     """Whether the clock jumped back behind the last frame that compares it with another one."""
-    rows = [row for row in sighting.view.tracker.segments(sighting.flow.index) if row.frame >= since_frame]
-    return any(two.time_ns < one.time_ns - SLACK_NS for one, two in pairwise(rows))
+    return sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS) >= since_frame
 
 
 # --- connections ---------------------------------------------------------------------------------
@@ -357,10 +369,7 @@ def crossings_of(connection: Connection, raws: Sequence[Raw], missed: set[int]) 
                 drops=some[0].before.view.number in missed,
             )
         for number, raw in enumerate(some):
-            is_sent_again = some[0].before.direction(way).repeats_data and not speaks_ctcp(
-                some[0].before.flow
-            )
-            yield settle(raw, witnesses_of(raw, some[number + 1 :], missed, is_sent_again=is_sent_again))
+            yield settle(raw, witnesses_of(raw, some[0].before, some[number + 1 :], missed))
 
 
 def is_the_sender(connection: Connection, raw: Raw) -> bool:
@@ -368,7 +377,16 @@ def is_the_sender(connection: Connection, raw: Raw) -> bool:
     return raw.way == TO_HEADEND and connection.stations[number_of(connection, raw.before)] == (0, 0)
 
 
-def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_again: bool) -> Witnesses:
+NOBODY: Final = Witnesses(
+    drops=False, held_further=(), asked_for=(), acked_to=NEVER, is_sent_again=False, acked_exactly=()
+)
+"""Where nothing is missing nobody has to be asked."""
+
+
+def witnesses_of(raw: Raw, first: Sighting, further: Sequence[Raw], missed: set[int]) -> Witnesses:
+    """`first` is the place nearest to the sender, `further` is the way from the place behind on."""
+    if not raw.missing and not raw.onward.after:
+        return NOBODY
     behind = raw.behind.direction(raw.way)
     ends = {stray.pos + stray.length for stray in raw.missing}
     asked = asked_positions(raw.before, raw.way, 0) | asked_positions(raw.behind, raw.way, raw.shift)
@@ -377,7 +395,7 @@ def witnesses_of(raw: Raw, further: Sequence[Raw], missed: set[int], *, is_sent_
         held_further=held_further(raw, further),
         asked_for=asked,
         acked_to=behind.row.acked_pos - raw.shift if passes_over_nothing(raw.behind.flow, behind) else NEVER,
-        is_sent_again=is_sent_again,
+        is_sent_again=first.direction(raw.way).repeats_data and not speaks_ctcp(first.flow),
         acked_exactly=exact_acks(raw.behind, raw.way, raw.shift, ends),
         is_acked_on=acknowledges_more(behind),
     )

@@ -7,9 +7,10 @@ far the capture can be trusted.  Does not know any other vantage point: see pair
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics._kernel.rows import PulseRow
+from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.flows import Flow
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 from ctcp_forensics.vantage.pulse import NO_PULSE
@@ -31,9 +32,9 @@ class Surroundings:
     numbering: Numbering = FROM_ONE_FILE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
-    """What one vantage point shows."""
+    """What one vantage point shows.  Without slots, so that what is asked for every flow is found out once."""
 
     number: int
     """Among all views of one analysis, from 0."""
@@ -50,3 +51,21 @@ class View:
     def is_named(self) -> bool:
         """By the user or by its interface: two hosts of one network with good clocks look like one box."""
         return self.told is not None or bool(self.interfaces)
+
+    @cached_property
+    def latest_ns(self) -> int:
+        """When the last of its flows was seen last."""
+        return max((flow.row.last_ns for flow in self.flows.values()), default=NEVER)
+
+    @cached_property
+    def users_of_spi(self) -> dict[int, list[tuple[int, int]]]:
+        """By SPI the flows that use it: last frame and index, the latest first."""
+        users: dict[int, list[tuple[int, int]]] = {}
+        for index, flow in self.flows.items():
+            for spi in spis_of(flow):
+                users.setdefault(spi, []).append((flow.row.last_frame, index))
+        return {spi: sorted(some, reverse=True) for spi, some in users.items()}
+
+
+def spis_of(flow: Flow) -> set[int]:
+    return {one.spi for direction in flow.directions for one in direction.associations}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_track.arrival import (
@@ -132,6 +133,22 @@ class Tracker:
             if row.direction == side and row.ack_pos == ack_pos and is_bare(row)
         ]
         return len(found), found[: max(0, limit)]
+
+    def acks(self, index: int, side: int) -> set[int]:
+        """All that one direction has acknowledged at one time or another, by its logged segments."""
+        return {row.ack_pos for row in self.segments(index) if row.direction == side}
+
+    def step_back(self, index: int, more_than_ns: int) -> int:
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not.
+
+        Only logged segments are looked at.
+        """
+        steps = [
+            one.frame
+            for one, two in pairwise(self.segments(index))
+            if two.time_ns < one.time_ns - more_than_ns
+        ]
+        return steps[-1] if steps else NEVER
 
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""

@@ -7,9 +7,11 @@ Knows the order in which help lists them: that of the imports below.
 from ctcp_forensics.cli.commands.app import app
 from ctcp_forensics.cli.commands import (
     analyze,
+    annotate,
     render,
     fix,
     compare,
+    redact,
     crosscheck,
     demo,
     explain,
@@ -19,4 +21,17 @@ from ctcp_forensics.cli.commands import (
 
 # isort: on
 
-__all__ = ["analyze", "app", "compare", "crosscheck", "demo", "doctor", "explain", "fix", "render", "schema"]
+__all__ = [
+    "analyze",
+    "annotate",
+    "app",
+    "compare",
+    "crosscheck",
+    "demo",
+    "doctor",
+    "explain",
+    "fix",
+    "redact",
+    "render",
+    "schema",
+]

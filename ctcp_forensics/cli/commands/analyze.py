@@ -1,6 +1,6 @@
 """`analyze`: what became of the flows in captures.  Translates; does no work of its own."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,28 +14,28 @@ from ctcp_forensics.cli.commands.app import (
     OutputOption,
     PageOption,
     QuietOption,
+    RedactOption,
     VerboseOption,
     app,
 )
+from ctcp_forensics.cli.commands.captures import (
+    ASA,
+    CLIENT,
+    INSIDE,
+    OUTSIDE,
+    AllTcpOption,
+    AsaOption,
+    CapturesArgument,
+    ClientOption,
+    HashOption,
+    InsideOption,
+    NoProgressOption,
+    OutsideOption,
+    PortOption,
+    refuse_none,
+)
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
-
-CLIENT, OUTSIDE, INSIDE, ASA = (
-    "client",
-    "asa-outside",
-    "asa-inside",
-    "asa",
-)  # vantage points that can be named
-
-NO_CAPTURE = (
-    "none is named. Give a file, such as client.pcap, or - for standard input; or say where it was taken, with "
-    "--client, --asa-outside, --asa-inside or --asa. Without one, `ctcp-diag demo` shows what an answer looks like."
-)
-
-
-def _role(name: str, where: str) -> Any:
-    """An option for captures of one vantage point."""
-    return typer.Option(f"--{name}", metavar="FILE", help=f"A capture taken {where}; may be repeated.")
 
 
 @app.command(
@@ -51,26 +51,14 @@ def _role(name: str, where: str) -> Any:
 )
 def analyze(
     *,
-    captures: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CAPTURE]...",
-            help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input. "
-            "Where it was taken is inferred.",
-        ),
-    ] = None,
-    client: Annotated[list[str] | None, _role(CLIENT, "at the client")] = None,
-    asa_outside: Annotated[list[str] | None, _role(OUTSIDE, "at the firewall's outside interface")] = None,
-    asa_inside: Annotated[list[str] | None, _role(INSIDE, "at the firewall's inside interface")] = None,
-    asa: Annotated[list[str] | None, _role(ASA, "at the firewall, on a side that is not known")] = None,
-    port: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--port", metavar="N", min=1, max=65535, help="A further port of headends; may be repeated."
-        ),
-    ] = None,
-    all_tcp: Annotated[bool, typer.Option("--all-tcp", help="Judge every TCP flow, not cTCP only.")] = False,
-    sha256: Annotated[bool, typer.Option("--sha256", help="Hash captures of more than 256 MiB too.")] = False,
+    captures: CapturesArgument = None,
+    client: ClientOption = None,
+    asa_outside: OutsideOption = None,
+    asa_inside: InsideOption = None,
+    asa: AsaOption = None,
+    port: PortOption = None,
+    all_tcp: AllTcpOption = False,
+    sha256: HashOption = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
@@ -93,10 +81,9 @@ def analyze(
     ] = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
-    no_progress: Annotated[
-        bool, typer.Option("--no-progress", help="No progress line on the terminal.")
-    ] = False,
+    no_progress: NoProgressOption = False,
     debug: DebugOption = False,  # `main` looks for it: it concerns every command
 ) -> None:
     """Say what became of the cTCP flows in captures, with the proof and the documented fixes.
@@ -110,8 +97,7 @@ def analyze(
     from ctcp_forensics.cli.analysis import Request, answer, depth, sources_of
 
     named = {CLIENT: client, OUTSIDE: asa_outside, INSIDE: asa_inside, ASA: asa, None: captures}
-    if not any(named.values()):
-        raise typer.BadParameter(NO_CAPTURE, param_hint="CAPTURE")
+    refuse_none(named)
     request = Request(
         sources=sources_of(named),
         ports=frozenset(port or ()),
@@ -122,6 +108,7 @@ def analyze(
         page=report,
         depth=depth(verbose, quiet=quiet),
         color=color,
+        redact=redact,
         shows_progress=not no_progress,
         plot=plot,
         has_sketch=sketch,

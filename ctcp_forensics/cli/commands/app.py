@@ -76,6 +76,14 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdi
 ColorOption = Annotated[
     Color, typer.Option("--color", help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.")
 ]
+RedactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--redact",
+        metavar="KEYFILE",
+        help="Put pseudonyms in the place of addresses, names and hashes; see `ctcp-diag redact`.",
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 

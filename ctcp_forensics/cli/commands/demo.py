@@ -14,6 +14,7 @@ from ctcp_forensics.cli.commands.app import (
     OutputOption,
     PageOption,
     QuietOption,
+    RedactOption,
     VerboseOption,
     app,
 )
@@ -37,6 +38,7 @@ def demo(
     report: PageOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
@@ -57,6 +59,7 @@ def demo(
             page=report,
             depth=depth(verbose, quiet=quiet),
             color=color,
+            redact=redact,
             shows_progress=False,
         )
         raise Done(answer(request))

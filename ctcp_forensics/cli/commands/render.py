@@ -13,6 +13,7 @@ from ctcp_forensics.cli.commands.app import (
     FormatOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     VerboseOption,
     app,
 )
@@ -37,6 +38,7 @@ def render(
     output: OutputOption = STANDARD_OUTPUT,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
@@ -45,7 +47,9 @@ def render(
     Needs no capture, reads none, and answers with the exit status of the analysis.
     """
     from ctcp_forensics.cli.analysis import Rendering, depth, written
+    from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
 
     look = Rendering(form=form, output=output, depth=depth(verbose, quiet=quiet), color=color)
-    raise Done(written(stored(report), look, report))
+    under_pseudonyms = veil(redact, output)
+    raise Done(written(under_pseudonyms(stored(report)), look, report))

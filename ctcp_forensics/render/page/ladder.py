@@ -181,7 +181,7 @@ class _Stage:
                 if one.absent_at is not None
                 else "lost on its way"
             )
-        told = []
+        told = ["came damaged"] if Mark.DAMAGED in one.marks else []
         if one.made_at is not None:
             told.append(f"made between {self._place(one.made_at)} and {self._place(one.sightings[0].place)}")
         if one.absent_at is not None:

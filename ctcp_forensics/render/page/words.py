@@ -108,6 +108,7 @@ CONFIDENCE: Final = {
 
 MARKS: Final = {
     Mark.LOST: "lost: it did not arrive at the next place",
+    Mark.DAMAGED: "came damaged: its TCP checksum is wrong, so whoever receives it throws it away",
     Mark.WANTED: "carries the byte that duplicate ACKs ask for",
     Mark.AGAIN: "retransmission: these bytes were sent before",
     Mark.FILLING: "fills bytes that this place had not seen",

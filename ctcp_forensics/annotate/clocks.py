@@ -1,0 +1,150 @@
+"""Clocks: the times of one capture, told by the clock of another.
+
+Knows what the report says of two clocks: an interval for each stretch between two resets, and a skew.  Within the
+interval nothing is known, so a clock that may be right is left alone, and another is moved by the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ctcp_forensics.report import Clock, ClockPiece, Path
+
+BILLION: Final = 1_000_000_000
+PPB_IN_PPM: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """One piece: the farther clock shows `offset_ns` more than the nearer at `at_ns` of the nearer."""
+
+    piece: ClockPiece
+    offset_ns: int
+    skew_ppb: int
+
+    @property
+    def is_even(self) -> bool:
+        """The two agree, as far as anybody can tell."""
+        return self.offset_ns == 0 and self.skew_ppb == 0
+
+    def nearer(self, time_ns: int) -> int:
+        """A time of the farther clock, by the nearer."""
+        since_ns = time_ns - self.offset_ns - self.piece.at_ns
+        return self.piece.at_ns + since_ns * BILLION // (BILLION + self.skew_ppb)
+
+    def farther(self, time_ns: int) -> int:
+        """A time of the nearer clock, by the farther."""
+        return time_ns + self.offset_ns + (time_ns - self.piece.at_ns) * self.skew_ppb // BILLION
+
+
+def stretch_of(piece: ClockPiece) -> Stretch:
+    skew_ppb = skew_of(piece)
+    return Stretch(piece=piece, offset_ns=offset_of(piece, drifts=bool(skew_ppb)), skew_ppb=skew_ppb)
+
+
+def skew_of(piece: ClockPiece) -> int:
+    """Where the segments of either way may mean that there is none, there is none."""
+    if piece.skew_ppm is None or piece.skew_low_ppm is None or piece.skew_high_ppm is None:
+        return 0
+    if piece.skew_low_ppm <= 0 <= piece.skew_high_ppm:
+        return 0
+    return round(piece.skew_ppm * PPB_IN_PPM)
+
+
+def offset_of(piece: ClockPiece, *, drifts: bool) -> int:
+    low, high = piece.offset_low_ns, piece.offset_high_ns
+    if low is None or high is None:  # the nearest to none that causality allows
+        return min(0, high) if high is not None else max(0, low or 0)
+    return 0 if low <= 0 <= high and not drifts else (low + high) // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one place's clock to its neighbour's."""
+
+    stretches: tuple[Stretch, ...]
+    goes_nearer: bool
+    captures: tuple[str, ...]
+    """Of the farther place, in order: the pieces are told by their frames."""
+
+    def told(self, time_ns: int, capture: str, frame: int) -> int:
+        stretch = self._stretch(time_ns, capture, frame)
+        return stretch.nearer(time_ns) if self.goes_nearer else stretch.farther(time_ns)
+
+    def _stretch(self, time_ns: int, capture: str, frame: int) -> Stretch:
+        if len(self.stretches) == 1:
+            return self.stretches[0]
+        if self.goes_nearer and capture in self.captures:
+            return self._by_frame(self.captures.index(capture), frame)
+        return min(self.stretches, key=lambda one: abs(time_ns - self._middle(one)))
+
+    def _by_frame(self, capture: int, frame: int) -> Stretch:
+        """A piece reaches up to the next one's first frame: the reset is somewhere before it."""
+        begun = [
+            one
+            for one in self.stretches
+            if (self._number(one.piece.from_capture), one.piece.from_frame) <= (capture, frame)
+        ]
+        return begun[-1] if begun else self.stretches[0]
+
+    def _number(self, capture: str | None) -> int:
+        return self.captures.index(capture) if capture in self.captures else 0
+
+    def _middle(self, stretch: Stretch) -> int:
+        return stretch.piece.at_ns + (stretch.offset_ns if self.goes_nearer else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """The way from one place's clock to that of the reference."""
+
+    steps: tuple[Step, ...] = ()
+
+    def told(self, time_ns: int, capture: str, frame: int) -> int:
+        """Never before 1970, which no savefile can hold."""
+        for step in self.steps:
+            time_ns = step.told(time_ns, capture, frame)
+        return max(0, time_ns)
+
+
+AS_CAPTURED: Final = Alignment()
+
+
+def alignment(path: Path, place: int, reference: int) -> Alignment | None:
+    """From a place to the reference, neighbour by neighbour; None where a clock on the way is not known."""
+    steps = []
+    while place != reference:
+        towards = place - 1 if place > reference else place + 1
+        step = step_between(path, place, towards)
+        if step is None:
+            return None
+        steps += [step] if step.stretches else []
+        place = towards
+    return Alignment(steps=tuple(steps))
+
+
+def step_between(path: Path, place: int, towards: int) -> Step | None:
+    """Without a stretch where both have one clock, or where the two agree."""
+    nearer, farther = sorted((place, towards))
+    clock = next((one for one in path.clocks if (one.reference, one.place) == (nearer, farther)), None)
+    if clock is None or not (clock.is_shared or is_known(clock)):
+        return None
+    stretches = () if clock.is_shared else tuple(stretch_of(piece) for piece in clock.pieces)
+    return Step(
+        stretches=() if all(one.is_even for one in stretches) else stretches,
+        goes_nearer=place == farther,
+        captures=path.places[farther].captures,
+    )
+
+
+def is_known(clock: Clock) -> bool:
+    return bool(clock.pieces) and all(
+        (piece.offset_low_ns, piece.offset_high_ns) != (None, None) for piece in clock.pieces
+    )
+
+
+def pieces_between(path: Path, place: int, towards: int) -> Sequence[ClockPiece]:
+    pair = sorted((place, towards))
+    return next((one.pieces for one in path.clocks if [one.reference, one.place] == pair), ())
