@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from ctcp_forensics.cli.pictures import with_pictures
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.redact import Key, Pseudonyms, RedactionError, redacted, undone, undone_text
@@ -45,7 +46,8 @@ ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
 
 @cache
 def together() -> Report:
-    return diagnose([Source(path=str(path), vantage=vantage) for vantage, path in NAMED.items()], Options())
+    found = diagnose([Source(path=str(path), vantage=vantage) for vantage, path in NAMED.items()], Options())
+    return with_pictures(found, at_most=1, progress=None)
 
 
 def every_report() -> list[Report]:
@@ -440,6 +442,33 @@ def test_trouble_is_one_line_that_says_what_to_do(
     assert answer.returncode == 2
     assert says in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+# --- the page and the pictures ------------------------------------------------------------------------
+
+
+def test_page_plot_and_sketch_are_told_under_pseudonyms(key: str, tmp_path: Path) -> None:
+    """Captures without a role, so that places are called by their files."""
+    page, drawing = tmp_path / "page.html", tmp_path / "drawing.svg"
+    captures = [str(SAMPLES / "window-stall.pcap"), str(NAMED["client"])]
+    answer = run(
+        "analyze", "--redact", key, "--report", str(page), "--plot", str(drawing), "--sketch", *captures
+    )
+    assert answer.returncode == 1
+    told = page.read_text() + drawing.read_text() + answer.stdout + answer.stderr
+    for original in ("198.51.100.10", "203.0.113.20", "window-stall.pcap", "failure-client", str(ROOT)):
+        assert original not in told
+    assert "are pseudonyms, by key " in page.read_text()
+
+
+@pytest.mark.parametrize("option", ["--report", "--plot"])
+def test_the_key_is_no_page_and_no_picture(option: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "key.svg")
+    run("redact", "--new-key", path)
+    before = Path(path).read_bytes()
+    answer = run("analyze", "--redact", path, option, path, str(NAMED["client"]))
+    assert (answer.returncode, answer.stderr) == (2, f"ctcp-diag: {path} is the key: it is not overwritten\n")
+    assert Path(path).read_bytes() == before
 
 
 # --- the annotated capture -------------------------------------------------------------------------------

@@ -509,11 +509,11 @@ def test_the_log_tells_where_its_clock_was_set_back_last(kernel: Any) -> None:
     logged = packets[3:]  # it looks like cTCP from the first message on
     assert [row.frame for row in tracked(kernel, packets).segments(0)] == [one.frame for one in logged]
     tracker = tracked(kernel, packets)
-    assert tracker.step_back(0, 0) == (8, 7 * second, 9 * second, 10)
-    assert tracker.step_back(0, second) == (7, 7 * second, 9 * second, 10)
-    assert tracker.step_back(0, 22 * second) is None
-    assert tracked(kernel, packets[:7]).step_back(0, second) == (4, 5 * second, 30 * second, 7)
-    assert tracked(kernel, packets[:4]).step_back(0, 0) is None
+    assert tracker.step_back(0, 0) == 8
+    assert tracker.step_back(0, second) == 7
+    assert tracker.step_back(0, 22 * second) == NEVER
+    assert tracked(kernel, packets[:7]).step_back(0, second) == 4
+    assert tracked(kernel, packets[:4]).step_back(0, 0) == NEVER
 
 
 @each_kernel

@@ -538,18 +538,6 @@ class SegmentRow(NamedTuple):
     """1 where its TCP checksum is wrong though its direction's checksums are right: other bytes than were sent."""
 
 
-class StepBackRow(NamedTuple):
-    """Where the clock of a flow's log was set back for the last time, and what the log shows since."""
-
-    before_frame: int
-    """The last segment by the old time."""
-    first_ns: int
-    """The earliest and the latest time since…"""
-    last_ns: int
-    last_frame: int
-    """…and the last segment of all."""
-
-
 class ResetRow(NamedTuple):
     """One RST of a watched flow.  By its TTL, IP ID and window it is known elsewhere, and who made it."""
 

@@ -423,23 +423,18 @@ cdef class Tracker:
         return found
 
     def step_back(self, index, int64_t more_than_ns):
-        """The last time that the clock was set back by more than so much between two logged segments."""
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not."""
         cdef uint32_t flow = self.checked(index)
-        cdef uint32_t i, since = 0
-        cdef int64_t first_ns = 0, last_ns = 0, time_ns
+        cdef uint32_t i
         if more_than_ns >= 0 and not flow_at(&self.tracker, flow + 1).state & CLOCK_RAN_BACK:
-            return None
+            return NEVER
         self.sort_log()
-        for i in range(self.firsts[flow], self.firsts[flow + 1]):
-            time_ns = self.in_order(i).time_ns
-            if i > self.firsts[flow] and time_ns < self.in_order(i - 1).time_ns - more_than_ns:
-                since, first_ns, last_ns = i, time_ns, time_ns
-            first_ns, last_ns = min(first_ns, time_ns), max(last_ns, time_ns)
-        if since == 0:
-            return None
-        return rows.StepBackRow(
-            self.in_order(since - 1).frame, first_ns, last_ns, self.in_order(self.firsts[flow + 1] - 1).frame
-        )
+        i = self.firsts[flow + 1]
+        while i > self.firsts[flow] + 1:
+            i -= 1
+            if self.in_order(i).time_ns < self.in_order(i - 1).time_ns - more_than_ns:
+                return self.in_order(i - 1).frame
+        return NEVER
 
     def suspects(self, ports):
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""

@@ -7,17 +7,19 @@ of this capture's sight.  With one capture all of them are unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, Places, claim
-from ctcp_forensics.flows import EndingKind
+from ctcp_forensics.flows import Direction, EndingKind
 from ctcp_forensics.vantage import (
     Author,
     Witness,
     ack_author,
+    has_missed,
     rst_author,
     way_of,
 )
@@ -160,13 +162,36 @@ def an_answer_is_in_another_capture(case: Case) -> Answer:
         if passed != NEVER:
             because = f"in {frame_at(word, passed)} of {place(case, word.number)} the ACK went on"
             return HOLDS, because, {word.number: (passed,)}
-        sender = word.sighting.direction(way_of(case.direction.name))
-        if sender.repeats_data:
+        sender = sender_at(case, word)
+        if sender.repeats_data and not left_the_sender_once(case, word):
             because = (
                 f"{capture_at(case, word.number)} shows {count(sender.row.retransmissions, 'retransmission')}"
             )
             return HOLDS, because, {word.number: (sender.row.retransmitted_frame,)}
     return FAILS, "no other capture shows an answer"
+
+
+def sender_at(case: Case, word: Witness) -> Direction:
+    """What one place shows of the direction that is asked for data."""
+    assert case.direction is not None  # noqa: S101 - the caller looked
+    return word.sighting.direction(way_of(case.direction.name))
+
+
+def left_the_sender_once(case: Case, word: Witness) -> bool:
+    """What fills a hole at this place is no retransmission where a capture nearer to the sender shows all bytes once.
+
+    Nothing came twice here either: the segment was late, and no capture at this place could tell it.
+    """
+    assert case.connection is not None  # noqa: S101 - the caller looked
+    if sender_at(case, word).row.again_bytes:
+        return False
+    nearer = takewhile(lambda one: one.number != word.number, case.words)
+    return any(
+        not sender_at(case, one).repeats_data
+        and not sender_at(case, one).row.undecided_repeats
+        and not has_missed(case.connection, one.number)
+        for one in nearer
+    )
 
 
 # --- the RST -----------------------------------------------------------------------------------

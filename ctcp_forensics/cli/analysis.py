@@ -76,7 +76,7 @@ def answer(request: Request) -> int:
     paths = [source.path for source in request.sources]
     _check_plot(request)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
-        under_pseudonyms = veil(request.redact, request.output)
+        under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)

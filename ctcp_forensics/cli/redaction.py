@@ -46,9 +46,9 @@ def make_key(path: str) -> None:
 class Veil:
     """The pseudonyms of a key file, on their way into an output."""
 
-    def __init__(self, key_file: str, output: str) -> None:
+    def __init__(self, key_file: str, *outputs: str | None) -> None:
         """The key is read now, not after hours of work."""
-        self.pseudonyms = pseudonyms_of(key_file, output)
+        self.pseudonyms = pseudonyms_of(key_file, *outputs)
         self._key_file = key_file
 
     def over(self, report: Report) -> Report:
@@ -72,17 +72,18 @@ class Veil:
         keep(self.pseudonyms, self._key_file)
 
 
-def veil(key_file: str | None, output: str) -> Callable[[Report], Report]:
+def veil(key_file: str | None, *outputs: str | None) -> Callable[[Report], Report]:
     """What is done to a report before anything is made of it."""
-    return (lambda report: report) if key_file is None else Veil(key_file, output).over
+    return (lambda report: report) if key_file is None else Veil(key_file, *outputs).over
 
 
-def pseudonyms_of(key_file: str, output: str) -> Pseudonyms:
-    """Those of a key that nobody else may read, and that the output does not overwrite."""
+def pseudonyms_of(key_file: str, *outputs: str | None) -> Pseudonyms:
+    """Those of a key that nobody else may read, and that no output overwrites."""
     from ctcp_forensics.redact import Pseudonyms
     from ctcp_forensics.redact.key import read_key_file
 
-    refuse_over(key_file, output)
+    for output in filter(None, outputs):
+        refuse_over(key_file, output)
     try:
         with open(key_file, "rb") as file:  # noqa: PTH123 - asked for its permissions before it is read
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & OTHERS:

@@ -41,6 +41,11 @@ class Text(Enum):
     """Hexadecimal; of addresses among other things."""
 
 
+# Numbers, packed.
+COLUMNS: Final = (
+    *("at_ns", "frame", "capture", "direction", "pos", "length", "ack", "window", "marks"),
+    *("sack_row", "sack_left", "sack_right"),
+)
 # By struct and field; what is an enumeration in the schema is a WORD without a line here.
 TEXTS: Final = {
     "AlsoPossible.because": Text.SENTENCE,
@@ -90,6 +95,7 @@ TEXTS: Final = {
     "Picture.moment": Text.SENTENCE,
     "PicturePlace.captures": Text.WORD,
     "PicturePlace.place": Text.SENTENCE,
+    **{f"PicturePlace.{column}": Text.WORD for column in COLUMNS},
     "Place.because": Text.SENTENCE,
     "Place.captures": Text.WORD,
     "Recommendation.caveats": Text.SENTENCE,
@@ -105,6 +111,7 @@ TEXTS: Final = {
     "Report.redacted_with": Text.WORD,
     "Report.schema_version": Text.WORD,
     "Seen.capture": Text.WORD,
+    "Seen.captures": Text.WORD,
     "Seen.last_capture": Text.WORD,
     "Tool.name": Text.WORD,
     "Tool.rules_version": Text.WORD,
@@ -129,7 +136,7 @@ def undone(report: Report, key_name: str, given: Mapping[str, str]) -> Report:
         raise RedactionError(
             f"the report was redacted with key {report.redacted_with}; this is key {key_name}"
         )
-    back: Report = walked(report, lambda _text, said: undone_text(said, given))
+    back: Report = walked(report, lambda text, said: said if text == Text.WORD else undone_text(said, given))
     return msgspec.structs.replace(back, redacted_with=None)
 
 

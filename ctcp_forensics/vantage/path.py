@@ -210,8 +210,7 @@ def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
 
 def was_set_back(sighting: Sighting, since_frame: int) -> bool:
     """Whether the clock jumped back behind the last frame that compares it with another one."""
-    step = sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS)
-    return step is not None and step.before_frame >= since_frame
+    return sighting.view.tracker.step_back(sighting.flow.index, SLACK_NS) >= since_frame
 
 
 # --- connections ---------------------------------------------------------------------------------

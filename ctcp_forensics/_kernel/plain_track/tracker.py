@@ -35,7 +35,6 @@ from ctcp_forensics._kernel.rows import (
     SegmentRow,
     Signature,
     Status,
-    StepBackRow,
     Tallies,
     Tcp,
 )
@@ -139,16 +138,17 @@ class Tracker:
         """All that one direction has acknowledged at one time or another, by its logged segments."""
         return {row.ack_pos for row in self.segments(index) if row.direction == side}
 
-    def step_back(self, index: int, more_than_ns: int) -> StepBackRow | None:
-        """The last time that the clock was set back by more than so much between two logged segments."""
-        rows = self.segments(index)
-        since = [
-            at for at, (one, two) in enumerate(pairwise(rows), 1) if two.time_ns < one.time_ns - more_than_ns
+    def step_back(self, index: int, more_than_ns: int) -> int:
+        """The frame before the clock was set back by more than so much for the last time; NEVER where it was not.
+
+        Only logged segments are looked at.
+        """
+        steps = [
+            one.frame
+            for one, two in pairwise(self.segments(index))
+            if two.time_ns < one.time_ns - more_than_ns
         ]
-        if not since:
-            return None
-        times = [row.time_ns for row in rows[since[-1] :]]
-        return StepBackRow(rows[since[-1] - 1].frame, min(times), max(times), rows[-1].frame)
+        return steps[-1] if steps else NEVER
 
     def _indexed(self) -> dict[int, list[SegmentRow]]:
         """The log by flow, sorted out once when it is first asked for."""
