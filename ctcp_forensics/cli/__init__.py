@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from ctcp_forensics import __version__
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, guarded, prepare_process
 
-
 HELP = {"-h", "--help"}
 """Typer answers these, and nothing else is loaded for them."""
 
