@@ -82,7 +82,10 @@ def annotate(request: Request, write: Write) -> Written:
     strands = [strand_of(one, request, remarks, places) for one in surveys]
     write(blocks.section_header(section_pairs(request, places, surveys)))
     output = Output(write=write)
-    for item in merged(sorted(strands, key=lambda one: one.place.order)):
+    in_order = sorted(strands, key=lambda one: one.place.order)
+    for strand in in_order:
+        output.announce(strand.first_ports())
+    for item in merged(in_order):
         output.take(item)
     return Written(
         frames=output.frames,

@@ -1,11 +1,11 @@
-"""Output: items in their order → blocks of one section, each interface described before its first frame.
+"""Output: items in their order → blocks of one section; interfaces that turn up later are described when they do.
 
 Knows which interfaces were written.  Does not know where the items come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ctcp_forensics.annotate import blocks
@@ -25,6 +25,11 @@ class Output:
     blocks_left_out: int = 0
     _interfaces: dict[Port, int] = field(default_factory=dict)
     _packet: blocks.EnhancedPacket = field(default_factory=blocks.EnhancedPacket)
+
+    def announce(self, ports: Iterable[Port]) -> None:
+        """Describe interfaces before any frame: readers tell the places of a file apart there, ctcp-diag for one."""
+        for port in ports:
+            self._interface(port)
 
     def take(self, item: Item) -> None:
         match item:

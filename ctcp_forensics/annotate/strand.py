@@ -5,7 +5,7 @@ Knows savefiles and interfaces.  Does not know the other captures: see merging.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -107,6 +107,15 @@ class Strand:
     @property
     def begins_ns(self) -> int:
         return self.place.alignment.told(self.capture.first_ns or 0, self.capture.id, 1)
+
+    def first_ports(self) -> Sequence[Port]:
+        """The interfaces that it tells of before its first frame."""
+        beside = Beside(strand=self)
+        with open_capture(self.capture.source, hash_limit=0) as opened:
+            reader = Reader(opened.chunks(), source=self.capture.source, on_block=beside.take)
+            for _, frames in reader.batches():
+                return beside.ports(reader) if frames else ()
+        return ()
 
     def items(self) -> Iterator[Keyed]:
         """In the capture's own order, whatever its clock does: nothing goes before what stands before it."""
@@ -213,9 +222,13 @@ class Beside:
         return pending
 
     def port(self, frame: Frame, reader: Reader) -> Port:
+        return self.ports(reader)[frame.interface]
+
+    def ports(self, reader: Reader) -> Sequence[Port]:
+        """All that are known so far."""
         if not self._ports:  # a pcap file, whose only interface is described by its header
             self._ports.append(self._port(0, reader.interfaces[0].link_type, "", ()))
-        return self._ports[frame.interface]
+        return self._ports
 
     def _describe(self, block: Block) -> None:
         described = read_description(block.content, block.order)
