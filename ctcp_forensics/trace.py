@@ -97,3 +97,5 @@ class Trace:
     keeps_step: tuple[bool, bool] = (True, True)
     """Towards the headend and back: whether positions are those of the place that the flow is judged in; false: a box
     on the path made the stream anew, and they count from this place's own ISN."""
+    is_excerpt: bool = False
+    """Only the decisive seconds, as a report keeps them."""

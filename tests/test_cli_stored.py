@@ -44,6 +44,28 @@ def test_a_stored_report_is_rendered_in_the_bytes_of_the_analysis(form: str, fol
         assert (kept.stdout, kept.returncode, kept.stderr) == (fresh.stdout, fresh.returncode, "")
 
 
+def test_a_page_is_that_of_the_analysis_while_the_captures_are_there(folder: Path, tmp_path: Path) -> None:
+    direct, again = tmp_path / "direct.html", tmp_path / "again.html"
+    run("analyze", "--report", str(direct), FAILURE)
+    run("render", str(folder / "failure.json"), "--report", str(again))
+    assert again.read_bytes() == direct.read_bytes()
+
+
+def test_a_page_shows_the_pictures_of_its_report_where_the_captures_are_gone(tmp_path: Path) -> None:
+    capture, report, page = tmp_path / "c.pcap", tmp_path / "r.json", tmp_path / "p.html"
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    run("analyze", "--pictures", "--format", "json", "-o", str(report), str(capture))
+    capture.unlink()
+    told = run("render", "-q", str(report), "--report", str(page))
+    assert (told.returncode, told.stderr) == (
+        1,
+        f"ctcp-diag: no diagram of {capture}: there is no such file\n",
+    )
+    shown = page.read_text()
+    assert "Only the decisive seconds are drawn" in shown
+    assert "diagram needs the captures" not in shown
+
+
 def test_a_report_comes_through_a_pipe_and_goes_as_deep_as_asked(folder: Path) -> None:
     piped = run("render", "-vv", "-", stdin=(folder / "failure.json").read_bytes())
     assert piped.stdout == run("analyze", "-vv", FAILURE).stdout

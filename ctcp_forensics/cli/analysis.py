@@ -6,15 +6,16 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
-from ctcp_forensics.cli.ends import TROUBLE, Refused, say
+from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.page import page_destination, write_page
 from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
 from ctcp_forensics.cli.redaction import veil
@@ -40,6 +41,8 @@ class Rendering:
     plot: str | None = None
     """A file to draw the worst flow into."""
     has_sketch: bool = False
+    page: str | None = None
+    """Where the HTML page goes; None: none is wanted."""
 
     @property
     def is_drawn(self) -> bool:
@@ -54,8 +57,6 @@ class Request(Rendering):
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
-    page: str | None = None
-    """Where the HTML page goes; None: none is wanted."""
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -75,7 +76,10 @@ def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
     _check_plot(request)
-    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
+    with (
+        destination(request.output, paths) as text,
+        page_destination(request.page, request.output, paths) as html,
+    ):
         under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
@@ -83,7 +87,7 @@ def answer(request: Request) -> int:
         report = under_pseudonyms(pictured)
         complain(report, request.depth)
         if html is not None:
-            _write_page(html, pictured, report, request)
+            write_page(html, pictured, report, watched(_what(request.sources), wanted=request.shows_progress))
         _render(report, request, text)
     _plot(report, request, paths)
     return status(report)
@@ -97,12 +101,17 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     return report
 
 
-def written(report: Report, wanted: Rendering, source: str) -> int:
-    """Write a stored report, which came from `source`, and return the exit status of its analysis."""
-    with destination(wanted.output, [source]) as text:
-        _render(report, wanted, text)
-    _plot(report, wanted, [source])
-    return status(report)
+def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int:
+    """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
+    with (
+        destination(wanted.output, [source]) as text,
+        page_destination(wanted.page, wanted.output, [source]) as html,
+    ):
+        if html is not None:
+            write_page(html, found, shown)
+        _render(shown, wanted, text)
+    _plot(shown, wanted, [source])
+    return status(shown)
 
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
@@ -175,27 +184,6 @@ def demo_sources(folder: Path) -> list[Source]:
 def depth(verbose: int, *, quiet: bool) -> Depth:
     """-q, nothing, -v, -vv; more v than that ask for no more."""
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
-
-
-def _page_destination(request: Request, paths: list[str]) -> AbstractContextManager[TextIO | None]:
-    if request.page is None:
-        return nullcontext()
-    if request.page == request.output:
-        raise Refused(f"the report and the page cannot both go to {request.page}: name another file")
-    return destination(request.page, paths)
-
-
-def _write_page(html: TextIO, found: Report, shown: Report, request: Request) -> None:
-    """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
-    from ctcp_forensics.render.page import flows_at_length, page
-    from ctcp_forensics.retrace import as_told_by, retrace
-
-    line = watched(_what(request.sources), wanted=request.shows_progress)
-    with line or nullcontext():
-        again = retrace(found, flows_at_length(found), line)
-    for failed in again.failed:
-        say(f"no diagram of {failed.source}: {failed.reason}")
-    write(html, page(shown, as_told_by(shown, found, again.traces)))
 
 
 def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:

@@ -99,6 +99,7 @@ def trace_of(picture: Picture, place: PicturePlace) -> Trace:
         clock_error_ns=place.clock_error_ns,
         rows_left_out=place.left_out,
         keeps_step=(keeps_there, keeps_back),
+        is_excerpt=True,
     )
 
 

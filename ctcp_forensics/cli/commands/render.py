@@ -12,6 +12,7 @@ from ctcp_forensics.cli.commands.app import (
     Format,
     FormatOption,
     OutputOption,
+    PageOption,
     PlotOption,
     QuietOption,
     RedactOption,
@@ -32,6 +33,7 @@ ReportArgument = Annotated[
     epilog="\b\nExamples:\n  ctcp-diag analyze --format json -o report.json client.pcap\n"
     "  ctcp-diag render report.json --format note\n  ctcp-diag render -vv report.json\n"
     "  ctcp-diag render -q report.json --plot death.svg\n"
+    "  ctcp-diag render -q report.json --report report.html\n"
     f"  zcat report.json.gz | ctcp-diag render - --format markdown -o report.md\n\n{EXIT_STATUS}",
 )
 def render(
@@ -39,6 +41,7 @@ def render(
     report: ReportArgument,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    page: PageOption = None,
     plot: PlotOption = None,
     sketch: SketchOption = False,
     verbose: VerboseOption = 0,
@@ -47,10 +50,11 @@ def render(
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
-    """Write a stored report as a table, a case note, Markdown, CSV, NDJSON or JSON.
+    """Write a stored report as a table, a case note, Markdown, CSV, NDJSON, JSON or an HTML page.
 
-    Answers with the exit status of the analysis.  Needs no capture and reads none; where a picture is asked for that
-    the report does not hold (see `analyze --pictures`), its captures are read again.
+    Answers with the exit status of the analysis.  Needs no capture.  For diagrams of whole flows, or for a picture that
+    the report does not hold (see `analyze --pictures`), its captures are read again; where they are gone, the page
+    shows the pictures that the report holds.
     """
     from ctcp_forensics.cli.analysis import Rendering, depth, drawable, written
     from ctcp_forensics.cli.redaction import veil
@@ -63,6 +67,8 @@ def render(
         color=color,
         plot=plot,
         has_sketch=sketch,
+        page=page,
     )
-    under_pseudonyms = veil(redact, output)
-    raise Done(written(under_pseudonyms(drawable(stored(report), look)), look, report))
+    under_pseudonyms = veil(redact, output, page, plot)
+    found = drawable(stored(report), look)
+    raise Done(written(found, under_pseudonyms(found), look, report))

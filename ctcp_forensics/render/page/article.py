@@ -96,6 +96,8 @@ class Article:
     proof: tuple[Proof, ...]
     ladder: Ladder | None
     has_diagram: bool
+    is_excerpt: bool
+    """Only the seconds that the report keeps are drawn."""
     turned_us: int | None
     """When the flow turned, in microseconds since 1970, as the diagram's columns have it."""
     matrices: tuple[Matrix, ...]
@@ -137,6 +139,7 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
         proof=tuple(_proof(link, one) for link in links(finding)[:LINKS_IN_SHORT]),
         ladder=_ladder(lanes, turned_ns),
         has_diagram=any(len(lane.trace.columns) for lane in lanes),
+        is_excerpt=any(lane.trace.is_excerpt for lane in lanes),
         turned_us=None if turned_ns is None else turned_ns // MICROSECOND_NS,
         matrices=tuple(matrix for path, some in crossed for matrix in matrices(path, some)),
         crossings=tuple(told for path, some in crossed for told in details(path, some, one.names)),
