@@ -29,7 +29,7 @@ from ctcp_forensics.evidence import Claim
 from ctcp_forensics.verdict import FLAGSHIP, LINKS, VERDICTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-DOCUMENTS: Final = ("README.md", "docs/ARCHITECTURE.md", "docs/METHOD.md")
+DOCUMENTS: Final = ("README.md", "docs/ARCHITECTURE.md", "docs/HANDOVER.md", "docs/METHOD.md")
 PICTURE: Final = "docs/time-sequence.svg"
 PICTURE_SCRIPT: Final = "docs/time_sequence.py"
 
