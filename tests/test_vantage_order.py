@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.vantage.order import put_right
+from ctcp_forensics._kernel import Tracker
+from ctcp_forensics.vantage import Surroundings, View
+from ctcp_forensics.vantage.order import before, nearer, put_right
 from tests.judged import followed_rows, together
 from tests.test_path_stories import OF_A_PATH
 from tests.test_stories import OPENINGS
@@ -19,6 +21,7 @@ BUSY = "5 times every 200ms:\n  C > S  +100\n  S > C  +100\n"
 ONE_WAY = "C > S  S 0\n9 times every 200ms:\n  C > S  +100\n"
 """Nothing comes back: no round trip, so that the times tell nothing."""
 TIMES, TTLS = "the times of what passed both", "the TTL falls from one to the other"
+NOTHING_AROUND = Surroundings(first_ns=0, last_ns=0)
 NOTHING = "nothing in the captures tells which of them is nearer to the client"
 
 
@@ -128,3 +131,27 @@ def test_two_captures_of_the_firewall_share_a_clock_unless_they_contradict_it() 
     assert apart["notes"] == [
         "asa-outside and asa-inside: both are captures of the firewall, and yet their clocks differ"
     ]
+
+
+def test_a_pair_that_nothing_tells_of_stands_as_the_user_said_though_others_are_known() -> None:
+    """The client is known to lie before the outside; the inside shows too little to be compared with either."""
+    client, outside, inside = (
+        View(
+            number=number, told=word, interfaces=(), tracker=Tracker(), flows={}, surroundings=NOTHING_AROUND
+        )
+        for number, word in enumerate(("client", "asa-outside", "asa-inside"))
+    )
+    steps = {(0, 1): (1, TIMES), (0, 2): (0, ""), (1, 2): (0, "")}
+    views = [inside, outside, client]
+    assert [before(view, views, steps) for view in (client, outside, inside)] == [-2, 0, 2]
+
+
+def test_a_pair_that_is_known_stands_so_whatever_the_user_said() -> None:
+    outside, inside = (
+        View(
+            number=number, told=word, interfaces=(), tracker=Tracker(), flows={}, surroundings=NOTHING_AROUND
+        )
+        for number, word in enumerate(("asa-outside", "asa-inside"))
+    )
+    assert nearer(outside, inside, {(0, 1): (-1, TIMES)}) == -1
+    assert nearer(inside, outside, {(0, 1): (-1, TIMES)}) == 1

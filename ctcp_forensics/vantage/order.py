@@ -46,7 +46,7 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
     steps = {}
     for joint in joints:
         steps[joint.here.number, joint.there.number] = step_between(joint)
-    line = sorted(views, key=lambda view: (before(view, steps), told_rank(view), view.number))
+    line = sorted(views, key=lambda view: (before(view, views, steps), told_rank(view), view.number))
     reasons = [reason_of(view, steps) for view in line]
     names, notes = named(line, joints)
     return Ordered(
@@ -68,6 +68,7 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
 
 Step = tuple[int, str]
 """1: the first of two is nearer to the client, -1: the second, 0: nothing tells; and how we know."""
+NOT_KNOWN: Final[Step] = (0, "")
 
 
 def step_between(joint: Joint) -> Step:
@@ -77,7 +78,7 @@ def step_between(joint: Joint) -> Step:
     hops = hops_between(joint)
     if hops:
         return (1 if hops > 0 else -1), "the TTL falls from one to the other"
-    return 0, ""
+    return NOT_KNOWN
 
 
 def hops_between(joint: Joint) -> int:
@@ -94,13 +95,23 @@ def fall(here: int, there: int) -> int:
     return 0 if NEVER in (here, there) else here - there
 
 
-def before(view: View, steps: dict[tuple[int, int], Step]) -> int:
+def before(view: View, views: Sequence[View], steps: dict[tuple[int, int], Step]) -> int:
     """How many views are nearer to the client than this one, less those that are farther."""
-    return sum(
-        -sign if one == view.number else sign
-        for (one, other), (sign, _) in steps.items()
-        if view.number in (one, other)
+    return -sum(nearer(view, other, steps) for other in views if other is not view)
+
+
+def nearer(one: View, other: View, steps: dict[tuple[int, int], Step]) -> int:
+    """1: the first lies nearer to the client, -1: the other; where nothing tells, by the user's word for that pair.
+
+    Not by what is known of other pairs alone: of two sides of a firewall one may be known to lie behind the client, and
+    the other, which shows little, would pass for the nearer one.
+    """
+    sign = (
+        steps.get((one.number, other.number), NOT_KNOWN)[0]
+        - steps.get((other.number, one.number), NOT_KNOWN)[0]
     )
+    ranks = told_rank(one), told_rank(other)
+    return sign or (ranks[0] < ranks[1]) - (ranks[0] > ranks[1])
 
 
 def told_rank(view: View) -> int:
