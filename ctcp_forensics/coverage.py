@@ -49,6 +49,16 @@ def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, ta
     )
 
 
+def is_still(described: report.Capture, reader: Reader, content_sha256: str | None) -> bool:
+    """Whether a capture that was read again is the one that a report is about.
+
+    By its frames and times, and by the hash of its content where it was hashed both times.
+    """
+    hashes = {described.content_sha256, content_sha256} - {None}
+    then = (described.frames, described.first_ns, described.last_ns)
+    return len(hashes) < 2 and then == (reader.frames, reader.first_ns, reader.last_ns)
+
+
 def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> report.Capture:
     return report.Capture(
         id=name,

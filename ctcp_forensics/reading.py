@@ -222,7 +222,6 @@ class Course:
     def __init__(self, options: Options, vantage: str | None, *, is_case: bool) -> None:
         self._options = options
         self._vantage = vantage
-        self._is_case = is_case
         self._whole = self._new_reel(watches=is_case)
         self._reels: dict[int, Reel] = {}
         """By interface, where the first file told of several before its first frame."""

@@ -37,12 +37,17 @@ VERDICT_WORDS = (
     "healthy",
     "not-ctcp",
 )
+NEEDS_NO_READING = frozenset({"healthy", "orderly-close", "not-ctcp"})
+"""Verdicts on flows that are well, or none of ours: nothing is shown of them unless it is asked for."""
+WELL = frozenset({"healthy", "loss-tolerated", "orderly-close", "answered"})
+"""Verdicts on flows that lived, whatever they went through."""
 CONFIDENCE_WORDS = ("proven", "strong", "consistent", "undetermined")
 OUTCOME_WORDS = ("holds", "fails", "unknown")
 DIRECTION_WORDS = ("client-to-headend", "headend-to-client")
 GRADE_WORDS = ("certain", "probable", "possible", "none")
 # `asa`: a capture of the firewall whose side nothing shows.
 VANTAGE_WORDS = ("client", "asa-outside", "asa-inside", "asa", "unknown")
+FIREWALL_VANTAGES = ("asa-outside", "asa-inside", "asa")
 # Where on the way from client to headend; with `-or-` where no capture stands between the two, and `capture`
 # where nothing was lost but by the capture itself.
 LOCATION_WORDS = (

@@ -15,8 +15,9 @@ from ctcp_forensics.annotate.merging import merged
 from ctcp_forensics.annotate.output import Output, Write
 from ctcp_forensics.annotate.places import Places, places_of
 from ctcp_forensics.annotate.remarks import Remarks, remarks_on
-from ctcp_forensics.annotate.strand import Progress, Rewrite, Strand, kinds_copied
+from ctcp_forensics.annotate.strand import Rewrite, Strand, kinds_copied
 from ctcp_forensics.annotate.survey import Survey, survey
+from ctcp_forensics.reading import Progress
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.wording import labels
 from ctcp_forensics.report import Capture, Flow, Report

@@ -19,10 +19,13 @@ from ctcp_forensics._kernel.plain_walk import (
 )
 from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.annotate import blocks, foreign
+from ctcp_forensics.annotate.foreign import Pairs
 from ctcp_forensics.annotate.marking import Marks
 from ctcp_forensics.annotate.places import Place, Places
 from ctcp_forensics.capture import open_capture
+from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.reading import Progress
 from ctcp_forensics.render.wording import clean
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader
 from ctcp_forensics.savefile.pcapng import Block, Options, read_description, read_section_header
@@ -34,8 +37,6 @@ FINER: Final = 1
 
 Rewrite = Callable[[bytes, int], bytes | None]
 """The bytes of a frame and its link type → what is written in their place; None: the frame is left out."""
-Progress = Callable[[int, int | None], None]
-Pairs = tuple[tuple[int, bytes], ...]
 
 
 class Port(NamedTuple):
@@ -180,9 +181,7 @@ def marked(frames: FrameTable, marks: Marks) -> Iterator[Frame]:
 
 def check_unchanged(capture: report.Capture, reader: Reader, content_sha256: str | None = None) -> None:
     """Frames are found again by their numbers: they must be those that the report is about."""
-    then = (capture.frames, capture.first_ns, capture.last_ns)
-    is_other = capture.content_sha256 and content_sha256 and capture.content_sha256 != content_sha256
-    if is_other or then != (reader.frames, reader.first_ns, reader.last_ns):
+    if not is_still(capture, reader, content_sha256):
         reason = (
             f"is not what it was when it was analyzed ({capture.frames} frames then, {reader.frames} now); "
             f"analyze it again"

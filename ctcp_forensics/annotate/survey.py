@@ -13,9 +13,10 @@ from typing import Final
 from ctcp_forensics._kernel.plain_walk import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
-from ctcp_forensics.annotate.strand import Progress, check_unchanged
+from ctcp_forensics.annotate.strand import check_unchanged
 from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
 from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Capture
 from ctcp_forensics.savefile import Reader
 from ctcp_forensics.savefile.pcapng import Block, Options, read_section_header

@@ -6,10 +6,9 @@ Knows what the user asked for.  Does not know how it is asked: see commands.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from ctcp_forensics.capture import HASH_LIMIT
@@ -154,31 +153,6 @@ def expanded(sources: Sequence[str]) -> list[str]:
         matches = sorted(glob.glob(source, recursive=True)) if is_pattern else []  # noqa: PTH207
         found += matches or [source]
     return found
-
-
-@contextmanager
-def demo_captures(keep: Path | None) -> Iterator[list[Source]]:
-    """The demonstration's captures, in `keep` or for the time of the analysis.
-
-    A folder that passes has a random name, which must not get into a report: it is entered instead.
-    """
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        yield demo_sources(keep)
-        return
-    with TemporaryDirectory() as folder, chdir(folder):
-        yield demo_sources(Path())
-
-
-def demo_sources(folder: Path) -> list[Source]:
-    from ctcp_forensics.demo import make_demo
-
-    made = make_demo(folder)
-    return [
-        Source(path=str(made.client), vantage="client"),
-        Source(path=str(made.asa_outside), vantage="asa-outside"),
-        Source(path=str(made.asa_inside), vantage="asa-inside"),
-    ]
 
 
 def depth(verbose: int, *, quiet: bool) -> Depth:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import destination, write
 from ctcp_forensics.cli.progress import Progress
+from ctcp_forensics.render.wording import count
 
 if TYPE_CHECKING:
     from ctcp_forensics.report import Report
@@ -45,11 +46,15 @@ def write_page(html: TextIO, found: Report, shown: Report, progress: Progress | 
 def traces_of_captures(report: Report, progress: Progress | None) -> tuple[Trace, ...]:
     """The flows that the page tells at length, whole, where the captures can be read again."""
     from ctcp_forensics.render.page import flows_at_length
-    from ctcp_forensics.retrace import retrace
+    from ctcp_forensics.retrace import MAX_TRACED, retrace
 
     again = retrace(report, flows_at_length(report), progress)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
+    if again.flows_left_out:
+        say(
+            f"diagrams are of the {MAX_TRACED} worst flows; {count(again.flows_left_out, 'flow')} more have none"
+        )
     return again.traces
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterable
@@ -30,6 +29,8 @@ MAX_TEXT_LEN: Final = 1 << 28
 
 def make_key(path: str) -> None:
     """A new key file that only its owner may read.  One that exists is never touched: its pseudonyms hang on it."""
+    import secrets  # it loads what no analysis needs
+
     from ctcp_forensics.redact.key import SECRET_LEN, Key, text_of_key_file
 
     try:

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ctcp_forensics.compare.rate import Rate, rates_of
-from ctcp_forensics.compare.trial import FIREWALL, Trial, is_tried
-from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Firewall, Flow, Report
+from ctcp_forensics.compare.trial import Trial, is_tried
+from ctcp_forensics.report import DIRECTION_WORDS, FIREWALL_VANTAGES, FLAGSHIP, WELL, Firewall, Flow, Report
 
-WELL = ("healthy", "loss-tolerated", "orderly-close", "answered")
 PASSES = "passes-as-it-comes"
 ORDERS = ("full-proxy", "orders-the-stream")
 
@@ -73,7 +72,9 @@ def boxes_of(report: Report, flows: set[str]) -> Iterator[Firewall]:
             continue
         for box in path.firewalls:
             ends = (box.sent_from, box.towards)
-            if all(0 <= end < len(path.places) and path.places[end].vantage in FIREWALL for end in ends):
+            if all(
+                0 <= end < len(path.places) and path.places[end].vantage in FIREWALL_VANTAGES for end in ends
+            ):
                 yield box
 
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctcp_forensics.compare.rate import facts_of
-from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Flow, Report
+from ctcp_forensics.report import DIRECTION_WORDS, FIREWALL_VANTAGES, FLAGSHIP, Flow, Report
 
-FIREWALL = ("asa-outside", "asa-inside", "asa")
 THE_FIREWALL = "asa"
 BEFORE_THE_FIREWALL = dict(zip(DIRECTION_WORDS, ("client-asa", "asa-headend"), strict=True))
 NOT_ON_THE_WAY = "capture"
@@ -63,4 +62,4 @@ def is_tried(flow: Flow, report: Report, trial: Trial, direction: str) -> bool:
 def _is_at_firewall(flow: Flow, report: Report) -> bool:
     """What a capture of the firewall lacks was lost on the way to it; elsewhere it may have been lost behind it."""
     vantages = {capture.id: capture.vantage for capture in report.captures}
-    return bool(flow.seen) and all(vantages.get(seen.capture) in FIREWALL for seen in flow.seen)
+    return bool(flow.seen) and all(vantages.get(seen.capture) in FIREWALL_VANTAGES for seen in flow.seen)

@@ -20,9 +20,8 @@ from ctcp_forensics.advice.step import (
     checked_port,
 )
 from ctcp_forensics.configuration.wish import ConfigurationError, Syntax, Wish
-from ctcp_forensics.report import FLAGSHIP, Finding, Flow, Report, Seen
+from ctcp_forensics.report import FIREWALL_VANTAGES, FLAGSHIP, Finding, Flow, Report, Seen
 
-FIREWALL = ("asa-outside", "asa-inside", "asa")
 # One capture of the firewall: its outside faces the client unless others show the reverse.
 ONE_SIDE = {"asa-outside": TOWARDS_CLIENT, "asa-inside": TOWARDS_HEADEND, "asa": AT_FIREWALL}
 
@@ -110,7 +109,7 @@ def subjects_of(report: Report, wish: Wish) -> tuple[list[Subject], tuple[str, .
 def subject_of(report: Report, flow: Flow, finding: Finding, number: int) -> Subject:
     """ValueError: what the report gives as an address or a port is none, or its verdict is not known."""
     vantages = {capture.id: capture.vantage for capture in report.captures}
-    at_firewall = [seen for seen in flow.seen if vantages.get(seen.capture) in FIREWALL]
+    at_firewall = [seen for seen in flow.seen if vantages.get(seen.capture) in FIREWALL_VANTAGES]
     near, far = (at_firewall[0], at_firewall[-1]) if at_firewall else (None, None)
     situation = _situation(flow, finding, [vantages.get(seen.capture, "") for seen in flow.seen])
     towards_client, towards_headend = _pair(flow, near), _pair(flow, far)
@@ -200,7 +199,7 @@ def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
 
 def _stations(vantages: list[str]) -> frozenset[str]:
     """What advice calls the places of the captures."""
-    sides = [one for one in vantages if one in FIREWALL]
+    sides = [one for one in vantages if one in FIREWALL_VANTAGES]
     found = {AT_CLIENT} if "client" in vantages else set()
     if len(sides) > 1:
         return frozenset(found | {TOWARDS_CLIENT, TOWARDS_HEADEND})

@@ -12,6 +12,7 @@ from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
     DIRECTION_WORDS,
     FLAGSHIP,
+    NEEDS_NO_READING,
     VERDICT_WORDS,
     Coverage,
     Evidence,
@@ -24,7 +25,6 @@ FLAGSHIP_TITLE = "unanswered duplicate ACKs (TAC 113578)"
 WEAKER = ("holds", "unknown", "fails")
 # A guard that tells where it holds: what one capture can never show.
 DECISIVE = "the-acks-were-made-in-between"
-NEEDS_NO_READING = frozenset({"healthy", "orderly-close", "not-ctcp"})
 
 
 class Link(NamedTuple):

@@ -27,6 +27,7 @@ from ctcp_forensics.render.wording import (
 )
 from ctcp_forensics.report import (
     FLAGSHIP,
+    WELL,
     Capture,
     Episode,
     Evidence,
@@ -68,7 +69,6 @@ TOLD_BY_OTHERS = frozenset(
     }
 )
 
-WELL = frozenset({"healthy", "loss-tolerated", "orderly-close", "answered"})
 # What the failure is called where nobody is heard asking: one capture, on the wrong side.
 LOOKS_LIKE_IT = frozenset({"peer-vanished", "insufficient-evidence"})
 

@@ -6,16 +6,13 @@ a picture because each was compared with a third.  Does not know flows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ctcp_forensics.report import Clock, ClockPiece, Path
 
 PPM: Final = 1e-6
-
-AsJudged = Callable[[int], int]
-"""A time of one place, by the clock of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from ctcp_forensics.report import CONFIDENCE_WORDS, VERDICT_WORDS, Capture, Flow, Report, Seen
+from ctcp_forensics.report import (
+    CONFIDENCE_WORDS,
+    NEEDS_NO_READING,
+    VERDICT_WORDS,
+    Capture,
+    Flow,
+    Report,
+    Seen,
+)
 
 MAX_TRACED: Final = 64
 """Flows traced in one reading: each costs a comparison a packet, and nobody looks at more pictures."""
-NOTHING_TO_SHOW: Final = frozenset({"healthy", "orderly-close", "not-ctcp"})
-"""Verdicts on flows that are well, or none of ours."""
 
 Seat = tuple[str, int]
 """A flow's id, and the number of one of its places among `Flow.seen`."""
@@ -40,7 +46,7 @@ def chosen(report: Report, flows: Collection[str] | None) -> tuple[list[Flow], i
     """The flows to trace, the worst first, and how many more there were."""
     if flows is None:
         told = {finding.flow for finding in report.findings}
-        wanted = [one for one in report.flows if one.id in told and one.verdict not in NOTHING_TO_SHOW]
+        wanted = [one for one in report.flows if one.id in told and one.verdict not in NEEDS_NO_READING]
     else:
         wanted = [one for one in report.flows if one.id in flows]
     wanted.sort(key=rank)

@@ -14,6 +14,7 @@ from typing import Final
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, DirectionRow, EpisodeRow, HoleRow, TraceColumns
 from ctcp_forensics.capture import STDIN, Capture, open_capture
+from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.reading import Progress
@@ -127,16 +128,7 @@ def refuse_other_size(described: Described, capture: Capture) -> None:
 
 
 def refuse_other_content(described: Described, capture: Capture, reader: Reader) -> None:
-    """By the hash of the content; what was too long to be hashed, by its frames and its times."""
-    if described.content_sha256 is not None:
-        is_same = described.content_sha256 == capture.content_sha256
-    else:
-        is_same = (described.frames, described.first_ns, described.last_ns) == (
-            reader.frames,
-            reader.first_ns,
-            reader.last_ns,
-        )
-    if not is_same:
+    if not is_still(described, reader, capture.content_sha256):
         raise CaptureError(described.source, offset=None, reason=CHANGED)
 
 

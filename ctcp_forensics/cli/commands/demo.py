@@ -46,7 +46,8 @@ def demo(
 
     Needs no capture and no network.
     """
-    from ctcp_forensics.cli.analysis import Request, answer, demo_captures, depth
+    from ctcp_forensics.cli.analysis import Request, answer, depth
+    from ctcp_forensics.cli.demonstration import demo_captures
 
     # Files are named from where the user stands; the demonstration may stand in a folder that passes.
     output = output if output == STANDARD_OUTPUT else str(Path(output).absolute())
