@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ctcp_forensics import __version__, report
-from ctcp_forensics.case import Case
+from ctcp_forensics.brief import counts_of
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
 from ctcp_forensics.evidence import RULES_VERSION
-from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, cases_of, take_in
+from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in, wanted_of
 
 __all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]
 
-Concluded = tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]
+Concluded = tuple[
+    tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...], tuple[report.Brief, ...]
+]
 
 
 def diagnose(
@@ -27,17 +29,22 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
-    cases = [cases_of(reading, options) for reading in intake.readings]
-    flows, findings, paths = concluded(intake.readings, cases) if any(cases) else ((), (), ())
+    wanted = [wanted_of(reading, options) for reading in intake.readings]
+    flows, findings, paths, brief = (
+        concluded(intake.readings, wanted, options) if any(wanted) else ((), (), (), ())
+    )
     captures = [account.capture for account in intake.accounts]
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
         captures=with_vantages(captures, intake.readings, paths),
         flows=flows,
         findings=findings,
-        coverage=coverage_of(intake.accounts, intake.failed, flows_judged=len(flows)),
+        coverage=coverage_of(
+            intake.accounts, intake.failed, flows_judged=len(flows) + counts_of(brief).total()
+        ),
         paths=paths,
         notes=notes_on(intake, flows, paths),
+        brief=brief,
     )
 
 
@@ -45,8 +52,8 @@ def as_source(source: str | Source) -> Source:
     return source if isinstance(source, Source) else Source(path=source)
 
 
-def concluded(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Concluded:
+def concluded(readings: Sequence[Reading], wanted: Sequence[Sequence[int]], options: Options) -> Concluded:
     """Judge every connection.  The judgement is loaded here: most captures of an archive have nothing to judge."""
     from ctcp_forensics.conclude import conclude
 
-    return conclude(readings, cases)
+    return conclude(readings, wanted, options)

@@ -29,6 +29,8 @@ from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
 
+MOST_IN_FULL: Final = 200
+"""Flows of a capture that are well and told in full, however many there are: as many as a table shows at a glance."""
 MAX_SPLIT: Final = 16
 """A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
 BESIDE_NS: Final = 1_000_000_000
@@ -54,6 +56,8 @@ class Options:
     all_tcp: bool = False
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
+    most_in_full: int | None = MOST_IN_FULL
+    """Flows that are well and told in full; None tells all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,10 +349,15 @@ def dropped_by(account: Account, interface: int | None) -> int:
 # --- what is judged ------------------------------------------------------------------------------
 
 
-def cases_of(reading: Reading, options: Options) -> list[Case]:
-    """The flows to be judged, each with what bears on it."""
+def wanted_of(reading: Reading, options: Options) -> Sequence[int]:
+    """The flows that the user wants to know about."""
+    tracker = reading.tracker
+    return range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
+
+
+def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = None) -> list[Case]:
+    """The wanted flows, each with what bears on it; where nothing is said, all that the user wants."""
     tracker, around = reading.tracker, reading.surroundings
-    wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
     flows = [
         build_flow(
             tracker,
@@ -357,7 +366,7 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
             capture_last_ns=around.last_ns,
             numbering=around.numbering,
         )
-        for index in wanted
+        for index in (wanted_of(reading, options) if wanted is None else wanted)
     ]
     return assemble(flows, around, reading.icmp_errors)
 

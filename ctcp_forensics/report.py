@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -554,6 +554,44 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[PicturePlace, ...]
 
 
+FlowColumn = Annotated[str, msgspec.Meta(description="integers with a space between, one for each flow")]
+
+
+class BriefVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the flows that are told briefly have one verdict."""
+
+    verdict: VerdictWord
+    confidence: Confidence
+    flows: int
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """Flows that are well, or none of ours, beyond the first ones: told in a line each, in columns.
+
+    None of them has a finding; analyzed with `--in-full` all of them have one.
+    """
+
+    capture: str
+    """In which they begin."""
+    verdicts: tuple[BriefVerdict, ...]
+    addresses: tuple[str, ...]
+    verdict: FlowColumn
+    """Its place among `verdicts`, from 0."""
+    client: FlowColumn
+    """Its place among `addresses`, from 0."""
+    client_port: FlowColumn
+    headend: FlowColumn
+    """Likewise."""
+    headend_port: FlowColumn
+    first_ns: FlowColumn
+    last_ns: FlowColumn
+    first_frame: FlowColumn
+    to_headend: FlowColumn
+    """Segments that the client sent…"""
+    to_client: FlowColumn
+    """…and that the headend sent."""
+
+
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
     """A stated limit that was reached, and where: what lies beyond it is not in the report."""
 
@@ -612,6 +650,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What captures that were named together have, or have not, to do with one another."""
     pictures: tuple[Picture, ...] = ()
     """Of the worst flows, where they were asked for."""
+    brief: tuple[Brief, ...] = ()
+    """The flows that `flows` does not list."""
     redacted_with: str | None = None
     """The name of the key, where addresses, names and hashes are pseudonyms."""
 

@@ -20,6 +20,7 @@ from ctcp_forensics.flows import Tracked, build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.vantage import Path, Surroundings, View, crossing, pairing, paths_of
 from ctcp_forensics.verdict import Judgement, judge, judge_together
+from tests.screened import contradictions
 from tests.vantages import Seen
 from tests.wire import Wire, frames_of, icmp_errors_of, packets_of
 
@@ -75,10 +76,9 @@ def judged(tracker: Tracked, icmp_errors: list[IcmpError], **capture: Any) -> li
     """Every flow of the tracker, whatever its port."""
     tallies = tracker.tallies()
     around = Surroundings(last_ns=tallies.last_ns, **capture)
-    return [
-        Judged(case=case, judgement=judge(case))
-        for case in cases_of(tracker, tallies.flows, around, icmp_errors)
-    ]
+    cases = cases_of(tracker, tallies.flows, around, icmp_errors)
+    assert contradictions(tracker, cases, icmp_errors) == []
+    return [Judged(case=case, judgement=judge(case)) for case in cases]
 
 
 def cases_of(tracker: Tracked, flows: int, around: Surroundings, icmp_errors: list[IcmpError]) -> list[Case]:

@@ -22,6 +22,7 @@ from ctcp_forensics._kernel.rows import DirectionRow, FlowRow
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Options, cases_of, read
 from ctcp_forensics.verdict import judge
+from tests.screened import contradictions
 
 Fact = str
 Facts = dict[Fact, int]
@@ -118,6 +119,7 @@ def look_at(path: Path) -> Looked:
             return rejected(error)
         cases = cases_of(reading, options)
         verdicts = [judge(case).verdict.slug for case in cases]
+    assert contradictions(reading.tracker, cases, reading.icmp_errors) == []
     capture, tracker = reading.parts[0].account.capture, reading.tracker
     return Looked(
         outcome=capture.outcome,

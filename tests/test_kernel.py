@@ -20,6 +20,7 @@ from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain
 from ctcp_forensics._kernel.rows import Frame, Packet, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
+from ctcp_forensics.screen import LIMITS
 from tests import streams
 
 core: Any = pytest.importorskip(
@@ -68,7 +69,10 @@ def assert_same_flows(reference: Any, compiled: Any) -> None:
     assert reference.tallies() == compiled.tallies()
     assert reference.suspects(frozenset({10_000})) == compiled.suspects(frozenset({10_000}))
     assert reference.suspects(frozenset()) == compiled.suspects(frozenset())
-    for index in range(reference.tallies().flows):
+    every = range(reference.tallies().flows)
+    assert reference.screen(every, LIMITS, ()) == compiled.screen(every, LIMITS, ())
+    assert reference.brief(every, frozenset({10_000})) == compiled.brief(every, frozenset({10_000}))
+    for index in every:
         assert_same_row(reference.flow(index), compiled.flow(index))
         assert reference.resets(index) == compiled.resets(index)
         for side in (0, 1):

@@ -575,6 +575,61 @@ class TraceColumns(NamedTuple):
     """…and what it covers, [left, right)."""
 
 
+class Plain(IntEnum):
+    """What the counters of one flow say by themselves; the judgement would say the same."""
+
+    JUDGE = 0
+    """They leave something open: the flow has to be judged."""
+    UNREAD = 1
+    """Nothing is wrong, and no payload was captured far enough to tell what it carries."""
+    RESET = 2
+    """An end that carries no cTCP closed with an RST of its own."""
+    ANSWERED = 3
+    LOSS_TOLERATED = 4
+    CLOSED = 5
+    WELL = 6
+    OTHER = 7
+    """It carries something else, and nothing of what happened to it has a name."""
+
+
+class ScreenLimits(NamedTuple):
+    """The thresholds of the claims that a screen goes by, under the claims' own names; lengths of time in ns."""
+
+    silence: int
+    spliced: int
+    after_close: int
+    idle: int
+    vanished: int
+    alone_segments: int
+    link_down_silence: int
+    busy_frames: int
+    rhythm: int
+    route_change_hops: int
+    goodbye: int
+    farewell: int
+    ike_informational: int
+    certain_share: int
+    esp_run: int
+
+
+class BriefColumns(NamedTuple):
+    """A few facts of many flows, column by column."""
+
+    addresses: list[bytes]
+    """Each once, in the order in which they are met."""
+    client: array[int]
+    """Its place among the addresses."""
+    client_port: array[int]
+    headend: array[int]
+    headend_port: array[int]
+    first_frame: array[int]
+    first_ns: array[int]
+    last_ns: array[int]
+    to_headend: array[int]
+    """Segments that the client sent."""
+    to_client: array[int]
+
+
 class Tallies(NamedTuple):
     """What one tracker saw and what it let go, over all flows."""
 

@@ -2,7 +2,7 @@
 
 # --- rows, made when they are asked for ---------------------------------------------------------------------
 
-cdef int direction_in(const flow_t* flow, int bit_of_0) noexcept:
+cdef int direction_in(const flow_t* flow, int bit_of_0) noexcept nogil:
     """Which direction's bit is set; NEVER where neither is."""
     if flow.state & bit_of_0:
         return 0
@@ -150,7 +150,7 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
     )
 
 
-cdef int64_t kept_missing(const tracker_t* t, const cargo_t* cargo):
+cdef int64_t kept_missing(const tracker_t* t, const cargo_t* cargo) noexcept nogil:
     cdef uint32_t handle = cargo.kept_first
     cdef int64_t missing = 0
     while handle:

@@ -440,12 +440,30 @@ cdef class Tracker:
         """Flows that look like IPsec over TCP in any way, or use one of the ports."""
         cdef uint8_t wanted[65536]
         cdef uint32_t i
-        memset(wanted, 0, sizeof(wanted))
-        for port in ports:
-            if 0 <= port < 65536:
-                wanted[<uint16_t> port] = 1
+        mark_ports(wanted, ports)
         self.check_idle()
         return [i for i in range(self.tracker.flow_count) if self.is_suspect(i, wanted)]
+
+    def screen(self, wanted, limits, quoted):
+        """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return screened(&self.tracker, indices, <uint32_t> len(flows), limits_of(limits), quoted)
+        finally:
+            free(indices)
+
+    def brief(self, wanted, ports):
+        """A few facts of each wanted flow, column by column."""
+        cdef uint8_t known[65536]
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices
+        mark_ports(known, ports)
+        indices = self.checked_all(flows)
+        try:
+            return brief_columns(&self.tracker, indices, <uint32_t> len(flows), known)
+        finally:
+            free(indices)
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -485,6 +503,20 @@ cdef class Tracker:
             raise IndexError("flow index out of range")
         return <uint32_t> index
 
+    cdef uint32_t* checked_all(self, list indices) except NULL:
+        """They have to be freed."""
+        cdef uint32_t* checked = <uint32_t*> malloc((<size_t> len(indices) + 1) * sizeof(uint32_t))
+        cdef Py_ssize_t i
+        if checked == NULL:
+            raise MemoryError
+        try:
+            for i in range(len(indices)):
+                checked[i] = self.checked(indices[i])
+        except BaseException:
+            free(checked)
+            raise
+        return checked
+
     cdef flow_t* at(self, index) except NULL:
         return flow_at(&self.tracker, self.checked(index) + 1)
 
@@ -516,6 +548,14 @@ cdef class Tracker:
             raise MemoryError
         sort_by_flow(&self.log_view, t.flow_count, self.firsts, self.order)
         return 0
+
+
+cdef int mark_ports(uint8_t* wanted, ports) except -1:
+    memset(wanted, 0, 65536)
+    for port in ports:
+        if 0 <= port < 65536:
+            wanted[<uint16_t> port] = 1
+    return 0
 
 
 cdef inline bint is_bare(const segment_t* row) noexcept nogil:

@@ -19,7 +19,7 @@ from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
 from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.pipeline import diagnose
-from ctcp_forensics.reading import CTCP_PORT, Options, Source
+from ctcp_forensics.reading import CTCP_PORT, MOST_IN_FULL, Options, Source
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import Depth
 from ctcp_forensics.render.path import remarks
@@ -55,6 +55,8 @@ class Request(Rendering):
     sources: Sequence[Source]
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
+    in_full: bool = False
+    """Every flow, however many are well."""
     hash_all: bool = False
     redact: str | None = None
     """A key file."""
@@ -80,7 +82,9 @@ def answer(request: Request) -> int:
         page_destination(request.page, request.output, paths) as html,
     ):
         under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
-        options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
+        options = options_of(
+            request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all, in_full=request.in_full
+        )
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)
@@ -160,11 +164,12 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
-def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Options:
+def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool, in_full: bool) -> Options:
     return Options(
         ports=frozenset({CTCP_PORT}) | ports,
         all_tcp=all_tcp,
         hash_limit=None if hash_all else HASH_LIMIT,
+        most_in_full=None if in_full else MOST_IN_FULL,
     )
 
 

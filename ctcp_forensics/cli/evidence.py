@@ -19,7 +19,7 @@ from ctcp_forensics.cli.redaction import Veil
 from ctcp_forensics.cli.stored import stored
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.reading import Progress
-from ctcp_forensics.render.judged import Judged, tally, worst_first
+from ctcp_forensics.render.judged import Judged, tally_of_all, worst_first
 from ctcp_forensics.render.look import Depth
 from ctcp_forensics.render.wording import count
 from ctcp_forensics.report import Report
@@ -38,6 +38,7 @@ class Wanted:
     aligns: bool = True
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
+    in_full: bool = False
     hash_all: bool = False
     redact: str | None = None
     """A key file."""
@@ -51,7 +52,9 @@ def annotated_of(named: Mapping[str | None, Sequence[str] | None], wanted: Wante
     refuse_standard_input(paths)
     veil = veil_of(wanted)
     with binary_destination(wanted.output, paths) as file:
-        options = options_of(wanted.ports, all_tcp=wanted.all_tcp, hash_all=wanted.hash_all)
+        options = options_of(
+            wanted.ports, all_tcp=wanted.all_tcp, hash_all=wanted.hash_all, in_full=wanted.in_full
+        )
         report = diagnosed(sources, options, shows_progress=wanted.shows_progress)
         complain(report if veil is None else veil.over(report), Depth.WHAT)
         return written(report, wanted, file, veil, is_stored=False)
@@ -85,9 +88,8 @@ def written(report: Report, wanted: Wanted, file: BinaryIO, veil: Veil | None, *
     try:
         flows = concerned(report, wanted.flows)
         if not flows and not wanted.whole:
-            say(
-                f"nothing is written: no flow is concerned ({tally(worst_first(report)) or 'no flow was judged'})"
-            )
+            seen = tally_of_all(report, worst_first(report)) or "no flow was judged"
+            say(f"nothing is written: no flow is concerned ({seen})")
             raise Done(NOTHING_CONCERNED)
         account = copied(report, flows, wanted, file, veil, is_stored=is_stored)
     except CtcpError as error:

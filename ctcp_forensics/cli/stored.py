@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.report import Report, ReportError
 
@@ -25,7 +26,17 @@ def stored(name: str) -> Report:
     except ReportError as error:
         raise Refused(f"{name}: {error}; `ctcp-diag analyze --format json CAPTURE...` writes one") from error
     _refuse_strangers(name, report)
+    _refuse_broken(name, report)
     return report
+
+
+def _refuse_broken(name: str, report: Report) -> None:
+    """Flows that are told briefly: what is drawn up from a stored report relies on their columns."""
+    try:
+        for _ in lines_of(report):
+            pass
+    except ReportError as error:
+        raise Refused(f"{name}: {error}") from error
 
 
 def _text_of(name: str) -> bytes:

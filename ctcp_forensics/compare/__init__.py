@@ -22,6 +22,8 @@ LOOK_FOR_UDP = (
     "whether the client uses them"
 )
 
+TELL_ALL = "`ctcp-diag analyze --in-full` makes a report that tells all"
+
 
 class Outcome(StrEnum):
     """What the two reports say together; from the worst to the best."""
@@ -138,6 +140,8 @@ def _ways(before: Shown) -> list[str]:
 
 
 def _why_none(report: Report) -> str:
+    if report.brief:
+        return f"after tells nothing of these clients at length: {TELL_ALL}"
     if any(flow.verdict == FLAGSHIP or flow.encapsulation.kind == "cisco-ctcp" for flow in report.flows):
         return "after shows other clients or another headend: the two reports do not compare"
     return (
@@ -177,6 +181,10 @@ def _rate(rate: Rate) -> str:
 
 
 def _notes(before: Report, after: Report) -> Iterator[str]:
+    for name, one in (("before", before), ("after", after)):
+        flows = sum(told.flows for brief in one.brief for told in brief.verdicts)
+        if flows:
+            yield f"{flows} flows of {name} are told briefly and are not compared: {TELL_ALL}"
     same = {one.content_sha256 for one in before.captures} & {
         one.content_sha256 for one in after.captures
     } - {None}

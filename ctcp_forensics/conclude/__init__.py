@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
+from ctcp_forensics.conclude.brief import briefs_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
 from ctcp_forensics.conclude.path import path_of
 from ctcp_forensics.conclude.told import Told
-from ctcp_forensics.reading import Reading, view_of
+from ctcp_forensics.reading import Options, Reading, cases_of, view_of
+from ctcp_forensics.screen import sifted
 from ctcp_forensics.vantage import Connection, Path, paths_of
 from ctcp_forensics.verdict import Shared, judge, judge_together
 
@@ -23,10 +26,27 @@ __all__ = ["conclude"]
 Seat = tuple[int, int]
 """The number of a reading, and the index of a flow in it."""
 
+Judged = tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]
+
 
 def conclude(
-    readings: Sequence[Reading], cases: Sequence[list[Case]]
-) -> tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]:
+    readings: Sequence[Reading], wanted: Sequence[Sequence[int]], options: Options
+) -> tuple[*Judged, tuple[report.Brief, ...]]:
+    """The wanted flows of every reading, told in full or briefly.
+
+    Flows of several captures are paired by all that they show, so that each of them is told in full.
+    """
+    most = options.most_in_full
+    if len(readings) > 1 or most is None or len(wanted[0]) <= most:
+        cases = [cases_of(*one) for one in zip(readings, repeat(options), wanted, strict=False)]
+        return *judged(readings, cases), ()
+    (reading,) = readings
+    found = sifted(reading.tracker, wanted[0], reading.icmp_errors, most)
+    in_full = judged(readings, [cases_of(reading, options, found.in_full)])
+    return *in_full, tuple(briefs_of(reading, found, options.ports))
+
+
+def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:
     """Flows and findings in the order of the captures and their flows; paths, where captures share connections."""
     paths = paths_of([view_of(number, *one) for number, one in enumerate(zip(readings, cases, strict=True))])
     seats = {(number, case.flow.index): case for number, some in enumerate(cases) for case in some}

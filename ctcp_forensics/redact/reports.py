@@ -46,12 +46,19 @@ COLUMNS: Final = (
     *("at_ns", "frame", "capture", "direction", "pos", "length", "ack", "window", "marks"),
     *("sack_row", "sack_left", "sack_right"),
 )
+OF_FLOWS: Final = (
+    *("verdict", "client", "client_port", "headend", "headend_port"),
+    *("first_ns", "last_ns", "first_frame", "to_headend", "to_client"),
+)
 # By struct and field; what is an enumeration in the schema is a WORD without a line here.
 TEXTS: Final = {
     "AlsoPossible.because": Text.SENTENCE,
     "AlsoPossible.settled_by": Text.SENTENCE,
     "Cap.cap": Text.SENTENCE,
     "Cap.reached_by": Text.SENTENCE,
+    "Brief.addresses": Text.ADDRESS,
+    "Brief.capture": Text.WORD,
+    **{f"Brief.{column}": Text.WORD for column in OF_FLOWS},
     "Capture.compression": Text.WORD,
     "Capture.content_sha256": Text.DIGEST,
     "Capture.format": Text.WORD,

@@ -4,9 +4,10 @@ Knows what a reader must see first.  Does not know how it is laid out.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ctcp_forensics.brief import counts_of
 from ctcp_forensics.render.wording import NAMELESS, Names, clean, count, labels
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
@@ -14,7 +15,6 @@ from ctcp_forensics.report import (
     FLAGSHIP,
     NEEDS_NO_READING,
     VERDICT_WORDS,
-    Coverage,
     Evidence,
     Finding,
     Flow,
@@ -73,7 +73,25 @@ def worst_first(report: Report) -> list[Judged]:
 
 def tally(judged: Iterable[Judged]) -> str:
     """`1 insufficient-evidence, 2 healthy`, worst first."""
-    counts = Counter(one.finding.verdict for one in judged)
+    return _counted(Counter(one.finding.verdict for one in judged))
+
+
+def tally_of_all(report: Report, judged: Iterable[Judged]) -> str:
+    """The same, with the flows that are told briefly."""
+    return _counted(Counter(one.finding.verdict for one in judged) + counts_of(report.brief))
+
+
+def told_briefly(report: Report) -> Iterator[str]:
+    """That there are flows of which nothing more is told, and how to learn it; nothing where there are none."""
+    counts = counts_of(report.brief)
+    if counts:
+        yield (
+            f"{count(counts.total(), 'flow')} more, told in a line each by csv and ndjson: {_counted(counts)} "
+            "(analyze --in-full tells them)"
+        )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
     words = sorted(counts, key=lambda word: _rank(word, VERDICT_WORDS))
     return ", ".join(f"{counts[word]} {clean(word)}" for word in words)
 
@@ -82,7 +100,7 @@ def headline(report: Report, judged: list[Judged]) -> str:
     """The verdict in one sentence that an engineer could say aloud."""
     if report.coverage.complete + report.coverage.partial == 0:
         return "Nothing could be read"
-    sentence = _verdict_sentence(report.coverage, judged)
+    sentence = _verdict_sentence(report, judged)
     return sentence if report.coverage.is_complete else f"{sentence}; coverage is incomplete"
 
 
@@ -117,14 +135,15 @@ def _link(says: str, claims: list[Evidence]) -> Link:
     )
 
 
-def _verdict_sentence(coverage: Coverage, judged: list[Judged]) -> str:
+def _verdict_sentence(report: Report, judged: list[Judged]) -> str:
     dead = [one for one in judged if one.finding.verdict == FLAGSHIP]
+    flows = count(len(judged) + counts_of(report.brief).total(), "flow")
     if dead:
-        share = f"{len(dead)} of {count(len(judged), 'flow')}"
-        return f"{share}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
+        return f"{len(dead)} of {flows}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
     if judged:
-        return f"No {FLAGSHIP_TITLE} in {count(len(judged), 'flow')}: {tally(judged)}"
-    return f"No flow to judge in {count(coverage.frames, 'frame')}, {coverage.tcp_segments} of them TCP"
+        return f"No {FLAGSHIP_TITLE} in {flows}: {tally_of_all(report, judged)}"
+    seen = report.coverage
+    return f"No flow to judge in {count(seen.frames, 'frame')}, {seen.tcp_segments} of them TCP"
 
 
 def _where(dead: list[Judged]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ctcp_forensics.render.finding import answer, ending, missing_segment, wanted
-from ctcp_forensics.render.judged import Judged, headline, tally, title, worst_first
+from ctcp_forensics.render.judged import Judged, headline, tally, title, told_briefly, worst_first
 from ctcp_forensics.render.path import (
     alone,
     boxes_of,
@@ -117,6 +117,9 @@ def _flows(report: Report, judged: list[Judged]) -> Iterator[str]:
     if len(shown) < len(judged):
         rest = judged[len(shown) :]
         yield f"And {count(len(rest), 'flow')} more: {prose(tally(rest))}."
+        yield ""
+    for line in told_briefly(report):
+        yield f"And {prose(line)}."
         yield ""
 
 

@@ -1,12 +1,14 @@
 """One JSON object a line: every record of the report by itself, told apart by `type`.
 
-Knows the framing.  A finding names its flow in `flow`, a flow its captures in `seen`.
+Knows the framing.  A finding names its flow in `flow`, a flow its captures in `seen`.  A flow that the report tells
+briefly has a line as well: who pipes lines into a program counts them.
 """
 
 from collections.abc import Iterator
 
 import msgspec
 
+from ctcp_forensics.brief import lines_of
 from ctcp_forensics.report import Report
 
 
@@ -20,6 +22,8 @@ def ndjson(report: Report) -> Iterator[str]:
         yield _line("flow", report.schema_version, flow)
     for finding in report.findings:
         yield _line("finding", report.schema_version, finding)
+    for line in lines_of(report):
+        yield _line("brief", report.schema_version, line._asdict())
     for path in report.paths:
         yield _line("path", report.schema_version, path)
     yield _line("coverage", report.schema_version, report.coverage)

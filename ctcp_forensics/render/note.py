@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ctcp_forensics.render.judged import DECISIVE, Judged, headline, links, tally, worst_first
+from ctcp_forensics.brief import counts_of
+from ctcp_forensics.render.judged import DECISIVE, Judged, headline, links, tally_of_all, worst_first
 from ctcp_forensics.render.path import lost_where, made_by
 from ctcp_forensics.render.sheet import MAX_LINES, Paragraph, Part, fitted, shortened
 from ctcp_forensics.render.wording import (
@@ -121,7 +122,8 @@ def _symptom(report: Report, judged: list[Judged], one: Judged) -> Iterator[Para
     flow = one.flow
     yield Paragraph("verdict", f"{one.finding.title}: {one.finding.confidence}", weight=WEIGHTY)
     if len(judged) > 1:
-        others = f"this is flow {one.number} of {len(report.flows)}, the worst; all: {tally(judged)}"
+        flows = len(report.flows) + counts_of(report.brief).total()
+        others = f"this is flow {one.number} of {flows}, the worst; all: {tally_of_all(report, judged)}"
         yield Paragraph("", others, weight=WEIGHTY)
     found = flow.encapsulation
     ends = f"{endpoint(flow.client)} to {endpoint(flow.headend)}"

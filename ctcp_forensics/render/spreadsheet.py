@@ -1,11 +1,13 @@
 """CSV: one row per flow with its finding, the columns always the same.
 
+A flow that the report tells briefly has its row too, for who counts rows; what the report does not tell is empty.
 Knows RFC 4180 and what spreadsheets do to cells.  Columns are added at the end, never moved.
 """
 
 import csv
 from collections.abc import Iterator
 
+from ctcp_forensics.brief import Line, lines_of
 from ctcp_forensics.render.judged import Judged, worst_first
 from ctcp_forensics.render.wording import clean, utc
 from ctcp_forensics.report import Report
@@ -56,6 +58,8 @@ def spreadsheet(report: Report) -> Iterator[str]:
     yield writer.writerow(COLUMNS)
     for one in worst_first(report):
         yield writer.writerow(map(_harmless, _cells(one, sources)))
+    for line in lines_of(report):
+        yield writer.writerow(map(_harmless, _cells_of(line, sources)))
 
 
 def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
@@ -88,6 +92,24 @@ def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
         flow.ack_author or "",
         flow.rst_author or "",
     )
+
+
+def _cells_of(line: Line, sources: dict[str, str]) -> list[str | int]:
+    known: dict[str, str | int] = {
+        "verdict": line.verdict,
+        "confidence": line.confidence,
+        "client_address": line.client.address,
+        "client_port": line.client.port,
+        "headend_address": line.headend.address,
+        "headend_port": line.headend.port,
+        "first_utc": utc(line.first_ns),
+        "last_utc": utc(line.last_ns),
+        "first_ns": line.first_ns,
+        "last_ns": line.last_ns,
+        "segments": line.to_headend + line.to_client,
+        "captures": sources.get(line.capture, line.capture),
+    }
+    return [known.get(column, "") for column in COLUMNS]
 
 
 def _harmless(cell: str | int) -> str | int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ctcp_forensics.render.finding import coverage, finding, labelled
-from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
+from ctcp_forensics.render.judged import Judged, headline, tally, tally_of_all, told_briefly, worst_first
 from ctcp_forensics.render.look import Depth, Look
 from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
 from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
@@ -83,7 +83,7 @@ def _lines(report: Report, look: Look) -> Iterator[str]:
     if look.depth == Depth.VERDICT:
         return
     if alarming and len(judged) > 1:
-        yield f"All verdicts: {tally(judged)}"
+        yield f"All verdicts: {tally_of_all(report, judged)}"
     yield from _sources(report)
     yield from _paths(report, look)
     yield from _flows(report, judged, look)
@@ -122,6 +122,7 @@ def _flows(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:
     if len(shown) < len(judged):
         rest = judged[len(shown) :]
         yield f"and {count(len(rest), 'flow')} more: {tally(rest)} (-v lists them)"
+    yield from (f"and {line}" for line in told_briefly(report))
 
 
 def _findings(report: Report, judged: list[Judged], look: Look) -> Iterator[str]:

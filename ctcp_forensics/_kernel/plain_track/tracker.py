@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
+from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
     keep_reset,
@@ -23,6 +24,7 @@ from ctcp_forensics._kernel.rows import (
     NEVER,
     SEGMENT_LOG_CAP,
     AssociationRow,
+    BriefColumns,
     DirectionRow,
     EpisodeRow,
     FlowRow,
@@ -32,6 +34,7 @@ from ctcp_forensics._kernel.rows import (
     Packet,
     PulseRow,
     ResetRow,
+    ScreenLimits,
     SegmentRow,
     Signature,
     Status,
@@ -165,6 +168,14 @@ class Tracker:
             for index, flow in enumerate(self._flows)
             if flow.sport in ports or flow.dport in ports or any(map(looks_encapsulated, flow.directions))
         ]
+
+    def screen(self, wanted: Sequence[int], limits: ScreenLimits, quoted: Collection[Conversation]) -> bytes:
+        """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
+        return screened(self, wanted, limits, quoted)
+
+    def brief(self, wanted: Sequence[int], ports: Collection[int]) -> BriefColumns:
+        """A few facts of each wanted flow, column by column."""
+        return brief(self, wanted, ports)
 
     # --- one segment ------------------------------------------------------------------------
 

@@ -53,6 +53,14 @@ PortOption = Annotated[
     ),
 ]
 AllTcpOption = Annotated[bool, typer.Option("--all-tcp", help="Judge every TCP flow, not cTCP only.")]
+InFullOption = Annotated[
+    bool,
+    typer.Option(
+        "--in-full",
+        help="Tell every flow in full. Without it: all that need reading, and the first 200 of a capture that are "
+        "well; the others in a line each.",
+    ),
+]
 HashOption = Annotated[bool, typer.Option("--sha256", help="Hash captures of more than 256 MiB too.")]
 NoProgressOption = Annotated[bool, typer.Option("--no-progress", help="No progress line on the terminal.")]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ctcp_forensics.render.judged import Judged, headline, tally, worst_first
+from ctcp_forensics.brief import counts_of
+from ctcp_forensics.render.judged import Judged, headline, tally_of_all, told_briefly, worst_first
 from ctcp_forensics.render.page.article import article_of
 from ctcp_forensics.render.page.assets import assets, text_of
 from ctcp_forensics.render.page.columns import packed_trace
@@ -68,9 +69,10 @@ def _content(report: Report, traces: Sequence[Trace]) -> dict[str, Any]:
         "rows": rows[:ROWS_AT_A_GLANCE],
         "rows_left": len(judged) - len(rows[:ROWS_AT_A_GLANCE]),
         "rows_cut": len(judged) - len(rows),
-        "flows": len(judged),
+        "flows": len(judged) + counts_of(report.brief).total(),
         "untold": len(judged) - len(told),
-        "tally": tally(judged),
+        "tally": tally_of_all(report, judged),
+        "briefly": list(told_briefly(report)),
         "verdicts": _verdicts(judged),
         "paths": [_path(path) for path in report.paths],
         "remarks": list(remarks(report)),

@@ -1,0 +1,465 @@
+# Flows whose counters alone leave no verdict but one.  The compiled twin of plain_screen.py, which says why.
+
+cdef struct limits_t:  # rows.ScreenLimits
+    int64_t silence
+    int64_t spliced
+    int64_t after_close
+    int64_t idle
+    int64_t vanished
+    int64_t alone_segments
+    int64_t link_down_silence
+    int64_t busy_frames
+    int64_t rhythm
+    int64_t route_change_hops
+    int64_t goodbye
+    int64_t farewell
+    int64_t ike_informational
+    int64_t certain_share
+    int64_t esp_run
+
+cdef enum:
+    BRIEF_COLUMNS = 9
+
+    PLAIN_JUDGE = 0  # rows.Plain
+    PLAIN_UNREAD = 1
+    PLAIN_RESET = 2
+    PLAIN_ANSWERED = 3
+    PLAIN_LOSS_TOLERATED = 4
+    PLAIN_CLOSED = 5
+    PLAIN_WELL = 6
+    PLAIN_OTHER = 7
+
+cdef struct half_t:  # one direction, and what is missing of it
+    const direction_t* d
+    const start_t* start
+    const trouble_t* trouble
+    const cargo_t* cargo
+    bint is_missing_bytes  # a hole of those that are kept was not filled…
+    bint is_passed  # …an ACK passed one of them…
+    int64_t last_loss  # …and where the last of them showed
+
+cdef struct close_t:  # the first FIN or RST that was believed; NEVER: none
+    int64_t frame
+    int64_t at_ns
+    bint is_reset
+    int side
+
+cdef limits_t limits_of(limits):
+    cdef limits_t made
+    (
+        made.silence,
+        made.spliced,
+        made.after_close,
+        made.idle,
+        made.vanished,
+        made.alone_segments,
+        made.link_down_silence,
+        made.busy_frames,
+        made.rhythm,
+        made.route_change_hops,
+        made.goodbye,
+        made.farewell,
+        made.ike_informational,
+        made.certain_share,
+        made.esp_run,
+    ) = limits
+    return made
+
+
+# --- what other flows and ICMP errors say ---------------------------------------------------------
+
+cdef bytes screened(const tracker_t* t, const uint32_t* wanted, uint32_t count, limits_t limits, quoted):
+    cdef uint8_t* said = <uint8_t*> calloc(<size_t> count + 1, 1)
+    cdef uint32_t i
+    if said == NULL:
+        raise MemoryError
+    try:
+        doubt_named(t, wanted, count, quoted, said)
+        doubt_sharing_an_spi(t, wanted, count, said)
+        for i in range(count):
+            said[i] = PLAIN_JUDGE if said[i] else said_of(t, flow_at(t, wanted[i] + 1), &limits)
+        return (<char*> said)[:count]
+    finally:
+        free(said)
+
+
+cdef tuple conversation_of(const tracker_t* t, const flow_t* flow):
+    cdef bytes src = src_of(t, flow)[: flow.address_len]
+    cdef bytes dst = dst_of(t, flow)[: flow.address_len]
+    if (src, flow.sport) <= (dst, flow.dport):
+        return src, flow.sport, dst, flow.dport
+    return dst, flow.dport, src, flow.sport
+
+
+cdef bint was_not_opened(const flow_t* flow) noexcept nogil:
+    cdef const direction_t* one = &flow.directions[0]
+    cdef const direction_t* other = &flow.directions[1]
+    return (
+        flow.syn_frame != NEVER
+        and flow.syn_ack_frame == NEVER
+        and not (one.data_segments or one.pure_acks or other.data_segments or other.pure_acks)
+    )
+
+
+cdef int doubt_named(
+    const tracker_t* t, const uint32_t* wanted, uint32_t count, quoted, uint8_t* doubted
+) except -1:
+    """Those that ICMP errors quote, and those of the same ends as one that was never opened."""
+    cdef uint8_t ports[65536]
+    cdef set named = set(quoted)
+    cdef const flow_t* flow
+    cdef uint32_t i
+    memset(ports, 0, sizeof(ports))
+    for i in range(count):
+        flow = flow_at(t, wanted[i] + 1)
+        if was_not_opened(flow):
+            named.add(conversation_of(t, flow))
+    for _, sport, _, dport in named:
+        ports[<uint16_t> sport] = ports[<uint16_t> dport] = 1
+    for i in range(count):
+        flow = flow_at(t, wanted[i] + 1)
+        if ports[flow.sport] and ports[flow.dport] and conversation_of(t, flow) in named:
+            doubted[i] = 1
+    return 0
+
+
+cdef int by_value(const void* one, const void* other) noexcept nogil:
+    cdef uint64_t a = (<const uint64_t*> one)[0]
+    cdef uint64_t b = (<const uint64_t*> other)[0]
+    return (a > b) - (a < b)
+
+
+cdef int doubt_sharing_an_spi(
+    const tracker_t* t, const uint32_t* wanted, uint32_t count, uint8_t* doubted
+) except -1:
+    """Every SPI beside the flow that uses it, sorted, so that those of one SPI stand together."""
+    cdef size_t used = spis_of(t, wanted, count, NULL)
+    cdef uint64_t* users = <uint64_t*> malloc((used + 1) * sizeof(uint64_t))
+    cdef size_t i
+    if users == NULL:
+        raise MemoryError
+    spis_of(t, wanted, count, users)
+    qsort(users, used, sizeof(uint64_t), by_value)
+    for i in range(1, used):
+        if users[i] >> 32 == users[i - 1] >> 32 and users[i] != users[i - 1]:
+            doubted[<uint32_t> users[i]] = doubted[<uint32_t> users[i - 1]] = 1
+    free(users)
+    return 0
+
+
+cdef size_t spis_of(
+    const tracker_t* t, const uint32_t* wanted, uint32_t count, uint64_t* users
+) noexcept nogil:
+    """How many there are; written down where there is room for them."""
+    cdef size_t used = 0
+    cdef uint32_t i, handle
+    cdef int side
+    for i in range(count):
+        for side in range(2):
+            handle = seen_cargo(t, &flow_at(t, wanted[i] + 1).directions[side]).kept_first
+            while handle:
+                if users != NULL:
+                    users[used] = <uint64_t> association_at(t, handle).spi << 32 | i
+                used += 1
+                handle = association_at(t, handle).next
+    return used
+
+
+# --- one flow --------------------------------------------------------------------------------------
+
+cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* limits) noexcept nogil:
+    cdef half_t halves[2]
+    cdef close_t close
+    look_at_half(t, flow, 0, &halves[0])
+    look_at_half(t, flow, 1, &halves[1])
+    close = close_of(halves, limits)
+    if is_troubled(t, flow, halves, limits) or is_cut(flow, halves, &close, limits, t.last_ns):
+        return PLAIN_JUDGE
+    if close.is_reset and not came_from_its_end(&halves[close.side], limits):
+        return PLAIN_JUDGE
+    if halves[0].cargo.trailer_cisco or halves[1].cargo.trailer_cisco:
+        return said_of_ctcp(t, flow, halves, &close, limits)
+    return said_of_others(t, halves, &close, limits)
+
+
+cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t* half) noexcept nogil:
+    half.d, half.start = &flow.directions[side], &flow.starts[side]
+    half.trouble, half.cargo = seen_trouble(t, half.d), seen_cargo(t, half.d)
+    half.is_missing_bytes, half.is_passed, half.last_loss = False, False, 0
+    look_at_holes(t, half.trouble.kept_first, half)
+    look_at_holes(t, half.trouble.live_first, half)
+
+
+cdef void look_at_holes(const tracker_t* t, uint32_t handle, half_t* half) noexcept nogil:
+    cdef const hole_t* hole
+    while handle:
+        hole = hole_at(t, handle)
+        if hole.filled_frame == NEVER:
+            half.is_missing_bytes = True
+            half.is_passed = half.is_passed or hole.acked_frame != NEVER
+            half.last_loss = max(half.last_loss, hole.opened_frame)
+        handle = hole.next
+
+
+cdef int64_t latest_of(const flow_t* flow) noexcept nogil:
+    return flow.latest_ns if flow.state & CLOCK_RAN_BACK else flow.previous_ns
+
+
+cdef bint is_troubled(
+    const tracker_t* t, const flow_t* flow, const half_t* halves, const limits_t* limits
+) noexcept nogil:
+    return (
+        was_not_opened(flow)
+        or is_half_troubled(t, &halves[0])
+        or is_half_troubled(t, &halves[1])
+        or is_forgotten(flow, halves, limits)
+        or is_unanswered(flow, halves, limits)
+    )
+
+
+cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogil:
+    cdef const trouble_t* trouble = half.trouble
+    cdef uint32_t latest = trouble.episode if trouble.episode else trouble.kept_episodes_last
+    return (
+        half.d.frames == 0
+        or (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
+        or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and trouble.zero_windows >= 2)
+        or trouble.smallest_missing_len > <int64_t> half.d.max_payload_len
+    )
+
+
+cdef bint is_forgotten(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef const half_t* other
+    if flow.longest_silence_ns < limits.idle:
+        return False
+    other = &halves[1 if flow.state & SILENCE_BROKEN_BY_0 else 0]
+    return other.d.last_frame < flow.silence_to_frame or other.trouble.rst_frame != NEVER
+
+
+cdef bint is_unanswered(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef const direction_t* speaker = halves[1 if flow.tail_direction == 1 else 0].d
+    return (
+        flow.tail_data_segments >= limits.alone_segments
+        and speaker.last_ns - flow.tail_first_ns >= limits.vanished
+    )
+
+
+cdef close_t close_of(const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef close_t close
+    cdef int64_t both_spoke_ns = min(halves[0].d.data_last_ns, halves[1].d.data_last_ns)
+    cdef const half_t* half
+    cdef int side
+    close.frame, close.at_ns, close.is_reset, close.side = NEVER, NEVER, False, 0
+    for side in range(2):
+        half = &halves[side]
+        take_close(&close, half.d.fin_frame, half.d.fin_ns, False, side)
+        if half.trouble.rst_frame != NEVER and both_spoke_ns - half.trouble.rst_ns < limits.after_close:
+            take_close(&close, half.trouble.rst_frame, half.trouble.rst_ns, True, side)
+    return close
+
+
+cdef void take_close(close_t* close, int64_t frame, int64_t at_ns, bint is_reset, int side) noexcept nogil:
+    if frame != NEVER and (close.frame == NEVER or frame < close.frame):
+        close.frame, close.at_ns, close.is_reset, close.side = frame, at_ns, is_reset, side
+
+
+cdef bint is_cut(
+    const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits, int64_t last_ns
+) noexcept nogil:
+    cdef int64_t ended_ns = latest_of(flow)
+    cdef int64_t silent_ns = last_ns - ended_ns
+    cdef const direction_t* one = halves[0].d
+    cdef const direction_t* other = halves[1].d
+    if close.frame != NEVER or silent_ns < limits.silence or silent_ns >= limits.spliced:
+        return False
+    return (
+        flow.longest_silence_ns <= silent_ns // limits.link_down_silence
+        and <int64_t> one.frames + other.frames >= limits.busy_frames
+        and ended_ns - flow.starts[0].first_ns >= limits.rhythm
+        and (one.next_pos > one.acked_pos >= 0 or other.next_pos > other.acked_pos >= 0)
+    )
+
+
+cdef bint came_from_its_end(const half_t* half, const limits_t* limits) noexcept nogil:
+    cdef int64_t ttl = half.trouble.rst_ttl
+    cdef int64_t data_ttl = half.start.data_ttl if half.d.data_segments else NEVER
+    cdef bint is_near = is_beside(ttl, data_ttl) or is_beside(ttl, half.d.ttl_min) or is_beside(ttl, half.d.ttl_max)
+    if data_ttl != NEVER and distance(ttl, data_ttl) > limits.route_change_hops:
+        return False
+    return half.d.state & SENDER_SEEN and half.d.ttl_min <= ttl <= half.d.ttl_max and is_near
+
+
+cdef inline int64_t distance(int64_t one, int64_t other) noexcept nogil:
+    return one - other if one > other else other - one
+
+
+cdef inline bint is_beside(int64_t one, int64_t other) noexcept nogil:
+    return distance(one, other) <= 1
+
+
+# --- by what it carries ------------------------------------------------------------------------------
+
+cdef uint8_t said_of_ctcp(
+    const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
+) noexcept nogil:
+    cdef bint is_losing = False
+    cdef int side
+    if not is_certain(halves, limits) or is_negotiating(halves) or is_without_reply(flow, halves, limits):
+        return PLAIN_JUDGE
+    for side in range(2):
+        if shows_loss(t, &halves[side]):
+            is_losing = True
+            if not went_on(&halves[side], halves):
+                return PLAIN_JUDGE
+    if was_answered(t, &halves[0]) or was_answered(t, &halves[1]):
+        return PLAIN_ANSWERED
+    if close.is_reset and not was_announced(halves, close, limits):
+        return PLAIN_JUDGE
+    if is_losing:
+        return PLAIN_LOSS_TOLERATED
+    return PLAIN_WELL if close.frame == NEVER else PLAIN_CLOSED
+
+
+cdef uint8_t said_of_others(
+    const tracker_t* t, const half_t* halves, const close_t* close, const limits_t* limits
+) noexcept nogil:
+    cdef bint is_named = halves[0].start.signature != 0 or halves[1].start.signature != 0
+    cdef bint is_read = is_named or absent_in(&halves[0]) > 0 or absent_in(&halves[1]) > 0
+    cdef int side
+    for side in range(2):
+        if not is_named and (halves[side].cargo.trailer_weak or halves[side].d.esp_run >= limits.esp_run):
+            return PLAIN_JUDGE
+    if not is_read and halves[0].d.payload_bytes == 0 and halves[1].d.payload_bytes == 0:
+        return PLAIN_JUDGE
+    if was_answered(t, &halves[0]) or was_answered(t, &halves[1]):
+        return PLAIN_ANSWERED
+    if close.is_reset and not was_announced(halves, close, limits):
+        return PLAIN_RESET
+    return PLAIN_OTHER if is_read else PLAIN_UNREAD
+
+
+cdef int64_t absent_in(const half_t* half) noexcept nogil:
+    """Payloads whose end was captured and is no trailer."""
+    cdef const cargo_t* cargo = half.cargo
+    return <int64_t> half.d.data_segments - cargo.trailer_cisco - cargo.trailer_weak - half.d.trailer_cut_off
+
+
+cdef bint is_certain(const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef int64_t cisco = 0, full = 0
+    cdef int side
+    for side in range(2):
+        cisco += halves[side].cargo.trailer_cisco
+        full += <int64_t> halves[side].d.data_segments - halves[side].d.trailer_cut_off
+    return cisco * limits.certain_share >= full
+
+
+cdef bint is_negotiating(const half_t* halves) noexcept nogil:
+    cdef const cargo_t* one = halves[0].cargo
+    cdef const cargo_t* other = halves[1].cargo
+    return (one.ike_messages or other.ike_messages) and not (one.esp_messages or other.esp_messages)
+
+
+cdef bint is_without_reply(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef const direction_t* silent
+    if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
+        return False
+    silent = halves[0 if flow.data_tail_direction == 1 else 1].d
+    return latest_of(flow) - silent.data_last_ns >= limits.vanished and silent.data_segments > 0
+
+
+cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:
+    return half.is_missing_bytes or (
+        absent_in(half) == 0 and half.cargo.esp_missing + kept_missing(t, half.cargo) > 0
+    )
+
+
+cdef bint went_on(const half_t* half, const half_t* halves) noexcept nogil:
+    return half.is_passed or min(halves[0].d.data_last_frame, halves[1].d.data_last_frame) > half.last_loss
+
+
+cdef bint was_answered(const tracker_t* t, const half_t* half) noexcept nogil:
+    """By one of the latest EPISODES_KEPT, the open one among them."""
+    cdef const trouble_t* trouble = half.trouble
+    cdef uint32_t handle = trouble.kept_episodes_first
+    cdef int64_t let_go = <int64_t> trouble.kept_episodes_count + (trouble.episode != 0) - EPISODES_KEPT
+    if not trouble.retransmissions or trouble.again_bytes == trouble.retransmissions:
+        return False
+    if trouble.episode and episode_at(t, trouble.episode).answered_frame != NEVER:
+        return True
+    while handle:
+        if let_go <= 0 and episode_at(t, handle).answered_frame != NEVER:
+            return True
+        let_go -= 1
+        handle = episode_at(t, handle).next
+    return False
+
+
+cdef bint was_announced(const half_t* halves, const close_t* close, const limits_t* limits) noexcept nogil:
+    cdef bint is_announced = False
+    cdef const half_t* half
+    cdef int64_t since_ns
+    cdef int side
+    for side in range(2):
+        half = &halves[side]
+        if close.at_ns - half.d.last_ns > limits.vanished:
+            return False
+        since_ns = close.at_ns - half.cargo.last_ike_ns
+        if half.cargo.last_ike_exchange == limits.ike_informational:
+            is_announced = is_announced or -limits.goodbye <= since_ns <= limits.farewell
+    return is_announced
+
+
+# --- told in a line each -----------------------------------------------------------------------------
+
+cdef object brief_columns(const tracker_t* t, const uint32_t* wanted, uint32_t count, const uint8_t* ports):
+    cdef int64_t* values = <int64_t*> malloc((<size_t> BRIEF_COLUMNS * count + 1) * sizeof(int64_t))
+    cdef dict places = {}
+    cdef uint32_t i
+    cdef int column
+    if values == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            write_line(t, flow_at(t, wanted[i] + 1), ports, places, values + i, count)
+        columns = [array("q") for _ in range(BRIEF_COLUMNS)]
+        for column in range(BRIEF_COLUMNS):
+            columns[column].frombytes(
+                (<char*> (values + <size_t> column * count))[: <size_t> count * sizeof(int64_t)]
+            )
+        return rows.BriefColumns._make([list(places)] + columns)
+    finally:
+        free(values)
+
+
+cdef int write_line(
+    const tracker_t* t, const flow_t* flow, const uint8_t* ports, dict places, int64_t* line, size_t step
+) except -1:
+    """One value for each column; the columns stand `step` values apart."""
+    cdef int side = client_side(t, flow, ports)
+    cdef bytes src = src_of(t, flow)[: flow.address_len]
+    cdef bytes dst = dst_of(t, flow)[: flow.address_len]
+    cdef bytes client = dst if side else src
+    cdef bytes headend = src if side else dst
+    line[0] = places.setdefault(client, len(places))
+    line[step] = flow.dport if side else flow.sport
+    line[2 * step] = places.setdefault(headend, len(places))
+    line[3 * step] = flow.sport if side else flow.dport
+    line[4 * step] = flow.starts[0].first_frame
+    line[5 * step] = flow.starts[0].first_ns
+    line[6 * step] = latest_of(flow)
+    line[7 * step] = flow.directions[side].frames
+    line[8 * step] = flow.directions[1 - side].frames
+    return 0
+
+
+cdef int client_side(const tracker_t* t, const flow_t* flow, const uint8_t* ports) noexcept nogil:
+    cdef int opened_by = direction_in(flow, OPENED_BY_0)
+    cdef uint32_t one = seen_cargo(t, &flow.directions[0]).ike_opened
+    cdef uint32_t other = seen_cargo(t, &flow.directions[1]).ike_opened
+    if opened_by != NEVER:
+        return opened_by
+    if one or other:
+        return 0 if one >= other else 1
+    if ports[flow.sport] != ports[flow.dport]:
+        return 0 if ports[flow.dport] else 1
+    return 0 if flow.sport >= flow.dport else 1

@@ -1,0 +1,96 @@
+"""Screen: which flows are judged and told in full, and what the others' counters already say of them.
+
+Most flows of a large capture are well or none of ours.  The kernel says of each whether its plain counters leave any
+verdict but one; the first of these are told in full all the same, so that a report of a small capture tells every
+flow.  Knows the thresholds that the claims go by.  Does not know their reasons: see claims.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ctcp_forensics import ctcp, flows
+from ctcp_forensics._kernel import Tracker
+from ctcp_forensics._kernel.plain_screen import Conversation
+from ctcp_forensics._kernel.rows import Plain, ScreenLimits
+from ctcp_forensics.claims import endings, proof
+from ctcp_forensics.packets import IcmpError
+from ctcp_forensics.verdict import INSUFFICIENT, Confidence
+
+LIMITS: Final = ScreenLimits(
+    silence=flows.SILENCE_NS,
+    spliced=flows.SPLICED_NS,
+    after_close=flows.AFTER_CLOSE_NS,
+    idle=endings.IDLE_NS,
+    vanished=endings.VANISHED_NS,
+    alone_segments=endings.ALONE_SEGMENTS,
+    link_down_silence=endings.LINK_DOWN_SILENCE,
+    busy_frames=endings.BUSY_FRAMES,
+    rhythm=endings.RHYTHM_NS,
+    route_change_hops=endings.ROUTE_CHANGE_HOPS,
+    goodbye=proof.GOODBYE_NS,
+    farewell=endings.FAREWELL_NS,
+    ike_informational=proof.IKE_INFORMATIONAL,
+    certain_share=ctcp.CERTAIN_SHARE,
+    esp_run=ctcp.ESP_RUN,
+)
+
+SAID: Final = {
+    Plain.UNREAD: (INSUFFICIENT, Confidence.UNDETERMINED),
+    Plain.RESET: ("reset-by-endpoint", Confidence.STRONG),
+    Plain.ANSWERED: ("answered", Confidence.STRONG),
+    Plain.LOSS_TOLERATED: ("loss-tolerated", Confidence.STRONG),
+    Plain.CLOSED: ("orderly-close", Confidence.STRONG),
+    Plain.WELL: ("healthy", Confidence.STRONG),
+    Plain.OTHER: ("not-ctcp", Confidence.STRONG),
+}
+"""The verdict and the confidence that the table of verdicts would come to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sifted:
+    """The flows of one capture, by how much is told of them."""
+
+    in_full: Sequence[int]
+    in_brief: Sequence[int]
+    said: bytes
+    """A `Plain` for each of those in brief."""
+
+
+def sifted(
+    tracker: Tracker, wanted: Sequence[int], icmp_errors: Iterable[IcmpError], most_in_full: int
+) -> Sifted:
+    """At any doubt a flow is judged; of the others the first `most_in_full`, dealt out evenly to the verdicts."""
+    said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
+    share = even_share(Counter(said), most_in_full)
+    left = dict.fromkeys(map(int, Plain), share) | {int(Plain.JUDGE): len(said)}
+    in_full, in_brief, words = list[int](), list[int](), bytearray()
+    for index, word in zip(wanted, said, strict=True):
+        left[word] -= 1
+        if left[word] >= 0:
+            in_full.append(index)
+        else:
+            in_brief.append(index)
+            words.append(word)
+    return Sifted(in_full=in_full, in_brief=in_brief, said=bytes(words))
+
+
+def even_share(counts: Counter[int], room: int) -> int:
+    """How many of each verdict find room, where what the rare ones leave goes to the frequent ones."""
+    share, left = room, room
+    numbers = sorted(number for word, number in counts.items() if word != Plain.JUDGE)
+    for place, number in enumerate(numbers):
+        share = left // (len(numbers) - place)
+        if number > share:
+            return share
+        left -= number
+    return max(numbers, default=0)
+
+
+def conversation(error: IcmpError) -> Conversation:
+    """The ends that an ICMP error quotes, the lower first."""
+    one, other = (error.src, error.sport), (error.dst, error.dport)
+    return one + other if one <= other else other + one
