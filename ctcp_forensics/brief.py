@@ -35,10 +35,6 @@ class Line(NamedTuple):
     to_client: int
 
 
-def text(numbers: Iterable[int]) -> str:
-    return " ".join(map(str, numbers))
-
-
 def lines_of(report: Report) -> Iterator[Line]:
     """Every flow that is told briefly, in the order of the report."""
     number = len(report.flows)

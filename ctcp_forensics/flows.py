@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from ctcp_forensics._kernel.rows import (
@@ -37,6 +37,9 @@ keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation
 
 SPLICED_NS = 365 * 86_400_000_000_000
 """No capture runs on for a year after a flow: its file is spliced from several, or the clock was set."""
+
+ADDRESSES_REMEMBERED = 4096
+"""In letters: many flows have few ends."""
 
 
 class Tracked(Protocol):
@@ -242,7 +245,13 @@ def turned_ending(ending: Ending) -> Ending:
 
 
 def endpoint(address: bytes, port: int) -> Endpoint:
-    return Endpoint(address=str(ipaddress.ip_address(address)), port=port)
+    return Endpoint(address=spelled(address), port=port)
+
+
+@lru_cache(maxsize=ADDRESSES_REMEMBERED)
+def spelled(address: bytes) -> str:
+    """As RFC 5952 has it; the ends of many flows are few."""
+    return str(ipaddress.ip_address(address))
 
 
 def client_side(

@@ -99,6 +99,8 @@ class Reading:
 
     def locate(self, frame: int) -> tuple[str, int]:
         """The capture that holds a frame, and its number there."""
+        if len(self.parts) == 1:
+            return self.parts[0].account.capture.id, frame - self.parts[0].frames_before
         at = bisect_right([part.frames_before for part in self.parts], frame - 1) - 1
         part = self.parts[max(at, 0)]
         return part.account.capture.id, frame - part.frames_before

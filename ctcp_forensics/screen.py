@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress, islice
 from typing import Final
 
 from ctcp_forensics import ctcp, flows
@@ -65,17 +66,22 @@ def sifted(
 ) -> Sifted:
     """At any doubt a flow is judged; of the others the first `most_in_full`, dealt out evenly to the verdicts."""
     said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
-    share = even_share(Counter(said), most_in_full)
-    left = dict.fromkeys(map(int, Plain), share) | {int(Plain.JUDGE): len(said)}
-    in_full, in_brief, words = list[int](), list[int](), bytearray()
-    for index, word in zip(wanted, said, strict=True):
-        left[word] -= 1
-        if left[word] >= 0:
-            in_full.append(index)
-        else:
-            in_brief.append(index)
-            words.append(word)
-    return Sifted(in_full=in_full, in_brief=in_brief, said=bytes(words))
+    is_in_full = first_of_each(said, even_share(Counter(said), most_in_full))
+    is_in_brief = is_in_full.translate(bytes((1, 0)).ljust(256))
+    return Sifted(
+        in_full=list(compress(wanted, is_in_full)),
+        in_brief=list(compress(wanted, is_in_brief)),
+        said=bytes(compress(said, is_in_brief)),
+    )
+
+
+def first_of_each(said: bytes, share: int) -> bytearray:
+    """1 for each flow to be judged, and for the first `share` of every other word."""
+    marks = bytearray(said.translate(bytes((1,)).ljust(256, b"\0")))
+    for word in set(said) - {Plain.JUDGE}:
+        for place in islice((place for place, one in enumerate(said) if one == word), share):
+            marks[place] = 1
+    return marks
 
 
 def even_share(counts: Counter[int], room: int) -> int:

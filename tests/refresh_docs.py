@@ -341,6 +341,12 @@ CAPS: Final = (
         "all of them are one vantage point",
     ),
     Cap(
+        "reading",
+        "MOST_IN_FULL",
+        "flows of one capture that are well and told in full",
+        "the others are told in a line each: the report's `brief`",
+    ),
+    Cap(
         "crosscheck",
         "MAX_IN_FILTER",
         "connections named in the display filter for tshark",

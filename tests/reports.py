@@ -506,6 +506,7 @@ def anything(record: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     if record is Report:
         fields["schema_version"] = st.just(SCHEMA_VERSION)
         fields["pictures"] = st.just(())  # they are large: see the test of their own
+        fields["brief"] = st.just(())  # columns fit together or are refused: see the tests of their own
     return st.builds(record, **fields)
 
 

@@ -29,6 +29,7 @@ from ctcp_forensics._kernel.rows import (
     SegmentRow,
     Tallies,
 )
+from ctcp_forensics.brief import numbers
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.reading import MOST_IN_FULL, Options, Reading, cases_of, read
@@ -191,7 +192,7 @@ def test_both_kernels_screen_any_stream_alike(stream: list[Any], wants: set[int]
     wanted = sorted(one for one in wants if one < reference.tallies().flows)
     assert words_of(reference, wanted) == words_of(compiled, wanted)
     ports = frozenset({10_000})
-    assert reference.brief(wanted, ports) == compiled.brief(wanted, ports)
+    assert reference.brief(wanted, ports, 7) == compiled.brief(wanted, ports, 7)
     flows = [
         build_flow(reference, one, ports=ports, capture_last_ns=reference.tallies().last_ns) for one in wanted
     ]
@@ -199,7 +200,8 @@ def test_both_kernels_screen_any_stream_alike(stream: list[Any], wants: set[int]
     assert [
         (columns.addresses[client], client_port, columns.addresses[headend], headend_port)
         for client, client_port, headend, headend_port in zip(
-            columns.client, columns.client_port, columns.headend, columns.headend_port, strict=True
+            *map(numbers, (columns.client, columns.client_port, columns.headend, columns.headend_port)),
+            strict=True,
         )
     ] == [ends_of(flow) for flow in flows]
 

@@ -7,7 +7,6 @@ given.  Does not know reasons: see claims.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -299,12 +298,19 @@ def was_announced(rows: Sequence[DirectionRow], close: Close, limits: ScreenLimi
 # --- told in a line each -----------------------------------------------------------------------------
 
 
-def brief(tracked: Tracked, wanted: Sequence[int], ports: Collection[int]) -> BriefColumns:
-    """A few facts of each wanted flow.  Who is the client is known as in `flows.client_side`."""
+def brief(
+    tracked: Tracked, wanted: Sequence[int], ports: Collection[int], frames_before: int
+) -> BriefColumns:
+    """A few facts of each wanted flow, of which the frames are counted from `frames_before` on.
+
+    Who is the client is known as in `flows.client_side`.
+    """
     places: dict[bytes, int] = {}
     lines = [line_of(tracked, index, ports, places) for index in wanted]
-    columns = zip(*lines, strict=True) if lines else [()] * (len(BriefColumns._fields) - 1)
-    return BriefColumns(list(places), *(array("q", column) for column in columns))
+    columns = [list(column) for column in zip(*lines, strict=True)] or [[]] * len(BriefColumns._fields[1:])
+    named = dict(zip(BriefColumns._fields[1:], columns, strict=True))
+    named["first_frame"] = [frame - frames_before for frame in named["first_frame"]]
+    return BriefColumns(list(places), **{name: " ".join(map(str, some)) for name, some in named.items()})
 
 
 def line_of(tracked: Tracked, index: int, ports: Collection[int], places: dict[bytes, int]) -> list[int]:
@@ -317,9 +323,9 @@ def line_of(tracked: Tracked, index: int, ports: Collection[int], places: dict[b
         client[1],
         places.setdefault(headend[0], len(places)),
         headend[1],
-        row.first_frame,
         row.first_ns,
         row.last_ns,
+        row.first_frame,
         halves[side].frames,
         halves[1 - side].frames,
     ]

@@ -613,21 +613,21 @@ class ScreenLimits(NamedTuple):
 
 
 class BriefColumns(NamedTuple):
-    """A few facts of many flows, column by column."""
+    """A few facts of many flows, column by column: integers with a space between."""
 
     addresses: list[bytes]
     """Each once, in the order in which they are met."""
-    client: array[int]
+    client: str
     """Its place among the addresses."""
-    client_port: array[int]
-    headend: array[int]
-    headend_port: array[int]
-    first_frame: array[int]
-    first_ns: array[int]
-    last_ns: array[int]
-    to_headend: array[int]
+    client_port: str
+    headend: str
+    headend_port: str
+    first_ns: str
+    last_ns: str
+    first_frame: str
+    to_headend: str
     """Segments that the client sent."""
-    to_client: array[int]
+    to_client: str
 
 
 class Tallies(NamedTuple):

@@ -19,6 +19,7 @@ cdef struct limits_t:  # rows.ScreenLimits
 
 cdef enum:
     BRIEF_COLUMNS = 9
+    MOST_DIGITS = 21  # of 64 bits, with a sign and a space
 
     PLAIN_JUDGE = 0  # rows.Plain
     PLAIN_UNREAD = 1
@@ -411,7 +412,9 @@ cdef bint was_announced(const half_t* halves, const close_t* close, const limits
 
 # --- told in a line each -----------------------------------------------------------------------------
 
-cdef object brief_columns(const tracker_t* t, const uint32_t* wanted, uint32_t count, const uint8_t* ports):
+cdef object brief_columns(
+    const tracker_t* t, const uint32_t* wanted, uint32_t count, const uint8_t* ports, int64_t frames_before
+):
     cdef int64_t* values = <int64_t*> malloc((<size_t> BRIEF_COLUMNS * count + 1) * sizeof(int64_t))
     cdef dict places = {}
     cdef uint32_t i
@@ -421,14 +424,46 @@ cdef object brief_columns(const tracker_t* t, const uint32_t* wanted, uint32_t c
     try:
         for i in range(count):
             write_line(t, flow_at(t, wanted[i] + 1), ports, places, values + i, count)
-        columns = [array("q") for _ in range(BRIEF_COLUMNS)]
-        for column in range(BRIEF_COLUMNS):
-            columns[column].frombytes(
-                (<char*> (values + <size_t> column * count))[: <size_t> count * sizeof(int64_t)]
-            )
+            values[6 * <size_t> count + i] -= frames_before
+        columns = [as_text(values + <size_t> column * count, count) for column in range(BRIEF_COLUMNS)]
         return rows.BriefColumns._make([list(places)] + columns)
     finally:
         free(values)
+
+
+cdef str as_text(const int64_t* values, uint32_t count):
+    """The numbers in decimal, a space between each two."""
+    cdef char* text = <char*> malloc(<size_t> MOST_DIGITS * count + 1)
+    cdef size_t end = 0
+    cdef uint32_t i
+    if text == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            if i:
+                text[end] = c" "
+                end += 1
+            end += write_decimal(text + end, values[i])
+        return text[:end].decode("ascii")
+    finally:
+        free(text)
+
+
+cdef size_t write_decimal(char* text, int64_t value) noexcept nogil:
+    """How many characters it took."""
+    cdef char backwards[MOST_DIGITS]
+    cdef size_t sign = value < 0
+    cdef uint64_t rest = 0 - <uint64_t> value if sign else <uint64_t> value
+    cdef size_t length = 0
+    cdef size_t i
+    while rest or length == 0:
+        backwards[length] = <char> (c"0" + rest % 10)
+        rest //= 10
+        length += 1
+    text[0] = c"-"
+    for i in range(length):
+        text[sign + i] = backwards[length - 1 - i]
+    return sign + length
 
 
 cdef int write_line(
@@ -444,9 +479,9 @@ cdef int write_line(
     line[step] = flow.dport if side else flow.sport
     line[2 * step] = places.setdefault(headend, len(places))
     line[3 * step] = flow.sport if side else flow.dport
-    line[4 * step] = flow.starts[0].first_frame
-    line[5 * step] = flow.starts[0].first_ns
-    line[6 * step] = latest_of(flow)
+    line[4 * step] = flow.starts[0].first_ns
+    line[5 * step] = latest_of(flow)
+    line[6 * step] = flow.starts[0].first_frame
     line[7 * step] = flow.directions[side].frames
     line[8 * step] = flow.directions[1 - side].frames
     return 0

@@ -453,7 +453,7 @@ cdef class Tracker:
         finally:
             free(indices)
 
-    def brief(self, wanted, ports):
+    def brief(self, wanted, ports, int64_t frames_before=0):
         """A few facts of each wanted flow, column by column."""
         cdef uint8_t known[65536]
         cdef list flows = list(wanted)
@@ -461,7 +461,7 @@ cdef class Tracker:
         mark_ports(known, ports)
         indices = self.checked_all(flows)
         try:
-            return brief_columns(&self.tracker, indices, <uint32_t> len(flows), known)
+            return brief_columns(&self.tracker, indices, <uint32_t> len(flows), known, frames_before)
         finally:
             free(indices)
 

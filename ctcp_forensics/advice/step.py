@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 HIGHEST_PORT = 65535
@@ -124,7 +125,7 @@ def filled(step: Step, situation: Situation) -> Recommendation:
     blanks = blanks_of(situation)
 
     def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(line.format_map(blanks) for line in lines)
+        return tuple(line.format_map(blanks) if "{" in line else line for line in lines)
 
     return Recommendation(
         fix=step.fix,
@@ -139,7 +140,9 @@ def filled(step: Step, situation: Situation) -> Recommendation:
     )
 
 
+@lru_cache(maxsize=1)
 def blanks_of(situation: Situation) -> Mapping[str, str]:
+    """Worked out once for all steps of one flow, which are filled one after the other."""
     client, headend = addresses_of(situation)
     port = checked_port(situation.headend_port)
     return {
@@ -175,7 +178,9 @@ def configuration_name(client: Address, headend: Address, port: int) -> str:
     return f"CTCP-DIAG-{zlib.crc32(f'{client} {headend} {port}'.encode()):08X}"
 
 
+@lru_cache(maxsize=16)
 def checked_address(text: str) -> Address:
+    """Many flows have one headend."""
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         # ipaddress lets a scope be any text, even a line break: none of it belongs in a command.

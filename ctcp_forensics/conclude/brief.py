@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Collection, Iterator
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import Plain
-from ctcp_forensics.brief import text
 from ctcp_forensics.reading import Part, Reading
 from ctcp_forensics.screen import SAID, Sifted
 
@@ -35,24 +33,28 @@ def brief_of(
     reading: Reading, part: Part, sifted: Sifted, some: slice, ports: Collection[int]
 ) -> report.Brief:
     said = sifted.said[some]
-    columns = reading.tracker.brief(sifted.in_brief[some], ports)
-    words = sorted(Counter(said).items())
-    place = {word: number for number, (word, _) in enumerate(words)}
+    columns = reading.tracker.brief(sifted.in_brief[some], ports, part.frames_before)
+    words = sorted(set(said))
     return report.Brief(
         capture=part.account.capture.id,
-        verdicts=tuple(verdict_of(Plain(word), flows) for word, flows in words),
+        verdicts=tuple(verdict_of(Plain(word), said.count(word)) for word in words),
         addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
-        verdict=text(map(place.__getitem__, said)),
-        client=text(columns.client),
-        client_port=text(columns.client_port),
-        headend=text(columns.headend),
-        headend_port=text(columns.headend_port),
-        first_ns=text(columns.first_ns),
-        last_ns=text(columns.last_ns),
-        first_frame=text(frame - part.frames_before for frame in columns.first_frame),
-        to_headend=text(columns.to_headend),
-        to_client=text(columns.to_client),
+        verdict=" ".join(said.translate(bytes(places_of(words))).decode()),
+        client=columns.client,
+        client_port=columns.client_port,
+        headend=columns.headend,
+        headend_port=columns.headend_port,
+        first_ns=columns.first_ns,
+        last_ns=columns.last_ns,
+        first_frame=columns.first_frame,
+        to_headend=columns.to_headend,
+        to_client=columns.to_client,
     )
+
+
+def places_of(words: list[int]) -> Iterator[int]:
+    """For every byte the digit of its place among the words, which are fewer than ten."""
+    return (ord("0") + words.index(byte) if byte in words else byte for byte in range(256))
 
 
 def verdict_of(word: Plain, flows: int) -> report.BriefVerdict:

@@ -5,7 +5,7 @@ Knows the report's names of the judgement.  Does not judge: see verdict.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 
 from ctcp_forensics import claims, report
 from ctcp_forensics._kernel.rows import NEVER
@@ -28,6 +28,9 @@ STATIONS = {
     (FACING_CLIENT, FACING_HEADEND): AT_FIREWALL,
 }
 """What advice calls the stations of a path."""
+
+PARTS = tuple(field.name for field in fields(Recommendation))
+"""Of a recommendation; the report has the same names."""
 
 
 def finding_of(told: Told, row: report.Flow) -> report.Finding:
@@ -221,4 +224,4 @@ def acks_of_another_box(case: Case) -> bool:
 
 
 def recommendation_of(one: Recommendation) -> report.Recommendation:
-    return report.Recommendation(**asdict(one))
+    return report.Recommendation(**{name: getattr(one, name) for name in PARTS})

@@ -173,9 +173,9 @@ class Tracker:
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
         return screened(self, wanted, limits, quoted)
 
-    def brief(self, wanted: Sequence[int], ports: Collection[int]) -> BriefColumns:
+    def brief(self, wanted: Sequence[int], ports: Collection[int], frames_before: int = 0) -> BriefColumns:
         """A few facts of each wanted flow, column by column."""
-        return brief(self, wanted, ports)
+        return brief(self, wanted, ports, frames_before)
 
     # --- one segment ------------------------------------------------------------------------
 
