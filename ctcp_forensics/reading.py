@@ -29,7 +29,7 @@ from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
 
-MOST_IN_FULL: Final = 200
+MAX_IN_FULL: Final = 200
 """Flows of a capture that are well and told in full, however many there are: as many as a table shows at a glance."""
 MAX_SPLIT: Final = 16
 """A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
@@ -56,7 +56,7 @@ class Options:
     all_tcp: bool = False
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
-    most_in_full: int | None = MOST_IN_FULL
+    max_in_full: int | None = MAX_IN_FULL
     """Flows that are well and told in full; None tells all."""
 
 

@@ -62,11 +62,11 @@ class Sifted:
 
 
 def sifted(
-    tracker: Tracker, wanted: Sequence[int], icmp_errors: Iterable[IcmpError], most_in_full: int
+    tracker: Tracker, wanted: Sequence[int], icmp_errors: Iterable[IcmpError], max_in_full: int
 ) -> Sifted:
-    """At any doubt a flow is judged; of the others the first `most_in_full`, dealt out evenly to the verdicts."""
+    """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts."""
     said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
-    is_in_full = first_of_each(said, even_share(Counter(said), most_in_full))
+    is_in_full = first_of_each(said, even_share(Counter(said), max_in_full))
     is_in_brief = is_in_full.translate(bytes((1, 0)).ljust(256))
     return Sifted(
         in_full=list(compress(wanted, is_in_full)),

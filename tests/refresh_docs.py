@@ -342,7 +342,7 @@ CAPS: Final = (
     ),
     Cap(
         "reading",
-        "MOST_IN_FULL",
+        "MAX_IN_FULL",
         "flows of one capture that are well and told in full",
         "the others are told in a line each: the report's `brief`",
     ),

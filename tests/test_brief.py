@@ -26,8 +26,8 @@ from ctcp_forensics.render.page import page
 from ctcp_forensics.report import Brief, BriefVerdict, Flow, Report, ReportError, exit_status
 from tests.test_cli import HEALTHY, run
 
-FEW = Options(most_in_full=6)
-ALL = Options(most_in_full=None)
+FEW = Options(max_in_full=6)
+ALL = Options(max_in_full=None)
 FRAMES, FLOWS = 8_000, 80
 LOOK = Look(depth=Depth.WHAT, width=None, pen=PLAIN)
 

@@ -32,7 +32,7 @@ from ctcp_forensics._kernel.rows import (
 from ctcp_forensics.brief import numbers
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.flows import build_flow
-from ctcp_forensics.reading import MOST_IN_FULL, Options, Reading, cases_of, read
+from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, cases_of, read
 from ctcp_forensics.screen import LIMITS, even_share, sifted
 from tests import streams
 from tests.judged import compiled_kernel
@@ -245,7 +245,7 @@ def test_a_flow_that_an_icmp_error_quotes_is_in_doubt() -> None:
     ],
 )
 def test_room_is_dealt_out_evenly(counts: dict[Plain, int], share: int) -> None:
-    assert even_share(Counter(counts), MOST_IN_FULL) == share
+    assert even_share(Counter(counts), MAX_IN_FULL) == share
 
 
 def test_the_first_flows_of_every_verdict_are_told_in_full(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
 from ctcp_forensics.cli.progress import watched
 from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.pipeline import diagnose
-from ctcp_forensics.reading import CTCP_PORT, MOST_IN_FULL, Options, Source
+from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import Depth
 from ctcp_forensics.render.path import remarks
@@ -169,7 +169,7 @@ def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool, in_full:
         ports=frozenset({CTCP_PORT}) | ports,
         all_tcp=all_tcp,
         hash_limit=None if hash_all else HASH_LIMIT,
-        most_in_full=None if in_full else MOST_IN_FULL,
+        max_in_full=None if in_full else MAX_IN_FULL,
     )
 
 

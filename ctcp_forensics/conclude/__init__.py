@@ -36,7 +36,7 @@ def conclude(
 
     Flows of several captures are paired by all that they show, so that each of them is told in full.
     """
-    most = options.most_in_full
+    most = options.max_in_full
     if len(readings) > 1 or most is None or len(wanted[0]) <= most:
         cases = [cases_of(*one) for one in zip(readings, repeat(options), wanted, strict=False)]
         return *judged(readings, cases), ()
