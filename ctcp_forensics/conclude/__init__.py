@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
@@ -38,7 +37,7 @@ def conclude(
     """
     most = options.max_in_full
     if len(readings) > 1 or most is None or len(wanted[0]) <= most:
-        cases = [cases_of(*one) for one in zip(readings, repeat(options), wanted, strict=False)]
+        cases = [cases_of(one, options, some) for one, some in zip(readings, wanted, strict=True)]
         return *judged(readings, cases), ()
     (reading,) = readings
     found = sifted(reading.tracker, wanted[0], reading.icmp_errors, most)
