@@ -15,7 +15,8 @@ from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.vantage import Connection, Surroundings, Witness, way_of, witnesses
+from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.vantage import Connection, Witness, way_of, witnesses
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
-from ctcp_forensics.vantage import Surroundings
+from ctcp_forensics.surroundings import Surroundings
 
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"

@@ -10,21 +10,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Final
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel import Matching, Tracker
+from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
-from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.flows import build_flow
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
-from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
+from ctcp_forensics.surroundings import Surroundings
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -92,6 +89,12 @@ class Reading:
             for one in part.account.capture.interfaces
             if self.interface in (None, one.index) and one.name
         )
+
+    def in_question(self, options: Options) -> Sequence[int]:
+        """The flows that are to be judged, by their index."""
+        if options.all_tcp:
+            return range(self.tracker.tallies().flows)
+        return self.tracker.suspects(options.ports)
 
     def locate(self, frame: int) -> tuple[str, int]:
         """The capture that holds a frame, and its number there."""
@@ -267,7 +270,7 @@ class Course:
         if not self._parts:
             return []
         reels = [reel for reel in self._reels.values() if reel.has_begun]
-        if not share_messages([reel.tracker for reel in reels]):
+        if len(reels) < 2 or not are_vantage_points(reels):
             return [self.whole()]
         return [self._reading(reel, index) for index, reel in self._reels.items() if reel.has_begun]
 
@@ -319,13 +322,11 @@ class Reel:
         self.tracker.feed(self.decoders[-1].decode(buffer, frames))
 
 
-def share_messages(trackers: Sequence[Tracker]) -> bool:
-    """Whether any two show the same messages: then they are vantage points of one path, and no halves of one."""
-    return any(
-        row.matches >= FEWEST_MESSAGES
-        for one, other in combinations(trackers, 2)
-        for row in Matching(one, other).pairs()
-    )
+def are_vantage_points(reels: Sequence[Reel]) -> bool:
+    """Whether they show the same messages, and are no halves of one.  What pairs is loaded where there are several."""
+    from ctcp_forensics.vantage import share_messages
+
+    return share_messages([reel.tracker for reel in reels])
 
 
 def numbering_of(parts: Sequence[Part]) -> Numbering:
@@ -342,36 +343,7 @@ def dropped_by(account: Account, interface: int | None) -> int:
     )
 
 
-# --- what is judged ------------------------------------------------------------------------------
-
-
-def cases_of(reading: Reading, options: Options) -> list[Case]:
-    """The flows to be judged, each with what bears on it."""
-    tracker, around = reading.tracker, reading.surroundings
-    wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
-    flows = [
-        build_flow(
-            tracker,
-            index,
-            ports=options.ports,
-            capture_last_ns=around.last_ns,
-            numbering=around.numbering,
-        )
-        for index in wanted
-    ]
-    return assemble(flows, around, reading.icmp_errors)
-
-
-def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
-    """What a reading shows, as it is compared with others."""
-    return View(
-        number=number,
-        told=reading.vantage,
-        interfaces=reading.interface_names,
-        tracker=reading.tracker,
-        flows={case.flow.index: case.flow for case in cases},
-        surroundings=reading.surroundings,
-    )
+# --- one capture by itself -----------------------------------------------------------------------
 
 
 def read(path: str, options: Options, progress: Progress | None = None) -> Reading:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Final
 
-from ctcp_forensics._kernel import Matching
+from ctcp_forensics._kernel import Matching, Tracker
 from ctcp_forensics._kernel.rows import NEVER, DelayRow, PairRow
 from ctcp_forensics.flows import Flow, roles_rank, turned
 from ctcp_forensics.vantage.clock import (
@@ -225,3 +226,12 @@ def overlap(here: View, there: View) -> bool:
     """By their own clocks: two captures of different days that share addresses are not of one connection."""
     ours, theirs = here.surroundings, there.surroundings
     return ours.first_ns <= theirs.last_ns and theirs.first_ns <= ours.last_ns
+
+
+def share_messages(trackers: Sequence[Tracker]) -> bool:
+    """Whether any two show the same messages: then they are vantage points of one path, and no halves of one."""
+    return any(
+        row.matches >= FEWEST_MESSAGES
+        for one, other in combinations(trackers, 2)
+        for row in Matching(one, other).pairs()
+    )
