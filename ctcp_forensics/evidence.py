@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from ctcp_forensics.case import Case
 
 
-RULES_VERSION = "1"
-"""Raised whenever a claim, a threshold or the table of verdicts changes what is said of a case."""
-
-
 class Outcome(StrEnum):
     """What became of a claim."""
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcp_forensics import __version__, report
+from ctcp_forensics import RULES_VERSION, __version__, report
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in
 
 __all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]

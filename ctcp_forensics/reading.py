@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
@@ -35,16 +37,14 @@ LAST_OF_ALL_NS: Final = (1 << 63) - 1
 Progress = Callable[[int, int | None], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A capture, and the vantage point that it was taken at, where the user says so."""
 
     path: str
     vantage: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for."""
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
@@ -53,8 +53,7 @@ class Options:
     """Captures longer than this are not hashed; None hashes all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a reading, and how many frames were numbered before it."""
 
     account: Account
@@ -65,8 +64,7 @@ class Part:
         return replace(self, account=replace(self.account, flows=0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One vantage point, read to the end of its captures or to their damage."""
 
     parts: tuple[Part, ...]
@@ -103,14 +101,13 @@ class Reading:
         return part.account.capture.id, frame - part.frames_before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that was read, and what could not be."""
 
     readings: tuple[Reading, ...]
     accounts: tuple[Account, ...]
     failed: tuple[CaptureError, ...]
-    twins: dict[str, str] = field(default_factory=dict)
+    twins: dict[str, str] = msgspec.field(default_factory=dict)
     """Captures that are another one once more, by that one's id: they add nothing."""
 
 
@@ -149,17 +146,16 @@ def began_ns(path: str) -> int:
         return LAST_OF_ALL_NS
 
 
-@dataclass(slots=True, kw_only=True)
-class _Intake:
+class _Intake(msgspec.Struct, kw_only=True):
     """What has been read so far."""
 
     options: Options
     progress: Progress | None
     is_case: bool
     """Several captures: the flows that may be asked for are logged, so that they can be paired."""
-    readings: list[Reading] = field(default_factory=list)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    failed: list[CaptureError] = field(default_factory=list)
+    readings: list[Reading] = msgspec.field(default_factory=list)
+    accounts: dict[str, Account] = msgspec.field(default_factory=dict)
+    failed: list[CaptureError] = msgspec.field(default_factory=list)
 
     def read_run(self, run: Sequence[tuple[str, Source]]) -> None:
         course: Course | None = None
@@ -297,12 +293,11 @@ class Course:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Reel:
+class Reel(msgspec.Struct, kw_only=True):
     """Frames of one vantage point on their way through decoder and tracker."""
 
     tracker: Tracker
-    decoders: list[Decoder] = field(default_factory=lambda: [Decoder()])
+    decoders: list[Decoder] = msgspec.field(default_factory=lambda: [Decoder()])
     """One for each file: fragments of one are not put together with those of the next."""
 
     @property

@@ -5,7 +5,7 @@ Knows its times, its drops, its damage and its silences.  Does not know the flow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
@@ -13,8 +13,7 @@ from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 NO_PULSE = PulseRow(NEVER, NEVER, (), 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the capture as a whole says about how far it can be trusted."""
 
     first_ns: int = 0

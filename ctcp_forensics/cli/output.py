@@ -5,7 +5,6 @@ Knows terminals, pipes and files.  Does not know what is written.
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -71,9 +70,15 @@ def look(depth: Depth, color: str, name: str) -> Look:
     on_terminal = name == STANDARD_OUTPUT and sys.stdout.isatty()
     return Look(
         depth=depth,
-        width=shutil.get_terminal_size().columns if on_terminal else None,
+        width=_columns() if on_terminal else None,
         pen=COLORED if _colored(color, on_terminal=on_terminal) else PLAIN,
     )
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _colored(color: str, *, on_terminal: bool) -> bool:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ctcp_forensics import report
+from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import Endpoint, Flow
 from ctcp_forensics.reading import Reading
 from ctcp_forensics.vantage import Witness

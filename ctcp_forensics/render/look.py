@@ -3,8 +3,9 @@
 Knows terminals' escape codes.  Does not know reports.
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+import msgspec
 
 
 class Depth(IntEnum):
@@ -16,11 +17,10 @@ class Depth(IntEnum):
     WHY = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pen:
+class Pen(msgspec.Struct, frozen=True, kw_only=True):
     """Marks a text for the eye; roles without a code, and all roles of PLAIN, stay as they are."""
 
-    codes: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = msgspec.field(default_factory=dict)
 
     def mark(self, role: str, text: str) -> str:
         code = self.codes.get(role)
@@ -40,8 +40,7 @@ COLORED = Pen(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(msgspec.Struct, frozen=True, kw_only=True):
     """A reader's wishes.  `width` is None where no line may be folded or left out: in a pipe or a file."""
 
     depth: Depth = Depth.WHAT
