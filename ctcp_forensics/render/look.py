@@ -4,8 +4,7 @@ Knows terminals' escape codes.  Does not know reports.
 """
 
 from enum import IntEnum
-
-import msgspec
+from typing import NamedTuple
 
 
 class Depth(IntEnum):
@@ -17,17 +16,17 @@ class Depth(IntEnum):
     WHY = 3
 
 
-class Pen(msgspec.Struct, frozen=True, kw_only=True):
+class Pen(NamedTuple):
     """Marks a text for the eye; roles without a code, and all roles of PLAIN, stay as they are."""
 
-    codes: dict[str, str] = msgspec.field(default_factory=dict)
+    codes: dict[str, str]
 
     def mark(self, role: str, text: str) -> str:
         code = self.codes.get(role)
         return text if code is None else f"\x1b[{code}m{text}\x1b[0m"
 
 
-PLAIN = Pen()
+PLAIN = Pen(codes={})
 COLORED = Pen(
     codes={
         "alarm": "1;31",
@@ -40,7 +39,7 @@ COLORED = Pen(
 )
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
+class Look(NamedTuple):
     """A reader's wishes.  `width` is None where no line may be folded or left out: in a pipe or a file."""
 
     depth: Depth = Depth.WHAT
