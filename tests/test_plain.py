@@ -157,5 +157,15 @@ def test_the_version_loads_two_rooms_and_no_library() -> None:
 def test_a_capture_that_is_judged_loads_neither_typer_nor_the_table(tmp_path: Path) -> None:
     sample = str(ROOT / "samples" / "failure-client.pcap")
     loaded = modules_loaded("analyze", sample, "-f", "json", "-o", str(tmp_path / "out.json"))
-    assert not loaded & {"typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark", "json"}
+    assert not loaded & {
+        "typer",
+        "click",
+        "rich",
+        "tabulate",
+        "jinja2",
+        "dpkt",
+        "pyshark",
+        "json",
+        "dataclasses",
+    }
     assert {"retrace", "picture", "annotate", "_kernel.plain_match"}.isdisjoint(rooms(loaded))

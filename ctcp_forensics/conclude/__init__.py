@@ -6,7 +6,8 @@ Knows which cases are one connection and the report's names.  Does not judge: se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case

@@ -5,7 +5,7 @@ Knows the report's names of the judgement.  Does not judge: see verdict.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import msgspec
 
 from ctcp_forensics import RULES_VERSION, claims, report
 from ctcp_forensics._kernel.rows import NEVER
@@ -221,4 +221,4 @@ def acks_of_another_box(case: Case) -> bool:
 
 
 def recommendation_of(one: Recommendation) -> report.Recommendation:
-    return report.Recommendation(**asdict(one))
+    return report.Recommendation(**msgspec.structs.asdict(one))

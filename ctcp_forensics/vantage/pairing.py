@@ -7,9 +7,11 @@ matches, shifts and roles.  Does not know clocks (see clock) nor what was lost (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics._kernel import Matching, Tracker
 from ctcp_forensics._kernel.rows import NEVER, DelayRow, PairRow
@@ -33,8 +35,7 @@ Shifts = tuple[int | None, int | None]
 """Position there less position here, to the headend and to the client; None where the numbers do not keep step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One connection as two views show it."""
 
     here: Flow
@@ -57,8 +58,7 @@ class Pair:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joint:
+class Joint(msgspec.Struct, frozen=True, kw_only=True):
     """Two views, the connections that both show, and the times between them."""
 
     here: View

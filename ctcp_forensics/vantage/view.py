@@ -6,8 +6,9 @@ far the capture can be trusted.  Does not know any other vantage point: see pair
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
@@ -18,8 +19,7 @@ CLIENT, OUTSIDE, INSIDE, ASA = "client", "asa-outside", "asa-inside", "asa"
 FIREWALL = (OUTSIDE, INSIDE, ASA)
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one vantage point shows.  Without slots, so that what is asked for every flow is found out once."""
 
     number: int
