@@ -54,7 +54,7 @@ def counts_of(briefs: Iterable[Brief]) -> Counter[str]:
 
 def _lines_of(brief: Brief) -> Iterator[Line]:
     verdicts, columns = brief.verdicts, [numbers(getattr(brief, name)) for name in COLUMNS]
-    if {len(column) for column in columns} != {sum(told.flows for told in verdicts)}:
+    if {len(column) for column in columns} != {brief.flows}:
         raise ReportError("columns of flows that are told briefly are of different lengths")
     _refuse_beyond(columns[0], len(verdicts))
     _refuse_beyond(columns[1], len(brief.addresses))

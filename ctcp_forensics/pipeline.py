@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcp_forensics import __version__, report
-from ctcp_forensics.brief import counts_of
+from ctcp_forensics import RULES_VERSION, __version__, report
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
-from ctcp_forensics.evidence import RULES_VERSION
-from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in, wanted_of
+from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in
 
 __all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]
 
@@ -29,10 +27,7 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
-    wanted = [wanted_of(reading, options) for reading in intake.readings]
-    flows, findings, paths, brief = (
-        concluded(intake.readings, wanted, options) if any(wanted) else ((), (), (), ())
-    )
+    flows, findings, paths, brief = concluded(intake.readings, options)
     captures = [account.capture for account in intake.accounts]
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
@@ -40,7 +35,7 @@ def diagnose(
         flows=flows,
         findings=findings,
         coverage=coverage_of(
-            intake.accounts, intake.failed, flows_judged=len(flows) + counts_of(brief).total()
+            intake.accounts, intake.failed, flows_judged=len(flows) + sum(one.flows for one in brief)
         ),
         paths=paths,
         notes=notes_on(intake, flows, paths),
@@ -52,8 +47,11 @@ def as_source(source: str | Source) -> Source:
     return source if isinstance(source, Source) else Source(path=source)
 
 
-def concluded(readings: Sequence[Reading], wanted: Sequence[Sequence[int]], options: Options) -> Concluded:
+def concluded(readings: Sequence[Reading], options: Options) -> Concluded:
     """Judge every connection.  The judgement is loaded here: most captures of an archive have nothing to judge."""
+    wanted = [reading.in_question(options) for reading in readings]
+    if not any(wanted):
+        return (), (), (), ()
     from ctcp_forensics.conclude import conclude
 
     return conclude(readings, wanted, options)

@@ -591,6 +591,10 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     to_client: FlowColumn
     """…and that the headend sent."""
 
+    @property
+    def flows(self) -> int:
+        return sum(told.flows for told in self.verdicts)
+
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
     """A stated limit that was reached, and where: what lies beyond it is not in the report."""

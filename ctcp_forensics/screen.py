@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import compress, islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics._kernel.plain_screen import Conversation
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
 from ctcp_forensics.claims import endings, proof
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.verdict import INSUFFICIENT, Confidence
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.plain_screen import Conversation
 
 LIMITS: Final = ScreenLimits(
     silence=flows.SILENCE_NS,
@@ -51,8 +54,7 @@ SAID: Final = {
 """The verdict and the confidence that the table of verdicts would come to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sifted:
+class Sifted(msgspec.Struct, frozen=True, kw_only=True):
     """The flows of one capture, by how much is told of them."""
 
     in_full: Sequence[int]

@@ -31,8 +31,9 @@ from ctcp_forensics._kernel.rows import (
 )
 from ctcp_forensics.brief import numbers
 from ctcp_forensics.case import Case, assemble
+from ctcp_forensics.cases import cases_of
 from ctcp_forensics.flows import build_flow
-from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, cases_of, read
+from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, read
 from ctcp_forensics.screen import LIMITS, even_share, sifted
 from tests import streams
 from tests.judged import compiled_kernel

@@ -182,7 +182,7 @@ def _rate(rate: Rate) -> str:
 
 def _notes(before: Report, after: Report) -> Iterator[str]:
     for name, one in (("before", before), ("after", after)):
-        flows = sum(told.flows for brief in one.brief for told in brief.verdicts)
+        flows = sum(brief.flows for brief in one.brief)
         if flows:
             yield f"{flows} flows of {name} are told briefly and are not compared: {TELL_ALL}"
     same = {one.content_sha256 for one in before.captures} & {

@@ -6,17 +6,17 @@ Knows which cases are one connection and the report's names.  Does not judge: se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
-from ctcp_forensics.conclude.brief import briefs_of
+from ctcp_forensics.cases import cases_of, view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
 from ctcp_forensics.conclude.path import path_of
 from ctcp_forensics.conclude.told import Told
-from ctcp_forensics.reading import Options, Reading, cases_of, view_of
-from ctcp_forensics.screen import sifted
+from ctcp_forensics.reading import Options, Reading
 from ctcp_forensics.vantage import Connection, Path, paths_of
 from ctcp_forensics.verdict import Shared, judge, judge_together
 
@@ -39,9 +39,18 @@ def conclude(
     if len(readings) > 1 or most is None or len(wanted[0]) <= most:
         cases = [cases_of(one, options, some) for one, some in zip(readings, wanted, strict=True)]
         return *judged(readings, cases), ()
-    (reading,) = readings
-    found = sifted(reading.tracker, wanted[0], reading.icmp_errors, most)
-    in_full = judged(readings, [cases_of(reading, options, found.in_full)])
+    return sifted_first(readings[0], wanted[0], options, most)
+
+
+def sifted_first(
+    reading: Reading, wanted: Sequence[int], options: Options, most: int
+) -> tuple[*Judged, tuple[report.Brief, ...]]:
+    """Most of many flows are told briefly.  The screen is loaded here: few captures have so many."""
+    from ctcp_forensics.conclude.brief import briefs_of
+    from ctcp_forensics.screen import sifted
+
+    found = sifted(reading.tracker, wanted, reading.icmp_errors, most)
+    in_full = judged([reading], [cases_of(reading, options, found.in_full)])
     return *in_full, tuple(briefs_of(reading, found, options.ports))
 
 
