@@ -82,6 +82,7 @@ class Capture:
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
         self._hash = Digest(self._hash_limit)
+        self._kept = 0
         self._chunks = self._read()
 
     def __enter__(self) -> Self:
@@ -100,12 +101,13 @@ class Capture:
         self._chunks.close()
         self._close()
 
-    def chunks(self) -> Iterator[Buffer]:
-        """The savefile in chunks, each good until the next one is asked for.
+    def chunks(self, *, kept: int = 0) -> Iterator[Buffer]:
+        """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
 
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
+        self._kept = kept
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
@@ -124,7 +126,7 @@ class Capture:
             self.sha256 = self.content_sha256 = self._hash.hexdigest()
         else:
             self.compression = codec.name
-            yield from in_chunks(self._unpacked(codec, chain((first,), blocks)))
+            yield from in_chunks(self._unpacked(codec, chain((first,), blocks)), ITEMS_ALIVE + self._kept)
 
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, hashed on the way, in memory that is used again and again."""
@@ -134,12 +136,14 @@ class Capture:
                 return
             self._hash.update(block)
             yield block
+            if len(block) < len(memory):
+                return
 
     def _memories(self) -> Iterator[memoryview]:
-        """A small file is read in one piece and needs no more memory than that."""
+        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
         if self.size is not None and self.size < CHUNK_LEN:
-            return cycle([memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))])
-        return cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
+            yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
+        yield from memories(ITEMS_ALIVE + self._kept)
 
     def _fill(self, memory: memoryview) -> int:
         """As many bytes as there is room for, or are left."""
@@ -179,13 +183,22 @@ class Capture:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
 
 
-def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
+def memories(count: int) -> Iterator[memoryview]:
+    """Room for a chunk, so many times, and then the same again; each is made when it is first needed."""
+    made = []
+    for _ in range(count):
+        made.append(memoryview(bytearray(CHUNK_LEN)))
+        yield made[-1]
+    yield from cycle(made)
+
+
+def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
     """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
 
     Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
     """
-    memories = cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
-    memory, held, damage = next(memories), 0, None
+    rooms = memories(alive)
+    memory, held, damage = next(rooms), 0, None
     try:
         for piece in pieces:
             taken = 0
@@ -195,7 +208,7 @@ def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
                 taken, held = taken + len(part), held + len(part)
                 if held == CHUNK_LEN:
                     yield memory
-                    memory, held = next(memories), 0
+                    memory, held = next(rooms), 0
     except CaptureError as error:
         damage = error
     if held:
