@@ -14,7 +14,7 @@ from io import UnsupportedOperation
 from itertools import chain, cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
@@ -28,6 +28,9 @@ longer than the analysis, so it is done where it is asked for (docs/decisions/00
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 STDIN: Final = "-"
+
+
+Item = TypeVar("Item")
 
 
 class Readable(Protocol):
@@ -81,8 +84,9 @@ class Capture:
         self._close = close
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
-        self._hash = Digest(self._hash_limit)
         self._kept = 0
+        self._is_at_end = False
+        self._packed_sha256: str | None = None
         self._chunks = self._read()
 
     def __enter__(self) -> Self:
@@ -111,11 +115,23 @@ class Capture:
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
+        """The content, hashed where it is taken: whoever makes it is often the slower one."""
+        digest, broken = Digest(self._hash_limit), None
+        try:
+            for chunk in self._ahead(self._content()):
+                digest.update(chunk)
+                yield chunk
+        except CaptureError as error:
+            broken = error
+        if self._is_at_end:
+            self.content_sha256 = digest.hexdigest()
+            self.sha256 = self._packed_sha256 if self.compression else self.content_sha256
+        if broken is not None:
+            raise broken
+
+    def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
         """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
-        content = self._content()
-        if self.size is not None and self.size > CHUNK_LEN:
-            content = ahead(content)
-        yield from content
+        return ahead(items) if self.size is not None and self.size > CHUNK_LEN else items
 
     def _content(self) -> Iterator[Buffer]:
         blocks = self._blocks()
@@ -123,18 +139,26 @@ class Capture:
         codec = codec_of(bytes(first[:MAGIC_LEN]))
         if codec is None:
             yield from chain((first,), blocks)
-            self.sha256 = self.content_sha256 = self._hash.hexdigest()
+            self._is_at_end = True
         else:
             self.compression = codec.name
-            yield from in_chunks(self._unpacked(codec, chain((first,), blocks)), ITEMS_ALIVE + self._kept)
+            packed = self._ahead(self._hashed(chain((first,), blocks)))
+            yield from in_chunks(self._unpacked(codec, packed), ITEMS_ALIVE + self._kept)
+
+    def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
+        """The same blocks; of what is compressed the file has a hash of its own."""
+        digest = Digest(self._hash_limit)
+        for block in blocks:
+            digest.update(block)
+            yield block
+        self._packed_sha256 = digest.hexdigest()
 
     def _blocks(self) -> Iterator[memoryview]:
-        """The file in full blocks, hashed on the way, in memory that is used again and again."""
+        """The file in full blocks, in memory that is used again and again."""
         for memory in self._memories():
             block = memory[: self._fill(memory)]
             if not block:
                 return
-            self._hash.update(block)
             yield block
             if len(block) < len(memory):
                 return
@@ -162,21 +186,17 @@ class Capture:
         return filled
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
-        content = Digest(self._hash_limit)
         unpacker = Unpacker(codec)
         damage = None
         try:
             for block in blocks:
-                for piece in unpacker.feed(block):
-                    content.update(piece)
-                    yield piece
+                yield from unpacker.feed(block)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
         for _ in blocks:
             """Nothing can be unpacked from the rest, but the file's hash covers it."""
-        self.content_sha256 = content.hexdigest()
-        self.sha256 = self._hash.hexdigest()
+        self._is_at_end = True
         if damage is not None:
             raise damage
         if unpacker.has_tail:
