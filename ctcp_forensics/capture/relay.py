@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
-from threading import Thread
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+    from threading import Thread
 
 TRAYS: Final = 4
 """Under way at once: one with each thread and two between them; more would only push each other out of the cache."""
@@ -42,21 +44,24 @@ class Relay(Generic[Tray]):
     ) -> None:
         self._make, self._work = make, work
         self._threads = cores() if threads is None else threads
-        self._empty: SimpleQueue[Tray] = SimpleQueue()
-        self._full: SimpleQueue[Tray | None] = SimpleQueue()
+        self._first = make()
+        """All that there is before the worker."""
         self._worker: Thread | None = None
+        self._empty: SimpleQueue[Tray]
+        self._full: SimpleQueue[Tray | None]
         self._error: BaseException | None = None
         self._is_abandoned = False
         self._passed = 0
-        self._empty.put(make())
 
     @property
     def is_behind(self) -> bool:
         """Trays wait for the worker: it has more to do than who fills them."""
-        return not self._full.empty()
+        return self._worker is not None and not self._full.empty()
 
     def take(self) -> Tray:
         """An empty tray; waits for one where all are under way."""
+        if self._worker is None:
+            return self._first
         tray = self._empty.get()
         self._raise_error()
         return tray
@@ -67,7 +72,6 @@ class Relay(Generic[Tray]):
             self._start()
         if self._worker is None:
             self._work(tray)
-            self._empty.put(tray)
         else:
             self._full.put(tray)
 
@@ -100,6 +104,11 @@ class Relay(Generic[Tray]):
             self._raise_error()
 
     def _start(self) -> None:
+        """The first tray is in the hand of who passes it on."""
+        from queue import SimpleQueue  # a small capture needs no thread
+        from threading import Thread
+
+        self._empty, self._full = SimpleQueue(), SimpleQueue()
         for _ in range(TRAYS - 1):
             self._empty.put(self._make())
         self._worker = Thread(target=self._run, name="relay", daemon=True)

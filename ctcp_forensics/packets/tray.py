@@ -5,8 +5,9 @@ Knows what is decoded and what not yet: any thread that has the tray may do it. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from ctcp_forensics import _kernel
 
@@ -17,12 +18,11 @@ class HandedOver(Protocol):
     def hand_over(self, other: _kernel.Frames, /) -> None: ...
 
 
-@dataclass(slots=True)
-class Tray:
+class Tray(msgspec.Struct):
     """One batch, in memory that is used for one batch after the other."""
 
-    frames: _kernel.Frames = field(default_factory=_kernel.Frames)
-    packets: _kernel.Packets = field(default_factory=_kernel.Packets)
+    frames: _kernel.Frames = msgspec.field(default_factory=_kernel.Frames)
+    packets: _kernel.Packets = msgspec.field(default_factory=_kernel.Packets)
     buffer: bytes | bytearray | memoryview = b""
     is_decoded: bool = False
 
