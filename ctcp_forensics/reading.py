@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, TRAYS, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
-from ctcp_forensics.packets import Decoder, IcmpError
+from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
 from ctcp_forensics.surroundings import Surroundings
 
@@ -55,6 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Captures longer than this are not hashed; None hashes all."""
     max_in_full: int | None = MAX_IN_FULL
     """Flows that are well and told in full; None tells all."""
+    threads: int | None = None
+    """Of which one follows flows while another reads; None: as many as there are cores."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +232,7 @@ class Course:
         self._whole = self._new_reel(watches=is_case)
         self._reels: dict[int, Reel] = {}
         """By interface, where the first file told of several before its first frame."""
+        self._has_begun = False
         self._parts: list[Part] = []
 
     def _new_reel(self, *, watches: bool) -> Reel:
@@ -248,24 +251,35 @@ class Course:
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
         with open_capture(path, hash_limit=self._options.hash_limit) as capture:
-            reader = Reader(capture.chunks(), source=path, first_number=before + 1)
-            for buffer, frames in batches_in_order(reader):
-                self._take(buffer, frames, reader)
-                if progress is not None:
-                    progress(capture.position, capture.size)
+            with Relay(Tray, self._follow, threads=self._options.threads) as relay:
+                chunks = relay.paced(capture.chunks(kept=TRAYS))
+                reader = Reader(chunks, source=path, first_number=before + 1)
+                for buffer, frames in batches_in_order(reader):
+                    self._begin(reader)
+                    pass_on(buffer, frames, relay)
+                    if progress is not None:
+                        progress(capture.position, capture.size)
             decoder.finish()
             account = account_of(name, capture, reader, decoder, self._whole.tracker.tallies())
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
 
-    def _take(self, buffer: Buffer, frames: FrameTable, reader: Reader) -> None:
-        if not self._parts and not self._whole.has_begun and 1 < len(reader.interfaces) <= MAX_SPLIT:
+    def _begin(self, reader: Reader) -> None:
+        """Before the first frame of all."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        if 1 < len(reader.interfaces) <= MAX_SPLIT:
             self._reels = {one.index: self._new_reel(watches=True) for one in reader.interfaces}
-        self._whole.take(buffer, frames)
-        for index in frames.interfaces_seen() if self._reels else ():
+
+    def _follow(self, tray: Tray) -> None:
+        """In the order of the capture, on whichever thread; nobody else touches trackers meanwhile."""
+        self._whole.follow(tray)
+        for index in tray.frames.interfaces_seen() if self._reels else ():
             if index in self._reels:
-                self._reels[index].take(buffer, frames.of_interface(index))
+                self._reels[index].take(tray.buffer, tray.frames.of_interface(index))
+        tray.clear()
 
     def readings(self) -> list[Reading]:
         """One reading; one for each interface, where they show the same messages: there were several vantage points."""
@@ -321,6 +335,20 @@ class Reel(msgspec.Struct, kw_only=True):
 
     def take(self, buffer: Buffer, frames: FrameTable) -> None:
         self.tracker.feed(self.decoders[-1].decode(buffer, frames))
+
+    def follow(self, tray: Tray) -> None:
+        tray.decode()
+        self.decoders[-1].complete(tray.buffer, tray.frames, tray.packets)
+        self.tracker.feed(tray.packets)
+
+
+def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
+    """Who has less to do decodes: the thread that reads, where the one that follows flows has trays waiting."""
+    tray = relay.take()
+    tray.load(buffer, frames)
+    if relay.is_behind:
+        tray.decode()
+    relay.pass_on(tray)
 
 
 def are_vantage_points(reels: Sequence[Reel]) -> bool:

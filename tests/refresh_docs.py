@@ -198,6 +198,9 @@ class Cap(NamedTuple):
 CAPS: Final = (
     Cap("capture.ahead", "ITEMS_AHEAD", "chunks of 1 MiB read ahead of the analysis", "the reader waits"),
     Cap(
+        "capture.relay", "TRAYS", "batches between the thread that reads and the one that follows", "it waits"
+    ),
+    Cap(
         "capture.codecs",
         "XZ_MEMORY",
         "bytes of memory that an xz stream may ask for",

@@ -377,6 +377,32 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
     assert capture.sha256 is None
 
 
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
+    file: File, taken: int
+) -> None:
+    packed = gzip.compress(random.Random(7).randbytes(4 * CHUNK_LEN), compresslevel=1)
+    with open_capture(str(file(packed))) as capture:
+        chunks = capture.chunks()
+        for _ in range(taken):
+            next(chunks)
+        assert not taken or not no_reader_is_left()
+    assert no_reader_is_left()
+    assert (capture.sha256, capture.content_sha256) == (None, None)
+
+
+def test_chunks_that_are_kept_stay_good_for_so_many_more(file: File) -> None:
+    with open_capture(str(file(LARGE * 2))) as capture:
+        held: list[tuple[int, memoryview]] = []
+        start = 0
+        for chunk in capture.chunks(kept=3):
+            held = [*held[-3:], (start, memoryview(chunk))]
+            start += len(chunk)
+            threading.Event().wait(0.002)
+            assert all(bytes(one) == (LARGE * 2)[at : at + len(one)] for at, one in held)
+        assert start == 2 * len(LARGE)
+
+
 def test_chunks_stay_good_until_the_next_is_asked_for(file: File) -> None:
     """The reader is ahead by now, in other memory."""
     with open_capture(str(file(LARGE))) as capture:

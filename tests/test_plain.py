@@ -97,10 +97,10 @@ def test_a_plain_command_does_not_load_typer() -> None:
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.plain_walk", "_kernel.rows",
-    "capture", "capture.ahead", "capture.codecs", "capture.source",
+    "capture", "capture.ahead", "capture.codecs", "capture.relay", "capture.source",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",
-    "packets", "packets.fragments", "packets.icmp", "packets.tunnels",
+    "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
     "render", "render.look", "render.path", "render.wording", "report",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",

@@ -201,6 +201,11 @@ class Frames(list[Frame]):
             table.append(frame)
         return table
 
+    def hand_over(self, other: Frames) -> None:
+        """The batch goes into another table, whose memory is used for the next; the totals stay here."""
+        other[:] = self
+        self.clear()
+
     def append(self, frame: Frame) -> None:
         self._count(frame)
         time_ns = frame.time_ns

@@ -188,6 +188,14 @@ cdef class Frames:
         table.count = count
         return table
 
+    def hand_over(self, Frames other not None):
+        """The batch goes into another table, whose memory is used for the next; the totals stay here."""
+        self.refuse_if_busy()
+        other.refuse_if_busy()
+        self.rows, other.rows = other.rows, self.rows
+        self.capacity, other.capacity = other.capacity, self.capacity
+        other.count, self.count = self.count, 0
+
     def append(self, row):
         self.take(row)
         count_time(&self.seen, self.rows[self.count - 1].time_ns)

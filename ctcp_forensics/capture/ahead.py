@@ -1,7 +1,7 @@
 """Ahead: run an iterator on a thread of its own, a few items ahead of whoever takes them.
 
 Knows queues and how to leave no thread behind.  The items are blocks of bytes, whose
-reading, hashing and unpacking let go of the interpreter lock.
+reading, hashing and unpacking let go of the interpreter lock.  What is made ahead may itself be made of such.
 """
 
 from __future__ import annotations

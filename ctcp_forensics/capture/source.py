@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from io import FileIO, UnsupportedOperation
 from itertools import chain, cycle
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
@@ -27,6 +27,9 @@ longer than the analysis, so it is done where it is asked for (docs/decisions/00
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 STDIN: Final = "-"
+
+
+Item = TypeVar("Item")
 
 
 class Readable(Protocol):
@@ -80,7 +83,9 @@ class Capture:
         self._close = close
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
-        self._hash = Digest(self._hash_limit)
+        self._kept = 0
+        self._is_at_end = False
+        self._packed_sha256: str | None = None
         self._chunks = self._read()
 
     def __enter__(self) -> Self:
@@ -99,20 +104,33 @@ class Capture:
         self._chunks.close()
         self._close()
 
-    def chunks(self) -> Iterator[Buffer]:
-        """The savefile in chunks, each good until the next one is asked for.
+    def chunks(self, *, kept: int = 0) -> Iterator[Buffer]:
+        """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
 
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
+        self._kept = kept
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
+        """The content, hashed where it is taken: whoever makes it is often the slower one."""
+        digest, broken = Digest(self._hash_limit), None
+        try:
+            for chunk in self._ahead(self._content()):
+                digest.update(chunk)
+                yield chunk
+        except CaptureError as error:
+            broken = error
+        if self._is_at_end:
+            self.content_sha256 = digest.hexdigest()
+            self.sha256 = self._packed_sha256 if self.compression else self.content_sha256
+        if broken is not None:
+            raise broken
+
+    def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
         """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
-        content = self._content()
-        if self.size is not None and self.size > CHUNK_LEN:
-            content = ahead(content)
-        yield from content
+        return ahead(items) if self.size is not None and self.size > CHUNK_LEN else items
 
     def _content(self) -> Iterator[Buffer]:
         blocks = self._blocks()
@@ -120,25 +138,35 @@ class Capture:
         codec = codec_of(bytes(first[:MAGIC_LEN]))
         if codec is None:
             yield from chain((first,), blocks)
-            self.sha256 = self.content_sha256 = self._hash.hexdigest()
+            self._is_at_end = True
         else:
             self.compression = codec.name
-            yield from in_chunks(self._unpacked(codec, chain((first,), blocks)))
+            packed = self._ahead(self._hashed(chain((first,), blocks)))
+            yield from in_chunks(self._unpacked(codec, packed), ITEMS_ALIVE + self._kept)
+
+    def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
+        """The same blocks; of what is compressed the file has a hash of its own."""
+        digest = Digest(self._hash_limit)
+        for block in blocks:
+            digest.update(block)
+            yield block
+        self._packed_sha256 = digest.hexdigest()
 
     def _blocks(self) -> Iterator[memoryview]:
-        """The file in full blocks, hashed on the way, in memory that is used again and again."""
+        """The file in full blocks, in memory that is used again and again."""
         for memory in self._memories():
             block = memory[: self._fill(memory)]
             if not block:
                 return
-            self._hash.update(block)
             yield block
+            if len(block) < len(memory):
+                return
 
     def _memories(self) -> Iterator[memoryview]:
-        """A small file is read in one piece and needs no more memory than that."""
+        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
         if self.size is not None and self.size < CHUNK_LEN:
-            return cycle([memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))])
-        return cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
+            yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
+        yield from memories(ITEMS_ALIVE + self._kept)
 
     def _fill(self, memory: memoryview) -> int:
         """As many bytes as there is room for, or are left."""
@@ -157,34 +185,39 @@ class Capture:
         return filled
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
-        content = Digest(self._hash_limit)
         unpacker = Unpacker(codec)
         damage = None
         try:
             for block in blocks:
-                for piece in unpacker.feed(block):
-                    content.update(piece)
-                    yield piece
+                yield from unpacker.feed(block)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
         for _ in blocks:
             """Nothing can be unpacked from the rest, but the file's hash covers it."""
-        self.content_sha256 = content.hexdigest()
-        self.sha256 = self._hash.hexdigest()
+        self._is_at_end = True
         if damage is not None:
             raise damage
         if unpacker.has_tail:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
 
 
-def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
+def memories(count: int) -> Iterator[memoryview]:
+    """Room for a chunk, so many times, and then the same again; each is made when it is first needed."""
+    made = []
+    for _ in range(count):
+        made.append(memoryview(bytearray(CHUNK_LEN)))
+        yield made[-1]
+    yield from cycle(made)
+
+
+def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
     """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
 
     Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
     """
-    memories = cycle([memoryview(bytearray(CHUNK_LEN)) for _ in range(ITEMS_ALIVE)])
-    memory, held, damage = next(memories), 0, None
+    rooms = memories(alive)
+    memory, held, damage = next(rooms), 0, None
     try:
         for piece in pieces:
             taken = 0
@@ -194,7 +227,7 @@ def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
                 taken, held = taken + len(part), held + len(part)
                 if held == CHUNK_LEN:
                     yield memory
-                    memory, held = next(memories), 0
+                    memory, held = next(rooms), 0
     except CaptureError as error:
         damage = error
     if held:

@@ -15,12 +15,13 @@ from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import Frame, Status
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, Reassembly
 from ctcp_forensics.packets.icmp import IcmpError, icmp_error
+from ctcp_forensics.packets.tray import Tray
 from ctcp_forensics.packets.tunnels import MAX_LAYERS, unwrap_ip, unwrap_link
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.plain_decode import FrameTable
 
-__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError"]
+__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError", "Tray"]
 
 MAX_ICMP_ERRORS: Final = 1000
 
@@ -49,17 +50,23 @@ class Decoder(msgspec.Struct):
 
     def decode(self, buffer: bytes | bytearray | memoryview, frames: FrameTable) -> _kernel.Packets:
         """Decode one batch; the packets are good until the next call."""
-        self.joined.clear()
         _kernel.decode(buffer, frames, self.packets)
-        view = memoryview(buffer)
-        for index in self.packets.unfinished():
-            frame = frames[index]
-            data = bytes(view[frame.offset : frame.offset + frame.captured_len])
-            self._finish(index, data, frame)
-        self._count(self.packets.tally())
+        self.complete(buffer, frames, self.packets)
         return self.packets
 
-    def _finish(self, index: int, data: bytes, frame: Frame) -> None:
+    def complete(
+        self, buffer: bytes | bytearray | memoryview, frames: FrameTable, packets: _kernel.Packets
+    ) -> None:
+        """What the kernel left of a batch that it decoded.  In the order of the capture: fragments wait for more."""
+        self.joined.clear()
+        view = memoryview(buffer)
+        for index in packets.unfinished():
+            frame = frames[index]
+            data = bytes(view[frame.offset : frame.offset + frame.captured_len])
+            self._finish(packets, index, data, frame)
+        self._count(packets.tally())
+
+    def _finish(self, packets: _kernel.Packets, index: int, data: bytes, frame: Frame) -> None:
         """Unwrap, put together or read what the kernel left at `index`."""
         from ctcp_forensics._kernel.plain_decode import find_ip  # most captures have no such frame
 
@@ -70,15 +77,15 @@ class Decoder(msgspec.Struct):
             datagram, reason = data[at:], ""
         for _ in range(MAX_LAYERS):
             if datagram is None:
-                self._give_up(index, reason)
+                self._give_up(packets, index, reason)
                 return
-            state = self.packets.place(index, datagram)
+            state = packets.place(index, datagram)
             if state == Status.ICMP_ERROR:
                 self._note_icmp(datagram, frame)
             if state not in UNWRAPPED:
                 return
             datagram, reason = self._next_layer(frame, state, datagram)
-        self._give_up(index, "more than eight layers of tunnels")
+        self._give_up(packets, index, "more than eight layers of tunnels")
 
     def _next_layer(self, frame: Frame, state: int, datagram: bytes) -> tuple[bytes | None, str]:
         if state != Status.FRAGMENT:
@@ -88,13 +95,13 @@ class Decoder(msgspec.Struct):
             self.joined[frame.number] = self.joined.get(frame.number, ()) + self.fragments.joined_from
         return whole, ""
 
-    def _give_up(self, index: int, reason: str) -> None:
+    def _give_up(self, packets: _kernel.Packets, index: int, reason: str) -> None:
         """An empty reason means a fragment that waits for others: it is counted as such until they come."""
         if reason:
             self.undecoded[reason] += 1
-            self.packets.settle(index, Status.UNKNOWN_LINK)
+            packets.settle(index, Status.UNKNOWN_LINK)
         else:
-            self.packets.settle(index, Status.NOT_TCP)
+            packets.settle(index, Status.NOT_TCP)
 
     def _count(self, tally: list[int]) -> None:
         self.tcp_segments += sum(tally[status] for status in TCP_STATUSES)
