@@ -139,6 +139,7 @@ cdef struct batch_t:  # what Packets holds
     uint32_t capacity
     uint32_t message_count
     uint32_t message_capacity
+    uint32_t counts[STATUSES]  # rows by status
     bint out_of_memory
 
 

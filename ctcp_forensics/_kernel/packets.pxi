@@ -40,6 +40,7 @@ cdef void decode_batch(
         start = min(max(frames[i].offset, 0), size)
         end = min(start + frames[i].captured_len, size)
         decode_frame(buffer + start, end - start, &frames[i], &batch.rows[i], &batch.extras[i], batch)
+        batch.counts[batch.rows[i].status] += 1
     batch.count = count
 
 
@@ -88,27 +89,28 @@ cdef class Packets:
         if not reserve(&self.batch, <Py_ssize_t> self.batch.count + 1):
             raise MemoryError
         self.fill(packet, &self.batch.rows[self.batch.count], &self.batch.extras[self.batch.count])
+        self.batch.counts[self.batch.rows[self.batch.count].status] += 1
         self.batch.count += 1
 
     def clear(self):
         self.refuse_if_busy()
         self.batch.count = 0
         self.batch.message_count = 0
+        memset(self.batch.counts, 0, sizeof(self.batch.counts))
 
     def tally(self):
         """Count the rows by Status: counts[status]."""
-        cdef Py_ssize_t counts[STATUSES]
         cdef uint32_t i
         self.refuse_if_busy()
-        memset(counts, 0, sizeof(counts))
-        for i in range(self.batch.count):
-            counts[self.batch.rows[i].status] += 1
-        return [counts[i] for i in range(STATUSES)]
+        return [self.batch.counts[i] for i in range(STATUSES)]
 
     def unfinished(self):
         """Indices of rows that need Python: EXOTIC, FRAGMENT and ICMP_ERROR."""
         cdef uint32_t i
+        cdef const uint32_t* counts = self.batch.counts
         self.refuse_if_busy()
+        if counts[EXOTIC] + counts[FRAGMENT] + counts[ICMP_ERROR] == 0:
+            return []
         return [i for i in range(self.batch.count) if EXOTIC <= self.batch.rows[i].status <= ICMP_ERROR]
 
     def place(self, index, datagram):
@@ -119,9 +121,9 @@ cdef class Packets:
         PyObject_GetBuffer(datagram, &view, PyBUF_SIMPLE)
         try:
             begin_packet(p, p.frame, p.time_ns)
-            p.status = decode_ip(
+            self.restate(p, decode_ip(
                 <const uint8_t*> view.buf, view.len, 0, view.len, p, &self.batch.extras[i], &self.batch
-            )
+            ))
         finally:
             PyBuffer_Release(&view)
         self.end_change()
@@ -132,7 +134,12 @@ cdef class Packets:
         cdef packet_t* p = &self.batch.rows[self.checked(index)]
         if not 0 <= status < STATUSES or (status == TCP_SEGMENT and p.status != TCP_SEGMENT):
             raise ValueError(f"no packet can be settled as status {status}")
-        p.status = status
+        self.restate(p, status)
+
+    cdef void restate(self, packet_t* p, int status) noexcept:
+        self.batch.counts[p.status] -= 1
+        self.batch.counts[status] += 1
+        p.status = <uint8_t> status
 
     cdef uint32_t checked(self, Py_ssize_t index) except? 0xFFFFFFFF:
         self.refuse_if_busy()

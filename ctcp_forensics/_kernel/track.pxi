@@ -22,6 +22,7 @@ cdef enum:
     COPIES_REMEMBERED = 4
     COPY_WINDOW_NS = 50000000
     COPY_WITHOUT_ID_NS = 100000
+    FORGOTTEN_NS = 400000000
     REORDER_NS = 3000000
     ID_STEP = 1000
     ESP_WINDOW = 64
@@ -43,6 +44,11 @@ cdef enum:
     DATA_SINCE_ACK = 0x100
     WINDOW_OVERRUNS = 0x600  # counted to three
     ONE_OVERRUN = 0x200
+    LATEST_IS_DATA = 0x800  # the latest segment is the last with data
+    LATEST_ADVANCED = 0x1000  # the latest segment is the last whose ACK advanced the other direction
+    IDS_COUNTED = 0x2000  # some segment had an ID
+    IS_ASKED = 0x8000  # its trouble has an open episode, or a hole that no ACK has passed
+    HAS_CARGO = 0x4000  # there is a cargo_t; said here, where the segment has to look anyway
 
     # flow_t.state; the bit of direction 1 stands beside that of direction 0
     WATCHED = 0x01

@@ -3,9 +3,9 @@
 # --- ACKs -----------------------------------------------------------------------------------------
 
 cdef inline void take_ack(
-    tracker_t* t, const batch_t* batch, direction_t* d, const packet_t* p, bint keep_alive
+    tracker_t* t, const batch_t* batch, direction_t* d, direction_t* sender, const packet_t* p, bint keep_alive
 ) noexcept nogil:
-    """Take the peer's cumulative ACK `p` for the data of `d`."""
+    """Take the cumulative ACK `p` of the other direction, `sender`, for the data of `d`."""
     cdef int64_t pos
     if unlikely(not d.state & ANCHORED):
         anchor_at(d, p.ack, MID_STREAM)
@@ -17,6 +17,7 @@ cdef inline void take_ack(
         note_unseen(t, d, p, pos)
     if pos > d.acked_pos:
         advance(t, d, p, extra_behind(batch, p), pos)
+        sender.state |= LATEST_ADVANCED
     elif pos == d.acked_pos:
         take_repeated_ack(t, d, p, extra_behind(batch, p), keep_alive)
     else:
@@ -34,7 +35,8 @@ cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t p
     if trouble.live_last and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos, d.data_last_frame).opener_ip_id = -1  # the ID is of the other end's counter
+        open_hole(t, d, p, pos, last_data_frame(d)).opener_ip_id = -1  # the ID is of the other end's counter
+    d.skipped += pos - d.next_pos
     d.next_pos = pos
 
 
@@ -48,7 +50,7 @@ cdef inline void advance(
             d.state += ONE_OVERRUN
     if unlikely(p.has_extra) and extra.sack_count:
         note_sacked_before(t, d, extra)
-    d.acked_pos, d.acked_frame, d.acked_ns = pos, p.frame, p.time_ns
+    d.acked_pos = pos
 
 
 cdef void settle_questions(tracker_t* t, trouble_t* trouble, const packet_t* p, int64_t pos) noexcept nogil:

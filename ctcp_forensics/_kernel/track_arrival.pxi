@@ -90,8 +90,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     name_ends(t, flow, p)
     if t.watches_everything or uses_watched_port(t, p):
         flow.state |= WATCHED
-    flow.last_frame = p.frame
-    flow.previous_ns = p.time_ns
+    flow.directions[0].last_frame = p.frame
+    flow.directions[0].last_ns = p.time_ns
     t.flow_count += 1
     t.slots_used += t.slots[at] == 0
     if t.slots[at] != 0:  # opened again: what was looked up ahead may name the flow before
@@ -155,6 +155,8 @@ cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, u
     cdef flow_t* flow = find(t, p, slot, &handle, &side)
     cdef direction_t* d
     cdef direction_t* peer
+    cdef latest_t before
+    cdef uint64_t mark
     cdef int64_t pos
     if unlikely(flow == NULL):
         t.refused += 1
@@ -162,50 +164,159 @@ cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, u
     t.segments += 1
     d = &flow.directions[side]
     peer = &flow.directions[1 - side]
-    note_arrival(flow, d, side, p)
-    if unlikely(is_copy(t, d, peer, p)):
-        trouble_of(t, d).copies += 1
-        trouble_of(t, d).unplaced_bytes += p.payload_len
+    before = take_latest(d)
+    note_arrival(flow, d, side, p, &before)
+    mark = mark_after(p, peer)
+    if likely(is_ordinary(flow, d, peer, p, mark)):
+        remember(d, p, mark)
+        take_ordinary(t, batch, flow, side, p)
+        keep_latest(d, &before)
         return
-    if unlikely(p.flags & RST):
-        note_reset(t, d, p)
-        if flow.state & WATCHED:
-            keep_reset(t, d, peer, p)
-        return
-    note_sender(&flow.starts[side], d, p)
-    pos = take_segment(t, batch, flow, side, p)
-    if unlikely(flow.state & WATCHED and pos != NEVER):
+    pos = take_arrived(t, batch, flow, side, p, mark, &before)
+    keep_latest(d, &before)
+    if d.trouble | peer.trouble:
+        note_asked(d, seen_trouble(t, d))
+        note_asked(peer, seen_trouble(t, peer))
+    if flow.state & WATCHED and pos != NEVER:
         log_segment(t, handle - 1, side, peer.acked_pos, p, pos, messages_of(batch, p))
 
 
-cdef inline void note_arrival(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
-    if p.time_ns - flow.previous_ns > flow.longest_silence_ns:
-        flow.longest_silence_ns = p.time_ns - flow.previous_ns
-        flow.silence_from_frame = flow.last_frame
+cdef inline bint is_ordinary(
+    const flow_t* flow, const direction_t* d, const direction_t* peer, const packet_t* p, uint64_t mark
+) noexcept nogil:
+    """Nothing is being asked, and the bytes or the ACK come next: nearly all segments.  `take_ordinary` does with them
+    what `take_arrived` does, without its branches."""
+    cdef int64_t ack_pos = place(peer, p.ack)
+    cdef int64_t step = ack_pos - peer.acked_pos
+    if p.flags & (SYN | FIN | RST | ACK) != ACK or p.window == 0:
+        return False
+    if not d.state & peer.state & ANCHORED or not peer.state & ACK_SEEN or flow.state & WATCHED:
+        return False
+    if (d.state | peer.state) & IS_ASKED or p.has_extra | p.message_count:
+        return False
+    if place(d, p.seq) != d.next_pos or is_seen(d, mark):
+        return False
+    if ack_pos > peer.next_pos or ack_pos < peer.next_pos - STRAY_DISTANCE or step < (p.payload_len == 0):
+        return False
+    if step > peer.last_ack_window and peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS:
+        return False
+    if p.trailer == TRAILER_CUT_OFF:
+        return not d.state & HAS_CARGO and d.run < WATCHED_RUN - 1
+    return p.trailer == TRAILER_ABSENT
+
+
+cdef inline void take_ordinary(
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
+) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    cdef direction_t* peer = &flow.directions[1 - side]
+    cdef int64_t ack_pos = place(peer, p.ack)
+    note_sender(flow, d, side, p)
+    d.state &= ~(KEEP_ALIVE_PENDING | PROBE_PENDING)
+    if p.payload_len:
+        note_data_segment(t, flow, side, p, d.next_pos)
+        note_payload(t, batch, flow, side, p)
+        d.next_pos += p.payload_len
+    if ack_pos != peer.acked_pos:
+        peer.acked_pos = ack_pos
+        d.state |= LATEST_ADVANCED
+    peer.last_ack_window = p.window
+    peer.state &= ~DATA_SINCE_ACK
+
+
+cdef int64_t take_arrived(
+    tracker_t* t,
+    const batch_t* batch,
+    flow_t* flow,
+    int side,
+    const packet_t* p,
+    uint64_t mark,
+    const latest_t* before,
+) noexcept nogil:
+    """The segment's position; NEVER where it has none to go into the log with."""
+    cdef direction_t* d = &flow.directions[side]
+    cdef direction_t* peer = &flow.directions[1 - side]
+    if unlikely(is_copy(t, d, peer, p, mark)):
+        pass_over(d)
+        trouble_of(t, d).copies += 1
+        trouble_of(t, d).unplaced_bytes += p.payload_len
+        return NEVER
+    if unlikely(p.flags & RST):
+        pass_over(d)
+        note_reset(t, d, p)
+        if flow.state & WATCHED:
+            keep_reset(t, d, peer, p)
+        return NEVER
+    note_sender(flow, d, side, p)
+    return take_segment(t, batch, flow, side, p, before)
+
+
+cdef inline void note_asked(direction_t* d, const trouble_t* trouble) noexcept nogil:
+    d.state &= ~IS_ASKED
+    if trouble.episode or trouble.unacked_holes:
+        d.state |= IS_ASKED
+
+
+cdef void pass_over(direction_t* d) noexcept nogil:
+    """One more frame that says nothing of its sender."""
+    d.odd_frames += 1
+    d.ids_uncounted += d.state & IDS_COUNTED != 0
+
+
+cdef inline latest_t take_latest(direction_t* d) noexcept nogil:
+    cdef latest_t before
+    before.frame, before.time_ns = d.last_frame, d.last_ns
+    before.was_data = d.state & LATEST_IS_DATA != 0
+    before.advanced = d.state & LATEST_ADVANCED != 0
+    d.state &= ~(LATEST_IS_DATA | LATEST_ADVANCED)
+    return before
+
+
+cdef inline void keep_latest(direction_t* d, const latest_t* before) noexcept nogil:
+    """Write down what the latest segment was, where the new one is not that too."""
+    if before.was_data and not d.state & LATEST_IS_DATA:
+        d.data_last_frame, d.data_last_ns = before.frame, before.time_ns
+    if before.advanced and not d.state & LATEST_ADVANCED:
+        d.advanced_frame, d.advanced_ns = before.frame, before.time_ns
+
+
+cdef inline const direction_t* last_speaker(const flow_t* flow) noexcept nogil:
+    """The direction of the flow's last frame; before there is any, the one that will have sent it."""
+    return &flow.directions[flow.tail_direction == 1]
+
+
+cdef inline void note_arrival(
+    flow_t* flow, direction_t* d, int side, const packet_t* p, const latest_t* before
+) noexcept nogil:
+    cdef const direction_t* latest = last_speaker(flow)
+    cdef int64_t silence_ns = p.time_ns - latest.last_ns
+    if unlikely(silence_ns > flow.longest_silence_ns):
+        flow.longest_silence_ns = silence_ns
+        flow.silence_from_frame = latest.last_frame
         flow.silence_to_frame = p.frame
         flow.state &= ~(SILENCE_BROKEN_BY_0 | SILENCE_BROKEN_BY_1)
         flow.state |= SILENCE_BROKEN_BY_0 << side
-    note_tail(flow, side, p)
-    if unlikely(p.time_ns < flow.previous_ns or flow.state & CLOCK_RAN_BACK):
-        note_clock(flow, p)
-    flow.last_frame = p.frame
-    flow.previous_ns = p.time_ns
+    if unlikely(silence_ns < 0 or flow.state & CLOCK_RAN_BACK):
+        note_clock(flow, p, latest.last_ns)
+    note_tail(flow, side, p, before)
     if unlikely(d.frames == 0):
-        flow.starts[side].first_frame = p.frame
-        flow.starts[side].first_ns = p.time_ns
+        d.start.first_frame = p.frame
+        d.start.first_ns = p.time_ns
+    if unlikely(not -FORGOTTEN_NS <= p.time_ns - before.time_ns <= FORGOTTEN_NS):
+        memset(d.marks, 0, sizeof(d.marks))
     d.frames += 1
     d.last_frame = p.frame
     d.last_ns = p.time_ns
-    d.payload_bytes += p.payload_len
 
 
-cdef inline void note_tail(flow_t* flow, int side, const packet_t* p) noexcept nogil:
+cdef inline void note_tail(flow_t* flow, int side, const packet_t* p, const latest_t* before) noexcept nogil:
     """Who speaks alone at the end: by frames, and by frames with data."""
     if flow.tail_direction != side:
         flow.tail_direction = side
-        flow.tail_first_frame, flow.tail_first_ns = p.frame, p.time_ns
         flow.tail_frames = 0
         flow.tail_data_segments = 0
+    elif flow.tail_frames == 1:
+        flow.tail_first_frame, flow.tail_first_ns = before.frame, before.time_ns
     flow.tail_frames += 1
     if not p.payload_len:
         return
@@ -217,36 +328,47 @@ cdef inline void note_tail(flow_t* flow, int side, const packet_t* p) noexcept n
     flow.data_tail_segments += 1
 
 
-cdef void note_clock(flow_t* flow, const packet_t* p) noexcept nogil:
+cdef void note_clock(flow_t* flow, const packet_t* p, int64_t previous_ns) noexcept nogil:
     """From the first step back, the latest time is kept apart from the last."""
     if not flow.state & CLOCK_RAN_BACK:
         flow.state |= CLOCK_RAN_BACK
-        flow.latest_ns = flow.previous_ns
+        flow.latest_ns = previous_ns
     flow.latest_ns = max(flow.latest_ns, p.time_ns)
 
 
 @cython.overflowcheck(False)
-cdef inline bint is_copy(
-    const tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p
-) noexcept nogil:
+cdef inline uint64_t mark_after(const packet_t* p, const direction_t* peer) noexcept nogil:
     """A pure ACK is a copy only where the peer sent no data in between: so that number is part of its mark."""
-    cdef uint64_t mark = p.mark if p.payload_len else strew(p.mark + peer.data_segments)
-    cdef int oldest = d.oldest_sighting
-    if unlikely(
-        (d.marks[0] == mark) | (d.marks[1] == mark) | (d.marks[2] == mark) | (d.marks[3] == mark)
-    ) and was_close(d, mark, p):
-        return p.ip_id > 0 or p.payload_len > 0 or are_doubled(t, d, peer)
+    return p.mark if p.payload_len else strew(p.mark + peer.data_segments)
+
+
+cdef inline bint is_seen(const direction_t* d, uint64_t mark) noexcept nogil:
+    return (d.marks[0] == mark) | (d.marks[1] == mark) | (d.marks[2] == mark) | (d.marks[3] == mark)
+
+
+cdef inline void remember(direction_t* d, const packet_t* p, uint64_t mark) noexcept nogil:
+    cdef int oldest = d.oldest_sighting % COPIES_REMEMBERED
     d.marks[oldest] = mark
-    d.marked_ns[oldest] = p.time_ns
-    d.oldest_sighting = (oldest + 1) % COPIES_REMEMBERED
+    d.marked_ns[oldest] = <uint32_t> p.time_ns
+    d.oldest_sighting = <uint8_t> (oldest + 1)
+
+
+cdef inline bint is_copy(
+    const tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p, uint64_t mark
+) noexcept nogil:
+    """What is none is remembered."""
+    if unlikely(is_seen(d, mark)) and was_close(d, mark, p):
+        return p.ip_id > 0 or p.payload_len > 0 or are_doubled(t, d, peer)
+    remember(d, p, mark)
     return False
 
 
+@cython.overflowcheck(False)
 cdef bint was_close(const direction_t* d, uint64_t mark, const packet_t* p) noexcept nogil:
-    cdef int64_t window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
+    cdef int32_t window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
     cdef int i
     for i in range(COPIES_REMEMBERED):
-        if d.marks[i] == mark and -window_ns <= p.time_ns - d.marked_ns[i] <= window_ns:
+        if d.marks[i] == mark and -window_ns <= <int32_t> (<uint32_t> p.time_ns - d.marked_ns[i]) <= window_ns:
             return True
     return False
 
@@ -257,17 +379,18 @@ cdef bint are_doubled(const tracker_t* t, const direction_t* d, const direction_
 
 
 @cython.overflowcheck(False)
-cdef inline void note_sender(start_t* start, direction_t* d, const packet_t* p) noexcept nogil:
+cdef inline void note_sender(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
     cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
-    cdef bint rises = 0 < step <= ID_STEP
     if unlikely(p.ttl != d.last_ttl or not d.state & SENDER_SEEN):
-        note_ttl(start, d, p)
-    d.windows_seen += d.last_window != p.window
-    d.last_window = p.window
-    d.pushes += (p.flags & PSH) >> 3
+        note_ttl(d, p)
+    if unlikely(d.last_window != p.window):
+        d.windows_seen += 1
+        d.last_window = p.window
+    flow.pushes[side] += (p.flags & PSH) >> 3
     if likely(d.state & ID_SEEN):
-        d.ids_rising += rises
-        d.ids_other += not rises
+        d.ids_other += not 0 < step <= ID_STEP
+    elif d.state & IDS_COUNTED or p.ip_id >= 0:
+        note_uncounted(d)
     d.last_ip_id = <uint16_t> p.ip_id
     if unlikely(p.ip_id < 0):
         d.state &= ~ID_SEEN
@@ -275,13 +398,19 @@ cdef inline void note_sender(start_t* start, direction_t* d, const packet_t* p) 
         d.state |= ID_SEEN
 
 
-cdef void note_ttl(start_t* start, direction_t* d, const packet_t* p) noexcept nogil:
+cdef void note_uncounted(direction_t* d) noexcept nogil:
+    """A segment whose ID follows none: the first that has one, and those that come with or after one without."""
+    d.ids_uncounted = d.ids_uncounted + 1 if d.state & IDS_COUNTED else d.frames
+    d.state |= IDS_COUNTED
+
+
+cdef void note_ttl(direction_t* d, const packet_t* p) noexcept nogil:
     if not d.state & SENDER_SEEN:
         d.state |= SENDER_SEEN
         d.ttl_min = p.ttl
         d.ttl_max = p.ttl
         d.last_window = p.window
-        start.first_window = p.window
+        d.start.first_window = p.window
     d.ttl_min = min(d.ttl_min, p.ttl)
     d.ttl_max = max(d.ttl_max, p.ttl)
     d.last_ttl = p.ttl

@@ -9,14 +9,14 @@ cdef inline void note_payload(
     cdef direction_t* d = &flow.directions[side]
     if p.trailer == TRAILER_CUT_OFF:
         d.trailer_cut_off += 1
-        note_head(d, p)
+        note_head(t, d, p)
     elif unlikely(p.trailer >= TRAILER_WEAK):
         note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
         flow.state |= WATCHED
     if p.signature:
+        if unlikely(d.signatures == 0):
+            d.start.signature = p.signature
         d.signatures += 1
-        if not flow.starts[side].signature:
-            flow.starts[side].signature = p.signature
     if unlikely(d.run >= WATCHED_RUN):
         flow.state |= WATCHED
 
@@ -42,9 +42,10 @@ cdef inline bint is_damaged(const cargo_t* cargo, const packet_t* p) noexcept no
     return p.checksum == CHECKSUM_WRONG and cargo.checksums_right > 4 * <uint64_t> cargo.checksums_wrong
 
 
-cdef inline void note_head(direction_t* d, const packet_t* p) noexcept nogil:
+cdef inline void note_head(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:
     """Class C of ctcp-protocol §1.2: the first word stays, the second rises."""
-    if p.captured_payload_len < 8 or p.head[0] == IKE_PORTS:
+    if unlikely(p.captured_payload_len < 8 or p.head[0] == IKE_PORTS):
+        d.unread_heads += 1
         return
     if (
         d.state & HEAD_SEEN
@@ -53,12 +54,25 @@ cdef inline void note_head(direction_t* d, const packet_t* p) noexcept nogil:
     ):
         d.run += 1
     else:
-        d.esp_breaks += d.state & HEAD_SEEN != 0
+        if unlikely(d.run > 1):
+            end_run(cargo_of(t, d), d.run)
         d.run = 1
-    if d.run > d.esp_run:
-        d.esp_run = d.run
     d.last_head[0], d.last_head[1] = p.head[0], p.head[1]
     d.state |= HEAD_SEEN
+
+
+cdef void end_run(cargo_t* cargo, uint32_t run) noexcept nogil:
+    cargo.esp_run = max(cargo.esp_run, run)
+    cargo.esp_continued += run - 1
+
+
+cdef inline uint32_t longest_run(const cargo_t* cargo, const direction_t* d) noexcept nogil:
+    return max(cargo.esp_run, d.run)
+
+
+cdef inline int64_t breaks_of_runs(const cargo_t* cargo, const direction_t* d) noexcept nogil:
+    """Heads that did not continue a run, but for the first of all."""
+    return <int64_t> d.trailer_cut_off - d.unread_heads - cargo.esp_continued - d.run
 
 
 cdef key_t note_messages(tracker_t* t, direction_t* d, const packet_t* p, const message_t* messages) noexcept nogil:

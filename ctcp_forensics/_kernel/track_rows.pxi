@@ -9,6 +9,10 @@ cdef int direction_in(const flow_t* flow, int bit_of_0) noexcept nogil:
     return 1 if flow.state & bit_of_0 << 1 else -1
 
 
+cdef inline int64_t tail_first_ns(const flow_t* flow) noexcept nogil:
+    return last_speaker(flow).last_ns if flow.tail_frames == 1 else flow.tail_first_ns
+
+
 cdef object flow_row(const tracker_t* t, const flow_t* flow):
     return rows.FlowRow._make(
         (
@@ -16,10 +20,10 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
             dst_of(t, flow)[: flow.address_len],
             flow.sport,
             flow.dport,
-            flow.starts[0].first_frame,
-            flow.last_frame,
-            flow.starts[0].first_ns,
-            flow.latest_ns if flow.state & CLOCK_RAN_BACK else flow.previous_ns,
+            flow.directions[0].start.first_frame,
+            last_speaker(flow).last_frame,
+            flow.directions[0].start.first_ns,
+            flow.latest_ns if flow.state & CLOCK_RAN_BACK else last_speaker(flow).last_ns,
             <int64_t> flow.directions[0].frames + flow.directions[1].frames,
             direction_in(flow, OPENED_BY_0),
             flow.syn_frame,
@@ -31,8 +35,8 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
             flow.silence_to_frame,
             direction_in(flow, SILENCE_BROKEN_BY_0),
             flow.tail_direction,
-            flow.tail_first_frame,
-            flow.tail_first_ns,
+            last_speaker(flow).last_frame if flow.tail_frames == 1 else flow.tail_first_frame,
+            tail_first_ns(flow),
             flow.tail_frames,
             flow.tail_data_segments,
             flow.data_tail_direction,
@@ -43,11 +47,33 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
     )
 
 
-cdef object direction_row(const tracker_t* t, const direction_t* d, const start_t* start):
+cdef inline int64_t payload_bytes(const trouble_t* trouble, const direction_t* d) noexcept nogil:
+    """New bytes, and those that were not new or have no place."""
+    return new_bytes(d) - d.bare_numbers + trouble.again_bytes + trouble.filling_bytes + trouble.unplaced_bytes
+
+
+cdef inline int64_t new_bytes(const direction_t* d) noexcept nogil:
+    """With the numbers of SYNs and FINs that were placed."""
+    return d.next_pos - d.skipped
+
+
+cdef inline uint32_t max_payload_len(const flow_t* flow, int side) noexcept nogil:
+    return max(<uint32_t> flow.directions[side].longest_payload, flow.longest_payloads[side])
+
+
+cdef inline uint32_t pure_acks(const direction_t* d) noexcept nogil:
+    return d.frames - d.data_segments - d.odd_frames
+
+
+cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
+    cdef const direction_t* d = &flow.directions[side]
+    cdef const direction_t* peer = &flow.directions[1 - side]
+    cdef const start_t* start = &d.start
+    cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
+    cdef bint ack_is_latest = peer.state & LATEST_ADVANCED != 0
     cdef const trouble_t* trouble = seen_trouble(t, d)
     cdef const cargo_t* cargo = seen_cargo(t, d)
     cdef bint seen = d.state & SENDER_SEEN != 0
-    cdef int64_t placed = d.payload_bytes - trouble.unplaced_bytes + d.bare_numbers
     return rows.DirectionRow._make(
         (
             d.frames,
@@ -59,14 +85,14 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             1 if d.state & ISN_KNOWN else 0,
             d.next_pos,
             d.acked_pos,
-            d.acked_ns,
-            d.acked_frame,
-            d.payload_bytes,
+            peer.last_ns if ack_is_latest else peer.advanced_ns,
+            peer.last_frame if ack_is_latest else peer.advanced_frame,
+            payload_bytes(trouble, d),
             d.data_segments,
             start.data_first_frame,
-            d.data_last_frame,
-            d.data_last_ns,
-            placed - trouble.again_bytes - trouble.filling_bytes,
+            d.last_frame if data_is_latest else d.data_last_frame,
+            d.last_ns if data_is_latest else d.data_last_ns,
+            new_bytes(d),
             trouble.again_bytes,
             trouble.filling_bytes,
             trouble.holes_opened,
@@ -81,7 +107,7 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             trouble.rewrites,
             trouble.copies,
             trouble.strays,
-            d.max_payload_len,
+            max_payload_len(flow, side),
             trouble.smallest_missing_len,
             start.mss if start.options & HAS_MSS else NEVER,
             start.window_scale if start.options & HAS_WINDOW_SCALE else NEVER,
@@ -90,13 +116,13 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             d.last_window if seen else NEVER,
             d.windows_seen,
             (d.state & WINDOW_OVERRUNS) // ONE_OVERRUN,
-            d.pushes,
+            flow.pushes[side],
             d.ttl_min if seen else NEVER,
             d.ttl_max if seen else NEVER,
             start.data_ttl if d.data_segments else NEVER,
-            d.ids_rising,
+            ids_rising(d),
             d.ids_other,
-            d.pure_acks,
+            pure_acks(d),
             trouble.duplicate_acks,
             trouble.sack_duplicate_acks,
             trouble.dsacks,
@@ -128,8 +154,8 @@ cdef object direction_row(const tracker_t* t, const direction_t* d, const start_
             d.trailer_cut_off,
             cargo.weak_magic,
             cargo.weak_same_magic,
-            d.esp_run,
-            d.esp_breaks,
+            longest_run(cargo, d),
+            breaks_of_runs(cargo, d),
             start.signature,
             d.signatures,
             cargo.messages,

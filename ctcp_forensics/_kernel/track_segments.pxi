@@ -7,6 +7,7 @@ cdef inline void anchor_at(direction_t* d, uint32_t seq, int64_t position) noexc
     d.state |= ANCHORED
     d.anchor = seq - <uint32_t> position
     d.next_pos = position
+    d.skipped = position
 
 
 @cython.overflowcheck(False)
@@ -18,8 +19,8 @@ cdef inline bint is_far(const direction_t* d, int64_t position) noexcept nogil:
     return position < 0 or not -STRAY_DISTANCE <= position - d.next_pos <= STRAY_DISTANCE
 
 
-cdef inline int64_t take_segment(
-    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
+cdef int64_t take_segment(
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, const latest_t* before
 ) noexcept nogil:
     """Place the segment, take its bytes, then its ACK; its position, or NEVER for a stray."""
     cdef direction_t* d = &flow.directions[side]
@@ -33,11 +34,12 @@ cdef inline int64_t take_segment(
     if unlikely(is_far(d, pos)):
         trouble_of(t, d).strays += 1
         trouble_of(t, d).unplaced_bytes += p.payload_len
+        d.odd_frames += 1
         return NEVER
     keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
-    take_bytes(t, batch, flow, side, p, pos, keep_alive)
+    take_bytes(t, batch, flow, side, p, pos, keep_alive, before)
     if likely(p.flags & ACK):
-        take_ack(t, batch, &flow.directions[1 - side], p, keep_alive)
+        take_ack(t, batch, &flow.directions[1 - side], d, p, keep_alive)
     return pos
 
 
@@ -54,7 +56,7 @@ cdef void note_syn(flow_t* flow, int side, const packet_t* p, const extra_t* ext
         anchor_at(d, p.seq, 0)
         d.state |= ISN_KNOWN
         if p.has_extra:
-            note_syn_options(&flow.starts[side], extra)
+            note_syn_options(&d.start, extra)
 
 
 cdef void note_syn_ack(flow_t* flow, int originator, const packet_t* p) noexcept nogil:
@@ -80,7 +82,14 @@ cdef void note_syn_options(start_t* start, const extra_t* extra) noexcept nogil:
 
 
 cdef inline void take_bytes(
-    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, int64_t pos, bint keep_alive
+    tracker_t* t,
+    const batch_t* batch,
+    flow_t* flow,
+    int side,
+    const packet_t* p,
+    int64_t pos,
+    bint keep_alive,
+    const latest_t* before,
 ) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     cdef int bare_numbers = (p.flags & SYN != 0) + (p.flags & FIN != 0)
@@ -89,11 +98,13 @@ cdef inline void take_bytes(
         trouble_of(t, d).zero_windows += 1
     if unlikely(keep_alive):
         d.state |= KEEP_ALIVE_PENDING
+        d.odd_frames += 1
         trouble_of(t, d).keep_alives += 1
         trouble_of(t, d).unplaced_bytes += p.payload_len
         return
     if unlikely(bare_numbers):
         d.bare_numbers += bare_numbers
+        d.odd_frames += p.payload_len == 0
         if p.flags & FIN and d.fin_frame == NEVER:
             d.fin_frame, d.fin_ns = p.frame, p.time_ns
     if p.payload_len:
@@ -104,11 +115,9 @@ cdef inline void take_bytes(
         if unlikely(p.checksum) and flow.state & WATCHED:
             note_checksum(cargo_of(t, d), p)
     if p.payload_len or bare_numbers:
-        place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers)
-    else:
-        d.pure_acks += 1
-        if unlikely(pos > d.next_pos):
-            note_bare(t, d, p, pos)
+        place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers, before)
+    elif unlikely(pos > d.next_pos):
+        note_bare(t, d, p, pos, before)
 
 
 cdef void note_ike_while_asked(
@@ -125,10 +134,22 @@ cdef void note_ike_while_asked(
         episode_at(t, peers.episode).peer_ike += ike
 
 
-cdef void note_bare(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
+cdef void note_bare(
+    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, const latest_t* before
+) noexcept nogil:
     if d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos, d.data_last_frame)
+        open_hole(t, d, p, pos, last_data_before(d, before))
+    d.skipped += pos - d.next_pos
     d.next_pos = pos
+
+
+cdef inline int64_t last_data_before(const direction_t* d, const latest_t* before) noexcept nogil:
+    """The frame that was the last with data when the present one came."""
+    return before.frame if before.was_data else d.data_last_frame
+
+
+cdef inline int64_t last_data_frame(const direction_t* d) noexcept nogil:
+    return d.last_frame if d.state & LATEST_IS_DATA else d.data_last_frame
 
 
 cdef inline void note_data_segment(
@@ -137,42 +158,48 @@ cdef inline void note_data_segment(
     cdef direction_t* d = &flow.directions[side]
     cdef direction_t* peer = &flow.directions[1 - side]
     d.data_segments += 1
-    d.state |= DATA_SINCE_ACK
-    d.previous_data_frame = d.data_last_frame
-    d.data_last_frame, d.data_last_ns = p.frame, p.time_ns
+    d.state |= DATA_SINCE_ACK | LATEST_IS_DATA
     if unlikely(d.data_segments == 1):
-        flow.starts[side].data_first_frame = p.frame
-        flow.starts[side].data_ttl = p.ttl
-    if p.payload_len > d.max_payload_len:
-        d.max_payload_len = p.payload_len
+        d.start.data_first_frame = p.frame
+        d.start.data_ttl = p.ttl
+    if unlikely(p.payload_len > d.longest_payload):
+        d.longest_payload = <uint16_t> min(p.payload_len, <uint32_t> 0xFFFF)
+        if unlikely(p.payload_len >= 0xFFFF):
+            flow.longest_payloads[side] = max(flow.longest_payloads[side], p.payload_len)
     if unlikely(p.payload_len == 1) and pos == d.next_pos and peer.state & SENDER_SEEN and peer.last_window == 0:
         trouble_of(t, d).zero_window_probes += 1
         d.state |= PROBE_PENDING
 
 
 cdef inline void place_bytes(
-    tracker_t* t, const batch_t* batch, direction_t* d, const packet_t* p, int64_t pos, int64_t end
+    tracker_t* t,
+    const batch_t* batch,
+    direction_t* d,
+    const packet_t* p,
+    int64_t pos,
+    int64_t end,
+    const latest_t* before,
 ) noexcept nogil:
     cdef key_t key
     key.key, key.skipped = KEY_NONE, 0
     if unlikely(p.message_count):
         key = note_messages(t, d, p, messages_of(batch, p))
-    elif unlikely(p.trailer == TRAILER_CUT_OFF) and (d.run >= WATCHED_RUN or d.cargo):
+    elif unlikely(p.trailer == TRAILER_CUT_OFF) and (d.run >= WATCHED_RUN or d.state & HAS_CARGO):
         key = note_headless(t, d, p)
     if likely(pos == d.next_pos and not d.trouble):
         d.next_pos = end
         return
-    place_odd_bytes(t, d, p, pos, end, key)
+    place_odd_bytes(t, d, p, pos, end, key, before)
 
 
 cdef void place_odd_bytes(
-    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t end, key_t key
+    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t end, key_t key, const latest_t* before
 ) noexcept nogil:
     """Bytes are new, fill a hole, or were seen before; the three add up to the length."""
     cdef filling_t filling
     cdef int64_t fresh, again
     if pos > d.next_pos:
-        reveal(t, d, p, pos, key.skipped)
+        reveal(t, d, p, pos, key.skipped, before)
     fresh = max(0, end - max(pos, d.next_pos))
     filling.filled, filling.found = 0, False
     if pos < d.next_pos and d.trouble:  # every hole lies below what comes next
@@ -190,14 +217,17 @@ cdef void place_odd_bytes(
     d.next_pos = max(d.next_pos, end)
 
 
-cdef void reveal(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t skipped) noexcept nogil:
+cdef void reveal(
+    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t skipped, const latest_t* before
+) noexcept nogil:
     cdef trouble_t* trouble
     cdef hole_t* hole
     cdef int64_t size
+    d.skipped += pos - d.next_pos
     if d.data_segments <= 1 and not d.state & ISN_KNOWN:
         d.next_pos = pos
         return
-    hole = open_hole(t, d, p, pos, d.previous_data_frame if p.payload_len else d.data_last_frame)
+    hole = open_hole(t, d, p, pos, last_data_before(d, before))
     hole.esp_missing = skipped
     size = (hole.end - hole.start) // max(1, skipped)
     trouble = trouble_of(t, d)
@@ -237,7 +267,11 @@ cdef void note_filling(
 
 
 cdef inline bint ids_count(const direction_t* d) noexcept nogil:
-    return d.ids_rising >= 3 and d.ids_rising > 4 * <uint64_t> d.ids_other
+    return ids_rising(d) >= 3 and ids_rising(d) > 4 * <int64_t> d.ids_other
+
+
+cdef inline int64_t ids_rising(const direction_t* d) noexcept nogil:
+    return <int64_t> d.frames - d.ids_uncounted - d.ids_other if d.state & IDS_COUNTED else 0
 
 
 cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t end, int key) noexcept nogil:

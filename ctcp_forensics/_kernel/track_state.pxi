@@ -1,53 +1,5 @@
 # What a tracker holds: flows in cache lines, the rest in pools.  Knows what each thing is, not when it changes.
 
-cdef struct direction_t:
-    # first cache line: what the segments of both ends touch
-    int64_t next_pos
-    int64_t acked_pos
-    int64_t acked_ns
-    int64_t acked_frame
-    uint32_t anchor
-    uint32_t data_segments
-    uint32_t trouble
-    uint32_t idle_acks
-    uint32_t window_updates
-    uint16_t state
-    uint16_t last_ack_window
-    uint16_t last_window
-    uint16_t last_ip_id
-    uint8_t ttl_min
-    uint8_t ttl_max
-    uint8_t last_ttl
-    uint8_t oldest_sighting
-    # second: what its own segments touch
-    int64_t last_frame
-    int64_t last_ns
-    int64_t payload_bytes
-    int64_t data_last_frame
-    int64_t data_last_ns
-    uint32_t frames
-    uint32_t pure_acks
-    uint32_t ids_rising
-    uint32_t ids_other
-    uint32_t windows_seen
-    uint32_t pushes
-    # third: the last segments, by which a copy is known
-    uint64_t marks[COPIES_REMEMBERED]
-    int64_t marked_ns[COPIES_REMEMBERED]
-    # fourth: payload and ending
-    int64_t previous_data_frame
-    int64_t fin_frame
-    int64_t fin_ns
-    uint32_t last_head[2]
-    uint32_t run
-    uint32_t esp_run
-    uint32_t esp_breaks
-    uint32_t trailer_cut_off
-    uint32_t signatures
-    uint32_t max_payload_len
-    uint32_t bare_numbers  # those of SYNs and FINs that were placed
-    uint32_t cargo
-
 cdef struct start_t:  # how a direction began; written once or twice
     int64_t first_frame
     int64_t first_ns
@@ -64,6 +16,57 @@ cdef enum:
     HAS_WINDOW_SCALE = 2
     HAS_SACK_PERMITTED = 4
 
+# What every segment touches is the first line of its flow, two of its own direction and the first of the other's.
+# So what can be told from other counters is not counted (track_rows.pxi does the sums), and what the latest segment of
+# a direction was is two bits; only when the next one is not that too, its place is written down (`keep_latest`).
+
+cdef struct direction_t:
+    # first cache line: what the segments of both ends touch
+    int64_t next_pos
+    int64_t acked_pos
+    int64_t last_frame
+    int64_t last_ns
+    uint32_t anchor
+    uint32_t frames
+    uint32_t data_segments
+    uint32_t ids_other
+    uint32_t trouble
+    uint16_t state
+    uint16_t last_ack_window
+    uint16_t last_window
+    uint16_t last_ip_id
+    uint16_t longest_payload  # 0xFFFF and more are told apart by flow_t.longest_payloads
+    uint8_t last_ttl
+    uint8_t oldest_sighting
+    # second: the last segments, by which a copy is known, and the heads of payloads that were cut off
+    uint64_t marks[COPIES_REMEMBERED]
+    uint32_t marked_ns[COPIES_REMEMBERED]  # the low bits of the time; see FORGOTTEN_NS
+    uint32_t last_head[2]
+    uint32_t run
+    uint32_t trailer_cut_off
+    # third: what some of its own segments touch
+    int64_t data_last_frame  # of data, where that is not its latest segment
+    int64_t data_last_ns
+    int64_t advanced_frame  # whose ACK advanced the other direction, where that is not its latest segment
+    int64_t advanced_ns
+    uint32_t unread_heads  # of payloads that were cut off
+    uint32_t signatures
+    uint32_t windows_seen
+    uint32_t cargo
+    uint32_t idle_acks
+    uint32_t window_updates
+    uint32_t odd_frames  # neither data nor pure ACKs
+    uint32_t ids_uncounted  # frames that say nothing of their sender's IP IDs
+    # fourth: how it began and ended
+    int64_t fin_frame
+    int64_t fin_ns
+    int64_t skipped  # positions passed that no new bytes account for
+    uint32_t bare_numbers  # those of SYNs and FINs that were placed
+    uint8_t ttl_min
+    uint8_t ttl_max
+    uint8_t spare[2]
+    start_t start
+
 cdef struct flow_t:
     # one cache line that every segment touches
     uint32_t src_end  # the IPv4 address, or the handle of an ends_t
@@ -74,25 +77,30 @@ cdef struct flow_t:
     uint8_t state
     int8_t tail_direction  # who sent the last frame
     int8_t data_tail_direction  # who sent the last data
-    int64_t last_frame
-    int64_t previous_ns
     int64_t longest_silence_ns
-    int64_t tail_first_frame
-    int64_t tail_first_ns
-    uint32_t tail_frames
-    uint32_t tail_data_segments
-    # one that data and rare events touch
     int64_t data_tail_first_frame
     int64_t data_tail_first_ns
+    uint32_t tail_frames
+    uint32_t tail_data_segments
+    uint32_t data_tail_segments
+    uint32_t pushes[2]
+    uint32_t syns
+    # one that rare events touch
+    int64_t tail_first_frame  # where the tail is longer than a frame
+    int64_t tail_first_ns
     int64_t latest_ns  # holds where the clock ran back
     int64_t silence_from_frame
     int64_t silence_to_frame
     int64_t syn_frame
     int64_t syn_ack_frame
-    uint32_t data_tail_segments
-    uint32_t syns
+    uint32_t longest_payloads[2]  # of those of 0xFFFF and more, which segmentation offload makes
     direction_t directions[2]
-    start_t starts[2]
+
+cdef struct latest_t:  # what a direction's latest segment was, before the one that is being taken
+    int64_t frame
+    int64_t time_ns
+    bint was_data
+    bint advanced  # the other direction's acked_pos
 
 cdef struct ends_t:
     uint8_t src[16]
@@ -235,7 +243,9 @@ cdef struct cargo_t:  # of one direction; the first line is what most messages t
     int64_t esp_repeats
     uint32_t checksums_right
     uint32_t checksums_wrong
-    uint8_t spare[16]  # up to whole cache lines
+    uint32_t esp_run  # longest of the runs that are over
+    uint32_t esp_continued  # heads that continued one of those
+    uint8_t spare[8]  # up to whole cache lines
 
 cdef struct association_t:
     uint32_t next
@@ -265,7 +275,7 @@ cdef struct segment_t:
     uint8_t is_damaged
 
 if (
-    sizeof(flow_t) != 11 * 64
+    sizeof(flow_t) != 10 * 64
     or sizeof(direction_t) != 4 * 64
     or sizeof(trouble_t) != 4 * 64
     or sizeof(cargo_t) != 2 * 64
@@ -488,4 +498,5 @@ cdef inline cargo_t* seen_cargo(const tracker_t* t, const direction_t* d) noexce
 cdef inline cargo_t* cargo_of(tracker_t* t, direction_t* d) noexcept nogil:
     if not d.cargo:
         d.cargo = take(t, &t.cargoes)
+        d.state |= HAS_CARGO
     return seen_cargo(t, d)

@@ -108,11 +108,16 @@ cdef inline int64_t placed(const direction_t* d, uint32_t seq) noexcept nogil:
     return NEVER if pos == NEVER or is_far(d, pos) else pos
 
 
+cdef inline int offers_of(const flow_t* flow) noexcept nogil:
+    """What both ends offered in their SYNs."""
+    return flow.directions[0].start.options & flow.directions[1].start.options
+
+
 cdef inline uint32_t scaled_window(const flow_t* flow, int side, const packet_t* p) noexcept nogil:
     """RFC 7323 §2.2: scaled where both ends offered it in their SYNs, and never in a SYN itself."""
-    if p.flags & SYN or not flow.starts[0].options & flow.starts[1].options & HAS_WINDOW_SCALE:
+    if p.flags & SYN or not offers_of(flow) & HAS_WINDOW_SCALE:
         return p.window
-    return <uint32_t> p.window << min(flow.starts[side].window_scale, MAX_SCALE)
+    return <uint32_t> p.window << min(flow.directions[side].start.window_scale, MAX_SCALE)
 
 
 cdef void fill_blocks(const direction_t* peer, const extra_t* extra, traced_t* row) noexcept nogil:

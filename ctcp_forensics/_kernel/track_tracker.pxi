@@ -86,43 +86,40 @@ cdef inline void look_ahead(tracker_t* t, const packet_t* p, uint32_t i) noexcep
     cdef uint64_t slot = slot_of(t, p) if p.status == TCP_SEGMENT else 0
     cdef flow_t* flow
     cdef direction_t* d
-    cdef direction_t* peer
     t.ahead[i % LOOKED_AHEAD] = slot
     if slot == 0:
         return
     flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
     d = &flow.directions[side_in(slot, p)]
-    peer = &flow.directions[1 - side_in(slot, p)]
     prefetch(flow)
-    prefetch(&d.next_pos)
-    prefetch(&d.last_frame)
+    prefetch(&flow.directions[0].next_pos)
+    prefetch(&flow.directions[1].next_pos)
     prefetch(&d.marks)
-    prefetch(&peer.next_pos)
-    if p.payload_len:
-        prefetch(&flow.data_tail_first_frame)
-        prefetch(&d.previous_data_frame)
+    prefetch(&d.data_last_frame)
 
 
 cdef inline void look_closer(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
     """What went wrong in the flow of a packet that comes soon; the flow itself should be there by now."""
     cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
     cdef flow_t* flow
-    cdef int side
     if slot == 0:
         return
     flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
-    for side in range(2):
-        if flow.directions[side].trouble:
-            prefetch(seen_trouble(t, &flow.directions[side]))
-    if p.message_count:
+    if unlikely(flow.directions[0].trouble | flow.directions[1].trouble):
+        prefetch(seen_trouble(t, &flow.directions[0]))
+        prefetch(seen_trouble(t, &flow.directions[1]))
+    if unlikely(p.message_count):
         prefetch(seen_cargo(t, &flow.directions[side_in(slot, p)]))
 
 
 cdef inline void look_at_association(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
     """The security association that the messages of a packet will nearly always belong to."""
-    cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
+    cdef uint64_t slot
     cdef flow_t* flow
-    if slot == 0 or p.message_count == 0:
+    if likely(p.message_count == 0):
+        return
+    slot = t.ahead[i % LOOKED_AHEAD]
+    if slot == 0:
         return
     flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
     prefetch(association_at(t, seen_cargo(t, &flow.directions[side_in(slot, p)]).kept_first))
@@ -214,15 +211,14 @@ cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
     flow.syn_frame, flow.syn_ack_frame = NEVER, NEVER
     for side in range(2):
         set_direction_defaults(&flow.directions[side])
-        flow.starts[side].first_frame, flow.starts[side].first_ns = NEVER, NEVER
-        flow.starts[side].data_first_frame = NEVER
 
 
 cdef void set_direction_defaults(direction_t* d) noexcept nogil:
-    d.acked_pos, d.acked_ns, d.acked_frame = NEVER, NEVER, NEVER
+    d.acked_pos, d.advanced_ns, d.advanced_frame = NEVER, NEVER, NEVER
     d.last_frame, d.last_ns = NEVER, NEVER
-    d.data_last_frame, d.data_last_ns, d.previous_data_frame = NEVER, NEVER, NEVER
+    d.data_last_frame, d.data_last_ns = NEVER, NEVER
     d.fin_frame, d.fin_ns = NEVER, NEVER
+    d.start.first_frame, d.start.first_ns, d.start.data_first_frame = NEVER, NEVER, NEVER
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
@@ -246,14 +242,14 @@ cdef void set_episode_defaults(episode_t* episode) noexcept nogil:
     episode.passed_frame, episode.passed_ns = NEVER, NEVER
 
 
-cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d, const start_t* start) noexcept nogil:
+cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d) noexcept nogil:
     cdef const cargo_t* cargo = seen_cargo(t, d)
     return (
         cargo.trailer_cisco
         or cargo.trailer_weak
-        or d.esp_run >= WATCHED_RUN
-        or start.signature == SIGNATURE_IKETCP
-        or start.signature == SIGNATURE_RAW_IKE
+        or longest_run(cargo, d) >= WATCHED_RUN
+        or d.start.signature == SIGNATURE_IKETCP
+        or d.start.signature == SIGNATURE_RAW_IKE
     )
 
 
@@ -315,7 +311,7 @@ cdef class Tracker:
     def direction(self, index, side):
         cdef flow_t* flow = self.at(index)
         cdef int which = checked_side(side)
-        return direction_row(&self.tracker, &flow.directions[which], &flow.starts[which])
+        return direction_row(&self.tracker, flow, which)
 
     def episodes(self, index, side):
         """The latest EPISODES_KEPT, in order; the last may be open."""
@@ -484,8 +480,8 @@ cdef class Tracker:
         return (
             wanted[flow.sport]
             or wanted[flow.dport]
-            or looks_encapsulated(&self.tracker, &flow.directions[0], &flow.starts[0])
-            or looks_encapsulated(&self.tracker, &flow.directions[1], &flow.starts[1])
+            or looks_encapsulated(&self.tracker, &flow.directions[0])
+            or looks_encapsulated(&self.tracker, &flow.directions[1])
         )
 
     cdef int check_idle(self) except -1:

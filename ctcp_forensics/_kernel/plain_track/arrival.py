@@ -11,6 +11,8 @@ COPY_WINDOW_NS: Final = 50_000_000
 """A frame doubled by the network, a SPAN port or a second interface follows within its queues: 50 ms."""
 COPY_WITHOUT_ID_NS: Final = 100_000
 """100 µs: two captures of one frame in one host; a sender that repeats itself waits a round trip at least."""
+FORGOTTEN_NS: Final = 400_000_000
+"""After a pause as long as this nothing is doubled any more, so nothing from before it is remembered."""
 COPIES_REMEMBERED: Final = 4
 ID_STEP: Final = 1000
 """A counter of IP identifications rises by less than this between two segments of one flow."""
@@ -28,6 +30,8 @@ def note_arrival(flow: Flow, d: Direction, side: int, p: Packet) -> None:
     flow.last_frame = p.frame
     flow.previous_ns = p.time_ns
     flow.last_ns = max(flow.last_ns, p.time_ns)
+    if abs(p.time_ns - d.last_ns) > FORGOTTEN_NS:
+        d.recent.clear()
     d.frames += 1
     d.payload_bytes += p.payload_len
     d.last_frame = p.frame
