@@ -20,7 +20,7 @@ from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.flows import build_flow
+from ctcp_forensics.flows import Flow, build_flow
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
@@ -229,7 +229,8 @@ class Course:
 
     def _new_reel(self, *, watches: bool) -> Reel:
         ports = self._options.ports if watches else ()
-        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp))
+        wanted = None if self._options.all_tcp else self._options.ports
+        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp, wanted=wanted))
 
     def goes_on_with(self, path: str) -> bool:
         """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
@@ -249,7 +250,8 @@ class Course:
                 if progress is not None:
                     progress(capture.position, capture.size)
             decoder.finish()
-            account = account_of(name, capture, reader, decoder, self._whole.tracker.tallies())
+            tracker = self._whole.tracker
+            account = account_of(name, capture, reader, decoder, tracker.tallies(), tracker.given_up())
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
@@ -359,7 +361,12 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
         )
         for index in wanted
     ]
+    flows.sort(key=began_in)  # a place that was given up is taken by a later flow
     return assemble(flows, around, reading.icmp_errors)
+
+
+def began_in(flow: Flow) -> int:
+    return flow.row.first_frame
 
 
 def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
