@@ -76,7 +76,8 @@ def held_mb(child: int) -> float:
 def pump(kind: str, seconds: float, child: subprocess.Popen[bytes], every: float) -> list[Sample]:
     """Write for so long, and look at the child's memory every so often."""
     assert child.stdin is not None
-    began, written, samples = time.monotonic(), 0, []
+    began, written = time.monotonic(), 0
+    samples: list[Sample] = []
     for piece in savefile(KINDS[kind](), FULL_SNAPLEN):
         child.stdin.write(piece)
         written += len(piece)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ctcp_forensics._kernel.plain_decode import NO_PACKET
 from ctcp_forensics._kernel.rows import NEVER, Packet, Tcp
 from tests import streams
 from tests.fuzz.path import PLAIN, capped
@@ -34,11 +35,17 @@ class Talk:
 
     def says(self, port: int, flags: Tcp, *, of_server: bool = False, **fields: Any) -> None:
         frame = len(self.packets) + 1
-        ends = {"src": CLIENT, "sport": port, "dst": SERVER, "dport": self.server_port}
+        ends: dict[str, Any] = {"src": CLIENT, "sport": port, "dst": SERVER, "dport": self.server_port}
         if of_server:
             ends = {"src": SERVER, "sport": self.server_port, "dst": CLIENT, "dport": port}
-        told = {"frame": frame, "time_ns": frame * 10**8, "ip_id": frame, "window": 65_535, "print64": frame}
-        self.packets.append(streams.NO_PACKET._replace(status=0, flags=int(flags), **(told | ends | fields)))
+        told: dict[str, Any] = {
+            "frame": frame,
+            "time_ns": frame * 10**8,
+            "ip_id": frame,
+            "window": 65_535,
+            "print64": frame,
+        }
+        self.packets.append(NO_PACKET._replace(status=0, flags=int(flags), **(told | ends | fields)))
 
     def opens(self, port: int) -> None:
         self.says(port, Tcp.SYN, seq=99)

@@ -85,7 +85,7 @@ def track(data: bytes) -> None:
         for buffer, frames in reader.batches():
             tracker.feed(decoder.decode(buffer, frames))
     decoder.finish()
-    for index in tracker.suspects((10_000,)):
+    for index in tracker.suspects(frozenset({10_000})):
         tracker.direction(index, 0), tracker.direction(index, 1), tracker.holes(index, 0)
 
 

@@ -88,7 +88,7 @@ class Tracker:
         )
 
     def given_up(self) -> GivenUpRow:
-        return GivenUpRow(*self._given_up, self._begun_in_mid_stream)
+        return GivenUpRow._make((*self._given_up, self._begun_in_mid_stream))
 
     def pulse(self) -> PulseRow:
         return self._pulse.row()
