@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import dpkt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.plain_decode import NO_PACKET
 from ctcp_forensics._kernel.rows import NEVER, Packet, Tcp
+from ctcp_forensics.pipeline import Options, diagnose
+from ctcp_forensics.report import Report
+from ctcp_forensics.verdict import FLAGSHIP
 from tests import streams
 from tests.fuzz.path import PLAIN, capped
 from tests.judged import compiled_kernel
@@ -24,6 +31,7 @@ each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 
 CLIENT, SERVER = b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02"
 PLACES = 16
+SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 class Talk:
@@ -228,6 +236,59 @@ def test_a_flow_opened_anew_while_the_table_is_full_is_found(kernel: Any) -> Non
     rows = [tracker.flow(index) for index in range(PLACES)]
     assert max(row.frames for row in rows if row.sport == 5) == 3
     assert sum(row.frames for row in rows) + 3 * 3 == len(talk.packets), "three went, each of three frames"
+
+
+# --- what is told of it ------------------------------------------------------------------------------
+
+
+def noise(number: int) -> bytes:
+    """A SYN of a flow of its own."""
+    head = struct.pack(">HHIIHHHH", 1_024 + number, 443, 1, 0, 5 << 12 | Tcp.SYN, 1_000, 0, 0)
+    return bytes(12) + b"\x08\x00" + streams.ipv4(head)
+
+
+def among_noise(sample: Path, where: set[int], made: Path) -> Path:
+    """The frames of a sample, with a frame of another flow before some of them."""
+    with sample.open("rb") as file, made.open("wb") as out:
+        reader = dpkt.pcap.Reader(file)
+        writer = dpkt.pcap.Writer(out, linktype=reader.datalink(), nano=True)
+        for at, (when, data) in enumerate(reader):
+            if at in where:
+                writer.writepkt(noise(at), when)
+            writer.writepkt(data, when)
+    return made
+
+
+def judged(path: Path, places: int) -> Report:
+    with capped(places, 4096):
+        return diagnose([str(path)], Options())
+
+
+def test_a_sample_whose_flow_was_given_up_is_told_as_far_as_it_was_seen(tmp_path: Path) -> None:
+    report = judged(among_noise(SAMPLES / "failure-client.pcap", {20, 200}, tmp_path / "made.pcap"), 1)
+    caps = {cap.reached_by for cap in report.coverage.caps}
+    assert caps == {"c1: 2 flows given up alive and unjudged"}
+    assert not report.coverage.is_complete
+    assert report.coverage.flows_seen == 5
+    assert (
+        "2 half-open and 0 ended flows of no concern made room for others; 2 flows began without a SYN"
+        in (report.captures[0].notes[0])
+    )
+
+
+def test_no_sample_is_accused_falsely_because_its_beginning_was_given_up(tmp_path: Path) -> None:
+    """One place: each frame of another flow cuts the capture in two, and what is behind it is judged."""
+    chance, done = random.Random(7), 0
+    for sample in sorted(SAMPLES.glob("*.pcap")):
+        report = judged(sample, 100)
+        if any(one.verdict == FLAGSHIP.slug for one in report.findings):
+            continue
+        for _ in range(6):
+            where = {chance.randrange(report.captures[0].frames) for _ in range(chance.randrange(1, 4))}
+            cut = judged(among_noise(sample, where, tmp_path / "made.pcap"), 1)
+            assert FLAGSHIP.slug not in {one.verdict for one in cut.findings}, (sample.name, where)
+            done += 1
+    assert done > 30
 
 
 # --- the twins --------------------------------------------------------------------------------------
