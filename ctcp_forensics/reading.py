@@ -20,7 +20,7 @@ from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.flows import Flow, build_flow
+from ctcp_forensics.flows import build_flow
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
@@ -361,12 +361,7 @@ def cases_of(reading: Reading, options: Options) -> list[Case]:
         )
         for index in wanted
     ]
-    flows.sort(key=began_in)  # a place that was given up is taken by a later flow
     return assemble(flows, around, reading.icmp_errors)
-
-
-def began_in(flow: Flow) -> int:
-    return flow.row.first_frame
 
 
 def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:

@@ -167,6 +167,8 @@ def test_what_looks_like_ctcp_is_of_concern_and_goes_alive_only_when_nothing_els
     talk.works(101)
     tracker = followed(kernel, talk.packets)
     assert ports_in(tracker) == {100, 101, *range(PLACES)} - {7, 0}
+    told = [tracker.flow(index).sport for index in tracker.suspects(frozenset({443}))]
+    assert told == [*range(1, 7), *range(8, PLACES), 100, 101], "in the order in which they began"
     assert tracker.given_up() == (0, 0, 0, 0, 1, 1, 0)
 
 

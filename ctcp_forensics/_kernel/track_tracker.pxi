@@ -436,15 +436,22 @@ cdef class Tracker:
         return NEVER
 
     def suspects(self, ports):
-        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
+        """Flows that look like IPsec over TCP in any way, or use one of the ports, in the order in which they began."""
         cdef tracker_t* t = &self.tracker
         cdef uint64_t* wanted = ports_as_bits(ports)
         cdef uint32_t i
         try:
             self.check_idle()
-            return [i for i in range(t.flow_count) if is_suspect(t, flow_at(t, i + 1), wanted)]
+            found = [i for i in range(t.flow_count) if is_suspect(t, flow_at(t, i + 1), wanted)]
         finally:
             free(wanted)
+        if t.ageing.ranked != NULL:  # else places are in the order in which their flows began
+            found.sort(key=self.began_in)
+        return found
+
+    def began_in(self, index):
+        """The first frame of a flow."""
+        return self.at(index).starts[0].first_frame
 
     # --- inside -----------------------------------------------------------------------------
 

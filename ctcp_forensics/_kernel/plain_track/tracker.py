@@ -176,8 +176,9 @@ class Tracker:
         return self._by_flow
 
     def suspects(self, ports: frozenset[int]) -> list[int]:
-        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
-        return [index for index, flow in enumerate(self._flows) if is_suspect(flow, ports)]
+        """Flows that look like IPsec over TCP in any way, or use one of the ports, in the order in which they began."""
+        found = [index for index, flow in enumerate(self._flows) if is_suspect(flow, ports)]
+        return sorted(found, key=lambda index: self._flows[index].first_frame)
 
     # --- one segment ------------------------------------------------------------------------
 
