@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcp_forensics import __version__, report
-from ctcp_forensics.case import Case
+from ctcp_forensics import RULES_VERSION, __version__, report
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
-from ctcp_forensics.evidence import RULES_VERSION
-from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, cases_of, take_in
+from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in
 
 __all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]
 
@@ -27,8 +25,7 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
-    cases = [cases_of(reading, options) for reading in intake.readings]
-    flows, findings, paths = concluded(intake.readings, cases) if any(cases) else ((), (), ())
+    flows, findings, paths = concluded(intake.readings, options)
     captures = [account.capture for account in intake.accounts]
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
@@ -45,8 +42,11 @@ def as_source(source: str | Source) -> Source:
     return source if isinstance(source, Source) else Source(path=source)
 
 
-def concluded(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Concluded:
+def concluded(readings: Sequence[Reading], options: Options) -> Concluded:
     """Judge every connection.  The judgement is loaded here: most captures of an archive have nothing to judge."""
+    if not any(reading.in_question(options) for reading in readings):
+        return (), (), ()
+    from ctcp_forensics.cases import cases_of
     from ctcp_forensics.conclude import conclude
 
-    return conclude(readings, cases)
+    return conclude(readings, [cases_of(reading, options) for reading in readings])

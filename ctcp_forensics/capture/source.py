@@ -10,9 +10,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Generator, Iterator
-from io import UnsupportedOperation
+from io import FileIO, UnsupportedOperation
 from itertools import chain, cycle
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, cast
 
@@ -216,9 +215,9 @@ def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:
-    if not path:  # which pathlib would take for the present folder
+    if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
-    file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
+    file = FileIO(path)  # the Capture closes it
     return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
 
 
