@@ -118,8 +118,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = [sys.executable, "-m", "ctcp_forensics", "analyze", "-", "--quiet", "--format", "json"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
         samples = pump(options.kind, options.seconds, child, options.every)
+        tell(options.kind, samples, sys.stdout)
+        sys.stdout.flush()
         _, status, usage = _ended(child)
-    tell(options.kind, samples, sys.stdout)
     print(f"peak with the report that was made at the end: {usage / 1024:.0f} MB; exit status {status}")
     return 0 if is_flat(samples) and status in (0, 1, 3) else 1
 
