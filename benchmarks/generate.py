@@ -63,10 +63,10 @@ def _trap(trap: Callable[[int, Truth], Iterator[Frames]]) -> Make:
 
 
 _recipe = partial(Recipe, library=ordinary_library, tuples=ordinary_tuples, snaplen=FULL_SNAPLEN)
-_ORDINARY = _recipe(udp_share=0.02)
+ORDINARY = _recipe(udp_share=0.02)
 _A = _recipe(record_len=845.0)  # with openings and endings 806: 1 GB in 1.24 million frames
 _B = _recipe(record_len=105.5, snaplen=HEADERS_SNAPLEN)  # reaches 103: long scenes only, 0.93 GB
-_CTCP = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False)
+CTCP = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False)
 _COLLIDING = _recipe(tuples=colliding_tuples, record_len=150.0)
 
 
@@ -88,19 +88,19 @@ def _kind(says: str, recipe: Recipe, *, frames: int = 1_000_000, flows: int) -> 
 
 
 KINDS: dict[str, Kind] = {
-    "ordinary": _kind("ordinary TCP with a little loss, 2 % UDP", _ORDINARY, flows=5_000),
+    "ordinary": _kind("ordinary TCP with a little loss, 2 % UDP", ORDINARY, flows=5_000),
     "A": _kind("1 GB, frames of about 800 bytes", _A, frames=1_240_000, flows=10_000),
     "B": _kind("0.93 GB, cut at 100 bytes, many flows", _B, frames=9_000_000, flows=100_000),
     "one-flow": _kind("one huge flow", _A, flows=1),
     "tiny": _kind("thirty frames", _recipe(), frames=30, flows=3),
-    "ctcp": _kind("every flow is cTCP; one in fifty dies unanswered", _CTCP, flows=5_000),
+    "ctcp": _kind("every flow is cTCP; one in fifty dies unanswered", CTCP, flows=5_000),
     "ctcp-behind": Kind(
         says="the frames of ctcp behind a firewall that translates, renumbers and loses some",
         frames=1_000_000,
         flows=5_000,
-        make=_behind(_traffic(_CTCP)),
+        make=_behind(_traffic(CTCP)),
     ),
-    "small-files": _kind(f"a folder of {SMALL_FILES} ordinary captures", _ORDINARY, frames=200, flows=4),
+    "small-files": _kind(f"a folder of {SMALL_FILES} ordinary captures", ORDINARY, frames=200, flows=4),
     "colliding": _kind(
         "4-tuples that weak hashes cannot tell apart", _COLLIDING, frames=1_500_000, flows=100_000
     ),

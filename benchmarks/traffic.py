@@ -427,12 +427,20 @@ def _note(epoch: _Epoch, truth: Truth) -> None:
     truth.frames += len(epoch.order)
 
 
-def traffic(recipe: Recipe, *, frame_count: int, flows: int, seed: int, truth: Truth) -> Iterator[Frames]:
+def traffic(
+    recipe: Recipe,
+    *,
+    frame_count: int,
+    flows: int,
+    seed: int,
+    truth: Truth,
+    epoch_frames: int = EPOCH_FRAMES,
+) -> Iterator[Frames]:
     """The whole capture in batches; `truth` is complete when the last batch has been taken."""
     chances = _chances(recipe, seed)
     first_flow, since_us, done, number = 0, 0, 0, 0
     while done < frame_count:
-        here = min(EPOCH_FRAMES, frame_count - done)
+        here = min(epoch_frames, frame_count - done)
         flows_here = max(1, round(flows * here / frame_count))
         rng = np.random.default_rng([seed, number])
         epoch = _plan(recipe, chances, rng, frame_count=here, flows=flows_here, first_flow=first_flow)

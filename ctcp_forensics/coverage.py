@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, Tallies
+from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
@@ -33,8 +33,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[report.Cap, ...]
 
 
-def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, tallies: Tallies) -> Account:
-    described = describe(name, capture, reader, decoder)
+def account_of(
+    name: str, capture: Capture, reader: Reader, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow
+) -> Account:
+    described = describe(name, capture, reader, decoder, given_up)
     return Account(
         capture=described,
         surroundings=Surroundings(
@@ -44,8 +46,8 @@ def account_of(name: str, capture: Capture, reader: Reader, decoder: Decoder, ta
             is_damaged=bool(described.damage),
         ),
         next_number=reader.next_number,
-        flows=tallies.flows,
-        caps=caps_reached(name, reader, decoder, tallies),
+        flows=tallies.flows_begun,
+        caps=caps_reached(name, decoder, tallies, given_up),
     )
 
 
@@ -59,7 +61,9 @@ def is_still(described: report.Capture, reader: Reader, content_sha256: str | No
     return len(hashes) < 2 and then == (reader.frames, reader.first_ns, reader.last_ns)
 
 
-def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> report.Capture:
+def describe(
+    name: str, capture: Capture, reader: Reader, decoder: Decoder, given_up: GivenUpRow
+) -> report.Capture:
     return report.Capture(
         id=name,
         source=capture.source,
@@ -84,6 +88,7 @@ def describe(name: str, capture: Capture, reader: Reader, decoder: Decoder) -> r
             *capture.notes,
             *reader.notes,
             *notes_on_time(reader),
+            *notes_on_places(given_up),
             *([] if capture.sha256 else [NOT_HASHED]),
         ),
     )
@@ -95,16 +100,33 @@ def notes_on_time(reader: Reader) -> tuple[str, ...]:
     return (f"{backwards} frames are earlier than the frame before them",) if backwards else ()
 
 
+def notes_on_places(given_up: GivenUpRow) -> tuple[str, ...]:
+    """Flows that nothing was to be told of may go for others: what was seen of them was all that was asked."""
+    if not any(given_up):
+        return ()
+    told = (
+        f"{given_up.half_open} half-open and {given_up.ended} ended flows of no concern made room for others"
+    )
+    rest = given_up.begun_in_mid_stream
+    return (f"{told}; {rest} flows began without a SYN since, perhaps the rest of one" if rest else told,)
+
+
 def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
     """Most frequent first, then by name."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(report.Undecoded(reason=reason, frames=frames) for reason, frames in ordered)
 
 
-def caps_reached(name: str, reader: Reader, decoder: Decoder, tallies: Tallies) -> tuple[report.Cap, ...]:
+def caps_reached(
+    name: str, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow
+) -> tuple[report.Cap, ...]:
     """Limits that kept something from being looked at."""
+    at_once = "flows followed at once"
     reached = (
-        (tallies.flows_refused, "flows followed at once", FLOW_CAP, "segments of further flows"),
+        (given_up.alive, at_once, FLOW_CAP, "flows of no concern given up alive"),
+        (given_up.half_open_of_concern, at_once, FLOW_CAP, "half-open flows given up unjudged"),
+        (given_up.ended_of_concern, at_once, FLOW_CAP, "ended flows given up unjudged"),
+        (given_up.alive_of_concern, at_once, FLOW_CAP, "flows given up alive and unjudged"),
         (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
         (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),
         (

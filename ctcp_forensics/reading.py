@@ -237,7 +237,8 @@ class Course:
 
     def _new_reel(self, *, watches: bool) -> Reel:
         ports = self._options.ports if watches else ()
-        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp))
+        wanted = None if self._options.all_tcp else self._options.ports
+        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp, wanted=wanted))
 
     def goes_on_with(self, path: str) -> bool:
         """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
@@ -260,7 +261,8 @@ class Course:
                     if progress is not None:
                         progress(capture.position, capture.size)
             decoder.finish()
-            account = account_of(name, capture, reader, decoder, self._whole.tracker.tallies())
+            tracker = self._whole.tracker
+            account = account_of(name, capture, reader, decoder, tracker.tallies(), tracker.given_up())
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account

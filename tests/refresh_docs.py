@@ -276,7 +276,12 @@ CAPS: Final = (
         "cTCP messages split out of one segment",
         "the rest of the segment is one message",
     ),
-    Cap("_kernel.rows", "FLOW_CAP", "flows followed", "segments of further flows: told in `coverage.caps`"),
+    Cap(
+        "_kernel.rows",
+        "FLOW_CAP",
+        "flows followed",
+        "what matters least is given up: counted in the capture's `notes`, or told in `coverage.caps`",
+    ),
     Cap("_kernel.rows", "LIVE_HOLES", "open holes per direction", "the oldest that nobody asks for goes"),
     Cap("_kernel.rows", "HOLES_KEPT", "closed holes kept per direction", "the oldest goes; counters go on"),
     Cap(

@@ -425,13 +425,6 @@ def test_an_episode_keeps_its_first_frames_and_counts_them_all(kernel: Any) -> N
     assert row.frames == tuple(range(5, 5 + DUP_ACK_FRAMES_KEPT))
 
 
-def test_flows_beyond_the_cap_are_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_track.tracker, "FLOW_CAP", 2)
-    opened = [packet(at, HANDSHAKE[0], (7_000, 9_000), sport=port) for at, port in enumerate((1, 2, 3, 2, 3))]
-    tallies = tracked(PLAIN, opened).tallies()
-    assert (tallies.flows, tallies.flows_refused, tallies.segments) == (2, 2, 3)
-
-
 def test_a_full_log_lets_the_oldest_quarter_go_and_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain_track.tracker, "SEGMENT_LOG_CAP", 8)
     tracker = tracked(PLAIN, esp_packets(range(1, 11)))

@@ -75,7 +75,7 @@ cdef struct block_t:  # the next rows of a log that have a key
 # --- keys ------------------------------------------------------------------------------------------
 
 cdef inline bint has_key(const segment_t* row) noexcept nogil:
-    if row.length == 0 or row.flags & SYN:
+    if row.length == 0 or row.flags & SYN or row.flow == NOBODY:
         return False
     return row.kind == KIND_IKE or row.spi != 0 or row.esp_seq != 0
 
@@ -463,6 +463,8 @@ cdef class Matching:
         here.is_busy = there.is_busy = True
         try:
             with nogil:
+                disown_rows(&here.tracker)
+                disown_rows(&there.tracker)
                 done = match_trackers(&self.matching, &here.tracker, &there.tracker)
         finally:
             here.is_busy = there.is_busy = False

@@ -29,8 +29,9 @@ MAX_EXTENSION_HEADERS = 16
 MAX_MESSAGES_PER_SEGMENT = 64
 """64 KiB is the longest datagram; 64 messages of the 1 KiB that GRO merges fill it."""
 
-FLOW_CAP = 1 << 18
-"""Flows followed at once: about 180 MB where all are followed, each under 1 KiB."""
+FLOW_CAP = 1 << 17
+"""Flows followed at once: about 90 MB where all are followed, each under 1 KiB.  Beyond it those that matter least
+are given up."""
 
 LIVE_HOLES = 32
 """Holes kept open per direction; beyond it the oldest that nobody waits for is let go."""
@@ -635,13 +636,29 @@ class Tallies(NamedTuple):
     """What one tracker saw and what it let go, over all flows."""
 
     flows: int
-    flows_refused: int
-    """Segments of flows beyond FLOW_CAP."""
+    """That are followed now."""
+    flows_begun: int
+    """That were ever followed: with those that were given up."""
     segments: int
     segments_logged: int
     segments_unlogged: int
     """Logged segments that later ones pushed out."""
     last_ns: int
+
+
+class GivenUpRow(NamedTuple):
+    """Flows that were given up for others, by how far they had come; those of concern would have been judged."""
+
+    half_open: int
+    """Nothing but SYNs, or one single segment."""
+    ended: int
+    """Closed by an RST, or by a FIN of both ends."""
+    alive: int
+    half_open_of_concern: int
+    ended_of_concern: int
+    alive_of_concern: int
+    begun_in_mid_stream: int
+    """Flows that began without a SYN after the first was given up: some may be the rest of one of these."""
 
 
 class PulseRow(NamedTuple):

@@ -87,6 +87,7 @@ cdef int64_t SET_BACK_NS = rows.SET_BACK_NS
 cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
 
 include "track_state.pxi"
+include "track_ageing.pxi"
 include "track_arrival.pxi"
 include "track_segments.pxi"
 include "track_holes.pxi"

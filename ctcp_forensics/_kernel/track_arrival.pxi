@@ -44,7 +44,7 @@ cdef inline uint64_t slot_of(const tracker_t* t, const packet_t* p) noexcept nog
 
 
 cdef inline flow_t* find(tracker_t* t, const packet_t* p, uint64_t slot, uint32_t* handle, int* side) noexcept nogil:
-    """The flow of this segment: the latest of its 4-tuple, unless it opens another; NULL where it is refused."""
+    """The flow of this segment: the latest of its 4-tuple, unless it opens another; NULL where there is no memory."""
     cdef flow_t* flow
     if likely(slot != 0):
         handle[0] = <uint32_t> slot & 0x7FFFFFFF
@@ -81,9 +81,13 @@ cdef inline bint opens_another(const direction_t* d, const packet_t* p) noexcept
 
 cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* handle) noexcept nogil:
     cdef flow_t* flow
-    if t.flow_count >= t.flow_cap:
-        return NULL
-    handle[0] = take(t, &t.flows)
+    if unlikely(t.flow_count >= t.flow_cap):
+        handle[0] = freed_place(t)
+        at = slot_for(t, p)
+        t.ageing.begun_in_mid_stream += p.flags & SYN == 0
+    else:
+        handle[0] = take(t, &t.flows)
+        t.flow_count += 1
     if handle[0] == 0:
         return NULL
     flow = flow_at(t, handle[0])
@@ -92,7 +96,7 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
         flow.state |= WATCHED
     flow.directions[0].last_frame = p.frame
     flow.directions[0].last_ns = p.time_ns
-    t.flow_count += 1
+    t.flows_begun += 1
     t.slots_used += t.slots[at] == 0
     if t.slots[at] != 0:  # opened again: what was looked up ahead may name the flow before
         memset(t.ahead, 0, sizeof(t.ahead))
@@ -159,7 +163,6 @@ cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, u
     cdef uint64_t mark
     cdef int64_t pos
     if unlikely(flow == NULL):
-        t.refused += 1
         return
     t.segments += 1
     d = &flow.directions[side]

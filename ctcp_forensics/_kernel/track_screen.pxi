@@ -32,6 +32,10 @@ cdef struct half_t:  # one direction, and what is missing of it
     const start_t* start
     const trouble_t* trouble
     const cargo_t* cargo
+    int64_t data_last_frame
+    int64_t data_last_ns
+    int64_t payload_bytes
+    int64_t max_payload_len
     bint is_missing_bytes  # a hole of those that are kept was not filled…
     bint is_passed  # …an ACK passed one of them…
     int64_t last_loss  # …and where the last of them showed
@@ -95,7 +99,7 @@ cdef bint was_not_opened(const flow_t* flow) noexcept nogil:
     return (
         flow.syn_frame != NEVER
         and flow.syn_ack_frame == NEVER
-        and not (one.data_segments or one.pure_acks or other.data_segments or other.pure_acks)
+        and not (one.data_segments or pure_acks(one) or other.data_segments or pure_acks(other))
     )
 
 
@@ -181,8 +185,14 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
 
 
 cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t* half) noexcept nogil:
-    half.d, half.start = &flow.directions[side], &flow.starts[side]
-    half.trouble, half.cargo = seen_trouble(t, half.d), seen_cargo(t, half.d)
+    cdef const direction_t* d = &flow.directions[side]
+    cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
+    half.d, half.start = d, &d.start
+    half.trouble, half.cargo = seen_trouble(t, d), seen_cargo(t, d)
+    half.data_last_frame = d.last_frame if data_is_latest else d.data_last_frame
+    half.data_last_ns = d.last_ns if data_is_latest else d.data_last_ns
+    half.payload_bytes = payload_bytes(half.trouble, d)
+    half.max_payload_len = max_payload_len(flow, side)
     half.is_missing_bytes, half.is_passed, half.last_loss = False, False, 0
     look_at_holes(t, half.trouble.kept_first, half)
     look_at_holes(t, half.trouble.live_first, half)
@@ -200,7 +210,7 @@ cdef void look_at_holes(const tracker_t* t, uint32_t handle, half_t* half) noexc
 
 
 cdef int64_t latest_of(const flow_t* flow) noexcept nogil:
-    return flow.latest_ns if flow.state & CLOCK_RAN_BACK else flow.previous_ns
+    return flow.latest_ns if flow.state & CLOCK_RAN_BACK else last_speaker(flow).last_ns
 
 
 cdef bint is_troubled(
@@ -222,7 +232,7 @@ cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogi
         half.d.frames == 0
         or (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
         or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and trouble.zero_windows >= 2)
-        or trouble.smallest_missing_len > <int64_t> half.d.max_payload_len
+        or trouble.smallest_missing_len > half.max_payload_len
     )
 
 
@@ -238,13 +248,13 @@ cdef bint is_unanswered(const flow_t* flow, const half_t* halves, const limits_t
     cdef const direction_t* speaker = halves[1 if flow.tail_direction == 1 else 0].d
     return (
         flow.tail_data_segments >= limits.alone_segments
-        and speaker.last_ns - flow.tail_first_ns >= limits.vanished
+        and speaker.last_ns - tail_first_ns(flow) >= limits.vanished
     )
 
 
 cdef close_t close_of(const half_t* halves, const limits_t* limits) noexcept nogil:
     cdef close_t close
-    cdef int64_t both_spoke_ns = min(halves[0].d.data_last_ns, halves[1].d.data_last_ns)
+    cdef int64_t both_spoke_ns = min(halves[0].data_last_ns, halves[1].data_last_ns)
     cdef const half_t* half
     cdef int side
     close.frame, close.at_ns, close.is_reset, close.side = NEVER, NEVER, False, 0
@@ -273,7 +283,7 @@ cdef bint is_cut(
     return (
         flow.longest_silence_ns <= silent_ns // limits.link_down_silence
         and <int64_t> one.frames + other.frames >= limits.busy_frames
-        and ended_ns - flow.starts[0].first_ns >= limits.rhythm
+        and ended_ns - flow.directions[0].start.first_ns >= limits.rhythm
         and (one.next_pos > one.acked_pos >= 0 or other.next_pos > other.acked_pos >= 0)
     )
 
@@ -325,9 +335,9 @@ cdef uint8_t said_of_others(
     cdef bint is_read = is_named or absent_in(&halves[0]) > 0 or absent_in(&halves[1]) > 0
     cdef int side
     for side in range(2):
-        if not is_named and (halves[side].cargo.trailer_weak or halves[side].d.esp_run >= limits.esp_run):
+        if not is_named and (halves[side].cargo.trailer_weak or longest_run(halves[side].cargo, halves[side].d) >= limits.esp_run):
             return PLAIN_JUDGE
-    if not is_read and halves[0].d.payload_bytes == 0 and halves[1].d.payload_bytes == 0:
+    if not is_read and halves[0].payload_bytes == 0 and halves[1].payload_bytes == 0:
         return PLAIN_JUDGE
     if was_answered(t, &halves[0]) or was_answered(t, &halves[1]):
         return PLAIN_ANSWERED
@@ -358,11 +368,11 @@ cdef bint is_negotiating(const half_t* halves) noexcept nogil:
 
 
 cdef bint is_without_reply(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
-    cdef const direction_t* silent
+    cdef const half_t* silent
     if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
         return False
-    silent = halves[0 if flow.data_tail_direction == 1 else 1].d
-    return latest_of(flow) - silent.data_last_ns >= limits.vanished and silent.data_segments > 0
+    silent = &halves[0 if flow.data_tail_direction == 1 else 1]
+    return latest_of(flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0
 
 
 cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:
@@ -372,7 +382,7 @@ cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:
 
 
 cdef bint went_on(const half_t* half, const half_t* halves) noexcept nogil:
-    return half.is_passed or min(halves[0].d.data_last_frame, halves[1].d.data_last_frame) > half.last_loss
+    return half.is_passed or min(halves[0].data_last_frame, halves[1].data_last_frame) > half.last_loss
 
 
 cdef bint was_answered(const tracker_t* t, const half_t* half) noexcept nogil:

@@ -429,6 +429,19 @@ cdef struct pulse_t:  # when frames came
     uint32_t count
     silence_t kept[SILENCES_KEPT]  # a heap, the shortest first
 
+cdef struct ranked_t:
+    uint64_t rank  # its standing, then the frame in which it spoke last
+    uint32_t handle
+
+cdef struct ageing_t:  # nothing of it is made before all places are taken
+    ranked_t* ranked
+    ranked_t* spare
+    uint32_t next  # who is given up next, of…
+    uint32_t queued  # …so many from the beginning
+    int64_t* logged_from  # by index: rows of the log before this one belong to who had the place before
+    int64_t given_up[6]  # by standing
+    int64_t begun_in_mid_stream
+
 cdef struct tracker_t:
     arena_t arena
     pool_t flows  # handle: index + 1
@@ -445,7 +458,8 @@ cdef struct tracker_t:
     uint32_t flow_cap
     uint32_t flow_count
     uint64_t ahead[LOOKED_AHEAD]  # the slots of the next packets, where they are known
-    int64_t refused
+    ageing_t ageing
+    int64_t flows_begun
     int64_t segments
     int64_t last_ns
     pulse_t pulse
@@ -456,7 +470,9 @@ cdef struct tracker_t:
     int64_t log_cap
     int64_t unlogged
     uint64_t* watched_ports  # a bit for each
+    uint64_t* wanted_ports
     bint watches_everything
+    bint wants_everything
     bint out_of_memory
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:

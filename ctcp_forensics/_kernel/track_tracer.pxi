@@ -232,7 +232,7 @@ cdef void trace_packet(tracer_t* r, tracker_t* t, const batch_t* batch, const pa
         one = &r.wanted[i]
         if one.handle == 0 and one.first_frame == p.frame and are_ends_of(&one.ends, p):
             one.handle = handle
-        if one.handle == handle:
+        if one.handle == handle and flow.directions[0].start.first_frame == one.first_frame:
             keep_row(r, t, one, &row)
 
 

@@ -190,6 +190,8 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.slots)
     free(t.log)
     free(t.watched_ports)
+    free(t.wanted_ports)
+    end_ageing(&t.ageing)
 
 
 cdef void set_defaults(tracker_t* t) noexcept nogil:
@@ -242,17 +244,6 @@ cdef void set_episode_defaults(episode_t* episode) noexcept nogil:
     episode.passed_frame, episode.passed_ns = NEVER, NEVER
 
 
-cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d) noexcept nogil:
-    cdef const cargo_t* cargo = seen_cargo(t, d)
-    return (
-        cargo.trailer_cisco
-        or cargo.trailer_weak
-        or longest_run(cargo, d) >= WATCHED_RUN
-        or d.start.signature == SIGNATURE_IKETCP
-        or d.start.signature == SIGNATURE_RAW_IKE
-    )
-
-
 def by_opening(row):
     return row.opened_frame, row.start_pos
 
@@ -266,9 +257,11 @@ cdef class Tracker:
     cdef uint32_t* order  # twice the number of the row from the oldest in the log, and its side
     cdef log_t log_view  # beside the two
 
-    def __cinit__(self, ports=(), bint everything=False):
+    def __cinit__(self, ports=(), bint everything=False, wanted=()):
         self.tracker.watches_everything = everything
-        self.watch_ports(ports)
+        self.tracker.watched_ports = ports_as_bits(ports)
+        self.tracker.wants_everything = wanted is None
+        self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         if not begin_tracker(&self.tracker):
@@ -298,8 +291,13 @@ cdef class Tracker:
         self.check_idle()
         cdef tracker_t* t = &self.tracker
         return rows.Tallies(
-            t.flow_count, t.refused, t.segments, t.log_end - t.log_first, t.unlogged, t.last_ns
+            t.flow_count, t.flows_begun, t.segments, t.log_end - t.log_first, t.unlogged, t.last_ns
         )
+
+    def given_up(self):
+        self.check_idle()
+        cdef ageing_t* ageing = &self.tracker.ageing
+        return rows.GivenUpRow(*[ageing.given_up[i] for i in range(2 * STAGES)], ageing.begun_in_mid_stream)
 
     def pulse(self):
         self.check_idle()
@@ -369,6 +367,7 @@ cdef class Tracker:
         return [
             (row_of(&self.log_view, i).flow, segment_row(row_of(&self.log_view, i)))
             for i in range(self.log_view.count)
+            if row_of(&self.log_view, i).flow != NOBODY
         ]
 
     def segments_with(self, index, side, int64_t position):
@@ -433,12 +432,22 @@ cdef class Tracker:
         return NEVER
 
     def suspects(self, ports):
-        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
-        cdef uint8_t wanted[65536]
+        """Flows that look like IPsec over TCP in any way, or use one of the ports, in the order in which they began."""
+        cdef tracker_t* t = &self.tracker
+        cdef uint64_t* wanted = ports_as_bits(ports)
         cdef uint32_t i
-        mark_ports(wanted, ports)
-        self.check_idle()
-        return [i for i in range(self.tracker.flow_count) if self.is_suspect(i, wanted)]
+        try:
+            self.check_idle()
+            found = [i for i in range(t.flow_count) if is_suspect(t, flow_at(t, i + 1), wanted)]
+        finally:
+            free(wanted)
+        if t.ageing.ranked != NULL:  # else places are in the order in which their flows began
+            found.sort(key=self.began_in)
+        return found
+
+    def began_in(self, index):
+        """The first frame of a flow."""
+        return self.at(index).directions[0].start.first_frame
 
     def screen(self, wanted, limits, quoted):
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
@@ -462,27 +471,6 @@ cdef class Tracker:
             free(indices)
 
     # --- inside -----------------------------------------------------------------------------
-
-    cdef int watch_ports(self, ports) except -1:
-        cdef uint64_t* watched = <uint64_t*> calloc(PORT_WORDS, sizeof(uint64_t))
-        cdef uint16_t number
-        if watched == NULL:
-            raise MemoryError
-        self.tracker.watched_ports = watched
-        for port in ports:
-            if 0 <= port < 65536:
-                number = port
-                watched[number // 64] |= <uint64_t> 1 << number % 64
-        return 0
-
-    cdef bint is_suspect(self, uint32_t index, const uint8_t* wanted):
-        cdef const flow_t* flow = flow_at(&self.tracker, index + 1)
-        return (
-            wanted[flow.sport]
-            or wanted[flow.dport]
-            or looks_encapsulated(&self.tracker, &flow.directions[0])
-            or looks_encapsulated(&self.tracker, &flow.directions[1])
-        )
 
     cdef int check_idle(self) except -1:
         if self.is_busy:
@@ -537,6 +525,7 @@ cdef class Tracker:
         cdef tracker_t* t = &self.tracker
         if self.order != NULL:
             return 0
+        disown_rows(t)
         self.firsts = <uint32_t*> calloc(<size_t> t.flow_count + 2, sizeof(uint32_t))
         self.order = <uint32_t*> malloc(<size_t> (t.log_end - t.log_first + 1) * sizeof(uint32_t))
         if self.firsts == NULL or self.order == NULL or not view_log(t, &self.log_view):
@@ -562,14 +551,41 @@ cdef void sort_by_flow(const log_t* log, uint32_t flows, uint32_t* firsts, uint3
     """A counting sort.  Each flow counts two places on, so that its beginning, once used as a cursor, ends as the next's."""
     cdef uint32_t i, flow, side, at
     for i in range(log.count):
-        firsts[row_of(log, i).flow + 2] += 1
+        if row_of(log, i).flow != NOBODY:
+            firsts[row_of(log, i).flow + 2] += 1
     for flow in range(flows):
         firsts[flow + 2] += firsts[flow + 1]
     for i in range(log.count):
         flow, side = row_of(log, i).flow, row_of(log, i).side
+        if flow == NOBODY:
+            continue
         at = firsts[flow + 1]
         firsts[flow + 1] += 1
         order[at] = 2 * i + side
+
+
+cdef void disown_rows(tracker_t* t) noexcept nogil:
+    """Rows of flows that were given up are nobody's, whoever has their place now."""
+    cdef int64_t number
+    cdef segment_t* row
+    if t.ageing.logged_from == NULL:
+        return
+    for number in range(t.log_first, t.log_end):
+        row = logged(t, number)
+        if row.flow != NOBODY and number < t.ageing.logged_from[row.flow]:
+            row.flow = NOBODY
+
+
+cdef uint64_t* ports_as_bits(ports) except NULL:
+    cdef uint64_t* bits = <uint64_t*> calloc(PORT_WORDS, sizeof(uint64_t))
+    cdef uint16_t number
+    if bits == NULL:
+        raise MemoryError
+    for port in ports:
+        if 0 <= port < 65536:
+            number = port
+            bits[number // 64] |= <uint64_t> 1 << number % 64
+    return bits
 
 
 cdef int checked_side(side) except -1:

@@ -87,7 +87,7 @@ class Observer:
         self._short: set[int] = set()
 
     def see(self, packet: Packet, wire_len: int) -> Seen | None:
-        """Take one segment; None where the tracker took no more flows.  `wire_len`: see Wireshark.look."""
+        """Take one segment; None once the tracker has given up a flow.  `wire_len`: see Wireshark.look."""
         flow = self._follow(packet)
         if flow is None:
             return None
@@ -116,9 +116,10 @@ class Observer:
         self._one.clear()
         self._one.append(packet)
         self.tracker.feed(self._one)
-        if self.tracker.tallies().flows > flows:
+        tallies = self.tracker.tallies()
+        if tallies.flows > flows:
             self._index[key] = flows
-        return self._index.get(key)
+        return self._index.get(key) if tallies.flows_begun == tallies.flows else None
 
 
 def changes(before: DirectionRow, after: DirectionRow) -> Changes:

@@ -108,7 +108,13 @@ def account(reader: Reader, decoder: Decoder) -> dict[str, object]:
 
 def tracked(tracker: Any) -> Iterator[object]:
     """Every row that can be asked for."""
-    yield from (tracker.tallies(), tracker.pulse(), tracker.suspects({10_000}), tracker.suspects(()))
+    yield from (
+        tracker.tallies(),
+        tracker.given_up(),
+        tracker.pulse(),
+        tracker.suspects({10_000}),
+        tracker.suspects(()),
+    )
     for index in range(tracker.tallies().flows):
         yield from (tracker.flow(index), tracker.segments(index))
         for side in (0, 1):

@@ -123,7 +123,7 @@ class Tracer:
         for one in self._wanted:
             if one.index == NEVER and one.first_frame == p.frame and one.ends == ends:
                 one.index = index
-            if one.index == index:
+            if one.index == index and flow.first_frame == one.first_frame:
                 self._keep(one, row)
 
     def _keep(self, one: Wanted, row: Traced) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened
+from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, is_suspect, standing
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
     keep_reset,
@@ -14,10 +15,10 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_reset,
     note_sender,
 )
-from ctcp_forensics._kernel.plain_track.payload import WATCHED_RUN, is_damaged
+from ctcp_forensics._kernel.plain_track.payload import is_damaged
 from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
-from ctcp_forensics._kernel.plain_track.state import Direction, Flow
+from ctcp_forensics._kernel.plain_track.state import Flow
 from ctcp_forensics._kernel.rows import (
     EPISODES_KEPT,
     FLOW_CAP,
@@ -28,6 +29,7 @@ from ctcp_forensics._kernel.rows import (
     DirectionRow,
     EpisodeRow,
     FlowRow,
+    GivenUpRow,
     HoleRow,
     Kind,
     Message,
@@ -36,7 +38,6 @@ from ctcp_forensics._kernel.rows import (
     ResetRow,
     ScreenLimits,
     SegmentRow,
-    Signature,
     Status,
     Tallies,
     Tcp,
@@ -47,18 +48,27 @@ class Tracker:
     """Follows every TCP flow of one capture.
 
     Flows that use one of `ports` at either end, or with `everything` all flows, are watched from their first
-    segment on; others from the first segment that looks like cTCP.
+    segment on; others from the first segment that looks like cTCP.  Those with one of the `wanted` ports (None: all)
+    will be judged, as will those that look like cTCP: where places get few, others are given up first.
     """
 
-    def __init__(self, ports: Iterable[int] = (), everything: bool = False) -> None:
+    def __init__(
+        self, ports: Iterable[int] = (), everything: bool = False, wanted: Iterable[int] | None = ()
+    ) -> None:
         self._watched_ports = frozenset(ports)
         self._watches_everything = everything
+        self._wanted = None if wanted is None else frozenset(wanted)
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
-        self._refused = 0
+        self._queue = Queue()
+        self._given_up = [0] * (2 * STAGES)
+        self._begun = 0
+        self._begun_in_mid_stream = 0
         self._segments = 0
         self._unlogged = 0
         self._log: list[tuple[int, SegmentRow]] = []
+        self._logged_from: dict[int, int] = {}
+        """Rows of the log before this one belong to who had the place before."""
         self._by_flow: dict[int, list[SegmentRow]] | None = None
         self._last_ns = NEVER
         self._pulse = Pulse()
@@ -77,8 +87,11 @@ class Tracker:
 
     def tallies(self) -> Tallies:
         return Tallies(
-            len(self._flows), self._refused, self._segments, len(self._log), self._unlogged, self._last_ns
+            len(self._flows), self._begun, self._segments, len(self._log), self._unlogged, self._last_ns
         )
+
+    def given_up(self) -> GivenUpRow:
+        return GivenUpRow._make((*self._given_up, self._begun_in_mid_stream))
 
     def pulse(self) -> PulseRow:
         return self._pulse.row()
@@ -114,7 +127,11 @@ class Tracker:
 
     def log(self) -> list[tuple[int, SegmentRow]]:
         """The log of all watched flows, in the order of the capture: index of the flow, and row."""
-        return self._log
+        return [
+            (owner, row)
+            for number, (owner, row) in enumerate(self._log, start=self._unlogged)
+            if number >= self._logged_from.get(owner, 0)
+        ]
 
     def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]:
         """The logged segments of one direction that carry the byte at `position`."""
@@ -157,17 +174,14 @@ class Tracker:
         """The log by flow, sorted out once when it is first asked for."""
         if self._by_flow is None:
             self._by_flow = {}
-            for owner, row in self._log:
+            for owner, row in self.log():
                 self._by_flow.setdefault(owner, []).append(row)
         return self._by_flow
 
     def suspects(self, ports: frozenset[int]) -> list[int]:
-        """Flows that look like IPsec over TCP in any way, or use one of the ports."""
-        return [
-            index
-            for index, flow in enumerate(self._flows)
-            if flow.sport in ports or flow.dport in ports or any(map(looks_encapsulated, flow.directions))
-        ]
+        """Flows that look like IPsec over TCP in any way, or use one of the ports, in the order in which they began."""
+        found = [index for index, flow in enumerate(self._flows) if is_suspect(flow, ports)]
+        return sorted(found, key=lambda index: self._flows[index].first_frame)
 
     def screen(self, wanted: Sequence[int], limits: ScreenLimits, quoted: Collection[Conversation]) -> bytes:
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
@@ -181,9 +195,6 @@ class Tracker:
 
     def _follow(self, p: Packet) -> None:
         index = self._find(p)
-        if index == NEVER:
-            self._refused += 1
-            return
         self._segments += 1
         flow = self._flows[index]
         side = flow.side_of(p)
@@ -208,11 +219,28 @@ class Tracker:
         index = self._latest.get(key, NEVER)
         if index != NEVER and not opens_another(self._flows[index], p):
             return index
-        if len(self._flows) >= FLOW_CAP:
-            return NEVER
-        self._flows.append(Flow(p, watched=self._is_asked_for(p)))
-        self._latest[key] = len(self._flows) - 1
-        return len(self._flows) - 1
+        index = self._place()
+        self._flows[index : index + 1] = [Flow(p, watched=self._is_asked_for(p))]
+        self._latest[key] = index
+        self._begun += 1
+        self._begun_in_mid_stream += any(self._given_up) and not p.flags & Tcp.SYN
+        return index
+
+    def _place(self) -> int:
+        """A place for a new flow: one more, or that of the flow that matters least."""
+        if len(self._flows) < FLOW_CAP:
+            return len(self._flows)
+        index = self._queue.next(self._flows, self._wanted)
+        self._give_up(index)
+        return index
+
+    def _give_up(self, index: int) -> None:
+        flow = self._flows[index]
+        self._given_up[standing(flow, self._wanted)] += 1
+        self._logged_from[index] = self._unlogged + len(self._log)
+        key = ends_in_order((flow.src, flow.sport), (flow.dst, flow.dport))
+        if self._latest.get(key) == index:
+            del self._latest[key]
 
     def _is_asked_for(self, p: Packet) -> bool:
         return self._watches_everything or not self._watched_ports.isdisjoint((p.sport, p.dport))
@@ -231,7 +259,10 @@ class Tracker:
 
 def conversation(p: Packet) -> tuple[bytes, int, bytes, int]:
     """One key for both directions."""
-    one, other = (p.src, p.sport), (p.dst, p.dport)
+    return ends_in_order((p.src, p.sport), (p.dst, p.dport))
+
+
+def ends_in_order(one: tuple[bytes, int], other: tuple[bytes, int]) -> tuple[bytes, int, bytes, int]:
     return one + other if one <= other else other + one
 
 
@@ -245,12 +276,3 @@ def opens_another(flow: Flow, p: Packet) -> bool:
 
 def is_bare(row: SegmentRow) -> bool:
     return not row.length and not row.flags & (Tcp.SYN | Tcp.FIN)
-
-
-def looks_encapsulated(d: Direction) -> bool:
-    return bool(
-        d.trailer_cisco
-        or d.trailer_weak
-        or d.esp_run >= WATCHED_RUN
-        or d.signature in (Signature.IKETCP, Signature.RAW_IKE)
-    )
