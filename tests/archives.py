@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ctcp_forensics.archive.examine import Examined
-from ctcp_forensics.archive.store import SegmentRef
+from ctcp_forensics.archive.store import SegmentRef, StatusCount, StoreCoverage, Trouble
 from ctcp_forensics.report import Coverage, Endpoint, Finding, Flow, Report
 from tests import reports
 
@@ -95,6 +95,22 @@ class MadeStore:
     def segments(self) -> Iterator[SegmentRef]:
         for name in self.kept:
             yield SegmentRef(name=name, path=Path(name))
+
+    def coverage(self) -> StoreCoverage:
+        found = {one.uri: one for some in self.kept.values() for one in some}.values()
+        told = {one.status: [other.bytes for other in found if other.status == one.status] for one in found}
+        return StoreCoverage(
+            counts=tuple(
+                StatusCount(status=status, files=len(sizes), bytes=sum(sizes))
+                for status, sizes in told.items()
+            )
+        )
+
+    def troubles(self) -> Iterator[Trouble]:
+        for some in self.kept.values():
+            for one in some:
+                if one.status != "analyzed":
+                    yield Trouble(uri=one.uri, status=one.status, reason=one.reason)
 
     def results(self, segment: SegmentRef) -> Iterator[Examined]:
         yield from self.kept[segment.name]

@@ -57,7 +57,7 @@ class Tables:
         try:
             _insist_on_reading(self._base, sql)
             asked = self._base.cursor().execute(sql, dict(given or {}))
-            names = tuple(column[0] for column in asked.description or ())
+            names = _told_apart([column[0] for column in asked.description or ()])
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
         return Answer(names, _rows(asked))
@@ -100,6 +100,15 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
         if isinstance(one, dict):
             yield one
         left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+
+
+def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """`a`, `a_2`: SQL gives several columns one name, JSON does not."""
+    told: list[str] = []
+    for name in names:
+        often = sum(one == name for one in names[: len(told)])
+        told.append(f"{name}_{often + 1}" if often else name)
+    return tuple(told)
 
 
 def _rows(asked: DuckDBPyConnection) -> Iterator[Sequence[Any]]:

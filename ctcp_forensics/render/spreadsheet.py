@@ -41,7 +41,7 @@ COLUMNS = (
 )
 
 
-class _Line:
+class Line:
     """What csv writes to: it hands each line back."""
 
     def write(self, line: str) -> str:
@@ -52,10 +52,10 @@ def spreadsheet(report: Report) -> Iterator[str]:
     """The rows, each with its end, worst first; the head is there even without a flow."""
     sources = {capture.id: capture.source for capture in report.captures}
     # Lines end in LF: the tools that read this in a pipe would carry a CR in the last column.
-    writer = csv.writer(_Line(), lineterminator="\n")
+    writer = csv.writer(Line(), lineterminator="\n")
     yield writer.writerow(COLUMNS)
     for one in worst_first(report):
-        yield writer.writerow(map(_harmless, _cells(one, sources)))
+        yield writer.writerow(map(harmless, _cells(one, sources)))
 
 
 def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
@@ -90,7 +90,7 @@ def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
     )
 
 
-def _harmless(cell: str | int) -> str | int:
+def harmless(cell: str | int) -> str | int:
     if isinstance(cell, int):
         return cell
     cell = clean(cell)
