@@ -24,6 +24,7 @@ FAILED: Final = "failed"
 CHANGED: Final = "it changed while it was read"
 MEMBER: Final = "!/"
 
+RawName = bytes
 Status = Literal["analyzed", "partial", "rejected", "failed"]
 
 
@@ -63,7 +64,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     frames: int = 0
     bytes: int = 0
     """Read, as stored."""
-    raw_uri: bytes | None = None
+    raw_uri: RawName | None = None
     """The name, where it is no text; only in a segment."""
     same_as: str | None = None
     """The URI of another entry with the same content, where there is one; the first of them has none."""

@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     facts_version: str = ""
     rules_version: str = ""
     frames: int = 0
-    bytes: int = 0
+    read_len: int = 0
     exit_status: int = 0
     seconds: float = 0.0
 
@@ -118,7 +118,7 @@ def answered(found: Examined, seconds: float) -> Answer:
         facts_version="" if found.facts is None else found.facts.version,
         rules_version=found.rules_version,
         frames=found.frames,
-        bytes=found.bytes,
+        read_len=found.bytes,
         exit_status=found.exit_status,
         seconds=seconds,
     )
