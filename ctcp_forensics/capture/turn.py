@@ -10,7 +10,7 @@ from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
-from ctcp_forensics.capture.members import Member, Refused, Selection, walk
+from ctcp_forensics.capture.members import Member, Only, Refused, walk
 from ctcp_forensics.capture.members.limits import ContainerError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
 from ctcp_forensics.capture.source import HASH_LIMIT, Capture, container_file, in_words, open_capture
@@ -36,7 +36,7 @@ def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) 
 def open_member(uri: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
     """One member of a container.  Raises CaptureError where there is no such member, or it cannot be read."""
     container = container_file(uri) or uri
-    walked = walk(container, Selection([uri]))
+    walked = walk(container, Only([uri]))
     reason = "there is no such member in it"
     try:
         for found in walked:
@@ -64,7 +64,7 @@ def _members_in_turn(container: str, uris: Sequence[str], hash_limit: int | None
     left = dict.fromkeys(uris)
     refused: list[Refused] = []
     try:
-        with closing(walk(container, Selection(uris))) as walked:
+        with closing(walk(container, Only(uris))) as walked:
             for found in walked:
                 if found.uri not in left:
                     refused += [found] if isinstance(found, Refused) else []

@@ -6,7 +6,9 @@ Does not know savefiles.
 
 from ctcp_forensics.capture.members.walk import (
     EVERYTHING,
+    Below,
     Member,
+    Only,
     Refused,
     Selection,
     Walked,
@@ -14,4 +16,4 @@ from ctcp_forensics.capture.members.walk import (
     walk,
 )
 
-__all__ = ["EVERYTHING", "Member", "Refused", "Selection", "Walked", "is_container", "walk"]
+__all__ = ["EVERYTHING", "Below", "Member", "Only", "Refused", "Selection", "Walked", "is_container", "walk"]

@@ -87,7 +87,7 @@ def _parts(guarded: _Guarded) -> Iterator[Part]:
             header = archive.next()
             if header is None:
                 return
-            archive.members.clear()  # the library would remember all of them
+            archive.members.clear()  # type: ignore[attr-defined]  # the library would remember all of them
             if header.isreg():
                 yield _part(archive, header, guarded)
 

@@ -59,21 +59,44 @@ Walked = Member | Refused
 
 
 class Selection:
-    """Which members are asked for; None: all that are no containers."""
-
-    def __init__(self, uris: Iterable[str] | None) -> None:
-        self._uris = None if uris is None else frozenset(uris)
-        self._on_the_way = {one for uri in self._uris or () for one in containers_of(uri)}
+    """Which members are asked for: all that are no containers themselves."""
 
     def concerns(self, uri: str) -> bool:
-        return self._uris is None or uri in self._uris or uri in self._on_the_way
+        """Whether it is asked for, or could hold what is."""
+        return True
 
     def names(self, uri: str) -> bool:
         """Whether it is asked for by its name, whatever it is."""
-        return self._uris is not None and uri in self._uris
+        return False
 
 
-EVERYTHING: Final = Selection(None)
+EVERYTHING: Final = Selection()
+
+
+class Only(Selection):
+    """Members by their names."""
+
+    def __init__(self, uris: Iterable[str]) -> None:
+        self._uris = frozenset(uris)
+        self._on_the_way = {one for uri in self._uris for one in containers_of(uri)}
+
+    def concerns(self, uri: str) -> bool:
+        return uri in self._uris or uri in self._on_the_way
+
+    def names(self, uri: str) -> bool:
+        return uri in self._uris
+
+
+class Below(Selection):
+    """A member with all that is inside it, or a folder of members."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri.rstrip("/")
+        self._on_the_way = frozenset(containers_of(uri))
+
+    def concerns(self, uri: str) -> bool:
+        is_below = uri == self._uri or uri.startswith((self._uri + "!", self._uri + "/"))
+        return is_below or uri in self._on_the_way
 
 
 def is_container(seen: Look) -> bool:
