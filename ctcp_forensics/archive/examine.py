@@ -5,7 +5,6 @@ Knows how a result is told and how it is judged again.  Does not know where it i
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +12,8 @@ import msgspec
 from ctcp_forensics import report
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.facts import FACTS_VERSION, Facts, facts_of, remembered
+from ctcp_forensics.capture import Capture
+from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.pipeline import CTCP_PORT, Options, Source, reported
 from ctcp_forensics.reading import cases_of, take_in
@@ -21,8 +22,6 @@ ANALYZED: Final = "analyzed"
 PARTIAL: Final = "partial"
 REJECTED: Final = "rejected"
 FAILED: Final = "failed"
-CHANGED: Final = "it changed while it was read"
-MEMBER: Final = "!/"
 
 RawName = bytes
 Status = Literal["analyzed", "partial", "rejected", "failed"]
@@ -89,9 +88,9 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.facts is not None and self.facts.version == FACTS_VERSION
 
 
-def examine(entry: Entry, terms: Terms) -> Examined:
-    """Read and judge one capture; whatever is wrong with it is in the answer."""
-    intake = take_in([Source(path=entry.uri)], terms.options, None)
+def examine(entry: Entry, terms: Terms, opened: Capture | CaptureError | None = None) -> Examined:
+    """Read and judge one capture, or what it was opened as; whatever is wrong with it is in the answer."""
+    intake = take_in([Source(path=entry.uri, opened=opened)], terms.options, None)
     cases = [cases_of(reading, terms.options) for reading in intake.readings]
     told = reported(intake, cases)
     return _examined(entry, told, facts_of(intake, cases) if any(cases) else None)
@@ -128,7 +127,7 @@ def told_of(found: Examined, entry: Entry) -> Examined:
 
 
 def _examined(entry: Entry, told: report.Report, facts: Facts | None) -> Examined:
-    status, reason = _became(entry, told)
+    status, reason = _became(told)
     capture = told.captures[0] if told.captures else None
     return Examined(
         uri=entry.uri,
@@ -144,26 +143,13 @@ def _examined(entry: Entry, told: report.Report, facts: Facts | None) -> Examine
     )
 
 
-def _became(entry: Entry, told: report.Report) -> tuple[Status, str]:
+def _became(told: report.Report) -> tuple[Status, str]:
     if told.coverage.failed:
         return REJECTED, told.coverage.failed[0].reason
     capture = told.captures[0]
     damage = capture.damage[0].reason if capture.damage else ""
     if capture.outcome == "rejected":
         return REJECTED, damage
-    if has_changed(entry):
-        return PARTIAL, CHANGED
     if capture.outcome == "partial":
         return PARTIAL, damage or f"{sum(one.frames for one in capture.undecoded)} frames are not decoded"
     return ANALYZED, ""
-
-
-def has_changed(entry: Entry) -> bool:
-    """Whether a file is no longer what was found; of members and URLs only their container knows."""
-    if MEMBER in entry.uri or not entry.uri.startswith("/"):
-        return False
-    try:
-        found = Path(entry.uri).stat()
-    except OSError:
-        return True
-    return (found.st_size, f"{found.st_mtime_ns}:{found.st_ino}") != (entry.size, entry.stamp)

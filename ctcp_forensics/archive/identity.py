@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ctcp_forensics.archive.entry import Entry
-from ctcp_forensics.archive.examine import MEMBER
 from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture.names import containers_of, scheme_of
 
 EDGE_LEN: Final = 1 << 16
 """64 KiB at each end: one read of most disks, and two rotated files of one tcpdump differ in their first frame."""
@@ -58,4 +58,4 @@ def _through_its_container(entry: Entry) -> str:
 
 
 def is_not_a_file(entry: Entry) -> bool:
-    return MEMBER in entry.uri or not entry.uri.startswith("/")
+    return scheme_of(entry.uri) is not None or any(containers_of(entry.uri))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from ctcp_forensics.archive.examine import MEMBER
 from ctcp_forensics.archive.manifest import Todo
+from ctcp_forensics.capture.names import containers_of
 
 PER_FILE: Final = 1 << 19
 """A file costs what half a MiB of capture costs, however small it is: about half a millisecond."""
@@ -33,8 +33,7 @@ def weight(todo: Todo) -> int:
 
 def container(uri: str) -> str | None:
     """The archive that an entry is a member of; None: it is a file by itself."""
-    path, separator, _ = uri.partition(MEMBER)
-    return path if separator else None
+    return next(containers_of(uri), None)
 
 
 class Planner:

@@ -23,7 +23,7 @@ from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, StoreError, Todo
 from ctcp_forensics.archive.planner import Planner
 from ctcp_forensics.archive.tally import Tally, Watch
-from ctcp_forensics.archive.task import Kind, answer_of, answered, item_of, payload_of
+from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
 FOUND_AT_ONCE: Final = 256
 FINDING_S: Final = 0.05
@@ -209,35 +209,34 @@ class Sweep:
             batch = self._flying.pop(one.number, None)
             if batch is None:  # the worker had nothing to do when it died
                 continue
+            answers = [answer_of(data) for data in one.answers]
             if batch.kind in ("examine", "judge"):
-                placed += self._results(batch, one)
+                placed += self._results(batch, answers)
             else:
-                self._take_keys(batch, one)
-            if one.death is not None:
-                placed += self._mourn(batch, one)
+                self._take_keys(batch, answers)
+            if one.death is not None and batch.kind == "examine":  # what cannot be judged or compared stays as it is
+                answered_to = {answer.at for answer in answers}
+                left = [todo for at, todo in enumerate(batch.todos) if at not in answered_to]
+                placed += self._mourn(left, one)
         if placed:
             self._acknowledge(placed)
 
-    def _results(self, batch: Batch, ended: Ended) -> Iterator[Placed]:
-        for at, (todo, data) in enumerate(zip(batch.todos, ended.answers, strict=False)):
-            again = batch.kept[at].id if batch.kept else None
-            yield Placed(entry=todo.entry, answer=answer_of(data), offset=0, judged_again=again)
+    def _results(self, batch: Batch, answers: Sequence[Answer]) -> Iterator[Placed]:
+        for answer in answers:
+            again = batch.kept[answer.at].id if batch.kept else None
+            yield Placed(entry=batch.todos[answer.at].entry, answer=answer, offset=0, judged_again=again)
 
-    def _take_keys(self, batch: Batch, ended: Ended) -> None:
+    def _take_keys(self, batch: Batch, answers: Sequence[Answer]) -> None:
         """Whoever let a worker die is like no other."""
-        known = [answer_of(data).key for data in ended.answers]
-        known += [UNREADABLE] * (len(batch.todos) - len(known))
-        pairs = [(todo.entry, key) for todo, key in zip(batch.todos, known, strict=True)]
+        known = {answer.at: answer.key for answer in answers}
+        pairs = [(todo.entry, known.get(at, UNREADABLE)) for at, todo in enumerate(batch.todos)]
         if batch.kind == "quick-key":
             self._manifest.take_quick_keys(pairs)
         else:
             self._manifest.take_whole_keys(pairs)
 
-    def _mourn(self, batch: Batch, ended: Ended) -> Iterator[Placed]:
+    def _mourn(self, left: Sequence[Todo], ended: Ended) -> Iterator[Placed]:
         """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again."""
-        if batch.kind != "examine":
-            return  # what cannot be judged or compared stays as it is
-        left = batch.todos[len(ended.answers) :]
         blamed, innocent = (left[:1], left[1:]) if ended.is_exact else (left, left[:0])
         if innocent:
             self._again.append(Batch(kind="examine", todos=innocent))

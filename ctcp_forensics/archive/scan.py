@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.engine import Engine
 from ctcp_forensics.archive.entry import Found
 from ctcp_forensics.archive.examine import Terms
+from ctcp_forensics.archive.find import FindOptions, Links, find
 from ctcp_forensics.archive.limits import GRACE_S
 from ctcp_forensics.archive.manifest import Manifest, StoreError
 from ctcp_forensics.archive.run import Rules, Sweep
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
 from ctcp_forensics.archive.tally import Watch
-from ctcp_forensics.archive.walk import find
 from ctcp_forensics.evidence import RULES_VERSION
 
 LOCK: Final = "lock"
@@ -40,7 +40,7 @@ ENGINES: Final = ("process", "inline", "dask")
 class Wanted:
     """What the user asked for."""
 
-    places: Sequence[str]
+    places: Iterable[str]
     store: Path
     terms: Terms
     engine: str = "process"
@@ -51,6 +51,7 @@ class Wanted:
     memory_limit: int | None = MEMORY_LIMIT
     most_tries: int = MOST_TRIES
     anew: bool = False
+    links: Links = Links.PASSED_OVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def rules_of(wanted: Wanted) -> Rules:
 
 
 def found_by(wanted: Wanted) -> Iterator[Found]:
-    found = find(wanted.places)
+    found = find(wanted.places, FindOptions(links=wanted.links, store=str(wanted.store)))
     return found if wanted.shard is None else part_of(found, wanted.shard)
 
 
