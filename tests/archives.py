@@ -1,17 +1,24 @@
-"""Stores for the tests of what reads a store: results made by hand, in memory, segment by segment.
+"""Stores for the tests of what reads a store: made by the parts of `scan` that write one, of results made by hand.
 
-Knows the contract of a store only.  No capture stands behind them.
+No capture stands behind them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
-from ctcp_forensics.archive.examine import Examined
-from ctcp_forensics.archive.store import SegmentRef, StatusCount, StoreCoverage, Trouble
+from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.entry import Entry, Refusal
+from ctcp_forensics.archive.examine import Examined, Terms
+from ctcp_forensics.archive.manifest import Manifest, Placed
+from ctcp_forensics.archive.scan import prepared
+from ctcp_forensics.archive.store import Store
+from ctcp_forensics.archive.task import answered
+from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.report import Coverage, Endpoint, Finding, Flow, Report
 from tests import reports
 
@@ -70,6 +77,7 @@ def analyzed(uri: str, *judged: tuple[Flow, Finding], days: int = 0, stamp: str 
         size=218_304,
         stamp=stamp,
         status="analyzed",
+        content=sha256(uri.encode(errors="surrogateescape")).hexdigest(),
         report=told,
         rules_version="1",
         frames=214,
@@ -84,33 +92,52 @@ def rejected(uri: str) -> Examined:
 
 
 class MadeStore:
-    """Segments of results, as a store gives them."""
+    """A store on the disk, as `scan` writes it, of results that nobody found out."""
 
-    def __init__(self, *segments: Sequence[Examined]) -> None:
-        self.kept = {f"{number:06d}": tuple(some) for number, some in enumerate(segments, start=1)}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._segments = prepared(folder) / segment.FOLDER
+        self._made = 0
 
-    def add(self, *results: Examined) -> None:
-        self.kept[f"{len(self.kept) + 1:06d}"] = results
+    def add(self, *results: Examined, copies: Mapping[str, str] | None = None) -> None:
+        """One run, one segment; `copies` are URIs that turned out to have the content of another."""
+        manifest = Manifest(self.folder, places=(), terms=Terms().key, rules=RULES_VERSION)
+        found = [self._entry(one.uri, one.size) for one in results]
+        manifest.take_found(found, anew=True)
+        self._acknowledge(manifest, list(zip(found, results, strict=True)))
+        for copy, original in (copies or {}).items():
+            self._copy(manifest, copy, original)
+        manifest.finish()
+        manifest.close()
 
-    def segments(self) -> Iterator[SegmentRef]:
-        for name in self.kept:
-            yield SegmentRef(name=name, path=Path(name))
+    def refuse(self, *refusals: Refusal) -> None:
+        manifest = Manifest(self.folder, places=(), terms=Terms().key, rules=RULES_VERSION)
+        manifest.take_refused(refusals)
+        manifest.finish()
+        manifest.close()
 
-    def coverage(self) -> StoreCoverage:
-        found = {one.uri: one for some in self.kept.values() for one in some}.values()
-        told = {one.status: [other.bytes for other in found if other.status == one.status] for one in found}
-        return StoreCoverage(
-            counts=tuple(
-                StatusCount(status=status, files=len(sizes), bytes=sum(sizes))
-                for status, sizes in told.items()
-            )
-        )
+    @property
+    def store(self) -> Store:
+        return Store.open(self.folder)
 
-    def troubles(self) -> Iterator[Trouble]:
-        for some in self.kept.values():
-            for one in some:
-                if one.status != "analyzed":
-                    yield Trouble(uri=one.uri, status=one.status, reason=one.reason)
+    def _entry(self, uri: str, size: int | None) -> Entry:
+        self._made += 1
+        return Entry(uri=uri, size=size, stamp=f"{self._made}:1")
 
-    def results(self, segment: SegmentRef) -> Iterator[Examined]:
-        yield from self.kept[segment.name]
+    def _acknowledge(self, manifest: Manifest, some: list[tuple[Entry, Examined]]) -> None:
+        answers = [(entry, answered(one, 0.0)) for entry, one in some]
+        number, offset, placed = manifest.next_segment(), 0, []
+        for entry, answer in answers:
+            placed.append(Placed(entry=entry, answer=answer, offset=offset))
+            offset += len(answer.frame)
+        name = segment.name_of(number)
+        segment.write_durably(self._segments / name, [answer.frame for _, answer in answers])
+        manifest.acknowledge(number, name, placed)
+
+    def _copy(self, manifest: Manifest, copy: str, original: str) -> None:
+        """Both get the key that says so, as after their bytes were compared."""
+        entries = {uri: Entry(uri=uri, size=218_304, stamp="1:1") for uri in (copy, original)}
+        manifest.take_whole_keys([(entries[original], original)])
+        manifest.take_found([self._entry(copy, 218_304)], anew=True)
+        manifest.take_whole_keys([(entries[copy], original)])
+        manifest.settle_alike()

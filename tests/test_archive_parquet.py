@@ -13,31 +13,40 @@ import pytest
 from ctcp_forensics.archive import parquet
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, refreshed
-from ctcp_forensics.archive.store import SegmentRef
+from ctcp_forensics.archive.rows import Row, rows_of
 from ctcp_forensics.archive.tables import QueryError, Tables
 from tests.archives import DAY_NS, MadeStore, analyzed, dead, healthy, rejected
 
 pytest.importorskip("duckdb", reason="needs DuckDB, which the extra `archive` brings")
 
 
-def asked(store: MadeStore, folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with Tables(refreshed(store, folder)) as tables:
+def asked(made: MadeStore, sql: str) -> list[tuple[Any, ...]]:
+    with Tables(refreshed(made.store, made.folder)) as tables:
         return [tuple(row) for row in tables.ask(sql).rows]
 
 
-def files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder / FOLDER)) for path in folder.rglob("*.parquet"))
+def files(made: MadeStore) -> list[str]:
+    folder = made.folder / FOLDER
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return MadeStore(tmp_path / "store")
 
 
 BY_URI = "SELECT uri, status, hits FROM captures ORDER BY uri"
 
 
-def test_each_table_has_a_file_for_each_day(tmp_path: Path) -> None:
-    store = MadeStore(
-        [analyzed("/a.pcap", dead(1)), analyzed("/b.pcap", healthy(2, days=1), days=1), rejected("/c.pcap")]
-    )
-    refreshed(store, tmp_path)
-    assert files(tmp_path) == [
+def test_each_table_has_a_file_for_each_day(made: MadeStore) -> None:
+    later = analyzed("/b.pcap", healthy(2, days=1), days=1)
+    made.add(analyzed("/a.pcap", dead(1)), later, rejected("/c.pcap"))
+    assert asked(made, BY_URI) == [
+        ("/a.pcap", "analyzed", 1),
+        ("/b.pcap", "analyzed", 0),
+        ("/c.pcap", "rejected", 0),
+    ]
+    assert files(made) == [
         "captures/day=2026-03-02/000001-00001.parquet",
         "captures/day=2026-03-03/000001-00002.parquet",
         "captures/day=unknown/000001-00003.parquet",
@@ -46,17 +55,12 @@ def test_each_table_has_a_file_for_each_day(tmp_path: Path) -> None:
         "flows/day=2026-03-02/000001-00004.parquet",
         "flows/day=2026-03-03/000001-00005.parquet",
     ]
-    assert asked(store, tmp_path, BY_URI) == [
-        ("/a.pcap", "analyzed", 1),
-        ("/b.pcap", "analyzed", 0),
-        ("/c.pcap", "rejected", 0),
-    ]
 
 
-def test_a_finding_says_what_who_else_asks_for(tmp_path: Path) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1, client="2001:db8:1:2::3", headend="2001:db8::1"))])
+def test_a_finding_says_what_who_else_asks_for(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1, client="2001:db8:1:2::3", headend="2001:db8::1")))
     sql = "SELECT day, client_network, headend, month, first_time::VARCHAR, duplicate_acks, uri, flow FROM findings"
-    assert asked(store, tmp_path, sql) == [
+    assert asked(made, sql) == [
         (
             "2026-03-02",
             "2001:db8:1::/48",
@@ -70,54 +74,78 @@ def test_a_finding_says_what_who_else_asks_for(tmp_path: Path) -> None:
     ]
 
 
-def test_only_new_segments_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1))])
-    refreshed(store, tmp_path)
-    store.add(analyzed("/b.pcap", dead(2)))
+def test_only_what_is_new_is_read(made: MadeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    asked(made, BY_URI)
+    made.add(analyzed("/b.pcap", dead(2)))
     read: list[str] = []
-    results = store.results
 
-    def noted(segment: SegmentRef) -> Iterator[Examined]:
-        read.append(segment.name)
-        return results(segment)
+    def noted(one: Examined) -> Iterator[Row]:
+        read.append(one.uri)
+        return rows_of(one)
 
-    monkeypatch.setattr(store, "results", noted)
-    assert [uri for uri, *_ in asked(store, tmp_path, BY_URI)] == ["/a.pcap", "/b.pcap"]
-    assert read == ["000002"]
-
-
-def test_the_newer_result_of_a_capture_takes_the_place_of_the_older(tmp_path: Path) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1), healthy(2)), analyzed("/b.pcap", dead(3))])
-    refreshed(store, tmp_path)
-    store.add(analyzed("/a.pcap", healthy(4), stamp="2:1"))
-    assert asked(store, tmp_path, BY_URI) == [("/a.pcap", "analyzed", 0), ("/b.pcap", "analyzed", 1)]
-    assert asked(store, tmp_path, "SELECT flow FROM flows ORDER BY flow") == [("f3",), ("f4",)]
-    assert asked(store, tmp_path, "SELECT finding FROM findings ORDER BY 1") == [("x3",), ("x4",)]
+    monkeypatch.setattr(parquet, "rows_of", noted)
+    assert [uri for uri, *_ in asked(made, BY_URI)] == ["/a.pcap", "/b.pcap"]
+    assert [uri for uri, *_ in asked(made, BY_URI)] == ["/a.pcap", "/b.pcap"]
+    assert read == ["/b.pcap"]
 
 
-def test_of_two_new_results_of_one_capture_the_later_counts(tmp_path: Path) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1))], [analyzed("/a.pcap", healthy(2), stamp="2:1")])
-    assert asked(store, tmp_path, BY_URI) == [("/a.pcap", "analyzed", 0)]
-    assert asked(store, tmp_path, "SELECT finding FROM findings") == [("x2",)]
+def test_the_newer_result_of_a_capture_takes_the_place_of_the_older(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1), healthy(2)), analyzed("/b.pcap", dead(3)))
+    asked(made, BY_URI)
+    made.add(analyzed("/a.pcap", healthy(4)))
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 0), ("/b.pcap", "analyzed", 1)]
+    assert asked(made, "SELECT flow FROM flows ORDER BY flow") == [("f3",), ("f4",)]
+    assert asked(made, "SELECT finding FROM findings ORDER BY 1") == [("x3",), ("x4",)]
 
 
-def test_a_day_whose_last_capture_changed_its_day_leaves_no_file(tmp_path: Path) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1))])
-    refreshed(store, tmp_path)
-    store.add(analyzed("/a.pcap", dead(2, days=1), days=1))
-    assert asked(store, tmp_path, "SELECT day, uri FROM captures") == [("2026-03-03", "/a.pcap")]
-    assert all("2026-03-03" in name for name in files(tmp_path))
+def test_of_two_new_results_of_one_capture_the_later_counts(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    made.add(analyzed("/a.pcap", healthy(2)))
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 0)]
+    assert asked(made, "SELECT finding FROM findings") == [("x2",)]
 
 
-@pytest.mark.parametrize("harm", ["folder", "file", "cut", "index", "garbage", "layout", "segment"])
-def test_tables_that_are_lost_are_made_anew(tmp_path: Path, harm: str) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1))], [analyzed("/b.pcap", healthy(2, days=1), days=1)])
-    refreshed(store, tmp_path)
-    index = tmp_path / FOLDER / INDEX
-    one = next((tmp_path / FOLDER / "findings").rglob("*.parquet"))
+def test_a_copy_is_a_capture_of_its_own_and_says_of_what(made: MadeStore) -> None:
+    made.add(analyzed("/b.pcap", dead(1)))
+    asked(made, BY_URI)
+    made.add(copies={"/c.pcap": "/b.pcap"})
+    sql = "SELECT uri, same_as, hits FROM captures ORDER BY uri"
+    assert asked(made, sql) == [("/b.pcap", None, 1), ("/c.pcap", "/b.pcap", 1)]
+    made.add(copies={"/a.pcap": "/b.pcap"})
+    assert asked(made, sql) == [("/a.pcap", None, 1), ("/b.pcap", "/a.pcap", 1), ("/c.pcap", "/a.pcap", 1)]
+    assert asked(made, "SELECT finding, uri FROM findings ORDER BY uri") == [
+        ("x1", "/a.pcap"),
+        ("x1", "/b.pcap"),
+        ("x1", "/c.pcap"),
+    ]
+
+
+def test_a_capture_that_became_a_copy_of_another_loses_what_was_found_in_it(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1)), analyzed("/b.pcap", healthy(2)))
+    asked(made, BY_URI)
+    made.add(copies={"/a.pcap": "/b.pcap"})
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 0), ("/b.pcap", "analyzed", 0)]
+
+
+def test_a_day_whose_last_capture_changed_its_day_leaves_no_file(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    asked(made, BY_URI)
+    made.add(analyzed("/a.pcap", dead(2, days=1), days=1))
+    assert asked(made, "SELECT day, uri FROM captures") == [("2026-03-03", "/a.pcap")]
+    assert all("2026-03-03" in name for name in files(made))
+
+
+@pytest.mark.parametrize("harm", ["folder", "file", "cut", "index", "garbage", "layout"])
+def test_tables_that_are_lost_are_made_anew(made: MadeStore, harm: str) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    made.add(analyzed("/b.pcap", healthy(2, days=1), days=1))
+    asked(made, BY_URI)
+    index = made.folder / FOLDER / INDEX
+    one = next((made.folder / FOLDER / "findings").rglob("*.parquet"))
     match harm:
         case "folder":
-            shutil.rmtree(tmp_path / FOLDER)
+            shutil.rmtree(made.folder / FOLDER)
         case "file":
             one.unlink()
         case "cut":
@@ -130,96 +158,90 @@ def test_tables_that_are_lost_are_made_anew(tmp_path: Path, harm: str) -> None:
         case "layout":
             told = msgspec.json.decode(index.read_bytes())
             index.write_bytes(msgspec.json.encode(told | {"layout": 0}))
-        case "segment":
-            store.kept = {"000009": (*store.kept["000001"], *store.kept["000002"])}
-    assert asked(store, tmp_path, BY_URI) == [("/a.pcap", "analyzed", 1), ("/b.pcap", "analyzed", 0)]
-    assert asked(store, tmp_path, "SELECT finding FROM findings ORDER BY 1") == [("x1",), ("x2",)]
-    assert len(files(tmp_path)) == 6
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 1), ("/b.pcap", "analyzed", 0)]
+    assert asked(made, "SELECT finding FROM findings ORDER BY 1") == [("x1",), ("x2",)]
+    assert len(files(made)) == 6
 
 
-@pytest.mark.parametrize("at", ["rows", "files", "index"])
+@pytest.mark.parametrize("at", ["_write_rows", "_join_small_files", "_commit"])
 def test_a_writer_that_dies_leaves_the_tables_of_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1))])
-    before = refreshed(store, tmp_path).index
-    store.add(analyzed("/a.pcap", healthy(2), stamp="2:1"), analyzed("/b.pcap", dead(3)))
+    made.add(analyzed("/a.pcap", dead(1)))
+    before = refreshed(made.store, made.folder).index
+    made.add(analyzed("/a.pcap", healthy(2)), analyzed("/b.pcap", dead(3)))
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    step = parquet._Step
-    name = {"rows": "_write_rows", "files": "_join_small_files", "index": "_commit"}[at]
     with monkeypatch.context() as dying:
-        dying.setattr(step, name, die)
+        dying.setattr(parquet._Step, at, die)
         with pytest.raises(KeyboardInterrupt):
-            refreshed(store, tmp_path)
-    assert parquet.as_it_is(tmp_path).index == before
-    with Tables(parquet.as_it_is(tmp_path)) as tables:
+            refreshed(made.store, made.folder)
+    assert parquet.as_it_is(made.folder).index == before
+    with Tables(parquet.as_it_is(made.folder)) as tables:
         assert list(tables.ask(BY_URI).rows) == [("/a.pcap", "analyzed", 1)]
-    assert asked(store, tmp_path, BY_URI) == [("/a.pcap", "analyzed", 0), ("/b.pcap", "analyzed", 1)]
-    named = refreshed(store, tmp_path).index.files
-    assert files(tmp_path) == sorted(name for some in named.values() for name in some)
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 0), ("/b.pcap", "analyzed", 1)]
+    named = refreshed(made.store, made.folder).index.files
+    assert files(made) == sorted(name for some in named.values() for name in some)
 
 
-def test_many_small_additions_to_a_day_become_one_file(tmp_path: Path) -> None:
-    store = MadeStore()
+def test_many_small_additions_to_a_day_become_one_file(made: MadeStore) -> None:
     for number in range(parquet.MAX_FILES_OF_A_DAY + 2):
-        store.add(analyzed(f"/{number:02d}.pcap", dead(number)))
-        refreshed(store, tmp_path)
-    assert len(list((tmp_path / FOLDER / "captures").rglob("*.parquet"))) == 2
-    assert asked(store, tmp_path, "SELECT count(*), count(DISTINCT uri) FROM captures") == [(18, 18)]
+        made.add(analyzed(f"/{number:02d}.pcap", dead(number)))
+        refreshed(made.store, made.folder)
+    assert len(list((made.folder / FOLDER / "captures").rglob("*.parquet"))) == 2
+    assert asked(made, "SELECT count(*), count(DISTINCT uri) FROM captures") == [(18, 18)]
 
 
 def test_steps_of_a_few_rows_and_one_large_step_give_the_same_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segments = [
-        [analyzed(f"/{number % 7}.pcap", dead(number), healthy(number + 100))] for number in range(20)
-    ]
-    whole, few = tmp_path / "whole", tmp_path / "few"
-    whole.mkdir()
-    few.mkdir()
+    for number in range(20):
+        made.add(analyzed(f"/{number % 7}.pcap", dead(number), healthy(number + 100)))
     sql = "SELECT * FROM findings ORDER BY ALL"
-    at_once = asked(MadeStore(*segments), whole, sql)
+    at_once = asked(made, sql)
+    shutil.rmtree(made.folder / FOLDER)
     monkeypatch.setattr(parquet, "ROWS_PER_STEP", 3)
-    assert asked(MadeStore(*segments), few, sql) == at_once
+    assert asked(made, sql) == at_once
+    assert parquet.as_it_is(made.folder).index.generation == 7
     assert len(at_once) == 14
 
 
-def test_the_same_segments_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     told = []
     for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        refreshed(MadeStore([analyzed("/a.pcap", dead(1)), analyzed("/b.pcap", dead(2))]), tmp_path / name)
-        told.append({path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.parquet")})
+        made = MadeStore(tmp_path / name)
+        made.add(analyzed("/a.pcap", dead(1)), analyzed("/b.pcap", dead(2)))
+        refreshed(made.store, made.folder)
+        told.append({path.name: path.read_bytes() for path in made.folder.rglob("*.parquet")})
     assert told[0] == told[1]
 
 
-def test_a_store_without_a_result_has_empty_tables(tmp_path: Path) -> None:
-    assert asked(MadeStore(), tmp_path, "SELECT count(*) FROM findings") == [(0,)]
-    assert asked(MadeStore([rejected("/a")]), tmp_path, "SELECT count(*) FROM findings") == [(0,)]
+def test_a_store_without_a_finding_has_empty_tables(made: MadeStore) -> None:
+    made.add()
+    assert asked(made, "SELECT count(*) FROM findings") == [(0,)]
+    made.add(rejected("/a"))
+    assert asked(made, "SELECT count(*) FROM findings") == [(0,)]
 
 
-def test_a_name_that_is_no_text_is_kept_in_letters(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_kept_in_letters(made: MadeStore) -> None:
     name = b"/a'\xff\n;--.pcap".decode("utf-8", "surrogateescape")
-    store = MadeStore([analyzed(name, dead(1))])
-    assert asked(store, tmp_path, "SELECT uri FROM findings") == [("/a'\\udcff\n;--.pcap",)]
-    store.add(analyzed(name, healthy(2), stamp="2:1"))
-    assert asked(store, tmp_path, "SELECT hits FROM captures") == [(0,)]
+    made.add(analyzed(name, dead(1)))
+    assert asked(made, "SELECT uri FROM findings") == [("/a'\\xff\\u000a;--.pcap",)]
+    made.add(analyzed(name, healthy(2)))
+    assert asked(made, "SELECT hits FROM captures") == [(0,)]
 
 
 def test_a_folder_with_a_quote_in_its_name_is_a_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "it's ours"
-    folder.mkdir()
-    assert asked(MadeStore([analyzed("/a.pcap", dead(1))]), folder, BY_URI) == [("/a.pcap", "analyzed", 1)]
+    made = MadeStore(tmp_path / "it's ours")
+    made.add(analyzed("/a.pcap", dead(1)))
+    assert asked(made, BY_URI) == [("/a.pcap", "analyzed", 1)]
 
 
-def test_a_time_that_nothing_holds_is_no_time(tmp_path: Path) -> None:
-    store = MadeStore([analyzed("/a.pcap", dead(1, days=2**40), days=2**40)])
-    assert asked(store, tmp_path, "SELECT day, first_ns, first_time FROM findings") == [
-        ("unknown", None, None)
-    ]
+def test_a_time_that_nothing_holds_is_no_time(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1, days=2**40), days=2**40))
+    assert asked(made, "SELECT day, first_ns, first_time FROM findings") == [("unknown", None, None)]
     assert DAY_NS * 2**40 > 2**63
 
 
@@ -255,8 +277,9 @@ READING_ELSEWHERE = (
 
 
 @pytest.mark.parametrize("sql", [*WRITING, *READING_ELSEWHERE])
-def test_free_sql_reads_the_tables_and_nothing_else(tmp_path: Path, sql: str) -> None:
-    parquet_now = refreshed(MadeStore([analyzed("/a.pcap", dead(1))]), tmp_path)
+def test_free_sql_reads_the_tables_and_nothing_else(made: MadeStore, tmp_path: Path, sql: str) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    parquet_now = refreshed(made.store, made.folder)
     (file,) = parquet_now.paths("findings")
     shutil.copy(file, tmp_path / "other.parquet")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -280,6 +303,7 @@ def test_free_sql_reads_the_tables_and_nothing_else(tmp_path: Path, sql: str) ->
         "SELECT 'COPY_QUERY_NODE' AS type",
     ],
 )
-def test_whatever_reads_is_answered(tmp_path: Path, sql: str) -> None:
-    with Tables(refreshed(MadeStore([analyzed("/a.pcap", dead(1))]), tmp_path)) as tables:
+def test_whatever_reads_is_answered(made: MadeStore, sql: str) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    with Tables(refreshed(made.store, made.folder)) as tables:
         assert list(tables.ask(sql).rows)

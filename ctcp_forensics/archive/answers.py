@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -120,6 +121,8 @@ def plain(value: Any) -> Any:
     """A value of SQL as JSON has it; times are UTC, in the spelling of RFC 3339."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -1,7 +1,7 @@
 """Parquet: the rows of a store as files that DuckDB, pandas or Spark read, partitioned by day.
 
-Knows which segments are in the files, and keeps them so: new segments are added, a result that another superseded is
-taken out.  Does not know what a segment is made of nor what is asked of the tables: see store, rows, tables.
+Knows which results are in the files, and keeps these in step with the manifest: a new result is added, one that another
+superseded is taken out.  Does not know where results come from nor what is asked of the tables: see store, tables.
 
 The files are a copy: the truth is in the segments, and a folder that is gone, cut or of another version is made anew.
 `index.json` names the files that count.  It is replaced as a whole, after the files that it names are on the disk and
@@ -11,6 +11,7 @@ before those that it no longer names are removed: whoever dies in between leaves
 from __future__ import annotations
 
 import contextlib
+import csv
 import fcntl
 import os
 import shutil
@@ -21,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from ctcp_forensics.archive.rows import TABLES, rows_of
-from ctcp_forensics.archive.schema import LAYOUT, derived, json_columns
+from ctcp_forensics.archive.rows import TABLES, CaptureRow, Row, rows_of
+from ctcp_forensics.archive.schema import LAYOUT, derived, json_columns, nothing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from ctcp_forensics.archive.examine import Examined
-    from ctcp_forensics.archive.store import SegmentRef
+    from ctcp_forensics.archive.store import Pointer
 
 FOLDER: Final = "parquet"
 INDEX: Final = "index.json"
@@ -45,8 +46,12 @@ WRITER_MEMORY: Final = "1GB"
 """DuckDB's own bound; beyond it, it goes to the disk."""
 MAX_ROW_LEN: Final = 16 * 1_048_576
 """Bytes of JSON: a path has at most 4,096, a nested member a few of these; a summary or filter is shorter."""
-PLACE: Final = "_place"
-"""Of a result among those that are added together: the last one of a capture counts."""
+ENTRIES_AT_ONCE: Final = 2_048
+POINTERS: Final = "pointers.csv"
+POINTED: Final = "entry, segment, place, first_entry, rules_version"
+POINTER_COLUMNS: Final = (
+    "{entry: 'BIGINT', segment: 'BIGINT', place: 'BIGINT', first_entry: 'BIGINT', rules_version: 'VARCHAR'}"
+)
 
 Names = dict[str, dict[str, int]]
 """Table by table the files that count, below the folder, with their sizes."""
@@ -55,9 +60,11 @@ Names = dict[str, dict[str, int]]
 class Results(Protocol):
     """What is needed of a store."""
 
-    def segments(self) -> Iterator[SegmentRef]: ...
+    def fingerprint(self) -> str: ...
 
-    def results(self, segment: SegmentRef) -> Iterator[Examined]: ...
+    def pointers(self) -> Iterator[Pointer]: ...
+
+    def results_of(self, entries: Iterable[int]) -> Iterator[tuple[Pointer, Examined]]: ...
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +73,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     layout: int = LAYOUT
     generation: int = 0
     """Counts the commits, and gives new files their names."""
-    segments: tuple[str, ...] = ()
+    seen: str = ""
+    """The fingerprint of the manifest that the files agree with; empty: they are on the way there."""
     files: Names = {}
 
 
@@ -82,13 +90,14 @@ class Parquet:
 
 
 def refreshed(store: Results, store_folder: Path) -> Parquet:
-    """The tables of all acknowledged segments; what is not in the files yet is added first."""
+    """The tables as the manifest has them now: what is new is added, what is no more is taken out."""
     folder = store_folder / FOLDER
     folder.mkdir(exist_ok=True)
     with _only_writer(folder):
-        index = _index_for(folder, store)
-        for segments in _steps(store, index):
-            index = _Step(folder, index).add(store, segments)
+        index = _index_for(folder)
+        seen = store.fingerprint()
+        while index.seen != seen:
+            index = _Step(folder, index).reconcile(store, seen)
         return Parquet(folder=folder, index=index)
 
 
@@ -111,11 +120,10 @@ def connected(**settings: Any) -> DuckDBPyConnection:
 # --- the index ------------------------------------------------------------------------------------
 
 
-def _index_for(folder: Path, store: Results) -> Index:
-    """The index as it stands, or an empty one where the files are not those of this store."""
+def _index_for(folder: Path) -> Index:
+    """The index as it stands, or an empty one where it does not tell of the files that are there."""
     index = _read_index(folder)
-    known = {segment.name for segment in store.segments()}
-    if index.layout != LAYOUT or not known.issuperset(index.segments) or not _is_whole(folder, index.files):
+    if index.layout != LAYOUT or not _is_whole(folder, index.files):
         index = Index(generation=index.generation)
     _sweep(folder, index)
     return index
@@ -155,37 +163,11 @@ def _only_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def _steps(store: Results, index: Index) -> Iterator[Iterator[SegmentRef]]:
-    """New segments, oldest first; who takes them stops where a step is full."""
-    known = frozenset(index.segments)
-    fresh = _Peekable(segment for segment in store.segments() if segment.name not in known)
-    while fresh.has_more():
-        yield fresh
-
-
-class _Peekable:
-    """An iterator that knows whether it is at its end."""
-
-    def __init__(self, segments: Iterable[SegmentRef]) -> None:
-        self._left = list(segments)[::-1]
-
-    def has_more(self) -> bool:
-        return bool(self._left)
-
-    def __iter__(self) -> Iterator[SegmentRef]:
-        return self
-
-    def __next__(self) -> SegmentRef:
-        if not self._left:
-            raise StopIteration
-        return self._left.pop()
-
-
-# --- one step: some segments added ----------------------------------------------------------------
+# --- one step ------------------------------------------------------------------------------------
 
 
 class _Step:
-    """Segments become files, from the first row to the index that names them."""
+    """From what the manifest says to an index that says the same, or a part of the way."""
 
     def __init__(self, folder: Path, index: Index) -> None:
         self._folder = folder
@@ -194,48 +176,60 @@ class _Step:
         self._files = {table: dict(index.files.get(table, {})) for table in TABLES}
         self._made = 0
 
-    def add(self, store: Results, segments: Iterator[SegmentRef]) -> Index:
+    def reconcile(self, store: Results, seen: str) -> Index:
         self._passing.mkdir()
         try:
-            names = self._write_rows(store, segments)
             with connected(memory_limit=WRITER_MEMORY, temp_directory=str(self._passing / "spilled")) as base:
-                base.execute(
-                    f"CREATE TEMP TABLE newest AS SELECT uri, max({PLACE}) AS {PLACE} "
-                    f"FROM {self._rows('captures')} GROUP BY uri"
-                )
+                self._compare(base, store)
+                is_all = self._write_rows(store, _numbers(base))
                 for table in TABLES:
-                    self._take_out_superseded(base, table)
+                    self._take_out(base, table)
                     self._put_in(base, table)
                     self._join_small_files(base, table)
-            return self._commit(names)
+            return self._commit(seen if is_all else "")
         finally:
             shutil.rmtree(self._passing, ignore_errors=True)
 
-    def _write_rows(self, store: Results, segments: Iterator[SegmentRef]) -> tuple[str, ...]:
-        """Rows as JSON, which DuckDB reads without another library; the segments that they are of."""
-        names, rows, place = [], 0, 0
-        encode = msgspec.json.Encoder().encode
+    def _compare(self, base: DuckDBPyConnection, store: Results) -> None:
+        """`fresh`: entries whose result is not in the tables yet; `gone`: those whose rows there are of another."""
+        with (self._passing / POINTERS).open("w", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(store.pointers())
+        names = {name: self._folder / name for name in self._files["captures"]}
+        have = (
+            f"SELECT {POINTED} FROM {_parquet(list(names.values()))}"
+            if names
+            else f"SELECT {POINTED} FROM ({nothing('captures')})"
+        )
+        base.execute(f"CREATE TABLE have AS {have}")
+        base.execute(
+            f"CREATE TABLE wanted AS FROM read_csv({_quoted(self._passing / POINTERS)}, header=false, "
+            "auto_detect=false, delim=',', quote='\"', "
+            f"columns={POINTER_COLUMNS})"
+        )
+        same = f"USING ({POINTED})"
+        base.execute(f"CREATE TABLE fresh AS SELECT entry, segment, place FROM wanted ANTI JOIN have {same}")
+        base.execute(f"CREATE TABLE gone AS SELECT entry FROM have ANTI JOIN wanted {same}")
+
+    def _write_rows(self, store: Results, entries: Iterator[int]) -> bool:
+        """Rows as JSON, which DuckDB reads without another library; False: some entries are left for another step."""
+        rows, encode = 0, msgspec.json.Encoder().encode
         with contextlib.ExitStack() as stack:
             files = {row: stack.enter_context(self._json(name).open("wb")) for name, row in TABLES.items()}
-            for segment in segments:
-                names.append(segment.name)
-                for one in store.results(segment):
-                    place += 1
-                    mark = b'{"%b":%d,' % (PLACE.encode(), place)
-                    for row in rows_of(one):
-                        files[type(row)].write(mark + encode(row)[1:] + b"\n")
-                        rows += 1
+            for pointer, one in store.results_of(entries):
+                for row in rows_of(one):
+                    files[type(row)].write(_marked(pointer, row, encode(row)))
+                    rows += 1
                 if rows >= ROWS_PER_STEP:
-                    break
-        return tuple(names)
+                    return next(entries, None) is None
+        return True
 
     def _json(self, table: str) -> Path:
         return self._passing / f"{table}.ndjson"
 
-    def _take_out_superseded(self, base: DuckDBPyConnection, table: str) -> None:
-        """Files that hold rows of a capture which has a newer result are written again without them."""
+    def _take_out(self, base: DuckDBPyConnection, table: str) -> None:
+        """Files that hold rows of what is gone are written again without them."""
         for name in self._touched(base, table):
-            kept = f"SELECT * FROM {_parquet([self._folder / name])} ANTI JOIN newest USING (uri)"
+            kept = f"SELECT * FROM {_parquet([self._folder / name])} ANTI JOIN gone USING (entry)"
             self._replace(base, table, [name], kept)
 
     def _touched(self, base: DuckDBPyConnection, table: str) -> list[str]:
@@ -244,16 +238,13 @@ class _Step:
         paths = [self._folder / name for name in self._files[table]]
         source = _parquet(paths, "filename=true")
         found = base.execute(
-            f"SELECT DISTINCT filename FROM {source} SEMI JOIN newest USING (uri)"
+            f"SELECT DISTINCT filename FROM {source} SEMI JOIN gone USING (entry)"
         ).fetchall()
         return sorted(str(Path(name).relative_to(self._folder)) for (name,) in found)
 
     def _put_in(self, base: DuckDBPyConnection, table: str) -> None:
         target = self._passing / table
-        select = (
-            f"SELECT * EXCLUDE ({PLACE}), {derived()} FROM {self._rows(table)} "
-            f"SEMI JOIN newest USING (uri, {PLACE}) ORDER BY ALL"
-        )
+        select = f"SELECT *, {derived()} FROM {self._rows(table)} ORDER BY ALL"
         base.execute(
             f"COPY ({select}) TO {_quoted(target)} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day))"
         )
@@ -290,12 +281,8 @@ class _Step:
         path.rename(final)
         self._files[table][name] = final.stat().st_size
 
-    def _commit(self, names: tuple[str, ...]) -> Index:
-        index = Index(
-            generation=self._index.generation + 1,
-            segments=(*self._index.segments, *names),
-            files=self._files,
-        )
+    def _commit(self, seen: str) -> Index:
+        index = Index(generation=self._index.generation + 1, seen=seen, files=self._files)
         passing = self._passing / INDEX
         passing.write_bytes(msgspec.json.encode(index))
         _reach_disk(passing)
@@ -305,11 +292,27 @@ class _Step:
         return index
 
     def _rows(self, table: str) -> str:
-        columns = f"{{{PLACE}: 'BIGINT', {json_columns(table)}}}"
+        columns = f"{{{json_columns(table)}}}"
         return (
             f"read_json({_quoted(self._json(table))}, format='newline_delimited', columns={columns}, "
             f"maximum_object_size={MAX_ROW_LEN})"
         )
+
+
+def _numbers(base: DuckDBPyConnection) -> Iterator[int]:
+    """Entries whose results are to be read, in the order in which these lie on the disk."""
+    asked = base.cursor().execute("SELECT entry FROM fresh ORDER BY segment, place, entry")
+    while some := asked.fetchmany(ENTRIES_AT_ONCE):
+        yield from (number for (number,) in some)
+
+
+def _marked(pointer: Pointer, row: Row, text: bytes) -> bytes:
+    """The row with what tells it from those of older results in front."""
+    if isinstance(row, CaptureRow):
+        mark = b'{"entry":%d,"segment":%d,"place":%d,"first_entry":%d,' % pointer[:4]
+    else:
+        mark = b'{"entry":%d,' % pointer.entry
+    return mark + text[1:] + b"\n"
 
 
 def parquet_source(paths: Sequence[str]) -> str:

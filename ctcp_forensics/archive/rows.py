@@ -19,6 +19,7 @@ import msgspec
 from ctcp_forensics import report
 from ctcp_forensics.archive.community import community_id
 from ctcp_forensics.archive.examine import Examined
+from ctcp_forensics.capture.names import shown
 from ctcp_forensics.report import FLAGSHIP, valid_text
 
 UNKNOWN_DAY: Final = "unknown"
@@ -40,7 +41,9 @@ def says(text: str) -> msgspec.Meta:
 
 
 Day = Annotated[str, says("UTC day of the capture's first frame, `unknown` without one; the partition")]
-Uri = Annotated[str, says("what `ctcp-diag analyze` opens")]
+Uri = Annotated[
+    str, says("what `ctcp-diag analyze` opens; what is not printable, and a backslash, as an escape")
+]
 FirstNs = Annotated[int | None, says("first frame")]
 LastNs = Annotated[int | None, says("last frame")]
 Rules = Annotated[str, says("version of the rules that judged")]
@@ -169,8 +172,8 @@ def capture_row(one: Examined) -> CaptureRow:
     coverage = one.report.coverage if one.report is not None else report.Coverage(captures=0)
     return CaptureRow(
         day=day_of(one),
-        uri=valid_text(one.uri),
-        same_as=None if one.same_as is None else valid_text(one.same_as),
+        uri=shown(one.uri),
+        same_as=None if one.same_as is None else shown(one.same_as),
         size=one.size,
         content=one.content,
         status=one.status,
@@ -197,7 +200,7 @@ def capture_row(one: Examined) -> CaptureRow:
 def flow_rows(one: Examined) -> Iterator[FlowRow]:
     place: dict[str, Any] = {
         "day": day_of(one),
-        "uri": valid_text(one.uri),
+        "uri": shown(one.uri),
         "rules_version": one.rules_version,
     }
     for flow in one.report.flows if one.report is not None else ():
@@ -207,7 +210,7 @@ def flow_rows(one: Examined) -> Iterator[FlowRow]:
 def finding_rows(one: Examined) -> Iterator[FindingRow]:
     if one.report is None:
         return
-    day, uri = day_of(one), valid_text(one.uri)
+    day, uri = day_of(one), shown(one.uri)
     flows = {flow.id: flow for flow in one.report.flows}
     for found in one.report.findings:
         facts = _facts_of(flows[found.flow])

@@ -53,9 +53,22 @@ DERIVED: Final = (
 )
 
 
+KEYS: Final = (
+    Column(name="entry", type="BIGINT", says="number of the capture in the manifest"),
+    Column(name="segment", type="BIGINT", says="number of the file that holds its result"),
+    Column(name="place", type="BIGINT", says="byte offset of the result in that file"),
+    Column(name="first_entry", type="BIGINT", says="number of the first capture with the same content"),
+)
+"""By which rows are told from those of older results; only `captures` has them all."""
+
+
+def keys(table: str) -> tuple[Column, ...]:
+    return KEYS if table == "captures" else KEYS[:1]
+
+
 def columns(table: str) -> tuple[Column, ...]:
     """Everything that the table has, in order."""
-    return (*written(table), *DERIVED)
+    return (*keys(table), *written(table), *DERIVED)
 
 
 def written(table: str) -> tuple[Column, ...]:
@@ -66,7 +79,7 @@ def written(table: str) -> tuple[Column, ...]:
 
 def json_columns(table: str) -> str:
     """For DuckDB's `read_json`."""
-    return ", ".join(f"{column.name}: '{column.type}'" for column in written(table))
+    return ", ".join(f"{column.name}: '{column.type}'" for column in (*keys(table), *written(table)))
 
 
 def derived() -> str:

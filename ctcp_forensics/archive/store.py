@@ -5,10 +5,10 @@ Knows which results are acknowledged and which of them is the newest of an entry
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -29,6 +29,18 @@ class SegmentRef:
     name: str
     """Its place in the order of writing: later ones sort behind."""
     path: Path
+
+
+class Pointer(NamedTuple):
+    """Which result an entry has: whoever keeps these sees from them what is new."""
+
+    entry: int
+    segment: int
+    place: int
+    """Byte offset in the segment."""
+    first_entry: int
+    """The first one with this result; others have the same content."""
+    rules: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,22 @@ class Store:
         query = f"{CURRENT} JOIN segments s ON s.number = r.segment WHERE s.name = ? ORDER BY e.uri"
         return map(self._told, self._db.execute(query, (segment.name,)))
 
+    def fingerprint(self) -> str:
+        """Another one where an entry may have another result than before."""
+        return ":".join(map(str, self._db.execute(FINGERPRINT).fetchone()))
+
+    def pointers(self) -> Iterator[Pointer]:
+        """The result of every entry that has one."""
+        return map(Pointer._make, self._db.execute(POINTERS))
+
+    def results_of(self, entries: Iterable[int]) -> Iterator[tuple[Pointer, Examined]]:
+        """Those of some entries, by their numbers in the manifest."""
+        for number in entries:
+            pointer = self._db.execute(f"{POINTERS} WHERE e.rowid = ?", (number,)).fetchone()
+            row = self._db.execute(f"{CURRENT} WHERE e.rowid = ?", (number,)).fetchone()
+            if pointer is not None and row is not None:
+                yield Pointer._make(pointer), self._told(row)
+
     def _told(self, row: tuple[Name, int | None, str, int, int, int, str, Name]) -> Examined:
         name, size, stamp, number, offset, length, rules, first = row
         path = self._path(self._name(number))
@@ -169,6 +197,15 @@ CURRENT: Final = (
     "(SELECT MIN(o.uri) FROM entries o WHERE o.result = e.result) "
     "FROM entries e JOIN results r ON r.id = e.result"
 )
+POINTERS: Final = (
+    "SELECT e.rowid, r.segment, r.offset, "
+    "(SELECT o.rowid FROM entries o WHERE o.result = e.result ORDER BY o.uri LIMIT 1), r.rules "
+    "FROM entries e JOIN results r ON r.id = e.result"
+)
+FINGERPRINT: Final = """
+SELECT (SELECT MAX(id) FROM runs), (SELECT SUM(is_complete) FROM runs), (SELECT COUNT(*) FROM segments),
+       COUNT(*), SUM(result) FROM entries WHERE result IS NOT NULL
+"""
 COUNTS: Final = f"""
 SELECT CASE WHEN e.result IS NULL OR e.state != 'done' THEN 'waiting'
             WHEN EXISTS (SELECT 1 FROM entries o WHERE o.result = e.result AND o.uri < e.uri) THEN '{SAME}'
