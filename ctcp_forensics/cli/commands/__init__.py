@@ -8,6 +8,7 @@ from ctcp_forensics.cli.commands.app import app
 from ctcp_forensics.cli.commands import (
     analyze,
     annotate,
+    scan,
     render,
     fix,
     compare,
@@ -33,5 +34,6 @@ __all__ = [
     "fix",
     "redact",
     "render",
+    "scan",
     "schema",
 ]
