@@ -198,10 +198,10 @@ class Manifest:
 
     def take_refused(self, refusals: Iterable[Refusal]) -> None:
         rows = [
-            (name_of(one.uri), one.reason, one.detail, int(one.is_trouble), self.run) for one in refusals
+            (name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals
         ]
         with self.transaction():
-            self._db.executemany("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)", rows)
+            self.note_refusals(rows)
 
     def finish(self) -> None:
         """The run is over and saw everything: what was refused before and no more is forgotten."""
@@ -298,23 +298,21 @@ class Manifest:
     def acknowledge(self, number: int, name: str, placed: Sequence[Placed]) -> None:
         """From now on these are the results, and will be after a power cut."""
         with self.transaction():
-            self._db.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, len(placed)))
+            self.note_segment(number, name, len(placed))
             for one in placed:
                 values = self._result(number, one)
                 if one.judged_again is None:
-                    self._note_result(one, values)
+                    self._note_new(one, values)
                 else:
                     self._db.execute(
                         f"UPDATE results SET ({RESULT_COLUMNS}) = ({RESULT_VALUES}) WHERE id = ?",  # noqa: S608
                         (*values, one.judged_again),
                     )
 
-    def _note_result(self, one: Placed, values: tuple[object, ...]) -> None:
+    def _note_new(self, one: Placed, values: tuple[object, ...]) -> None:
         answer, name = one.answer, name_of(one.entry.uri)
         before = self._db.execute("SELECT result FROM entries WHERE uri = ?", (name,)).fetchone()[0]
-        result = self._one(
-            f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id", *values  # noqa: S608
-        )
+        result = self.note_result(values)
         is_unread = answer.status == "rejected" and answer.content is None
         self._db.execute(
             "UPDATE entries SET state = 'done', result = ?, content = CASE WHEN ? THEN NULL ELSE "
@@ -351,6 +349,48 @@ class Manifest:
             return self._one(
                 "UPDATE entries SET tries = tries + 1 WHERE uri = ? RETURNING tries", name_of(entry.uri)
             )
+
+    # --- from other stores -------------------------------------------------------------------
+
+    def version_of(self, name: object) -> tuple[Any, ...] | None:
+        """Size, stamp, rules and terms of an entry's result; None where the entry is not known."""
+        found: tuple[Any, ...] | None = self._db.execute(
+            "SELECT e.size, e.stamp, r.rules, r.terms FROM entries e LEFT JOIN results r ON r.id = e.result "
+            "WHERE e.uri = ?",
+            (name,),
+        ).fetchone()
+        return found
+
+    def result_of_content(self, content: str | None, rules: str, terms: str) -> int | None:
+        """One that was made of the same bytes in the same way."""
+        if content in (None, UNREADABLE):
+            return None
+        row = self._db.execute(
+            "SELECT r.id FROM entries e JOIN results r ON r.id = e.result WHERE e.content = ? AND r.rules = ? AND "
+            "r.terms = ? LIMIT 1",
+            (content, rules, terms),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def note_segment(self, number: int, name: str, results: int) -> None:
+        self._db.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, results))
+
+    def note_result(self, values: Sequence[object]) -> int:
+        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id"  # noqa: S608
+        return self._one(query, *values)
+
+    def note_merged(self, entry: Sequence[object], result: int | None) -> None:
+        """An entry of another store as it is there: uri, size, length, stamp, quick and content."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO entries (uri, size, length, stamp, quick, content, state, result, run) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*entry, WAITING if result is None else DONE, result, self.run),
+        )
+
+    def note_refusals(self, refusals: Iterable[Sequence[object]]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)", ((*row, self.run) for row in refusals)
+        )
 
     # --- newer rules -------------------------------------------------------------------------
 

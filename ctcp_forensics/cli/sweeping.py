@@ -5,16 +5,18 @@ Knows standard output and the words of the end statement.  Does not know how an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
-from ctcp_forensics.archive.manifest import StoreError
+from ctcp_forensics.archive.merge import merge
 from ctcp_forensics.archive.scan import Swept, Wanted, scan
 from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, Store, StoreCoverage
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
 from ctcp_forensics.cli.headway import watching
+from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.render.wording import count, sized
 
 HITS_AT_A_GLANCE: Final = 20
@@ -27,7 +29,7 @@ def answer(wanted: Wanted, *, quiet: bool) -> int:
     try:
         with watching(wanted=not quiet) as watch:
             swept = scan(wanted, watch)
-    except StoreError as error:
+    except CtcpError as error:
         raise Refused(str(error)) from error
     store = Store.open(wanted.store)
     for line in statement(store, swept, quiet=quiet):
@@ -97,3 +99,14 @@ def _capped(lines: Iterator[str], most: int, total: int, rest_at: str) -> Iterat
     yield from islice(lines, most)
     if total > most:
         yield f"  … and {total - most} more: {rest_at}"
+
+
+def merged(sources: Sequence[Path], target: Path) -> int:
+    """Join stores and tell what the joined one covers."""
+    try:
+        news = merge(sources, target)
+    except CtcpError as error:
+        raise Refused(str(error)) from error
+    store = Store.open(target)
+    print(f"{count(news, 'entry', 'entries')} joined; {looked_at(store.coverage())}")
+    return 0
