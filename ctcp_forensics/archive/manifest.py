@@ -6,7 +6,6 @@ Does not know who does the work.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from ctcp_forensics.archive.entry import Entry, Refusal
 from ctcp_forensics.archive.facts import FACTS_VERSION
-from ctcp_forensics.archive.identity import UNREADABLE
+from ctcp_forensics.archive.identity import NO_EDGES, UNREADABLE
 from ctcp_forensics.archive.task import Answer
 from ctcp_forensics.errors import CtcpError
 
@@ -27,24 +26,27 @@ ROWS_AT_ONCE: Final = 512
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
 
+PAGE_PARAMETER: Final = 9
+"""The number of the one that pages begin behind; those before it belong to what is asked."""
+
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
 
 SCHEMA: Final = """
-CREATE TABLE runs (id INTEGER PRIMARY KEY, places TEXT NOT NULL, terms TEXT NOT NULL, rules TEXT NOT NULL,
+CREATE TABLE runs (id INTEGER PRIMARY KEY, terms TEXT NOT NULL, rules TEXT NOT NULL,
                    is_complete INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE segments (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, results INTEGER NOT NULL);
 CREATE TABLE results (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL REFERENCES segments, offset INTEGER NOT NULL,
                       length INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, judged INTEGER NOT NULL,
                       facts TEXT NOT NULL, rules TEXT NOT NULL, terms TEXT NOT NULL, frames INTEGER NOT NULL,
                       bytes INTEGER NOT NULL, exit_status INTEGER NOT NULL, seconds REAL NOT NULL);
-CREATE TABLE entries (uri PRIMARY KEY NOT NULL, size INTEGER, stamp TEXT NOT NULL, state TEXT NOT NULL,
+CREATE TABLE entries (uri PRIMARY KEY NOT NULL, size INTEGER, length INTEGER, stamp TEXT NOT NULL, state TEXT NOT NULL,
                       tries INTEGER NOT NULL DEFAULT 0, quick TEXT, content TEXT, result INTEGER REFERENCES results,
                       run INTEGER NOT NULL REFERENCES runs);
 CREATE TABLE refusals (uri PRIMARY KEY NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
                        is_trouble INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES runs) WITHOUT ROWID;
-CREATE INDEX entries_by_size ON entries (size);
+CREATE INDEX entries_by_length ON entries (length, quick);
 CREATE INDEX entries_by_result ON entries (result, uri);
-CREATE INDEX entries_unfinished ON entries (state, size) WHERE state != 'done';
+CREATE INDEX entries_unfinished ON entries (state, length) WHERE state != 'done';
 CREATE INDEX entries_by_quick ON entries (quick) WHERE quick IS NOT NULL;
 CREATE INDEX entries_by_content ON entries (content) WHERE content IS NOT NULL;
 """
@@ -68,6 +70,10 @@ def name_of(uri: str) -> Name:
 
 def uri_of(name: Name) -> str:
     return name if isinstance(name, str) else os.fsdecode(name)
+
+
+def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> Entry:
+    return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
 
 
 def connect(path: Path, *, mode: str) -> sqlite3.Connection:
@@ -121,17 +127,16 @@ class Placed:
 class Manifest:
     """The one writer."""
 
-    def __init__(self, folder: Path, *, places: Sequence[str], terms: str, rules: str) -> None:
+    def __init__(self, folder: Path, *, terms: str, rules: str) -> None:
         self._terms, self._rules = terms, rules
         self._db = connect(folder / NAME, mode="rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
             self._create()
-        shown = json.dumps([os.fsencode(place).decode("utf-8", "backslashreplace") for place in places])
         with self.transaction():
             self.run = self._one(
-                "INSERT INTO runs (places, terms, rules) VALUES (?, ?, ?) RETURNING id", shown, terms, rules
+                "INSERT INTO runs (terms, rules) VALUES (?, ?) RETURNING id", terms, rules
             )
 
     def _create(self) -> None:
@@ -176,26 +181,27 @@ class Manifest:
             if row[0] != DONE or row[5:7] == (self._terms, self._rules):
                 self._db.execute("UPDATE entries SET run = ? WHERE uri = ?", (self.run, name))
                 return Todo(entry=entry, tries=row[3]) if row[0] == WAITING else None
-        state = LOOKALIKE if self._has_a_lookalike(name, entry.size) else WAITING
+        state = LOOKALIKE if self._has_a_lookalike(name, entry.content_len) else WAITING
         self._db.execute(
-            "INSERT INTO entries (uri, size, stamp, state, run) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (uri) DO "
-            "UPDATE SET size = ?2, stamp = ?3, state = ?4, run = ?5, tries = 0, quick = NULL, content = NULL",
-            (name, entry.size, entry.stamp, state, self.run),
+            "INSERT INTO entries (uri, size, length, stamp, state, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT "
+            "(uri) DO UPDATE SET size = ?2, length = ?3, stamp = ?4, state = ?5, run = ?6, tries = 0, quick = NULL, "
+            "content = NULL",
+            (name, entry.size, entry.content_len, entry.stamp, state, self.run),
         )
         return Todo(entry=entry) if state == WAITING else None
 
-    def _has_a_lookalike(self, name: Name, size: int | None) -> bool:
-        if not size:
+    def _has_a_lookalike(self, name: Name, length: int | None) -> bool:
+        if not length:
             return False
-        query = "SELECT EXISTS (SELECT 1 FROM entries WHERE size = ? AND uri != ?)"
-        return bool(self._one(query, size, name))
+        query = "SELECT EXISTS (SELECT 1 FROM entries WHERE length = ? AND uri != ?)"
+        return bool(self._one(query, length, name))
 
     def take_refused(self, refusals: Iterable[Refusal]) -> None:
         rows = [
-            (name_of(one.uri), one.reason, one.detail, int(one.is_trouble), self.run) for one in refusals
+            (name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals
         ]
         with self.transaction():
-            self._db.executemany("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)", rows)
+            self.note_refusals(rows)
 
     def finish(self) -> None:
         """The run is over and saw everything: what was refused before and no more is forgotten."""
@@ -205,17 +211,20 @@ class Manifest:
     # --- who is like whom --------------------------------------------------------------------
 
     def without_quick_key(self) -> Iterator[Entry]:
-        """Entries of a size that some lookalike has."""
+        """Entries of a length that some lookalike has."""
         return self._entries(
-            "quick IS NULL AND size IN (SELECT DISTINCT size FROM entries WHERE state = 'lookalike' AND run = ?)",
+            "quick IS NULL AND length IN (SELECT length FROM entries WHERE state = 'lookalike' AND run = ?1)",
             self.run,
         )
 
     def without_whole_key(self) -> Iterator[Entry]:
-        """Entries whose quick key some lookalike has."""
+        """Entries whose quick key some lookalike has, or may have."""
+        alike = "FROM entries WHERE state = 'lookalike' AND run = ?1"
         return self._entries(
-            "content IS NULL AND quick IN (SELECT quick FROM entries WHERE state = 'lookalike' AND run = ?)",
+            f"content IS NULL AND (quick != ?2 AND quick IN (SELECT quick {alike}) OR length IN (SELECT length "
+            f"{alike} AND quick = ?2) OR quick = ?2 AND length IN (SELECT length {alike}))",
             self.run,
+            NO_EDGES,
         )
 
     def take_quick_keys(self, keys: Iterable[tuple[Entry, str]]) -> None:
@@ -232,9 +241,11 @@ class Manifest:
         """Lookalikes whose quick key nobody else has are like no other."""
         with self.transaction():
             self._db.execute(
-                "UPDATE entries SET state = 'waiting' WHERE state = 'lookalike' AND run = ? AND (quick = ? OR NOT "
-                "EXISTS (SELECT 1 FROM entries o WHERE o.quick = entries.quick AND o.rowid != entries.rowid))",
-                (self.run, UNREADABLE),
+                "UPDATE entries SET state = 'waiting' WHERE state = 'lookalike' AND run = ?1 AND (quick = ?2 OR "
+                "quick != ?3 AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.quick = entries.quick AND o.rowid != "
+                "entries.rowid) AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.length = entries.length AND "
+                "o.quick = ?3))",
+                (self.run, UNREADABLE, NO_EDGES),
             )
 
     def settle_alike(self) -> None:
@@ -257,21 +268,22 @@ class Manifest:
 
     def waiting(self) -> Iterator[Todo]:
         """All that this run has found and has still to examine."""
-        for name, size, stamp, tries in self._pages("uri, size, stamp, tries", "state = 'waiting' AND run = ?", self.run):
-            yield Todo(entry=Entry(uri=uri_of(name), size=size, stamp=stamp), tries=tries)
+        for name, size, length, stamp, tries in self._pages("uri, size, length, stamp, tries", "state = 'waiting' AND run = ?1", self.run):
+            yield Todo(entry=entry_of(name, size, length, stamp), tries=tries)
 
     def lookalikes(self) -> int:
         return self._one("SELECT COUNT(*) FROM entries WHERE state = 'lookalike' AND run = ?", self.run)
 
     def _entries(self, where: str, *values: object) -> Iterator[Entry]:
-        for name, size, stamp in self._pages("uri, size, stamp", where, *values):
-            yield Entry(uri=uri_of(name), size=size, stamp=stamp)
+        for row in self._pages("uri, size, length, stamp", where, *values):
+            yield entry_of(*row)
 
     def _pages(self, columns: str, where: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows in pages, by what was last: rows may be altered between two pages."""
         last = 0
-        query = f"SELECT rowid, {columns} FROM entries WHERE ({where}) AND rowid > ? ORDER BY rowid LIMIT {ROWS_AT_ONCE}"  # noqa: S608
-        while page := self._db.execute(query, (*values, last)).fetchall():
+        query = f"SELECT rowid, {columns} FROM entries WHERE ({where}) AND rowid > ?{PAGE_PARAMETER} ORDER BY rowid LIMIT {ROWS_AT_ONCE}"  # noqa: S608
+        padding = (None,) * (PAGE_PARAMETER - 1 - len(values))
+        while page := self._db.execute(query, (*values, *padding, last)).fetchall():
             yield from (row[1:] for row in page)
             last = page[-1][0]
 
@@ -286,23 +298,21 @@ class Manifest:
     def acknowledge(self, number: int, name: str, placed: Sequence[Placed]) -> None:
         """From now on these are the results, and will be after a power cut."""
         with self.transaction():
-            self._db.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, len(placed)))
+            self.note_segment(number, name, len(placed))
             for one in placed:
                 values = self._result(number, one)
                 if one.judged_again is None:
-                    self._note_result(one, values)
+                    self._note_new(one, values)
                 else:
                     self._db.execute(
                         f"UPDATE results SET ({RESULT_COLUMNS}) = ({RESULT_VALUES}) WHERE id = ?",  # noqa: S608
                         (*values, one.judged_again),
                     )
 
-    def _note_result(self, one: Placed, values: tuple[object, ...]) -> None:
+    def _note_new(self, one: Placed, values: tuple[object, ...]) -> None:
         answer, name = one.answer, name_of(one.entry.uri)
         before = self._db.execute("SELECT result FROM entries WHERE uri = ?", (name,)).fetchone()[0]
-        result = self._one(
-            f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id", *values  # noqa: S608
-        )
+        result = self.note_result(values)
         is_unread = answer.status == "rejected" and answer.content is None
         self._db.execute(
             "UPDATE entries SET state = 'done', result = ?, content = CASE WHEN ? THEN NULL ELSE "
@@ -340,6 +350,48 @@ class Manifest:
                 "UPDATE entries SET tries = tries + 1 WHERE uri = ? RETURNING tries", name_of(entry.uri)
             )
 
+    # --- from other stores -------------------------------------------------------------------
+
+    def version_of(self, name: object) -> tuple[Any, ...] | None:
+        """Size, stamp, rules and terms of an entry's result; None where the entry is not known."""
+        found: tuple[Any, ...] | None = self._db.execute(
+            "SELECT e.size, e.stamp, r.rules, r.terms FROM entries e LEFT JOIN results r ON r.id = e.result "
+            "WHERE e.uri = ?",
+            (name,),
+        ).fetchone()
+        return found
+
+    def result_of_content(self, content: str | None, rules: str, terms: str) -> int | None:
+        """One that was made of the same bytes in the same way."""
+        if content in (None, UNREADABLE):
+            return None
+        row = self._db.execute(
+            "SELECT r.id FROM entries e JOIN results r ON r.id = e.result WHERE e.content = ? AND r.rules = ? AND "
+            "r.terms = ? LIMIT 1",
+            (content, rules, terms),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def note_segment(self, number: int, name: str, results: int) -> None:
+        self._db.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, results))
+
+    def note_result(self, values: Sequence[object]) -> int:
+        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id"  # noqa: S608
+        return self._one(query, *values)
+
+    def note_merged(self, entry: Sequence[object], result: int | None) -> None:
+        """An entry of another store as it is there: uri, size, length, stamp, quick and content."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO entries (uri, size, length, stamp, quick, content, state, result, run) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*entry, WAITING if result is None else DONE, result, self.run),
+        )
+
+    def note_refusals(self, refusals: Iterable[Sequence[object]]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)", ((*row, self.run) for row in refusals)
+        )
+
     # --- newer rules -------------------------------------------------------------------------
 
     def stamp_unjudged(self) -> int:
@@ -355,14 +407,15 @@ class Manifest:
         """Results of older rules whose facts suffice.  Others are read again when they are found."""
         last = 0
         query = (
-            "SELECT r.id, s.name, r.offset, r.length, MIN(e.uri), e.size, e.stamp FROM results r JOIN segments s ON "
+            "SELECT r.id, s.name, r.offset, r.length, MIN(e.uri), e.size, e.length, e.stamp FROM results r JOIN segments s ON "
             "s.number = r.segment JOIN entries e ON e.result = r.id WHERE r.rules != ? AND r.facts = ? AND r.terms = ? "
             f"AND r.id > ? GROUP BY r.id ORDER BY r.id LIMIT {ROWS_AT_ONCE}"
         )
         while page := self._db.execute(query, (self._rules, FACTS_VERSION, self._terms, last)).fetchall():
-            for result, segment, offset, length, name, size, stamp in page:
-                entry = Entry(uri=uri_of(name), size=size, stamp=stamp)
-                yield Kept(id=result, segment=segment, offset=offset, length=length, entry=entry)
+            for result, segment, offset, length, *entry in page:
+                yield Kept(
+                    id=result, segment=segment, offset=offset, length=length, entry=entry_of(*entry)
+                )
             last = page[-1][0]
 
 

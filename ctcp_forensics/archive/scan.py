@@ -71,7 +71,7 @@ def scan(wanted: Wanted, watch: Watch) -> Swept:
         folder = prepared(wanted.store)
         at_the_end.enter_context(locked(folder))
         manifest = Manifest(
-            folder, places=wanted.places, terms=wanted.terms.key, rules=RULES_VERSION
+            folder, terms=wanted.terms.key, rules=RULES_VERSION
         )
         at_the_end.callback(manifest.close)
         segment.remove_orphans(folder / segment.FOLDER, manifest.segment_names())

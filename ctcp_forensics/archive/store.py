@@ -176,6 +176,11 @@ class Store:
         gaps += sum(one.files for one in counts if one.status in (REFUSED, "waiting"))
         return StoreCoverage(counts=counts, findings=findings, is_complete=gaps == 0)
 
+    def hits(self, run: int | None = None) -> Iterator[str]:
+        """Every entry with the failure, in the order of the URIs."""
+        for (name,) in self._db.execute(HITS, {"run": run}):
+            yield uri_of(name)
+
     def troubles(self, run: int | None = None) -> Iterator[Trouble]:
         """Every entry that was not wholly looked at, and every refusal that matters, in the order of the URIs."""
         for name, status, reason in self._db.execute(TROUBLES, {"run": run}):
@@ -208,7 +213,8 @@ SELECT (SELECT MAX(id) FROM runs), (SELECT SUM(is_complete) FROM runs), (SELECT 
 """
 COUNTS: Final = f"""
 SELECT CASE WHEN e.result IS NULL OR e.state != 'done' THEN 'waiting'
-            WHEN EXISTS (SELECT 1 FROM entries o WHERE o.result = e.result AND o.uri < e.uri) THEN '{SAME}'
+            WHEN EXISTS (SELECT 1 FROM entries o WHERE o.result = e.result AND o.uri < e.uri
+                         AND (:run IS NULL OR o.run = :run)) THEN '{SAME}'
             ELSE r.status END AS became, COUNT(*), SUM(e.size)
 FROM entries e LEFT JOIN results r ON r.id = e.result WHERE :run IS NULL OR e.run = :run GROUP BY became
 UNION ALL
@@ -218,6 +224,10 @@ FROM refusals WHERE :run IS NULL OR run = :run GROUP BY became
 ENDS: Final = """
 SELECT COALESCE(SUM(r.exit_status = 1), 0), COALESCE(SUM(r.exit_status = 3 OR r.status != 'analyzed'), 0)
 FROM entries e JOIN results r ON r.id = e.result WHERE (:run IS NULL OR e.run = :run)
+"""
+HITS: Final = """
+SELECT e.uri FROM entries e JOIN results r ON r.id = e.result
+WHERE r.exit_status = 1 AND (:run IS NULL OR e.run = :run) ORDER BY e.uri
 """
 TROUBLES: Final = f"""
 SELECT e.uri, CASE WHEN e.state != 'done' THEN 'waiting' ELSE r.status END, COALESCE(r.reason, '') FROM entries e

@@ -17,7 +17,7 @@ import msgspec
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, Terms, examine, failed, judged_again
 from ctcp_forensics.archive.find import opened_entries
-from ctcp_forensics.archive.identity import quick_key, whole_key
+from ctcp_forensics.archive.identity import quick_key, whole_keys
 from ctcp_forensics.archive.limits import TimeIsUp, time_limit
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.capture import Capture
@@ -36,13 +36,16 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
     uri: bytes
     size: int | None
+    length: int | None
     stamp: str
     stored: bytes = b""
     """Its result as it is kept, to be judged again."""
 
     @property
     def entry(self) -> Entry:
-        return Entry(uri=os.fsdecode(self.uri), size=self.size, stamp=self.stamp)
+        return Entry(
+            uri=os.fsdecode(self.uri), size=self.size, length=self.length, stamp=self.stamp
+        )
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +77,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_of(entry: Entry, stored: bytes = b"") -> Item:
-    return Item(os.fsencode(entry.uri), entry.size, entry.stamp, stored)
+    return Item(os.fsencode(entry.uri), entry.size, entry.length, entry.stamp, stored)
 
 
 def payload_of(kind: Kind, items: Sequence[Item], terms: Terms, time_limit_s: float | None) -> bytes:
@@ -168,7 +171,9 @@ def _quick_keys(task: Task) -> Iterator[Answer]:
 
 
 def _whole_keys(task: Task) -> Iterator[Answer]:
-    return (Answer(at=at, key=whole_key(item.entry)) for at, item in enumerate(task.items))
+    number = {item.entry: at for at, item in enumerate(task.items)}
+    for entry, key in whole_keys(list(number)):
+        yield Answer(at=number[entry], key=key)
 
 
 WORK: Final[dict[Kind, Callable[[Task], Iterator[Answer]]]] = {

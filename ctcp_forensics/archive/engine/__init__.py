@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ctcp_forensics.errors import CtcpError
+
 Work = Callable[[bytes], Iterator[bytes]]
 """A payload → one answer for each of its items, in order."""
+
+
+class EngineError(CtcpError):
+    """There is nobody to work, or nobody any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
