@@ -101,7 +101,7 @@ class MadeStore:
 
     def add(self, *results: Examined, copies: Mapping[str, str] | None = None) -> None:
         """One run, one segment; `copies` are URIs that turned out to have the content of another."""
-        manifest = Manifest(self.folder, places=(), terms=Terms().key, rules=RULES_VERSION)
+        manifest = Manifest(self.folder, terms=Terms().key, rules=RULES_VERSION)
         found = [self._entry(one.uri, one.size) for one in results]
         manifest.take_found(found, anew=True)
         self._acknowledge(manifest, list(zip(found, results, strict=True)))
@@ -111,7 +111,7 @@ class MadeStore:
         manifest.close()
 
     def refuse(self, *refusals: Refusal) -> None:
-        manifest = Manifest(self.folder, places=(), terms=Terms().key, rules=RULES_VERSION)
+        manifest = Manifest(self.folder, terms=Terms().key, rules=RULES_VERSION)
         manifest.take_refused(refusals)
         manifest.finish()
         manifest.close()
