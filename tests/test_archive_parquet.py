@@ -15,7 +15,7 @@ from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, refreshed
 from ctcp_forensics.archive.rows import Row, rows_of
 from ctcp_forensics.archive.tables import QueryError, Tables
-from tests.archives import DAY_NS, MadeStore, analyzed, dead, healthy, rejected
+from tests.made_stores import DAY_NS, MadeStore, analyzed, dead, healthy, rejected
 
 pytest.importorskip("duckdb", reason="needs DuckDB, which the extra `archive` brings")
 

@@ -15,7 +15,7 @@ from ctcp_forensics.archive import answers
 from ctcp_forensics.archive.entry import Refusal
 from ctcp_forensics.archive.find import shown, unshown
 from ctcp_forensics.cli import main
-from tests.archives import MadeStore, analyzed, dead, healthy, rejected
+from tests.made_stores import MadeStore, analyzed, dead, healthy, rejected
 
 pytest.importorskip("duckdb", reason="needs DuckDB, which the extra `archive` brings")
 

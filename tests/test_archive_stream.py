@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ctcp_forensics import __version__
 from ctcp_forensics.archive.community import community_id
 from ctcp_forensics.archive.stream import ecs, ours, zeek
-from tests.archives import analyzed, dead, healthy, rejected
+from tests.made_stores import analyzed, dead, healthy, rejected
 
 # The TCP flows of baseline/baseline_deflt.json of corelight/community-id-spec.
 BASELINE = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -56,10 +56,26 @@ class Rules:
     """What is done is done again."""
 
 
+Hear = Callable[[Sequence[bytes]], None]
+"""Told the frames of results as soon as they are acknowledged."""
+
+
+def nobody(_frames: Sequence[bytes]) -> None:
+    """Who hears nothing."""
+
+
 class Sweep:
     """One run over one store."""
 
-    def __init__(self, folder: Path, manifest: Manifest, engine: Engine, rules: Rules, watch: Watch) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        engine: Engine,
+        rules: Rules,
+        watch: Watch,
+        hear: Hear = nobody,
+    ) -> None:
         self.tally = Tally()
         self.is_stopping = False
         self._segments = folder / segment.FOLDER
@@ -67,6 +83,7 @@ class Sweep:
         self._engine = engine
         self._rules = rules
         self._watch = watch
+        self._hear = hear
         self._planner = Planner(engine.workers)
         self._again: deque[Batch] = deque()
         self._flying: dict[int, Batch] = {}
@@ -258,6 +275,7 @@ class Sweep:
         self._manifest.acknowledge(self._segment, name, placed)
         self._segment += 1
         self._count(placed)
+        self._hear([one.answer.frame for one in placed])
 
     def _count(self, placed: Sequence[Placed]) -> None:
         for one in placed:

@@ -22,7 +22,7 @@ from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.find import FindOptions, Links, find
 from ctcp_forensics.archive.limits import GRACE_S
 from ctcp_forensics.archive.manifest import Manifest
-from ctcp_forensics.archive.run import Rules, Sweep
+from ctcp_forensics.archive.run import Hear, Rules, Sweep, nobody
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
 from ctcp_forensics.archive.tally import Watch
@@ -53,18 +53,21 @@ class Wanted:
     most_tries: int = MOST_TRIES
     anew: bool = False
     links: Links = Links.PASSED_OVER
+    found: Iterable[Found] | None = None
+    """What somebody found already; None: what is at the places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """How a run ended."""
 
-    run: int
+    run: int | None
+    """None: all of them together."""
     coverage: StoreCoverage
     was_stopped: bool
 
 
-def scan(wanted: Wanted, watch: Watch) -> Swept:
+def scan(wanted: Wanted, watch: Watch, hear: Hear = nobody) -> Swept:
     """Raises StoreError where the store is in use or cannot be written."""
     with ExitStack() as at_the_end:
         engine = engine_of(wanted)  # first: its workers are copies of what is here by now
@@ -74,9 +77,9 @@ def scan(wanted: Wanted, watch: Watch) -> Swept:
         manifest = Manifest(folder, terms=wanted.terms.key, rules=RULES_VERSION)
         at_the_end.callback(manifest.close)
         segment.remove_orphans(folder / segment.FOLDER, manifest.segment_names())
-        sweep = Sweep(folder, manifest, engine, rules_of(wanted), watch)
+        sweep = Sweep(folder, manifest, engine, rules_of(wanted), watch, hear)
         with stopped_by_ctrl_c(sweep):
-            sweep.run(found_by(wanted))
+            sweep.run(found_by(wanted) if wanted.found is None else wanted.found)
         return Swept(
             run=manifest.run, coverage=coverage_of(folder, manifest.run), was_stopped=sweep.is_stopping
         )
@@ -96,7 +99,7 @@ def found_by(wanted: Wanted) -> Iterator[Found]:
     return found if wanted.shard is None else part_of(found, wanted.shard)
 
 
-def coverage_of(folder: Path, run: int) -> StoreCoverage:
+def coverage_of(folder: Path, run: int | None) -> StoreCoverage:
     store = Store.open(folder)
     try:
         return store.coverage(run)

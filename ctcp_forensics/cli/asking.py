@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ctcp_forensics.archive import questions
 from ctcp_forensics.archive.answers import ROWS_AT_A_GLANCE, written
+from ctcp_forensics.archive.overview import overview
 from ctcp_forensics.archive.parquet import Parquet, as_it_is, refreshed
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.archive.tables import Answer, Tables
@@ -66,11 +67,15 @@ def _told(inquiry: Inquiry, store: Store) -> Iterator[str]:
         return
     with Tables(tables_of(store, Path(inquiry.store))) as tables:
         if inquiry.question == questions.OVERVIEW:
-            from ctcp_forensics.archive.overview import overview
-
             yield from overview(tables, store)
         else:
             yield from _text(_ask(tables, inquiry), inquiry)
+
+
+def overview_of(parquet: Parquet, store: Store) -> Iterator[str]:
+    """The page of a store."""
+    with Tables(parquet) as tables:
+        yield from overview(tables, store)
 
 
 def tables_of(store: Store, folder: Path) -> Parquet:

@@ -5,17 +5,25 @@ Knows standard output and the words of the end statement.  Does not know how an 
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive.merge import merge
-from ctcp_forensics.archive.scan import Swept, Wanted, scan
+from ctcp_forensics.archive.run import Hear
+from ctcp_forensics.archive.scan import Swept, Wanted, coverage_of, found_by, scan
 from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, Store, StoreCoverage
+from ctcp_forensics.archive.tally import Watch
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
 from ctcp_forensics.cli.headway import watching
+from ctcp_forensics.cli.listening import listening
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.render.wording import count, sized
 
@@ -24,20 +32,61 @@ TROUBLES_AT_A_GLANCE: Final = 20
 BECAME: Final = ("analyzed", "partial", "rejected", "failed")
 
 
-def answer(wanted: Wanted, *, quiet: bool) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How the user wants to hear of it."""
+
+    quiet: bool = False
+    stream: str | None = None
+    """Where lines go while it runs; - is standard output."""
+    form: str = "ndjson"
+    """What lines are like, by the names in `stream.FORMS`."""
+    overview: str | None = None
+    has_tables: bool = False
+    """The tables are brought up to date at the end, and not by the first question."""
+
+
+def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     """Sweep, tell, and return the exit status."""
     try:
-        with watching(wanted=not quiet) as watch:
-            swept = scan(wanted, watch)
+        with listening(telling.stream, telling.form) as hear, watching(wanted=not telling.quiet) as watch:
+            swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
     except CtcpError as error:
         raise Refused(str(error)) from error
     store = Store.open(wanted.store)
-    for line in statement(store, swept, quiet=quiet):
-        print(line)
+    for line in statement(store, swept, quiet=telling.quiet):
+        print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
+    _hand_over(store, telling)
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
     return status(swept.coverage)
+
+
+def _watched(wanted: Wanted, watch: Watch, hear: Hear) -> Swept:
+    """Batch by batch until Ctrl-C; what was found is told of all runs together."""
+    from ctcp_forensics.archive.watch import watched
+
+    wanted = replace(wanted, places=tuple(wanted.places))
+    batches = watched(lambda: found_by(wanted), clock=time.monotonic, sleep=time.sleep)
+    scan(replace(wanted, found=()), watch, hear)
+    with contextlib.suppress(KeyboardInterrupt):
+        for batch in batches:
+            if scan(replace(wanted, found=batch), watch, hear).was_stopped:
+                break
+    return Swept(run=None, coverage=coverage_of(wanted.store, None), was_stopped=False)
+
+
+def _hand_over(store: Store, telling: Telling) -> None:
+    """What is made of the whole store: its tables, and the page of them."""
+    if not telling.has_tables and telling.overview is None:
+        return
+    from ctcp_forensics.cli.asking import overview_of, tables_of
+
+    tables = tables_of(store, store.folder)
+    if telling.overview is not None:
+        with destination(telling.overview, ()) as text:
+            write(text, overview_of(tables, store))
 
 
 def status(coverage: StoreCoverage) -> int:

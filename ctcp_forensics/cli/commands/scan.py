@@ -8,7 +8,7 @@ import typer
 
 from ctcp_forensics.cli.commands.app import EXIT_STATUS, DebugOption, app
 from ctcp_forensics.cli.commands.captures import AllTcpOption, PortOption
-from ctcp_forensics.cli.ends import Done
+from ctcp_forensics.cli.ends import Done, Refused
 
 
 class EngineName(StrEnum):
@@ -19,6 +19,13 @@ class EngineName(StrEnum):
     DASK = "dask"
 
 
+class Siem(StrEnum):
+    """What a collector of logs understands, by the names in `stream.FORMS`."""
+
+    ECS = "ecs"
+    ZEEK = "zeek"
+
+
 STORE_HELP = "The folder of results; the same command goes on with it."
 
 
@@ -27,6 +34,7 @@ STORE_HELP = "The folder of results; the same command goes on with it."
     epilog="\b\nExamples:\n  ctcp-diag scan /cases --store results\n"
     "  find /cases -name '*.pcap*' -print0 | ctcp-diag scan --files-from - --null --store results\n"
     "  ctcp-diag scan /cases --store part-3 --shard 3/16\n"
+    "  ctcp-diag scan /var/captures --store results --watch --ndjson - --siem ecs\n"
     "  ctcp-diag scan /cases --store results --engine dask --scheduler tcp://10.0.0.1:8786\n\n"
     f"{EXIT_STATUS}",
 )
@@ -78,6 +86,31 @@ def scan(
         bool, typer.Option("--follow-symlinks", help="Follow links in folders, wherever they lead.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do again what is done.")] = False,
+    ndjson: Annotated[
+        str | None,
+        typer.Option(
+            "--ndjson",
+            metavar="FILE",
+            help="Add a line for every capture and finding while it runs; - is standard output.",
+        ),
+    ] = None,
+    siem: Annotated[
+        Siem | None, typer.Option("--siem", help="Those lines as the Elastic Common Schema or Zeek has them.")
+    ] = None,
+    overview: Annotated[
+        str | None,
+        typer.Option("--overview", metavar="FILE", help="Write an HTML page of the whole store at the end."),
+    ] = None,
+    parquet: Annotated[
+        bool,
+        typer.Option(
+            "--parquet", help="Bring the store's Parquet up to date at the end, not at the first query."
+        ),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Go on with what a rotating tcpdump adds to the folders, until Ctrl-C."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one sentence.")] = False,
     debug: DebugOption = False,  # `main` looks for it
 ) -> None:
@@ -90,7 +123,7 @@ def scan(
     from ctcp_forensics.archive.examine import Terms
     from ctcp_forensics.archive.find import Links
     from ctcp_forensics.archive.scan import Wanted
-    from ctcp_forensics.cli.sweeping import answer
+    from ctcp_forensics.cli.sweeping import Telling, answer
     from ctcp_forensics.cli.wanted import CTCP_PORT, places_of, shard_of, size_of
 
     wanted = Wanted(
@@ -107,4 +140,15 @@ def scan(
         anew=force,
         links=Links.ANYWHERE if follow_symlinks else Links.PASSED_OVER,
     )
-    raise Done(answer(wanted, quiet=quiet))
+    if siem is not None and ndjson is None:
+        raise Refused(
+            "--siem says what the lines of --ndjson are like: name a file, or - for standard output"
+        )
+    telling = Telling(
+        quiet=quiet,
+        stream=ndjson,
+        form=siem or "ndjson",
+        overview=overview,
+        has_tables=parquet,
+    )
+    raise Done(answer(wanted, telling, watches=watch))
