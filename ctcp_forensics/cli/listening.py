@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -33,8 +33,11 @@ def listening(target: str | None, form: str) -> Iterator[Hear]:
             file = Path(target).open("a", encoding="utf-8")  # noqa: SIM115  # closed below
         except OSError as error:
             raise Refused(f"cannot write {target}: {error.strerror}") from error
-        with file:
+        try:
             yield _Lines(file, target, form)
+        finally:
+            with suppress(OSError):  # all lines were flushed, or it was said that they could not be
+                file.close()
 
 
 class _Lines:
