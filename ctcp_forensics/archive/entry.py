@@ -20,6 +20,13 @@ class Entry:
     stamp: str
     """Changes when the object does: `mtime_ns:inode` of a file; the container's stamp and the member's CRC or
     offset; the ETag or the time of last modification of a URL."""
+    length: int | None = None
+    """Bytes of what is opened, where that is not the size and somebody tells."""
+
+    @property
+    def content_len(self) -> int | None:
+        """Entries that hold the same have the same."""
+        return self.size if self.length is None else self.length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

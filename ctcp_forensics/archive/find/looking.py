@@ -100,13 +100,13 @@ def _seen(path: str) -> Look:
 def _inside(found: Walked) -> Found:
     if isinstance(found, Refused):
         return Refusal(uri=found.uri, reason=found.reason, detail=found.detail, is_trouble=True)
-    return _told(found.uri, found.size, found.stamp, found.seen)
+    return _told(found.uri, found.size, found.stamp, found.seen, found.length)
 
 
-def _told(uri: str, size: int, stamp: str, seen: Look) -> Found:
+def _told(uri: str, size: int, stamp: str, seen: Look, length: int | None = None) -> Found:
     """A capture, or what else it is."""
     if begins_savefile(seen.head):
-        return Entry(uri=uri, size=size, stamp=stamp)
+        return Entry(uri=uri, size=size, stamp=stamp, length=length)
     if seen.complaint:
         return Refusal(uri=uri, reason="damaged", detail=seen.complaint, is_trouble=True)
     if not seen.head:
