@@ -201,7 +201,7 @@ def test_the_one_who_stops_early_leaves_nothing_open(tmp_path: Path) -> None:
     _, opened = next(turn)
     assert isinstance(opened, Capture)
     next(opened.chunks())
-    turn.close()  # type: ignore[attr-defined]  # it is a generator
+    turn.close()
     assert no_reader_is_left()
     assert not [link for link in Path("/proc/self/fd").iterdir() if _target(link) == str(path)]
 

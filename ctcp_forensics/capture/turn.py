@@ -5,7 +5,7 @@ Knows which captures lie in the same file.  Does not know why they are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ from ctcp_forensics.errors import CaptureError
 Opened = tuple[str, Capture | CaptureError]
 
 
-def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) -> Iterator[Opened]:
+def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
