@@ -1,115 +1,89 @@
-"""Archives for tests: folders of captures that differ, runs of the real program, and captures that are poison.
-
-A poison is a name: a module that Python loads at its start lets the reader of such a file die, hang or starve, in
-whatever process it is read.
-"""
+"""Archives as friends and enemies make them: by the real programs, by Python's modules, and byte by byte."""
 
 from __future__ import annotations
 
-import os
-import struct
+import io
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import tarfile
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
-
-import msgspec
-
-from ctcp_forensics.archive.store import Store
-
-SAMPLES: Final = Path(__file__).parent.parent / "samples"
-PLAIN: Final = ("failure-client.pcap", "answered.pcap", "app-port-10000.pcap")
-PCAP_HEADER_LEN: Final = 24
-
-POISON: Final = """
-import os, signal, sys, time
-
-def poisoned(examine):
-    def wrapped(entry, terms, opened=None):
-        name = os.path.basename(entry.uri)
-        if "slow" in name:
-            time.sleep(0.02)
-        if "kills" in name:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "hangs" in name:
-            while True:
-                pass
-        if "deaf" in name:
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
-            time.sleep(1000)
-        if "starves" in name:
-            bytearray(1 << 40)
-        if "breaks" in name:
-            raise KeyError("a bug")
-        return examine(entry, terms, opened)
-    return wrapped
-
-if os.environ.get("POISON"):
-    from ctcp_forensics import evidence
-    evidence.RULES_VERSION = os.environ.get("RULES", evidence.RULES_VERSION)
-    from ctcp_forensics.archive import limits, task
-    limits.GRACE_S = 4.0
-    task.examine = poisoned(task.examine)
-"""
+from struct import pack
+from zlib import compressobj, crc32
 
 
-def shifted(capture: bytes, seconds: int) -> bytes:
-    """The same frames so much later: another capture with the same verdict."""
-    out, at = bytearray(capture), PCAP_HEADER_LEN
-    while at < len(capture):
-        sec, _, captured, _ = struct.unpack_from("<IIII", capture, at)
-        struct.pack_into("<I", out, at, sec + seconds)
-        at += 16 + captured
-    return bytes(out)
+def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return memory.getvalue()
 
 
-def make_archive(folder: Path, files: int, *, prefix: str = "") -> Path:
-    """So many captures, no two alike."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plain = [(SAMPLES / name).read_bytes() for name in PLAIN]
-    for number in range(files):
-        content = shifted(plain[number % len(plain)], number)
-        (folder / f"{prefix}{number:03}.pcap").write_bytes(content)
-    return folder
+def tarred(files: Mapping[str, bytes]) -> bytes:
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in files.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(content)
+            archive.addfile(header, io.BytesIO(content))
+    return memory.getvalue()
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """Of a process in which poison works."""
-    (folder / "sitecustomize.py").write_text(POISON)
-    return {**os.environ, "POISON": "1", "PYTHONPATH": str(folder), **more}
+def run(*words: str, cwd: Path) -> bytes:
+    return subprocess.run(words, cwd=cwd, check=True, capture_output=True).stdout
 
 
-def scan_words(store: Path, *words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "ctcp_forensics", "scan", "--store", str(store), *map(str, words)]
+def deflated(data: bytes) -> bytes:
+    packer = compressobj(9, wbits=-15)
+    return packer.compress(data) + packer.flush()
 
 
-def scanned(
-    store: Path, *words: str | Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        scan_words(store, *words), capture_output=True, text=True, timeout=300, env=env, check=False
-    )
+# --- a zip archive, byte by byte ---------------------------------------------------------------------------------
 
 
-def results(store: Path) -> list[bytes]:
-    """What a store knows now, byte for byte."""
-    opened = Store.open(store)
-    try:
-        return [msgspec.json.encode(found) for found in opened.current()]
-    finally:
-        opened.close()
+def local_header(name: bytes, packed: int, length: int, checksum: int) -> bytes:
+    """APPNOTE.TXT §4.3.7, deflated."""
+    return pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, 8, 0, 33, checksum, packed, length, len(name), 0) + name
 
 
-def wait_until_something_is_acknowledged(store: Path) -> None:
-    until = time.monotonic() + 60
-    while not list((store / "segments").glob("[0-9]*")):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+def directory_header(name: bytes, packed: int, length: int, checksum: int, at: int) -> bytes:
+    """§4.3.12."""
+    fields = (20, 20, 0, 8, 0, 33, checksum, packed, length, len(name), 0, 0, 0, 0, 0, at)
+    return pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", *fields) + name
 
 
-def children_of(pid: int) -> Iterator[int]:
-    """Processes that this one has started."""
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        yield from map(int, task.read_text().split())
+def end_of_directory(count: int, length: int, at: int) -> bytes:
+    """§4.3.16."""
+    return pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, length, at, 0)
+
+
+def quoted_overlap_zip(members: int, kernel: bytes) -> bytes:
+    """A better zip bomb (Fifield 2019): every member quotes the next one's header and goes on with its data.
+
+    A deflate block that is stored (RFC 1951 §3.2.4) holds the next local header as data, and behind it stands what
+    that one's data are: each member contains all that follow it.
+    """
+    packed, length, checksum = deflated(kernel), len(kernel), crc32(kernel)
+    content = kernel
+    pieces: list[tuple[bytes, bytes, int, int, int]] = []
+    names = [b"%d.pcap" % at for at in range(members)]
+    header = local_header(names[-1], len(packed), length, checksum)
+    pieces.append((names[-1], header, len(packed), length, checksum))
+    body = header + packed
+    for name in reversed(names[:-1]):
+        quote = b"\x00" + pack("<HH", len(header), len(header) ^ 0xFFFF)
+        content = header + content
+        data_len = len(quote) + len(body)
+        new = local_header(name, data_len, len(content), crc32(content))
+        pieces.append((name, new, data_len, len(content), crc32(content)))
+        body, header = new + quote + body, new
+    return body + _directory(body, list(reversed(pieces)))
+
+
+def _directory(body: bytes, pieces: Iterable[tuple[bytes, bytes, int, int, int]]) -> bytes:
+    directory, count = b"", 0
+    for name, header, packed, length, checksum in pieces:
+        directory += directory_header(name, packed, length, checksum, body.index(header))
+        count += 1
+    return directory + end_of_directory(count, len(directory), len(body))

@@ -24,7 +24,7 @@ from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.pipeline import Options, diagnose
-from tests.archives import (
+from tests.sweeps import (
     SAMPLES,
     children_of,
     environment,
