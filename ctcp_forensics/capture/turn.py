@@ -5,7 +5,7 @@ Knows which captures lie in the same file.  Does not know why they are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ from ctcp_forensics.errors import CaptureError
 Opened = tuple[str, Capture | CaptureError]
 
 
-def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) -> Iterator[Opened]:
+def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
@@ -28,7 +28,8 @@ def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) 
     """
     for container, group in groupby(uris, key=_container):
         if container is None:
-            yield from (_opened(uri, hash_limit) for uri in group)
+            for uri in group:
+                yield from _by_itself(uri, hash_limit)
         else:
             yield from _members_in_turn(container, tuple(group), hash_limit)
 
@@ -53,11 +54,14 @@ def _container(uri: str) -> str | None:
     return None if Path(uri).exists() else container_file(uri)
 
 
-def _opened(uri: str, hash_limit: int | None) -> Opened:
+def _by_itself(uri: str, hash_limit: int | None) -> Iterator[Opened]:
     try:
-        return uri, open_capture(uri, hash_limit=hash_limit)
+        capture = open_capture(uri, hash_limit=hash_limit)
     except CaptureError as error:
-        return uri, error
+        yield uri, error
+    else:
+        with capture:
+            yield uri, capture
 
 
 def _members_in_turn(container: str, uris: Sequence[str], hash_limit: int | None) -> Iterator[Opened]:
