@@ -1,8 +1,8 @@
 """Questions to an archive: `python -m benchmarks.archive_query [--findings N] [--rounds N]`.
 
 Makes the tables of a store that holds so many findings, of as many flows in a tenth as many captures on 600 days, and
-asks every ready question in a process of its own: wall time, CPU and peak memory of Python, DuckDB and all.  The rows are
-drawn by DuckDB; one in twelve is a flow that died.  Figures are medians, the first round is not counted.
+asks every ready question in a process of its own: wall time, CPU and peak memory, of Python, DuckDB and all.  DuckDB
+draws the rows; one in twelve is a flow that died.  Figures are medians, the first round is not counted.
 """
 
 from __future__ import annotations

@@ -25,11 +25,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import ctcp_forensics
+from ctcp_forensics.archive.schema import described
 from ctcp_forensics.evidence import Claim
 from ctcp_forensics.verdict import FLAGSHIP, LINKS, VERDICTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-DOCUMENTS: Final = ("README.md", "docs/ARCHITECTURE.md", "docs/HANDOVER.md", "docs/METHOD.md")
+DOCUMENTS: Final = (
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/ARCHIVE.md",
+    "docs/HANDOVER.md",
+    "docs/METHOD.md",
+)
 PICTURE: Final = "docs/time-sequence.svg"
 PICTURE_SCRIPT: Final = "docs/time_sequence.py"
 
@@ -462,6 +469,32 @@ CAPS: Final = (
         "rows of the HTML page's table without its script, and shown at once",
         "a button shows more",
     ),
+    Cap(
+        "archive.answers",
+        "ROWS_AT_A_GLANCE",
+        "rows of an answer as a table without `-v`",
+        "a line counts the rest",
+    ),
+    Cap("archive.overview", "MAX_HITS", "flows on the overview", "the page counts the rest"),
+    Cap(
+        "archive.overview",
+        "MAX_TROUBLES",
+        "captures on the overview that were not wholly read",
+        "the page counts the rest",
+    ),
+    Cap("archive.overview.asked", "TOP", "lines of each list of the overview", "a line counts the rest"),
+    Cap(
+        "archive.overview.timeline",
+        "MAX_BARS",
+        "days, weeks or months on the timeline",
+        "the next longer unit is taken",
+    ),
+    Cap(
+        "archive.parquet",
+        "MAX_FILES_OF_A_DAY",
+        "files of one day and table",
+        "they become one",
+    ),
     Cap("render.page", "MAX_ROWS", "rows of the HTML page's table", "the page counts the rest"),
     Cap(
         "render.page",
@@ -565,6 +598,7 @@ TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "claims": claims_table,
     "verdicts": verdicts_table,
     "rooms": rooms_table,
+    "archive": described,
 }
 
 

@@ -13,7 +13,8 @@ import pytest
 from ctcp_forensics.archive import parquet
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, refreshed
-from ctcp_forensics.archive.rows import Row, rows_of
+from ctcp_forensics.archive.rows import TABLES, Row, rows_of
+from ctcp_forensics.archive.schema import columns
 from ctcp_forensics.archive.tables import QueryError, Tables
 from tests.made_stores import DAY_NS, MadeStore, analyzed, dead, healthy, rejected
 
@@ -72,6 +73,16 @@ def test_a_finding_says_what_who_else_asks_for(made: MadeStore) -> None:
             "f1",
         )
     ]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_as_the_documents_have_them(made: MadeStore, table: str) -> None:
+    made.add()
+    told = {column.name: column.type for column in columns(table)}
+    for _ in ("empty", "filled"):
+        assert {name: kind for name, kind, *_ in asked(made, f"DESCRIBE {table}")} == told
+        made.add(analyzed("/a.pcap", dead(1)))
+    assert all(column.says for column in columns(table))
 
 
 def test_only_what_is_new_is_read(made: MadeStore, monkeypatch: pytest.MonkeyPatch) -> None:

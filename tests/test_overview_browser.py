@@ -131,6 +131,10 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """A tab that did nothing but show the page: no request, no complaint, no dialog."""
     contexts, complaints, requests = [], list[str](), list[str]()
 
+    def refuse(dialog: Any) -> None:
+        complaints.append(dialog.message)
+        dialog.dismiss()
+
     def open_page(text: str, **options: Any) -> Any:
         file = tmp_path / "overview.html"
         file.write_text(text, encoding="utf-8")
@@ -142,7 +146,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         tab.on("request", lambda request: requests.append(request.url))
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        tab.on("dialog", refuse)
         tab.goto(file.as_uri())
         return tab
 

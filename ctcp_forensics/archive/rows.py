@@ -78,11 +78,17 @@ class CaptureRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One flow that was judged, as one capture shows it."""
+    """One flow that was judged, as one capture shows it; of one told briefly some columns are null."""
 
     day: Day
     uri: Uri
     flow: Annotated[str, says("id of the flow: of its content, the same wherever the capture lies")]
+    is_brief: Annotated[
+        bool,
+        says(
+            "it is well, or none of ours, and told in a line: there is no finding, and its id is of the tables only"
+        ),
+    ]
     community_id: Annotated[str | None, says("Community ID v1, to join other tools' logs")]
     verdict: Annotated[str, says("see VERDICTS.md")]
     confidence: Annotated[str, says("`proven`, `strong`, `consistent` or `undetermined`")]
@@ -92,11 +98,11 @@ class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
     client_network: Annotated[str, says("its network: /24, of IPv6 /48")]
     headend: Annotated[str, says("address of the headend")]
     headend_port: Annotated[int, says("its port")]
-    encapsulation: Annotated[str, says("what the flow carries")]
-    grade: Annotated[str, says("how sure that is")]
+    encapsulation: Annotated[str | None, says("what the flow carries")]
+    grade: Annotated[str | None, says("how sure that is")]
     first_ns: FirstNs
     last_ns: LastNs
-    ending: Annotated[str, says("`fin`, `rst`, `silence`, `capture-ended` or `open`")]
+    ending: Annotated[str | None, says("`fin`, `rst`, `silence`, `capture-ended` or `open`")]
     ending_by: Annotated[str | None, says("who ended it")]
     firewall: Annotated[
         str | None,
@@ -108,16 +114,16 @@ class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
     ack_author: Annotated[str | None, says("who made the duplicate ACKs")]
     rst_author: Annotated[str | None, says("who made the RST")]
     is_lossy: Annotated[
-        bool, says("bytes or ESP numbers never came, or three duplicate ACKs asked for one byte")
+        bool | None, says("bytes or ESP numbers never came, or three duplicate ACKs asked for one byte")
     ]
     segments: Annotated[int, says("TCP segments, both directions")]
-    payload_bytes: Annotated[int, says("bytes of payload, both directions")]
-    episodes: Annotated[int, says("runs of duplicate ACKs that ask for one byte")]
-    unanswered: Annotated[int, says("of those kept, the ones that nobody answered")]
-    duplicate_acks: Annotated[int, says("RFC 5681 section 2")]
-    missing_bytes: Annotated[int, says("bytes that never came")]
-    retransmissions: Annotated[int, says("segments sent again")]
-    esp_missing: Annotated[int, says("ESP numbers that never came")]
+    payload_bytes: Annotated[int | None, says("bytes of payload, both directions")]
+    episodes: Annotated[int | None, says("runs of duplicate ACKs that ask for one byte")]
+    unanswered: Annotated[int | None, says("of those kept, the ones that nobody answered")]
+    duplicate_acks: Annotated[int | None, says("RFC 5681 section 2")]
+    missing_bytes: Annotated[int | None, says("bytes that never came")]
+    retransmissions: Annotated[int | None, says("segments sent again")]
+    esp_missing: Annotated[int | None, says("ESP numbers that never came")]
     rules_version: Rules
 
 
@@ -242,6 +248,7 @@ def _facts_of(flow: report.Flow) -> dict[str, Any]:
     both = (flow.directions.client_to_headend, flow.directions.headend_to_client)
     return {
         "flow": flow.id,
+        "is_brief": False,
         "community_id": community_of(flow),
         "verdict": flow.verdict,
         "confidence": flow.confidence,
