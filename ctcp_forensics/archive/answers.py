@@ -18,7 +18,7 @@ from tabulate import tabulate
 from ctcp_forensics.archive.questions import DRILL
 from ctcp_forensics.archive.tables import Answer
 from ctcp_forensics.render.markdown import prose
-from ctcp_forensics.render.spreadsheet import Line, harmless
+from ctcp_forensics.render.spreadsheet import Echo, harmless
 from ctcp_forensics.render.wording import clean, count
 
 FORMATS: Final = ("table", "json", "ndjson", "csv", "markdown")
@@ -80,7 +80,7 @@ def _is_number(values: Sequence[Any]) -> bool:
 
 
 def _csv(answer: Answer) -> Iterator[str]:
-    writer = csv.writer(Line(), lineterminator="\n")
+    writer = csv.writer(Echo(), lineterminator="\n")
     yield writer.writerow(map(harmless, answer.columns))
     for row in answer.rows:
         yield writer.writerow("" if value is None else _cell(value) for value in row)

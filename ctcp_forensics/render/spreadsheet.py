@@ -41,7 +41,7 @@ COLUMNS = (
 )
 
 
-class Line:
+class Echo:
     """What csv writes to: it hands each line back."""
 
     def write(self, line: str) -> str:
@@ -52,7 +52,7 @@ def spreadsheet(report: Report) -> Iterator[str]:
     """The rows, each with its end, worst first; the head is there even without a flow."""
     sources = {capture.id: capture.source for capture in report.captures}
     # Lines end in LF: the tools that read this in a pipe would carry a CR in the last column.
-    writer = csv.writer(Line(), lineterminator="\n")
+    writer = csv.writer(Echo(), lineterminator="\n")
     yield writer.writerow(COLUMNS)
     for one in worst_first(report):
         yield writer.writerow(map(harmless, _cells(one, sources)))
