@@ -168,10 +168,12 @@ def test_rows_are_searched_and_narrowed_to_a_bar(made: MadeStore, opened: Open) 
     assert shown(tab) == ["203.0.113.7"]
     assert tab.inner_text("#shown") == "1 of 1 shown"
     tab.fill("#sought", "")
-    tab.locator(".bar .hit-area").first.click()
+    tab.locator(".bar .died").first.click()
     assert shown(tab) == ["192.0.2.10"]
     tab.click("#whole")
     assert len(shown(tab)) == 2
+    tab.locator(".bar").last.press("Enter")
+    assert shown(tab) == ["203.0.113.7"]
 
 
 def test_a_row_gives_the_commands_that_lead_to_its_capture(made: MadeStore, opened: Open) -> None:

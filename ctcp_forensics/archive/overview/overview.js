@@ -15,7 +15,6 @@ class Hits {
     element("filters").addEventListener("submit", (event) => event.preventDefault());
     element("filters").hidden = false;
     table.classList.add("can-choose");
-    for (const row of this.rows) row.addEventListener("click", () => this.tell(row));
     this.show();
   }
 
@@ -59,6 +58,13 @@ class Hits {
 // As a POSIX shell takes one word.
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
 
+// With the mouse, or with the keyboard.
+function chooses(part, choose) {
+  part.setAttribute("tabindex", "0");
+  part.addEventListener("click", choose);
+  part.addEventListener("keydown", (event) => event.key === "Enter" && choose());
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.(".copy");
   if (button) copyFrom(button);
@@ -67,5 +73,6 @@ showCopyButtons(document);
 if (element("hit-table")) {
   const hits = new Hits(element("hit-table"));
   document.querySelector(".timeline svg")?.classList.add("can-choose");
-  for (const bar of document.querySelectorAll(".timeline .bar")) bar.addEventListener("click", () => hits.narrow(bar));
+  for (const bar of document.querySelectorAll(".timeline .bar")) chooses(bar, () => hits.narrow(bar));
+  for (const row of hits.rows) chooses(row, () => hits.tell(row));
 }
