@@ -213,6 +213,19 @@ def _target(link: Path) -> str:
         return ""
 
 
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_names_that_no_file_can_have_open_their_members(
+    tmp_path: Path, make: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    names = ["n" * 300, "d/" * 3000 + "x", "/etc/passwd", "../../x", "a!/b", " ", "C:\\x"]
+    path = tmp_path / "case"
+    path.write_bytes(make({name: SMALL + name.encode() for name in names}))
+    assert walked(path) == ([f"!/{name}" for name in names], {})
+    assert {name: read(f"{path}!/{name}") for name in names} == {
+        name: SMALL + name.encode() for name in names
+    }
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
