@@ -16,7 +16,7 @@ GRACE_S: Final = 10.0
 """So long a worker may take to notice that its time is up; then the second alarm ends it."""
 
 
-class TimeIsUp(BaseException):  # noqa: N818
+class TimeIsUp(BaseException):
     """Not an Exception: nothing that is ready for damage in a capture may take it for some."""
 
 

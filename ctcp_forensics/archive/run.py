@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Ended, Engine, Job
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
-from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, StoreError, Todo
+from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import Planner
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
@@ -58,9 +59,7 @@ class Rules:
 class Sweep:
     """One run over one store."""
 
-    def __init__(
-        self, folder: Path, manifest: Manifest, engine: Engine, rules: Rules, watch: Watch
-    ) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, engine: Engine, rules: Rules, watch: Watch) -> None:
         self.tally = Tally()
         self.is_stopping = False
         self._segments = folder / segment.FOLDER
@@ -214,7 +213,9 @@ class Sweep:
                 placed += self._results(batch, answers)
             else:
                 self._take_keys(batch, answers)
-            if one.death is not None and batch.kind == "examine":  # what cannot be judged or compared stays as it is
+            if (
+                one.death is not None and batch.kind == "examine"
+            ):  # what cannot be judged or compared stays as it is
                 answered_to = {answer.at for answer in answers}
                 left = [todo for at, todo in enumerate(batch.todos) if at not in answered_to]
                 placed += self._mourn(left, one)

@@ -8,19 +8,20 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Engine
 from ctcp_forensics.archive.entry import Found
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.find import FindOptions, Links, find
 from ctcp_forensics.archive.limits import GRACE_S
-from ctcp_forensics.archive.manifest import Manifest, StoreError
+from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Rules, Sweep
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
@@ -70,9 +71,7 @@ def scan(wanted: Wanted, watch: Watch) -> Swept:
         at_the_end.callback(engine.close)
         folder = prepared(wanted.store)
         at_the_end.enter_context(locked(folder))
-        manifest = Manifest(
-            folder, terms=wanted.terms.key, rules=RULES_VERSION
-        )
+        manifest = Manifest(folder, terms=wanted.terms.key, rules=RULES_VERSION)
         at_the_end.callback(manifest.close)
         segment.remove_orphans(folder / segment.FOLDER, manifest.segment_names())
         sweep = Sweep(folder, manifest, engine, rules_of(wanted), watch)
@@ -121,9 +120,7 @@ def engine_of(wanted: Wanted) -> Engine:
         case "dask":
             from ctcp_forensics.archive.engine.cluster import DaskEngine
 
-            return DaskEngine(
-                wanted.scheduler, memory_limit=wanted.memory_limit, patience_s=patience_s
-            )
+            return DaskEngine(wanted.scheduler, memory_limit=wanted.memory_limit, patience_s=patience_s)
         case _:
             from ctcp_forensics.archive.engine.process import ProcessEngine
 

@@ -30,9 +30,7 @@ LEVEL: Final = 3
 def packed(found: Examined) -> bytes:
     """One result.  A name that is no text is kept as its bytes."""
     if valid_text(found.uri) != found.uri:
-        found = msgspec.structs.replace(
-            found, uri=valid_text(found.uri), raw_uri=os.fsencode(found.uri)
-        )
+        found = msgspec.structs.replace(found, uri=valid_text(found.uri), raw_uri=os.fsencode(found.uri))
     return zstd.compress(msgspec.json.encode(found) + b"\n", LEVEL)
 
 

@@ -85,7 +85,9 @@ def looked_at(coverage: StoreCoverage) -> str:
         parts.append(f"{coverage.files(SAME)} the same as another")
     if coverage.files("waiting"):
         parts.append(f"{coverage.files('waiting')} not yet")
-    total = f"{count(sum(one.files for one in entries), 'capture')}, {sized(sum(one.bytes for one in entries))}"
+    total = (
+        f"{count(sum(one.files for one in entries), 'capture')}, {sized(sum(one.bytes for one in entries))}"
+    )
     told = f"{total}: {', '.join(parts)}" if parts else total
     skipped = coverage.files(SKIPPED)
     return f"{told}; {skipped} more files are none" if skipped else told

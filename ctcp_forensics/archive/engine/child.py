@@ -139,7 +139,10 @@ class Child:
         package = Path(__file__).parents[3]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
             [sys.executable, "-P", "-c", STARTED, str(theirs.fileno()), str(memory_limit or "")],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(package), os.environ.get("PYTHONPATH", "")))},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join((str(package), os.environ.get("PYTHONPATH", ""))),
+            },
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
         )

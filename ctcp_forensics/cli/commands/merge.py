@@ -18,7 +18,8 @@ def merge(
     *,
     stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="What `scan --store` wrote.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="STORE", help="A new store, or one that is there already.")
+        Path,
+        typer.Option("--output", "-o", metavar="STORE", help="A new store, or one that is there already."),
     ],
     debug: DebugOption = False,  # `main` looks for it
 ) -> None:

@@ -60,10 +60,14 @@ def scan(
         typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` joins their stores."),
     ] = None,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", metavar="S", min=0, help="Seconds for one capture; 0 is no limit.")
+        float,
+        typer.Option("--time-limit", metavar="S", min=0, help="Seconds for one capture; 0 is no limit."),
     ] = 300.0,
     memory_limit: Annotated[
-        str, typer.Option("--memory-limit", metavar="SIZE", help="Of a worker, such as 512M or 2G; 0 is no limit.")
+        str,
+        typer.Option(
+            "--memory-limit", metavar="SIZE", help="Of a worker, such as 512M or 2G; 0 is no limit."
+        ),
     ] = "2G",
     tries: Annotated[
         int, typer.Option("--tries", metavar="N", min=1, help="So many workers may die of one capture.")
