@@ -494,12 +494,18 @@ CAPS: Final = (
         "captures on the overview that were not wholly read",
         "the page counts the rest",
     ),
-    Cap("archive.overview.asked", "TOP", "lines of each list of the overview", "a line counts the rest"),
+    Cap("archive.overview.asked", "MAX_RANKED", "lines of each list of the overview", "a line counts the rest"),
     Cap(
         "archive.overview.timeline",
         "MAX_BARS",
         "days, weeks or months on the timeline",
         "the next longer unit is taken",
+    ),
+    Cap(
+        "archive.parquet",
+        "MAX_ROW_LEN",
+        "bytes of JSON of one row on its way into Parquet",
+        "the tables are not written; the results are in the store",
     ),
     Cap(
         "archive.parquet",

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics.archive.community import community_id
+from ctcp_forensics.archive.community import ADDRESSES_REMEMBERED, community_id
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.report import FLAGSHIP, valid_text
@@ -29,8 +29,7 @@ IPV4_NETWORK_LEN: Final = 24
 """The smallest network that is announced to the Internet: one site, or one pool of an access provider."""
 IPV6_NETWORK_LEN: Final = 48
 """What a site is given (RFC 6177 section 2, BCP 157)."""
-MAX_TIME_NS: Final = 2**63 - 1
-ADDRESSES_REMEMBERED: Final = 65_536
+LATEST_NS: Final = 2**63 - 1
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_NS: Final = 1_000_000_000
 
@@ -169,8 +168,13 @@ _SHARED: Final = tuple(
 def rows_of(one: Examined) -> Iterator[Row]:
     """The rows of one result: that of the capture, and those of its flows and findings."""
     yield capture_row(one)
-    yield from flow_rows(one)
-    yield from finding_rows(one)
+    facts = _facts_by_flow(one)
+    yield from _flow_rows(one, facts)
+    yield from _finding_rows(one, facts)
+
+
+def finding_rows(one: Examined) -> Iterator[FindingRow]:
+    return _finding_rows(one, _facts_by_flow(one))
 
 
 def capture_row(one: Examined) -> CaptureRow:
@@ -203,35 +207,6 @@ def capture_row(one: Examined) -> CaptureRow:
     )
 
 
-def flow_rows(one: Examined) -> Iterator[FlowRow]:
-    place: dict[str, Any] = {
-        "day": day_of(one),
-        "uri": shown(one.uri),
-        "rules_version": one.rules_version,
-    }
-    for flow in one.report.flows if one.report is not None else ():
-        yield FlowRow(**place, **_facts_of(flow))
-
-
-def finding_rows(one: Examined) -> Iterator[FindingRow]:
-    if one.report is None:
-        return
-    day, uri = day_of(one), shown(one.uri)
-    flows = {flow.id: flow for flow in one.report.flows}
-    for found in one.report.findings:
-        facts = _facts_of(flows[found.flow])
-        yield FindingRow(
-            day=day,
-            uri=uri,
-            finding=found.id,
-            title=found.title,
-            summary=found.summary,
-            display_filter=found.display_filter,
-            rule_version=found.rule_version,
-            **{name: facts[name] for name in _SHARED},
-        )
-
-
 def day_of(one: Examined) -> str:
     """UTC day of the first frame."""
     first_ns = _time(one.first_ns)
@@ -243,7 +218,36 @@ def day_of(one: Examined) -> str:
 # --- flows and findings --------------------------------------------------------------------------
 
 
-def _facts_of(flow: report.Flow) -> dict[str, Any]:
+Facts = dict[str, Any]
+
+
+def _facts_by_flow(one: Examined) -> dict[str, Facts]:
+    return {flow.id: _facts_of(flow) for flow in one.report.flows} if one.report is not None else {}
+
+
+def _flow_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FlowRow]:
+    place: dict[str, Any] = {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
+    for told in facts.values():
+        yield FlowRow(**place, **told)
+
+
+def _finding_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FindingRow]:
+    day, uri = day_of(one), shown(one.uri)
+    for found in one.report.findings if one.report is not None else ():
+        told = facts[found.flow]
+        yield FindingRow(
+            day=day,
+            uri=uri,
+            finding=found.id,
+            title=found.title,
+            summary=found.summary,
+            display_filter=found.display_filter,
+            rule_version=found.rule_version,
+            **{name: told[name] for name in _SHARED},
+        )
+
+
+def _facts_of(flow: report.Flow) -> Facts:
     """What a row of `flows` says of the flow itself."""
     both = (flow.directions.client_to_headend, flow.directions.headend_to_client)
     return {
@@ -321,4 +325,4 @@ def _dropped(told: report.Capture | None) -> int | None:
 
 def _time(time_ns: int | None) -> int | None:
     """A pcapng block may claim any time; one that 64 bits do not hold is none."""
-    return time_ns if time_ns is not None and -MAX_TIME_NS <= time_ns <= MAX_TIME_NS else None
+    return time_ns if time_ns is not None and -LATEST_NS <= time_ns <= LATEST_NS else None

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from ctcp_forensics.archive.tables import Tables
 from ctcp_forensics.report import FLAGSHIP, NEEDS_NO_READING, WELL
 
-TOP: Final = 10
+MAX_RANKED: Final = 10
 FAILURE: Final = {"failure": FLAGSHIP}
 
 
@@ -103,7 +103,7 @@ def _top(tables: Tables, title: str, of: str, what: str, which: str) -> Top:
     lines: list[Ranked] = []
     left = 0
     for name, number in rows:
-        if len(lines) == TOP:
+        if len(lines) == MAX_RANKED:
             left += 1
             continue
         is_failure = which == IS_FAILURE or name == FLAGSHIP
