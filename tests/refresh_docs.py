@@ -494,7 +494,9 @@ CAPS: Final = (
         "captures on the overview that were not wholly read",
         "the page counts the rest",
     ),
-    Cap("archive.overview.asked", "MAX_RANKED", "lines of each list of the overview", "a line counts the rest"),
+    Cap(
+        "archive.overview.asked", "MAX_RANKED", "lines of each list of the overview", "a line counts the rest"
+    ),
     Cap(
         "archive.overview.timeline",
         "MAX_BARS",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,17 @@ def test_what_cannot_be_asked_is_one_line(ask: Any, words: tuple[str, ...], says
     told = ask(*words, status=2)
     assert says in told
     assert "Traceback" not in told
+
+
+def test_without_duckdb_the_manifest_answers_and_the_rest_says_what_is_missing(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("hits")
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert "analyzed" in ask("coverage")
+    assert "/case3/setup.exe" in ask("unreadable")
+    for words in (("hits",), ("--sql", "SELECT 1"), ("overview", "-o", "/dev/null")):
+        assert "this needs DuckDB: pip install 'ctcp-forensics[archive]'" in ask(*words, status=2)
 
 
 # --- hostile names ------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import msgspec
 
 from ctcp_forensics.archive.rows import TABLES, CaptureRow, Row, rows_of
 from ctcp_forensics.archive.schema import LAYOUT, derived, json_columns, nothing
+from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,6 +56,10 @@ POINTER_COLUMNS: Final = (
 
 Names = dict[str, dict[str, int]]
 """Table by table the files that count, below the folder, with their sizes."""
+
+
+class NoDuckDBError(CtcpError):
+    """The extra that brings it is not installed."""
 
 
 class Results(Protocol):
@@ -109,8 +114,10 @@ def as_it_is(store_folder: Path) -> Parquet:
 
 def connected(**settings: Any) -> DuckDBPyConnection:
     """A DuckDB in memory that fetches nothing from anywhere."""
-    import duckdb
-
+    try:
+        import duckdb
+    except ModuleNotFoundError as error:
+        raise NoDuckDBError("this needs DuckDB: pip install 'ctcp-forensics[archive]'") from error
     return duckdb.connect(
         ":memory:",
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, **settings},

@@ -23,8 +23,6 @@ from ctcp_forensics.errors import CtcpError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NEEDS_DUCKDB = "needs DuckDB: pip install 'ctcp-forensics[archive]'"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
@@ -82,8 +80,6 @@ def tables_of(store: Store, folder: Path) -> Parquet:
     """The store's tables, brought up to date where the folder may be written to."""
     try:
         return refreshed(store, folder)
-    except ModuleNotFoundError as error:
-        raise Refused(NEEDS_DUCKDB) from error
     except OSError as error:
         say(f"{folder}: {error.strerror or error}: the tables are used as they are, without newer results")
         return as_it_is(folder)

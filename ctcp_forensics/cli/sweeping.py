@@ -56,7 +56,10 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     store = Store.open(wanted.store)
     for line in statement(store, swept, quiet=telling.quiet):
         print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
-    _hand_over(store, telling)
+    try:
+        _hand_over(store, telling)
+    except CtcpError as error:
+        raise Refused(f"{error}; the results are in {wanted.store}") from error
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
