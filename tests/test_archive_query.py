@@ -81,6 +81,16 @@ def test_who_else_by_something_else(ask: Any, by: str, groups: dict[str, int]) -
     assert {row[by.replace("-", "_")]: row["hits"] for row in told} == groups
 
 
+def test_months_come_one_after_the_other_and_places_with_the_worst_first(ask: Any, made: MadeStore) -> None:
+    made.add(*(analyzed(f"/more{n}.pcap", dead(20 + n, days=30), days=30) for n in range(4)))
+    assert [row["month"] for row in json.loads(ask("who-else", "--by", "month", "-f", "json"))] == [
+        "2026-03",
+        "2026-04",
+    ]
+    told = json.loads(ask("who-else", "-f", "json"))
+    assert [(row["headend"], row["hits"]) for row in told] == [("198.51.100.1", 6), ("198.51.100.2", 1)]
+
+
 @pytest.mark.parametrize(
     ("like", "hits"),
     [("f1", {"198.51.100.1": 2}), ("192.0.2.77", {"198.51.100.1": 2}), ("x4", {"198.51.100.2": 1})],

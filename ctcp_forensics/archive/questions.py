@@ -25,7 +25,7 @@ DRILL: Final = ("uri", "flow")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One that is ready to be asked; `{by}` and `{which}` stand for what the user chooses of."""
+    """One that is ready to be asked; what stands in braces depends on what the user chooses."""
 
     name: str
     says: str
@@ -72,7 +72,7 @@ FROM (
   WHERE {which}
   GROUP BY place
 )
-ORDER BY hits DESC, place""",
+ORDER BY {order}""",
 )
 
 TREND: Final = Question(
@@ -138,7 +138,9 @@ def asked(name: str, *, by: str | None = None, like: str | None = None, verdict:
     if chosen and chosen not in question.by:
         may_be = ", ".join(question.by) or "nothing"
         raise QueryError(f"{name} is not put together by {chosen}: {may_be} is possible")
-    sql = question.sql.format(by=question.by.get(chosen, ""), name=chosen.replace("-", "_"), which=which)
+    order = "place" if chosen in BY_TIME else "hits DESC, place"
+    by_sql, title = question.by.get(chosen, ""), chosen.replace("-", "_")
+    sql = question.sql.format(by=by_sql, name=title, which=which, order=order)
     return Asked(sql=(ALIKE if like is not None else "") + sql, given=given)
 
 
