@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,6 +255,38 @@ def test_a_time_that_nothing_holds_is_no_time(made: MadeStore) -> None:
     made.add(analyzed("/a.pcap", dead(1, days=2**40), days=2**40))
     assert asked(made, "SELECT day, first_ns, first_time FROM findings") == [("unknown", None, None)]
     assert DAY_NS * 2**40 > 2**63
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tables_kept_in_step_are_those_made_anew_from_the_store(
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The slow and obvious way: every row of the newest result of every entry."""
+    draw = random.Random(seed)
+    monkeypatch.setattr(parquet, "MAX_FILES_OF_A_DAY", 2)
+    monkeypatch.setattr(parquet, "ROWS_PER_STEP", draw.choice([1, 5, 1_000]))
+    known = ["/0.pcap"]
+    made.add(analyzed("/0.pcap", dead(0)))
+    for number in range(1, 9):
+        uri = draw.choice([f"/{number}.pcap", f"/{draw.choice('abc')}.pcap", *known])
+        days = draw.randrange(3)
+        if draw.random() < 0.3 and uri != known[0]:
+            made.add(copies={uri: known[0]})
+        else:
+            made.add(
+                analyzed(
+                    uri, *[dead(10 * number + n, days=days) for n in range(draw.randrange(3))], days=days
+                )
+            )
+        known.append(uri)
+        if draw.random() < 0.6:
+            refreshed(made.store, made.folder)
+    expected = [row for one in made.store.current() for row in rows_of(one)]
+    for table, kind in TABLES.items():
+        names = kind.__struct_fields__
+        rows = asked(made, f"SELECT {', '.join(names)} FROM {table}")  # noqa: S608  # names of ours
+        wanted = [tuple(getattr(row, name) for name in names) for row in expected if type(row) is kind]
+        assert sorted(rows, key=str) == sorted(wanted, key=str)
 
 
 # --- free SQL -----------------------------------------------------------------------------------
