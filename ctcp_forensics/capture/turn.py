@@ -20,7 +20,9 @@ from ctcp_forensics.errors import CaptureError
 Opened = tuple[str, Capture | CaptureError]
 
 
-def opened_in_turn(uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT) -> Generator[Opened, None, None]:
+def opened_in_turn(
+    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT
+) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
