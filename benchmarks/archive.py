@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.generate import KINDS, write_capture, write_folder
+from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive.engine import Ended, Job, Running
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, Terms
@@ -30,7 +31,6 @@ from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Rules, Sweep
 from ctcp_forensics.archive.segment import FOLDER
 from ctcp_forensics.archive.task import Answer, answered
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.pipeline import Options, diagnose
 
 ROUNDS: Final = 5

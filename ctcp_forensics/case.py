@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.vantage import Connection, Surroundings, Witness, way_of, witnesses
+from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.vantage import Connection, Witness, way_of, witnesses
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One flow with everything that bears on its verdict."""
 
     flow: Flow

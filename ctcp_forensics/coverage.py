@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, Tallies
@@ -15,14 +16,13 @@ from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
-from ctcp_forensics.vantage import Surroundings
+from ctcp_forensics.surroundings import Surroundings
 
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one source."""
 
     capture: report.Capture

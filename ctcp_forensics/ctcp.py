@@ -6,8 +6,9 @@ Does not know whether the flow is well: see claims.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import DirectionRow, Signature
 
@@ -36,8 +37,7 @@ class Grade(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encapsulation:
+class Encapsulation(msgspec.Struct, frozen=True, kw_only=True):
     """What the flow carries, how sure, and why."""
 
     kind: str
@@ -49,8 +49,7 @@ class Encapsulation:
         return self.kind == CISCO_CTCP and self.grade in (Grade.CERTAIN, Grade.PROBABLE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trailers:
+class Trailers(msgspec.Struct, frozen=True, kw_only=True):
     """Payloads of both directions, counted by what their last 16 bytes show."""
 
     cisco: int

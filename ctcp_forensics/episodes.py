@@ -5,7 +5,7 @@ Knows sequence space, frames and time.  Does not know why a hole appeared: see c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, EpisodeRow, HoleRow
 
@@ -18,8 +18,7 @@ def known(value: int) -> int | None:
     return None if value == NEVER else value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A run of duplicate ACKs that all ask for the same byte.
 
     The receiver repeats its ACK because it holds data beyond a hole.  The episode is
@@ -61,8 +60,7 @@ class Episode:
         return max(0, self.row.new_last_ns - self.row.first_ns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
+class Hole(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of one direction that this capture did not see, or not in order."""
 
     row: HoleRow

@@ -7,16 +7,13 @@ Knows three outcomes, because what a capture cannot show is neither true nor fal
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from ctcp_forensics.case import Case
-
-
-RULES_VERSION = "1"
-"""Raised whenever a claim, a threshold or the table of verdicts changes what is said of a case."""
 
 
 class Outcome(StrEnum):
@@ -27,8 +24,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One claim weighed on one case."""
 
     claim: str
@@ -51,8 +47,7 @@ Answer = tuple[Outcome, str] | tuple[Outcome, str, Collection[int] | Places]
 """What a check returns: outcome, because, and frames where there are any: of the case's own capture, or by place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One checkable sentence about a case; called with the case it gives evidence.  Each is only itself."""
 
     name: str

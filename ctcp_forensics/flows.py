@@ -7,10 +7,12 @@ shows.  Does not know what the flow carries (see ctcp) nor why it ended (see cla
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics._kernel.rows import (
     NEVER,
@@ -52,16 +54,14 @@ class Tracked(Protocol):
     def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """An address and a port."""
 
     address: str
     port: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Direction:
+class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one end sent, and what the other acknowledged of it."""
 
     name: str
@@ -122,8 +122,7 @@ class EndingKind(StrEnum):
     """Never a diagnosis."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How the flow ended, as far as this capture shows."""
 
     kind: EndingKind
@@ -134,8 +133,7 @@ class Ending:
     because: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One TCP connection as one capture shows it, with the Cisco roles assigned."""
 
     index: int

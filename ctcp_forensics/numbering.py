@@ -7,11 +7,11 @@ holds it, and that file's name.  Knows where each file begins.  Does not know wh
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Numbering:
+class Numbering(msgspec.Struct, frozen=True):
     """The files of one vantage point, in the order in which their frames are counted on."""
 
     files: tuple[tuple[int, str], ...] = ()

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcp_forensics import __version__, report
-from ctcp_forensics.case import Case
+from ctcp_forensics import RULES_VERSION, __version__, report
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
-from ctcp_forensics.evidence import RULES_VERSION
-from ctcp_forensics.reading import CTCP_PORT, Intake, Options, Progress, Reading, Source, cases_of, take_in
+from ctcp_forensics.reading import CTCP_PORT, Intake, Options, Progress, Reading, Source, take_in
 
 __all__ = ["CTCP_PORT", "Options", "Source", "diagnose", "reported"]
 
@@ -27,12 +25,12 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
-    return reported(intake, [cases_of(reading, options) for reading in intake.readings])
+    return reported(intake, options)
 
 
-def reported(intake: Intake, cases: Sequence[list[Case]]) -> report.Report:
-    """The report of what was read, and of the cases of each reading."""
-    flows, findings, paths = concluded(intake.readings, cases) if any(cases) else ((), (), ())
+def reported(intake: Intake, options: Options) -> report.Report:
+    """The report of what was read, now or on an earlier day."""
+    flows, findings, paths = concluded(intake.readings, options)
     captures = [account.capture for account in intake.accounts]
     return report.Report(
         tool=report.Tool(version=__version__, rules_version=RULES_VERSION),
@@ -49,8 +47,11 @@ def as_source(source: str | Source) -> Source:
     return source if isinstance(source, Source) else Source(path=source)
 
 
-def concluded(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Concluded:
+def concluded(readings: Sequence[Reading], options: Options) -> Concluded:
     """Judge every connection.  The judgement is loaded here: most captures of an archive have nothing to judge."""
+    if not any(reading.in_question(options) for reading in readings):
+        return (), (), ()
+    from ctcp_forensics.cases import cases_of
     from ctcp_forensics.conclude import conclude
 
-    return conclude(readings, cases)
+    return conclude(readings, [cases_of(reading, options) for reading in readings])

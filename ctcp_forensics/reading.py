@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from ctcp_forensics import report
-from ctcp_forensics._kernel import Matching, Tracker
+from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, open_capture
-from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.flows import build_flow
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
-from ctcp_forensics.vantage import FEWEST_MESSAGES, Surroundings, View
+from ctcp_forensics.surroundings import Surroundings
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -38,8 +37,7 @@ LAST_OF_ALL_NS: Final = (1 << 63) - 1
 Progress = Callable[[int, int | None], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A capture, and the vantage point that it was taken at, where the user says so."""
 
     path: str
@@ -54,8 +52,7 @@ class Source:
         return self.opened or open_capture(self.path, hash_limit=hash_limit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for."""
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
@@ -64,8 +61,7 @@ class Options:
     """Captures longer than this are not hashed; None hashes all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a reading, and how many frames were numbered before it."""
 
     account: Account
@@ -76,8 +72,7 @@ class Part:
         return replace(self, account=replace(self.account, flows=0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One vantage point, read to the end of its captures or to their damage."""
 
     parts: tuple[Part, ...]
@@ -101,6 +96,12 @@ class Reading:
             if self.interface in (None, one.index) and one.name
         )
 
+    def in_question(self, options: Options) -> Sequence[int]:
+        """The flows that are to be judged, by their index."""
+        if options.all_tcp:
+            return range(self.tracker.tallies().flows)
+        return self.tracker.suspects(options.ports)
+
     def locate(self, frame: int) -> tuple[str, int]:
         """The capture that holds a frame, and its number there."""
         at = bisect_right([part.frames_before for part in self.parts], frame - 1) - 1
@@ -108,14 +109,13 @@ class Reading:
         return part.account.capture.id, frame - part.frames_before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that was read, and what could not be."""
 
     readings: tuple[Reading, ...]
     accounts: tuple[Account, ...]
     failed: tuple[CaptureError, ...]
-    twins: dict[str, str] = field(default_factory=dict)
+    twins: dict[str, str] = msgspec.field(default_factory=dict)
     """Captures that are another one once more, by that one's id: they add nothing."""
 
 
@@ -154,17 +154,16 @@ def began_ns(path: str) -> int:
         return LAST_OF_ALL_NS
 
 
-@dataclass(slots=True, kw_only=True)
-class _Intake:
+class _Intake(msgspec.Struct, kw_only=True):
     """What has been read so far."""
 
     options: Options
     progress: Progress | None
     is_case: bool
     """Several captures: the flows that may be asked for are logged, so that they can be paired."""
-    readings: list[Reading] = field(default_factory=list)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    failed: list[CaptureError] = field(default_factory=list)
+    readings: list[Reading] = msgspec.field(default_factory=list)
+    accounts: dict[str, Account] = msgspec.field(default_factory=dict)
+    failed: list[CaptureError] = msgspec.field(default_factory=list)
 
     def read_run(self, run: Sequence[tuple[str, Source]]) -> None:
         course: Course | None = None
@@ -275,7 +274,7 @@ class Course:
         if not self._parts:
             return []
         reels = [reel for reel in self._reels.values() if reel.has_begun]
-        if not share_messages([reel.tracker for reel in reels]):
+        if len(reels) < 2 or not are_vantage_points(reels):
             return [self.whole()]
         return [self._reading(reel, index) for index, reel in self._reels.items() if reel.has_begun]
 
@@ -302,12 +301,11 @@ class Course:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Reel:
+class Reel(msgspec.Struct, kw_only=True):
     """Frames of one vantage point on their way through decoder and tracker."""
 
     tracker: Tracker
-    decoders: list[Decoder] = field(default_factory=lambda: [Decoder()])
+    decoders: list[Decoder] = msgspec.field(default_factory=lambda: [Decoder()])
     """One for each file: fragments of one are not put together with those of the next."""
 
     @property
@@ -327,13 +325,11 @@ class Reel:
         self.tracker.feed(self.decoders[-1].decode(buffer, frames))
 
 
-def share_messages(trackers: Sequence[Tracker]) -> bool:
-    """Whether any two show the same messages: then they are vantage points of one path, and no halves of one."""
-    return any(
-        row.matches >= FEWEST_MESSAGES
-        for one, other in combinations(trackers, 2)
-        for row in Matching(one, other).pairs()
-    )
+def are_vantage_points(reels: Sequence[Reel]) -> bool:
+    """Whether they show the same messages, and are no halves of one.  What pairs is loaded where there are several."""
+    from ctcp_forensics.vantage import share_messages
+
+    return share_messages([reel.tracker for reel in reels])
 
 
 def numbering_of(parts: Sequence[Part]) -> Numbering:
@@ -350,36 +346,7 @@ def dropped_by(account: Account, interface: int | None) -> int:
     )
 
 
-# --- what is judged ------------------------------------------------------------------------------
-
-
-def cases_of(reading: Reading, options: Options) -> list[Case]:
-    """The flows to be judged, each with what bears on it."""
-    tracker, around = reading.tracker, reading.surroundings
-    wanted = range(tracker.tallies().flows) if options.all_tcp else tracker.suspects(options.ports)
-    flows = [
-        build_flow(
-            tracker,
-            index,
-            ports=options.ports,
-            capture_last_ns=around.last_ns,
-            numbering=around.numbering,
-        )
-        for index in wanted
-    ]
-    return assemble(flows, around, reading.icmp_errors)
-
-
-def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
-    """What a reading shows, as it is compared with others."""
-    return View(
-        number=number,
-        told=reading.vantage,
-        interfaces=reading.interface_names,
-        tracker=reading.tracker,
-        flows={case.flow.index: case.flow for case in cases},
-        surroundings=reading.surroundings,
-    )
+# --- one capture by itself -----------------------------------------------------------------------
 
 
 def read(path: str, options: Options, progress: Progress | None = None) -> Reading:

@@ -8,9 +8,11 @@ death looked like.  Knows claims.  Does not know how a claim is checked: see cla
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
@@ -38,8 +40,7 @@ class Role(StrEnum):
     REFUTATION = "refutation"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One diagnosis that we are prepared to give."""
 
     slug: str
@@ -261,8 +262,7 @@ OF_A_PATH = (
 """Claims that one capture leaves unknown, whatever it shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict that is not established and not excluded either."""
 
     verdict: Verdict
@@ -270,8 +270,7 @@ class Alternative:
     settled_by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The verdict on a case.  Its reasons are worked out when they are read: of a place alone nobody reads them."""
 
     verdict: Verdict

@@ -18,7 +18,8 @@ from ctcp_forensics.conclude import by_itself, groups_of
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import Tracked, build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
-from ctcp_forensics.vantage import Path, Surroundings, View, crossing, pairing, paths_of
+from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.vantage import Path, View, crossing, pairing, paths_of
 from ctcp_forensics.verdict import Judgement, judge, judge_together
 from tests.vantages import Seen
 from tests.wire import Wire, frames_of, icmp_errors_of, packets_of

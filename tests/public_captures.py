@@ -19,8 +19,9 @@ from typing import Any
 import dpkt  # noqa: F401  # loaded before steps are counted, which the first exotic frame would do otherwise
 
 from ctcp_forensics._kernel.rows import DirectionRow, FlowRow
+from ctcp_forensics.cases import cases_of
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.reading import Options, cases_of, read
+from ctcp_forensics.reading import Options, read
 from ctcp_forensics.verdict import judge
 
 Fact = str

@@ -47,8 +47,8 @@ def poisoned(examine):
     return wrapped
 
 if os.environ.get("POISON"):
-    from ctcp_forensics import evidence
-    evidence.RULES_VERSION = os.environ.get("RULES", evidence.RULES_VERSION)
+    import ctcp_forensics
+    ctcp_forensics.RULES_VERSION = os.environ.get("RULES", ctcp_forensics.RULES_VERSION)
     from ctcp_forensics.archive import limits, task
     limits.GRACE_S = 1.0
     task.examine = poisoned(task.examine)

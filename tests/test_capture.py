@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.capture import Capture, open_capture
+from ctcp_forensics.capture import Capture, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.errors import CaptureError
@@ -262,7 +262,7 @@ def test_no_permission_as_the_system_says_it(monkeypatch: pytest.MonkeyPatch, fi
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(source, "FileIO", refuse)
     with pytest.raises(CaptureError, match=r": no permission to read it$"):
         open_capture("some.pcap")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ctcp_forensics.cli import _understood_by_typer, analysis
 from ctcp_forensics.cli.analysis import Request
 from ctcp_forensics.cli.plain import plain_request
 from ctcp_forensics.render.look import Depth
+from tests.wire import HOSTS, pcap_of, told
 
 ROOT = Path(__file__).parent.parent
 
@@ -91,3 +93,79 @@ def test_a_plain_command_does_not_load_typer() -> None:
     words = ["analyze", "samples/healthy.pcap", "-f", "json"]
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0
+
+
+ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
+    "_kernel", "_kernel.core", "_kernel.plain_walk", "_kernel.rows",
+    "capture", "capture.ahead", "capture.codecs", "capture.source",
+    "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
+    "company", "coverage", "errors", "numbering",
+    "packets", "packets.fragments", "packets.icmp", "packets.tunnels",
+    "pipeline", "reading",
+    "render", "render.look", "render.path", "render.wording", "report",
+    "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
+    "savefile.reader", "savefile.window", "surroundings",
+}  # fmt: skip
+"""Each costs a fraction of a millisecond.  Judging, pairing, pages and pictures are not among them."""
+NOT_FOR_A_SMALL_CAPTURE = {
+    "typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark",
+    "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
+    "threading", "queue", "subprocess", "bz2", "lzma", "zlib", "isal", "json", "logging",
+}  # fmt: skip
+
+
+def modules_loaded(*words: str) -> set[str]:
+    """The modules of a process that has run the command, whatever it answered."""
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LOADED, *sys.path, "--", *words],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(told.stderr.split())
+
+
+LOADED = """
+import sys
+end = sys.argv.index("--")
+sys.path, sys.argv = sys.argv[1:end], ["ctcp-diag", *sys.argv[end + 1 :]]
+before = set(sys.modules)
+from ctcp_forensics.cli import main
+main()
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+
+
+def rooms(modules: set[str]) -> set[str]:
+    return {name.removeprefix("ctcp_forensics.") for name in modules if name.startswith("ctcp_forensics.")}
+
+
+def test_a_small_capture_without_ctcp_loads_what_it_needs_and_nothing_else(tmp_path: Path) -> None:
+    """Where nothing is judged, starting is most of the time; what is loaded is counted, since time cannot be tested."""
+    plain_http = tmp_path / "http.pcap"
+    web_server = replace(HOSTS["S"], port=80)
+    plain_http.write_bytes(pcap_of(told("C > S  +100\nS > C  +100", carries="tcp", hosts={"S": web_server})))
+    loaded = modules_loaded("analyze", str(plain_http), "--format", "json", "-o", str(tmp_path / "out.json"))
+    assert rooms(loaded) == ROOMS_OF_A_CAPTURE_WITHOUT_CTCP
+    assert not loaded & NOT_FOR_A_SMALL_CAPTURE
+
+
+def test_the_version_loads_two_rooms_and_no_library() -> None:
+    loaded = modules_loaded("--version")
+    assert rooms(loaded) == {"cli", "cli.ends"}
+    assert not loaded & {*NOT_FOR_A_SMALL_CAPTURE, "msgspec", "hashlib", "datetime"}
+
+
+def test_a_capture_that_is_judged_loads_neither_typer_nor_the_table(tmp_path: Path) -> None:
+    sample = str(ROOT / "samples" / "failure-client.pcap")
+    loaded = modules_loaded("analyze", sample, "-f", "json", "-o", str(tmp_path / "out.json"))
+    assert not loaded & {
+        "typer",
+        "click",
+        "rich",
+        "tabulate",
+        "jinja2",
+        "dpkt",
+        "pyshark",
+        "json",
+        "dataclasses",
+    }
+    assert {"retrace", "picture", "annotate", "_kernel.plain_match"}.isdisjoint(rooms(loaded))

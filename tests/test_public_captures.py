@@ -11,7 +11,8 @@ import dpkt
 import pytest
 import yaml
 
-from ctcp_forensics.reading import Options, cases_of, read
+from ctcp_forensics.cases import cases_of
+from ctcp_forensics.reading import Options, read
 from ctcp_forensics.verdict import FLAGSHIP, judge
 from tests.public_captures import (
     Looked,

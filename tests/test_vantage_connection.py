@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT
+from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.vantage import (
     TO_CLIENT,
     TO_HEADEND,
     Connection,
     Sighting,
-    Surroundings,
     View,
     ack_author,
     loss_of,

@@ -49,7 +49,7 @@ def stray(pos: int, length: int = 100, **more: int) -> StrayRow:
 
 
 def knowing(**more: Any) -> Witnesses:
-    known = {name: getattr(NOTHING_KNOWN, name) for name in Witnesses.__slots__}
+    known = {name: getattr(NOTHING_KNOWN, name) for name in Witnesses.__struct_fields__}
     return Witnesses(**{**known, **more})
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics.vantage import Surroundings, View
+from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.vantage import View
 from ctcp_forensics.vantage.order import before, nearer, put_right
 from tests.judged import followed_rows, together
 from tests.test_path_stories import OF_A_PATH

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.plain_track import pulse as plain_pulse
 from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, SILENCES_KEPT, Packet, PulseRow
-from ctcp_forensics.vantage.pulse import NO_PULSE, shows_a_frame, was_running
+from ctcp_forensics.surroundings import NO_PULSE
+from ctcp_forensics.vantage.pulse import shows_a_frame, was_running
 from tests.test_track import each_kernel, tracked
 
 SECOND = 1_000_000_000

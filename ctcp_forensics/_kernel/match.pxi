@@ -5,8 +5,6 @@
 # message that both logs hold.  Hashes are keyed (decode.pxi), so that nobody can write a capture that makes the tables
 # slow.  No work but sorting out where bytes are missing takes more than a few steps for each row.
 
-from ctcp_forensics._kernel.plain_match import FASTEST_PPB
-
 cdef enum:
     BLOCK = 256  # rows whose slots are asked for before they are looked at
     ROWS_AHEAD = 16
@@ -27,6 +25,7 @@ cdef extern from *:
     const int64_t BILLION "((int64_t)1000000000)"
 
 cdef uint32_t STRAYS_KEPT = rows.STRAYS_KEPT
+cdef int64_t FASTEST_PPB = rows.FASTEST_PPB
 
 
 cdef struct slot_t:  # a message of the log there

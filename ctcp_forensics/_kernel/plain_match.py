@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ctcp_forensics._kernel.plain_track import Tracker
 from ctcp_forensics._kernel.rows import (
+    FASTEST_PPB,
     NEVER,
     STRAYS_KEPT,
     CourseRow,
@@ -29,8 +30,6 @@ Half = tuple[int, int]
 """A flow and the side of it that sends."""
 Key = tuple[int, ...]
 BILLION = 1_000_000_000
-FASTEST_PPB = BILLION
-"""A clock that gains or loses a second in each is none; up to here a century's drift fits into 64 bits."""
 
 
 class Way(NamedTuple):

@@ -8,8 +8,6 @@ tuples; either way a caller sees the named tuples below.  Positions (`…_pos`) 
 Knows names, units and caps.  Does not know what any of it means: see flows.
 """
 
-from __future__ import annotations
-
 from array import array
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
@@ -61,6 +59,9 @@ TRACE_CAP = 1 << 21
 
 STRAYS_KEPT = 4096
 """Segments named one by one that one capture has and another has not, for each direction of a flow; all are counted."""
+
+FASTEST_PPB = 1_000_000_000
+"""A clock that gains or loses a second in each is none; up to here a century's drift fits into 64 bits."""
 
 
 class Status(IntEnum):
@@ -556,22 +557,22 @@ class ResetRow(NamedTuple):
 class TraceColumns(NamedTuple):
     """The segments of one traced flow, column by column, in the order in which they were followed."""
 
-    frame: array[int]
-    time_ns: array[int]
-    direction: array[int]
-    pos: array[int]
+    frame: "array[int]"
+    time_ns: "array[int]"
+    direction: "array[int]"
+    pos: "array[int]"
     """NEVER where it is too far from the flow's sequence space."""
-    length: array[int]
+    length: "array[int]"
     """Of the sequence space: payload, SYN and FIN."""
-    ack_pos: array[int]
+    ack_pos: "array[int]"
     """This segment's own; NEVER without the ACK flag, and where it is too far off."""
-    window: array[int]
+    window: "array[int]"
     """Scaled where both SYNs were seen and have the option."""
-    marks: array[int]
-    sack_row: array[int]
+    marks: "array[int]"
+    sack_row: "array[int]"
     """For each SACK block the row of the segment that carries it…"""
-    sack_left: array[int]
-    sack_right: array[int]
+    sack_left: "array[int]"
+    sack_right: "array[int]"
     """…and what it covers, [left, right)."""
 
 

@@ -9,7 +9,7 @@ change without a reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ctcp_forensics.advice import documented, next_steps
 from ctcp_forensics.advice.conditions import (
@@ -36,8 +36,7 @@ from ctcp_forensics.advice.step import Condition, Recommendation, Situation, Ste
 __all__ = ["Recommendation", "Situation", "offered", "recommend"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A step in its place of an order, and the situations in which it is offered there."""
 
     step: Step

@@ -6,7 +6,7 @@ or what stands in none of those that were read, is said in the text.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ctcp_forensics.advice.conditions import (
     BOX_BETWEEN,

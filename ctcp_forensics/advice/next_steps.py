@@ -6,7 +6,7 @@ its source.  Does not know when to offer what: see the package.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ctcp_forensics.advice.conditions import (
     EVERY_CONNECTION,

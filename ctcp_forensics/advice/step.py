@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import msgspec
 
 HIGHEST_PORT = 65535
 
@@ -47,8 +48,7 @@ AT_CLIENT, TOWARDS_CLIENT, TOWARDS_HEADEND, AT_FIREWALL = "client", "towards-cli
 """Vantage points of which there is a capture: at the client, on either side of the firewall, or on one of the two."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What advice needs to know of a judged flow.
 
     `loss_size_dependent` is true where only large packets were lost and null where nobody can tell.
@@ -74,8 +74,7 @@ class Situation:
     firewall_cleared: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do, ready to read: what changes, what it costs, how to check it, how to take it back."""
 
     fix: str
@@ -96,16 +95,14 @@ def always(_: Situation) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caveat:
+class Caveat(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence that holds only in some situations."""
 
     text: str
     when: Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """A recommendation with blanks, such as {client} and {port}: see `blanks_of`."""
 
     fix: str

@@ -9,14 +9,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from ctcp_forensics import report
+from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.facts import FACTS_VERSION, Facts, facts_of, remembered
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.pipeline import CTCP_PORT, Options, Source, reported
-from ctcp_forensics.reading import cases_of, take_in
+from ctcp_forensics.reading import take_in
 
 ANALYZED: Final = "analyzed"
 PARTIAL: Final = "partial"
@@ -91,9 +90,8 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def examine(entry: Entry, terms: Terms, opened: Capture | CaptureError | None = None) -> Examined:
     """Read and judge one capture, or what it was opened as; whatever is wrong with it is in the answer."""
     intake = take_in([Source(path=entry.uri, opened=opened)], terms.options, None)
-    cases = [cases_of(reading, terms.options) for reading in intake.readings]
-    told = reported(intake, cases)
-    return _examined(entry, told, facts_of(intake, cases) if any(cases) else None)
+    told = reported(intake, terms.options)
+    return _examined(entry, told, facts_of(intake, terms.options))
 
 
 def judged_again(before: Examined, terms: Terms) -> Examined:
@@ -101,7 +99,7 @@ def judged_again(before: Examined, terms: Terms) -> Examined:
     if before.facts is None or before.report is None:
         raise ValueError("there are no facts to judge")
     intake = remembered(before.facts, before.report.captures[0])
-    told = reported(intake, [cases_of(reading, terms.options) for reading in intake.readings])
+    told = reported(intake, terms.options)
     return msgspec.structs.replace(before, report=told, rules_version=told.tool.rules_version)
 
 

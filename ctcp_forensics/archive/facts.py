@@ -7,7 +7,6 @@ has to read the capture again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
 import msgspec
@@ -24,12 +23,11 @@ from ctcp_forensics._kernel.rows import (
     SegmentRow,
     Tallies,
 )
-from ctcp_forensics.case import Case
 from ctcp_forensics.coverage import Account
 from ctcp_forensics.flows import Tracked
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.reading import Intake, Part, Reading
-from ctcp_forensics.vantage import Surroundings
+from ctcp_forensics.reading import Intake, Options, Part, Reading
+from ctcp_forensics.surroundings import Surroundings
 
 MAX_FLOWS_KEPT: Final = 4096
 """Two to four KiB each.  A capture with more flows to judge is read again: it is one of a few."""
@@ -81,8 +79,8 @@ KEPT: Final[tuple[type[tuple[object, ...]], ...]] = (
 def _version() -> str:
     """Of the names of all that is kept: facts with other names are of no use, whatever else they say."""
     names = [(kind.__name__, *cast(type[NamedTuple], kind)._fields) for kind in KEPT]
-    names += [(kind.__name__, *kind.__dataclass_fields__) for kind in (Surroundings, IcmpError)]
-    names += [(kind.__name__, *kind.__struct_fields__) for kind in (Half, FlowFacts, Facts)]
+    structs = (Surroundings, IcmpError, Half, FlowFacts, Facts)
+    names += [(kind.__name__, *kind.__struct_fields__) for kind in structs]
     return hashlib.sha256(repr(names).encode()).hexdigest()[:12]
 
 
@@ -92,11 +90,14 @@ FACTS_VERSION: Final = _version()
 # --- kept ----------------------------------------------------------------------------------------
 
 
-def facts_of(intake: Intake, cases: Sequence[Sequence[Case]]) -> Facts | None:
+def facts_of(intake: Intake, options: Options) -> Facts | None:
     """None where nothing was judged, where there is more than is kept, and where one file shows several places."""
-    if len(intake.readings) != 1 or not 0 < len(cases[0]) <= MAX_FLOWS_KEPT:
+    if len(intake.readings) != 1:
         return None
     reading = intake.readings[0]
+    judged = reading.in_question(options)
+    if not 0 < len(judged) <= MAX_FLOWS_KEPT:
+        return None
     account = reading.parts[0].account
     return Facts(
         version=FACTS_VERSION,
@@ -105,7 +106,7 @@ def facts_of(intake: Intake, cases: Sequence[Sequence[Case]]) -> Facts | None:
         next_number=account.next_number,
         caps=account.caps,
         icmp_errors=reading.icmp_errors,
-        flows=tuple(flow_facts(reading.tracker, case.flow.index) for case in cases[0]),
+        flows=tuple(flow_facts(reading.tracker, index) for index in judged),
     )
 
 

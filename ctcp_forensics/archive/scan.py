@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Engine
@@ -26,7 +27,6 @@ from ctcp_forensics.archive.run import Hear, Rules, Sweep, nobody
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
 from ctcp_forensics.archive.tally import Watch
-from ctcp_forensics.evidence import RULES_VERSION
 
 LOCK: Final = "lock"
 TIME_LIMIT_S: Final = 300.0

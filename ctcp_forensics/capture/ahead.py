@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from queue import Empty, Queue
-from threading import Event, Thread
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from queue import Queue
+    from threading import Event
 
 ITEMS_AHEAD: Final = 2
 """Made and not yet taken: enough to overlap, and neither side runs away."""
@@ -28,6 +30,9 @@ class _End(NamedTuple):
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items.  An error of theirs surfaces here, after the items before it."""
+    from queue import Queue  # a small capture is read without a thread
+    from threading import Event, Thread
+
     ready: Queue[Item | _End] = Queue(ITEMS_AHEAD)
     abandoned = Event()
     maker = Thread(target=_make, args=(items, ready, abandoned), name="read-ahead", daemon=True)
@@ -57,6 +62,8 @@ def _make(items: Iterator[Item], ready: Queue[Item | _End], abandoned: Event) ->
 
 def _empty(ready: Queue[Item | _End]) -> None:
     """Makes room for the one `put` that may be waiting, so that the maker sees that it was abandoned."""
+    from queue import Empty
+
     with suppress(Empty):
         while True:
             ready.get_nowait()

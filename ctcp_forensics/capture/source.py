@@ -10,9 +10,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Generator, Iterator
-from io import UnsupportedOperation
+from io import FileIO, UnsupportedOperation
 from itertools import chain, cycle
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, cast
 
@@ -243,9 +242,9 @@ def container_file(source: str) -> str | None:
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:
-    if not path:  # which pathlib would take for the present folder
+    if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
-    file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
+    file = FileIO(path)  # the Capture closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)

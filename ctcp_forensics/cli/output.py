@@ -5,12 +5,10 @@ Knows terminals, pipes and files.  Does not know what is written.
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
-from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ctcp_forensics.cli.ends import Refused, leave_pipe
@@ -71,9 +69,15 @@ def look(depth: Depth, color: str, name: str) -> Look:
     on_terminal = name == STANDARD_OUTPUT and sys.stdout.isatty()
     return Look(
         depth=depth,
-        width=shutil.get_terminal_size().columns if on_terminal else None,
+        width=_columns() if on_terminal else None,
         pen=COLORED if _colored(color, on_terminal=on_terminal) else PLAIN,
     )
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _colored(color: str, *, on_terminal: bool) -> bool:
@@ -86,38 +90,40 @@ def _colored(color: str, *, on_terminal: bool) -> bool:
 @contextlib.contextmanager
 def _binary_file(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
     try:
-        with _file(Path(name), sources) as file:
+        with _file(name or os.curdir, sources) as file:
             yield file
     except OSError as error:
         raise Refused(f"cannot write {name}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
-def _file(path: Path, sources: Iterable[str]) -> Iterator[BinaryIO]:
+def _file(path: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
     if _is_device(path):
-        with path.open("wb") as file:
+        with open(path, "wb") as file:
             yield file
         return
     _refuse_captures(path, sources)
-    final = path.resolve()  # a symbolic link stays one
-    passing = final.with_name(f".{final.name}.{os.getpid()}.part")
+    final = os.path.realpath(path)  # a symbolic link stays one
+    folder, name = os.path.split(final)
+    passing = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
-        with passing.open("xb") as file:
+        with open(passing, "xb") as file:
             yield file
-        passing.replace(final)
+        os.replace(passing, final)
     finally:
-        passing.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(passing)
 
 
-def _is_device(path: Path) -> bool:
+def _is_device(path: str) -> bool:
     """A pipe or device is written to; put a file in its place and it would be gone."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise Refused(f"cannot write {path}: it is a directory")
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
+    return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)
 
 
-def _refuse_captures(path: Path, sources: Iterable[str]) -> None:
+def _refuse_captures(path: str, sources: Iterable[str]) -> None:
     for source in sources:
         with contextlib.suppress(OSError):
-            if path.samefile(source):
+            if os.path.samefile(path, source):
                 raise Refused(f"{path} is one of the captures: it is not overwritten")

@@ -6,8 +6,9 @@ complaints stay the only ones; a test holds what both make of the same words aga
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.cli.analysis import Request, depth, sources_of
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
@@ -24,11 +25,10 @@ class _NotPlain(Exception):  # noqa: N818  # nothing is wrong: Typer knows more 
     """A word that is not among the few."""
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(msgspec.Struct):
     """What the words have asked for so far."""
 
-    named: dict[str | None, list[str]] = field(
+    named: dict[str | None, list[str]] = msgspec.field(
         default_factory=lambda: {name: [] for name in (*VANTAGES, None)}
     )
     form: str = "table"

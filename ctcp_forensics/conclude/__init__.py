@@ -6,15 +6,17 @@ Knows which cases are one connection and the report's names.  Does not judge: se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
+from ctcp_forensics.cases import view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
 from ctcp_forensics.conclude.path import path_of
 from ctcp_forensics.conclude.told import Told
-from ctcp_forensics.reading import Reading, view_of
+from ctcp_forensics.reading import Reading
 from ctcp_forensics.vantage import Connection, Path, paths_of
 from ctcp_forensics.verdict import Shared, judge, judge_together
 

@@ -5,9 +5,9 @@ Knows the report's names of the judgement.  Does not judge: see verdict.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import msgspec
 
-from ctcp_forensics import claims, report
+from ctcp_forensics import RULES_VERSION, claims, report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.advice import Recommendation, Situation, recommend
 from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
@@ -15,7 +15,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import count, seconds, way
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
-from ctcp_forensics.evidence import RULES_VERSION, Evidence, Outcome
+from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
 from ctcp_forensics.vantage import FIREWALL, TO_HEADEND, ack_author, way_of
 from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
@@ -221,4 +221,4 @@ def acks_of_another_box(case: Case) -> bool:
 
 
 def recommendation_of(one: Recommendation) -> report.Recommendation:
-    return report.Recommendation(**asdict(one))
+    return report.Recommendation(**msgspec.structs.asdict(one))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
-from ctcp_forensics import report
+import msgspec
+
+from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.flows import Endpoint, Flow
 from ctcp_forensics.reading import Reading
 from ctcp_forensics.vantage import Witness
@@ -22,8 +22,7 @@ from ctcp_forensics.verdict import FLAGSHIP, Judgement
 CLIENT, HEADEND = "client", "headend"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One connection, judged: by the place that shows it best, and by each place alone."""
 
     case: Case

@@ -7,7 +7,9 @@ anybody: an address or a port gets out of here as `ipaddress` and `int` have it,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from ctcp_forensics.advice import OFFERS, Situation, offered
 from ctcp_forensics.advice.step import (

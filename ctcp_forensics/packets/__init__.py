@@ -7,15 +7,18 @@ IP fragments, ICMP errors.  What nobody knows is counted by reason.  Does not kn
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel.plain_decode import FrameTable, find_ip
 from ctcp_forensics._kernel.rows import Frame, Status
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, Reassembly
 from ctcp_forensics.packets.icmp import IcmpError, icmp_error
 from ctcp_forensics.packets.tunnels import MAX_LAYERS, unwrap_ip, unwrap_link
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.plain_decode import FrameTable
 
 __all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError"]
 
@@ -32,17 +35,16 @@ REASONS: Final = {
 TCP_STATUSES: Final = (Status.TCP, Status.SHORT_TCP, Status.MALFORMED_TCP)
 
 
-@dataclass(slots=True)
-class Decoder:
+class Decoder(msgspec.Struct):
     """Decodes batches of one capture and keeps count of what it could not."""
 
     tcp_segments: int = 0
-    undecoded: Counter[str] = field(default_factory=Counter)
-    icmp_errors: list[IcmpError] = field(default_factory=list)
+    undecoded: Counter[str] = msgspec.field(default_factory=Counter)
+    icmp_errors: list[IcmpError] = msgspec.field(default_factory=list)
     icmp_errors_refused: int = 0
-    packets: _kernel.Packets = field(default_factory=_kernel.Packets)
-    fragments: Reassembly = field(default_factory=Reassembly)
-    joined: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    packets: _kernel.Packets = msgspec.field(default_factory=_kernel.Packets)
+    fragments: Reassembly = msgspec.field(default_factory=Reassembly)
+    joined: dict[int, tuple[int, ...]] = msgspec.field(default_factory=dict)
     """Of the present batch: frames with the last piece of a datagram, and the frames of all its pieces."""
 
     def decode(self, buffer: bytes | bytearray | memoryview, frames: FrameTable) -> _kernel.Packets:
@@ -59,6 +61,8 @@ class Decoder:
 
     def _finish(self, index: int, data: bytes, frame: Frame) -> None:
         """Unwrap, put together or read what the kernel left at `index`."""
+        from ctcp_forensics._kernel.plain_decode import find_ip  # most captures have no such frame
+
         status, at = find_ip(memoryview(data), frame.link_type)
         if status == Status.EXOTIC:
             datagram, reason = unwrap_link(data, frame.link_type)

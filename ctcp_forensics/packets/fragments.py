@@ -5,9 +5,10 @@ Knows where a piece belongs.  Does not know what a datagram carries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from struct import unpack_from
 from typing import Final
+
+import msgspec
 
 MAX_DATAGRAMS: Final = 256
 """IP datagrams put together at once; the oldest incomplete one makes room."""
@@ -18,14 +19,13 @@ MAX_HELD_LEN: Final = 2 * MAX_DATAGRAM_LEN
 """Bytes kept of one datagram: pieces may overlap, but not so that a thousand of 64 KiB wait together."""
 
 
-@dataclass(slots=True)
-class Datagram:
+class Datagram(msgspec.Struct):
     """Pieces of one datagram, and its length once the last piece came."""
 
-    pieces: dict[int, bytes] = field(default_factory=dict)
+    pieces: dict[int, bytes] = msgspec.field(default_factory=dict)
     frames: int = 0
     """Pieces captured, also those that a SPAN port captured twice."""
-    numbers: list[int] = field(default_factory=list)
+    numbers: list[int] = msgspec.field(default_factory=list)
     """Of the frames of the first MAX_FRAGMENTS of them."""
     held_len: int = 0
     total_len: int | None = None
@@ -53,12 +53,11 @@ class Datagram:
         return bytes(payload[: self.total_len]) if len(payload) >= self.total_len else None
 
 
-@dataclass(slots=True)
-class Reassembly:
+class Reassembly(msgspec.Struct):
     """Puts datagrams together from their fragments, in bounded memory."""
 
-    datagrams: dict[tuple[bytes, ...], Datagram] = field(default_factory=dict)
-    completed: dict[tuple[bytes, ...], frozenset[int]] = field(default_factory=dict)
+    datagrams: dict[tuple[bytes, ...], Datagram] = msgspec.field(default_factory=dict)
+    completed: dict[tuple[bytes, ...], frozenset[int]] = msgspec.field(default_factory=dict)
     """The pieces of the latest, so that a copy of a last one does not wait for a datagram of its own."""
     evicted: int = 0
     waiting: int = 0
@@ -110,8 +109,7 @@ def mark_of(offset: int, payload: bytes) -> int:
     return hash((offset, payload))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
+class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     """One fragment, IPv4 or IPv6."""
 
     key: tuple[bytes, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import unpack_from
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import Frame
 
@@ -19,8 +20,7 @@ ICMP_TYPES: Final = {3: "unreachable", 11: "time-exceeded"}
 ICMPV6_TYPES: Final = {1: "unreachable", 2: "fragmentation-needed", 3: "time-exceeded"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IcmpError:
+class IcmpError(msgspec.Struct, frozen=True, kw_only=True):
     """An ICMP error and the flow that the datagram it quotes belonged to."""
 
     frame: int

@@ -3,8 +3,8 @@
 Knows terminals' escape codes.  Does not know reports.
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Depth(IntEnum):
@@ -16,18 +16,17 @@ class Depth(IntEnum):
     WHY = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pen:
+class Pen(NamedTuple):
     """Marks a text for the eye; roles without a code, and all roles of PLAIN, stay as they are."""
 
-    codes: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str]
 
     def mark(self, role: str, text: str) -> str:
         code = self.codes.get(role)
         return text if code is None else f"\x1b[{code}m{text}\x1b[0m"
 
 
-PLAIN = Pen()
+PLAIN = Pen(codes={})
 COLORED = Pen(
     codes={
         "alarm": "1;31",
@@ -40,8 +39,7 @@ COLORED = Pen(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(NamedTuple):
     """A reader's wishes.  `width` is None where no line may be folded or left out: in a pipe or a file."""
 
     depth: Depth = Depth.WHAT

@@ -6,8 +6,10 @@ reported when it was reached.  Knows no format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics._kernel.plain_walk import Totals
 
@@ -17,24 +19,21 @@ MAX_INTERFACE_TEXT: Final = 1 << 20
 """Characters of all names and filters together: 65,536 interfaces could bring 250 MB of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with the savefile at a byte of it, counted after decompression."""
 
     offset: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wrote into a pcapng file; `frame` is None on a section or an interface."""
 
     frame: int | None
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interface:
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
     """Where frames were captured, as far as the savefile says."""
 
     index: int
@@ -50,13 +49,12 @@ class Interface:
     """By the interface and the operating system, as they counted; None where nobody counted."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, kw_only=True):
     """The lists, and what went beyond their caps."""
 
-    interfaces: list[Interface] = field(default_factory=list)
-    comments: list[Comment] = field(default_factory=list)
-    damage: list[Damage] = field(default_factory=list)
+    interfaces: list[Interface] = msgspec.field(default_factory=list)
+    comments: list[Comment] = msgspec.field(default_factory=list)
+    damage: list[Damage] = msgspec.field(default_factory=list)
     comments_beyond: int = 0
     """At least: one for each frame that has any, once the cap is reached."""
     damage_beyond: int = 0

@@ -7,9 +7,10 @@ reads; three of them share one magic number, and only the records tell them apar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
+
+import msgspec
 
 from ctcp_forensics._kernel.plain_walk import Lengths, PcapLayout
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
@@ -97,8 +98,7 @@ def byte_order(head: bytes) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PcapHeader:
+class PcapHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What the file header says, and which variant the records show."""
 
     variant: Variant

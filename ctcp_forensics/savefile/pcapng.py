@@ -6,9 +6,10 @@ blocks, of which there are millions, are walked by the kernel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics._kernel.plain_walk import (
     LATEST_NS,
@@ -45,8 +46,7 @@ MAX_TEXT_LEN: Final = 2000
 """Characters kept of one name, filter or comment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, kw_only=True):
     """One whole block that is no packet, for who wants to copy it."""
 
     kind: int
@@ -58,8 +58,7 @@ class Block:
     """Of its section, counted over the whole file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """The options of one block, in their order."""
 
     pairs: tuple[tuple[int, bytes], ...]
@@ -147,8 +146,7 @@ def _word(buffer: Buffer, at: int, order: str) -> int:
 SECTION_OPTIONS_AT: Final = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionHead:
+class SectionHead(msgspec.Struct, frozen=True, kw_only=True):
     """The first twelve bytes of a section header block."""
 
     order: str
@@ -171,8 +169,7 @@ def read_section_head(head: bytes) -> SectionHead | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionHeader:
+class SectionHeader(msgspec.Struct, frozen=True, kw_only=True):
     """A whole section header block."""
 
     version: tuple[int, int]
@@ -192,8 +189,7 @@ def read_section_header(block: Buffer, order: str) -> SectionHeader:
 INTERFACE_OPTIONS_AT: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What an interface description block says."""
 
     link_type: int
@@ -244,8 +240,7 @@ def clock_of(resolution: int, offset_s: int) -> tuple[str, Clock]:
 STATISTICS_OPTIONS_AT: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """What an interface statistics block counts as dropped; None where it does not count."""
 
     interface: int

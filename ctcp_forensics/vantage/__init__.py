@@ -22,15 +22,14 @@ from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
 from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between, signs_of_a_box
 from ctcp_forensics.vantage.order import Place
-from ctcp_forensics.vantage.pairing import FEWEST_MESSAGES
+from ctcp_forensics.vantage.pairing import share_messages
 from ctcp_forensics.vantage.path import Link, Path, paths_of
-from ctcp_forensics.vantage.view import FIREWALL, Surroundings, View
+from ctcp_forensics.vantage.view import FIREWALL, View
 
 __all__ = [
     "ALL_THE_WAY",
     "ASA_HEADEND",
     "CLIENT_ASA",
-    "FEWEST_MESSAGES",
     "FIREWALL",
     "TO_CLIENT",
     "TO_HEADEND",
@@ -44,7 +43,6 @@ __all__ = [
     "Piece",
     "Place",
     "Sighting",
-    "Surroundings",
     "View",
     "Witness",
     "ack_author",
@@ -55,6 +53,7 @@ __all__ = [
     "paths_of",
     "rst_author",
     "saw_anything",
+    "share_messages",
     "signs_of_a_box",
     "way_of",
     "witnesses",

@@ -9,9 +9,10 @@ the first and the greatest of the second (ctcp-protocol §4.2; Paxson, SIGMETRIC
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import DelayRow
 from ctcp_forensics.vantage.envelope import GRAIN_NS, STEEPEST, Point, lower_hull, mirrored, room, widest
@@ -38,8 +39,7 @@ Offset = tuple[int, int]
 ANY_OFFSET: Final[Offset] = (-UNBOUNDED_NS, UNBOUNDED_NS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch without a reset, in which one clock runs evenly against the other.
 
     `uppers` are differences that the offset cannot exceed, `lowers` those that it cannot fall below.
@@ -86,8 +86,7 @@ class Piece:
         return None if slopes is None else slopes.range
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """The farther capture's clock against the nearer one's, piece by piece."""
 
     pieces: tuple[Piece, ...]

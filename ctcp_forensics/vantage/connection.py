@@ -6,8 +6,9 @@ Knows positions at every place, and asks each of them for one byte, one ACK, one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
@@ -21,8 +22,7 @@ from ctcp_forensics.vantage.pulse import was_running as pulse_covers
 from ctcp_forensics.vantage.view import spis_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One connection, its sightings in order from the client to the headend."""
 
     sightings: tuple[Sighting, ...]
@@ -98,8 +98,7 @@ def way_of(name: str) -> int:
 # --- one question, asked of every place -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """What one place shows of a byte that the receiver asked for."""
 
     number: int
@@ -186,8 +185,7 @@ def was_awake(connection: Connection, here: int, there: int, asked: Episode) -> 
     return bool(covered) and saw_anything(connection, here, there, covered[0], covered[-1])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
+class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who made something, in words, and the places that show it."""
 
     where: str | None

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics._kernel import course
 from ctcp_forensics._kernel.rows import NEVER, CourseRow, StrayRow
@@ -42,8 +44,7 @@ class Fate(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One connection as one place shows it."""
 
     place: int
@@ -63,8 +64,7 @@ class Sighting:
         return 1 if whole else NEVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
     """A segment that did not arrive, as the place before it shows it."""
 
     frame: int
@@ -73,8 +73,7 @@ class Lost:
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
+class Raw(msgspec.Struct, frozen=True, kw_only=True):
     """The two logs laid beside each other, both ways, before anybody asks why something is missing."""
 
     way: int
@@ -94,8 +93,7 @@ class Raw:
         return self.backward.missing + self.backward.after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
+class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one direction's data segments between two neighbouring places."""
 
     way: int
@@ -191,8 +189,7 @@ def running_until(view: View, offset: Offset) -> int:
 # --- why something is missing --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witnesses:
+class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
     """What bears on whether a segment that a capture lacks was lost."""
 
     drops: bool

@@ -8,8 +8,9 @@ sides.  Does not know what the box is called: no packet says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import SEQUENCE_SPACE, Flow
@@ -44,8 +45,7 @@ SHOWN_BY = {
 """How it shows; of a full proxy its own marks do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Between:
+class Between(msgspec.Struct, frozen=True, kw_only=True):
     """The nature of what stands between two sightings, and how it shows."""
 
     near: int

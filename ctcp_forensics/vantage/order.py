@@ -7,8 +7,9 @@ user said.  Knows the roles that the user gave and what contradicts them.  Does 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.vantage.clock import Piece, clock_of
@@ -22,8 +23,7 @@ RANKS: Final = {CLIENT: 0, OUTSIDE: 1, ASA: 1, INSIDE: 2}
 """The order of roles where nothing but the user's word tells: the client outside, the headend inside."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One vantage point on a path, in order from the client."""
 
     view: View
@@ -33,8 +33,7 @@ class Place:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
+class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     """The places of one path and what is odd about the roles that the user gave."""
 
     places: tuple[Place, ...]

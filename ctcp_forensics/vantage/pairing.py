@@ -7,10 +7,13 @@ matches, shifts and roles.  Does not know clocks (see clock) nor what was lost (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Final
 
-from ctcp_forensics._kernel import Matching
+import msgspec
+from msgspec.structs import replace
+
+from ctcp_forensics._kernel import Matching, Tracker
 from ctcp_forensics._kernel.rows import NEVER, DelayRow, PairRow
 from ctcp_forensics.flows import Flow, roles_rank, turned
 from ctcp_forensics.vantage.clock import (
@@ -32,8 +35,7 @@ Shifts = tuple[int | None, int | None]
 """Position there less position here, to the headend and to the client; None where the numbers do not keep step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One connection as two views show it."""
 
     here: Flow
@@ -56,8 +58,7 @@ class Pair:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joint:
+class Joint(msgspec.Struct, frozen=True, kw_only=True):
     """Two views, the connections that both show, and the times between them."""
 
     here: View
@@ -225,3 +226,12 @@ def overlap(here: View, there: View) -> bool:
     """By their own clocks: two captures of different days that share addresses are not of one connection."""
     ours, theirs = here.surroundings, there.surroundings
     return ours.first_ns <= theirs.last_ns and theirs.first_ns <= ours.last_ns
+
+
+def share_messages(trackers: Sequence[Tracker]) -> bool:
+    """Whether any two show the same messages: then they are vantage points of one path, and no halves of one."""
+    return any(
+        row.matches >= FEWEST_MESSAGES
+        for one, other in combinations(trackers, 2)
+        for row in Matching(one, other).pairs()
+    )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
@@ -52,8 +54,7 @@ Member = tuple[int, int]
 """The number of a view, and the index of a flow in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, kw_only=True):
     """Two places of one path and the clock of the farther against the nearer one."""
 
     near: int
@@ -65,8 +66,7 @@ class Link:
     """The farther clock less the nearer one, at the end of what the nearer capture shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Path(msgspec.Struct, frozen=True, kw_only=True):
     """Views of one path, in order from the client to the headend."""
 
     places: tuple[Place, ...]

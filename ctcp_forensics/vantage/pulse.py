@@ -10,8 +10,6 @@ from bisect import bisect_right
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 
-NO_PULSE = PulseRow(NEVER, NEVER, (), 0)
-
 
 def was_running(pulse: PulseRow, first_ns: int, last_ns: int) -> bool:
     """Whether both times lie between the first and the last frame, since the clock was last set back."""

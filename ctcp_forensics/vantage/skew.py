@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.vantage.envelope import (
     GRAIN_NS,
@@ -37,8 +38,7 @@ HALVINGS: Final = 40
 """Of STEEPEST: leaves less than a millionth of a ppm."""
 
 
-@dataclass(frozen=True)
-class OneWay:
+class OneWay(msgspec.Struct, frozen=True, dict=True):
     """The points of one way, none of which lies below the line in question."""
 
     points: Sequence[Point]
@@ -71,8 +71,7 @@ class OneWay:
         return next((slope for (right, _), slope in edges if right >= middle), 0.0)
 
 
-@dataclass(frozen=True)
-class Slopes:
+class Slopes(msgspec.Struct, frozen=True, dict=True):
     """What the points of both ways say of the slope of one clock against another."""
 
     uppers: Sequence[Point]

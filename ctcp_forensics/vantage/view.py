@@ -6,34 +6,20 @@ far the capture can be trusted.  Does not know any other vantage point: see pair
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics._kernel.rows import NEVER, PulseRow
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Flow
-from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
-from ctcp_forensics.vantage.pulse import NO_PULSE
+from ctcp_forensics.surroundings import Surroundings
 
 CLIENT, OUTSIDE, INSIDE, ASA = "client", "asa-outside", "asa-inside", "asa"
 FIREWALL = (OUTSIDE, INSIDE, ASA)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the capture as a whole says about how far it can be trusted."""
-
-    first_ns: int = 0
-    last_ns: int
-    dropped_frames: int = 0
-    """By its own interface counters."""
-    is_damaged: bool = False
-    pulse: PulseRow = NO_PULSE
-    numbering: Numbering = FROM_ONE_FILE
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one vantage point shows.  Without slots, so that what is asked for every flow is found out once."""
 
     number: int

@@ -6,8 +6,10 @@ Knows which part of the report stands where.  Does not know HTML: see the templa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ctcp_forensics.render.finding import answer, ending, missing_segment, wanted
 from ctcp_forensics.render.judged import Judged, Link, links

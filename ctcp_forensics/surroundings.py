@@ -1,0 +1,25 @@
+"""Surroundings: how far a capture as a whole can be trusted.
+
+Knows its times, its drops, its damage and its silences.  Does not know the flows in it: see vantage and case.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ctcp_forensics._kernel.rows import NEVER, PulseRow
+from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
+
+NO_PULSE = PulseRow(NEVER, NEVER, (), 0)
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the capture as a whole says about how far it can be trusted."""
+
+    first_ns: int = 0
+    last_ns: int
+    dropped_frames: int = 0
+    """By its own interface counters."""
+    is_damaged: bool = False
+    pulse: PulseRow = NO_PULSE
+    numbering: Numbering = FROM_ONE_FILE
