@@ -18,6 +18,7 @@ from statistics import median
 import msgspec
 from tabulate import tabulate
 
+from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, Index, connected
@@ -25,7 +26,6 @@ from ctcp_forensics.archive.rows import TABLES
 from ctcp_forensics.archive.scan import prepared
 from ctcp_forensics.archive.schema import DERIVED, Column, columns, derived
 from ctcp_forensics.archive.store import Store
-from ctcp_forensics.evidence import RULES_VERSION
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 DAYS = 600

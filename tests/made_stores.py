@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.entry import Entry, Refusal
 from ctcp_forensics.archive.examine import Examined, Terms
@@ -18,7 +19,6 @@ from ctcp_forensics.archive.manifest import Manifest, Placed
 from ctcp_forensics.archive.scan import prepared
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.archive.task import answered
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.report import Coverage, Endpoint, Finding, Flow, Report
 from tests import reports
 

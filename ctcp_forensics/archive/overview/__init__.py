@@ -15,7 +15,7 @@ from itertools import islice
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from ctcp_forensics import __version__
+from ctcp_forensics import RULES_VERSION, __version__
 from ctcp_forensics.archive.answers import plain
 from ctcp_forensics.archive.overview import asked
 from ctcp_forensics.archive.overview.timeline import timeline_of
@@ -23,7 +23,6 @@ from ctcp_forensics.archive.questions import Manifest
 from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED
 from ctcp_forensics.archive.tables import Tables
 from ctcp_forensics.capture.names import shown
-from ctcp_forensics.evidence import RULES_VERSION
 from ctcp_forensics.render.judged import FLAGSHIP_TITLE
 from ctcp_forensics.render.page.assets import Assets, policy
 from ctcp_forensics.render.page.assets import text_of as page_text
