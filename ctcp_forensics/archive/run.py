@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Ended, Engine, Job
@@ -43,6 +45,13 @@ class Batch:
     todos: Sequence[Todo]
     kept: Sequence[Kept] = ()
     """The results that are judged again, one for each."""
+
+    def part(self, places: Sequence[int]) -> Batch:
+        return Batch(
+            kind=self.kind,
+            todos=[self.todos[at] for at in places],
+            kept=[self.kept[at] for at in places] if self.kept else (),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,16 +235,12 @@ class Sweep:
             if batch is None:  # the worker had nothing to do when it died
                 continue
             answers = [answer_of(data) for data in one.answers]
+            if one.death is not None:
+                answers += self._mourn(batch, {answer.at for answer in answers}, one)
             if batch.kind in ("examine", "judge"):
                 placed += self._results(batch, answers)
             else:
                 self._take_keys(batch, answers)
-            if (
-                one.death is not None and batch.kind == "examine"
-            ):  # what cannot be judged or compared stays as it is
-                answered_to = {answer.at for answer in answers}
-                left = [todo for at, todo in enumerate(batch.todos) if at not in answered_to]
-                placed += self._mourn(left, one)
         if placed:
             self._acknowledge(placed)
 
@@ -245,26 +250,28 @@ class Sweep:
             yield Placed(entry=batch.todos[answer.at].entry, answer=answer, offset=0, judged_again=again)
 
     def _take_keys(self, batch: Batch, answers: Sequence[Answer]) -> None:
-        """Whoever let a worker die is like no other."""
-        known = {answer.at: answer.key for answer in answers}
-        pairs = [(todo.entry, known.get(at, UNREADABLE)) for at, todo in enumerate(batch.todos)]
+        pairs = [(batch.todos[answer.at].entry, answer.key) for answer in answers]
         if batch.kind == "quick-key":
             self._manifest.take_quick_keys(pairs)
         else:
             self._manifest.take_whole_keys(pairs)
 
-    def _mourn(self, left: Sequence[Todo], ended: Ended) -> Iterator[Placed]:
-        """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again."""
-        blamed, innocent = (left[:1], left[1:]) if ended.is_exact else (left, left[:0])
+    def _mourn(self, batch: Batch, answered_to: set[int], ended: Ended) -> Iterator[Answer]:
+        """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again.
+
+        Gives the answers of those that have had their last try.
+        """
+        left = [at for at in range(len(batch.todos)) if at not in answered_to]
+        blamed, innocent = (left[:1], left[1:]) if ended.is_exact else (left, [])
         if innocent:
-            self._again.append(Batch(kind="examine", todos=innocent))
-        for todo in blamed:
-            tries = self._manifest.note_try(todo.entry)
+            self._again.append(batch.part(innocent))
+        for at in blamed:
+            entry = batch.todos[at].entry
+            tries = self._manifest.note_try(entry)
             if tries < self._rules.most_tries:
-                self._again.append(Batch(kind="examine", todos=[Todo(entry=todo.entry, tries=tries)]))
-            else:
-                found = failed(todo.entry, f"{ended.death}, {tries} times")
-                yield Placed(entry=todo.entry, answer=answered(found, 0.0), offset=0)
+                self._again.append(batch.part([at]))
+            elif batch.kind != "judge":  # which stays as it was judged
+                yield given_up(entry, at, f"{ended.death}, {tries} times")
 
     def _acknowledge(self, answers: Sequence[Placed]) -> None:
         name, offset, placed = segment.name_of(self._segment), 0, []
@@ -284,6 +291,12 @@ class Sweep:
                 self.tally.done_bytes += one.entry.size or 0
             self.tally.hits += one.answer.exit_status == 1
             self.tally.failed += one.answer.status == "failed"
+
+
+def given_up(entry: Entry, at: int, reason: str) -> Answer:
+    """What is said of an entry for whom nobody could answer: it failed, and is like no other."""
+    answer = answered(failed(entry, reason), 0.0)
+    return msgspec.structs.replace(answer, at=at, key=UNREADABLE)
 
 
 def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
