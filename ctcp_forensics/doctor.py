@@ -79,7 +79,10 @@ class Extra:
     extra: str
 
 
-EXTRAS = (Extra(name="ipcrypt", use="redaction", extra="redact"),)
+EXTRAS = (
+    Extra(name="ipcrypt", use="redaction", extra="redact"),
+    Extra(name="duckdb", use="questions to an archive", extra="archive"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

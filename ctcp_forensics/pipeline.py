@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from ctcp_forensics import RULES_VERSION, __version__, report
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
-from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, take_in
+from ctcp_forensics.reading import CTCP_PORT, Intake, Options, Progress, Reading, Source, take_in
 
-__all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]
+__all__ = ["CTCP_PORT", "Options", "Source", "diagnose", "reported"]
 
 Concluded = tuple[
     tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...], tuple[report.Brief, ...]
@@ -27,6 +27,11 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
+    return reported(intake, options)
+
+
+def reported(intake: Intake, options: Options) -> report.Report:
+    """The report of what was read, now or on an earlier day."""
     flows, findings, paths, brief = concluded(intake.readings, options)
     captures = [account.capture for account in intake.accounts]
     return report.Report(

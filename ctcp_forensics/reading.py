@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, TRAYS, Relay, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, TRAYS, Capture, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
@@ -44,6 +44,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     vantage: str | None = None
+    opened: Capture | CaptureError | None = None
+    """What came of opening it, where somebody has done so already."""
+
+    def open(self, hash_limit: int | None) -> Capture:
+        """Raises CaptureError where there is nothing to read."""
+        if isinstance(self.opened, CaptureError):
+            raise self.opened
+        return self.opened or open_capture(self.path, hash_limit=hash_limit)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +181,7 @@ class _Intake(msgspec.Struct, kw_only=True):
                 course = None
             course = course or Course(self.options, source.vantage, is_case=self.is_case)
             try:
-                account = course.read(name, source.path, self.progress)
+                account = course.read(name, source, self.progress)
             except CaptureError as error:
                 self.failed.append(error)
             else:
@@ -247,14 +255,14 @@ class Course:
         last, began = self._parts[-1].account.capture, began_ns(path)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
-    def read(self, name: str, path: str, progress: Progress | None) -> Account:
+    def read(self, name: str, source: Source, progress: Progress | None) -> Account:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with open_capture(path, hash_limit=self._options.hash_limit) as capture:
+        with source.open(self._options.hash_limit) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
                 chunks = relay.paced(capture.chunks(kept=TRAYS))
-                reader = Reader(chunks, source=path, first_number=before + 1)
+                reader = Reader(chunks, source=source.path, first_number=before + 1)
                 for buffer, frames in batches_in_order(reader):
                     self._begin(reader)
                     pass_on(buffer, frames, relay)
@@ -380,5 +388,5 @@ def dropped_by(account: Account, interface: int | None) -> int:
 def read(path: str, options: Options, progress: Progress | None = None) -> Reading:
     """One capture by itself."""
     course = Course(options, None, is_case=False)
-    course.read("c1", path, progress)
+    course.read("c1", Source(path=path), progress)
     return course.whole()

@@ -25,11 +25,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import ctcp_forensics
+from ctcp_forensics.archive.schema import described
 from ctcp_forensics.evidence import Claim
 from ctcp_forensics.verdict import FLAGSHIP, LINKS, VERDICTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-DOCUMENTS: Final = ("README.md", "docs/ARCHITECTURE.md", "docs/HANDOVER.md", "docs/METHOD.md")
+DOCUMENTS: Final = (
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/ARCHIVE.md",
+    "docs/HANDOVER.md",
+    "docs/METHOD.md",
+)
 PICTURE: Final = "docs/time-sequence.svg"
 PICTURE_SCRIPT: Final = "docs/time_sequence.py"
 
@@ -205,6 +212,55 @@ CAPS: Final = (
         "XZ_MEMORY",
         "bytes of memory that an xz stream may ask for",
         "damage, with its byte offset",
+    ),
+    Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
+    Cap(
+        "capture.members.limits",
+        "MAX_MEMBERS",
+        "members of one archive, nested ones as well",
+        "the rest is refused as `archive-too-many-members`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_DIRECTORY",
+        "bytes of a zip archive's directory",
+        "refused as `archive-too-many-members`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_RATIO",
+        "bytes out of one byte of an archive, beyond 64 MiB",
+        "damage; as an archive refused as `archive-bomb-ratio`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_UNPACKED",
+        "bytes that come out of one archive",
+        "the rest is refused as `archive-too-large`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_HELD",
+        "bytes of zip archives inside archives, held in memory",
+        "refused as `archive-nested-zip-too-large`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_HEADERS",
+        "bytes of one tar member's headers",
+        "the rest is refused as `damaged`",
+    ),
+    Cap(
+        "archive.find.listed",
+        "MAX_NAME_LEN",
+        "bytes of one name in a list of files",
+        "the list is refused; the names before it are done",
+    ),
+    Cap(
+        "archive.find.places",
+        "MAX_REMEMBERED",
+        "names of the user's remembered, so that each is found once",
+        "found again; the manifest sees that it is the same",
     ),
     Cap(
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
@@ -439,6 +495,40 @@ CAPS: Final = (
         "rows of the HTML page's table without its script, and shown at once",
         "a button shows more",
     ),
+    Cap(
+        "archive.answers",
+        "ROWS_AT_A_GLANCE",
+        "rows of an answer as a table without `-v`",
+        "a line counts the rest",
+    ),
+    Cap("archive.overview", "MAX_HITS", "flows on the overview", "the page counts the rest"),
+    Cap(
+        "archive.overview",
+        "MAX_TROUBLES",
+        "captures on the overview that were not wholly read",
+        "the page counts the rest",
+    ),
+    Cap(
+        "archive.overview.asked", "MAX_RANKED", "lines of each list of the overview", "a line counts the rest"
+    ),
+    Cap(
+        "archive.overview.timeline",
+        "MAX_BARS",
+        "days, weeks or months on the timeline",
+        "the next longer unit is taken",
+    ),
+    Cap(
+        "archive.parquet",
+        "MAX_ROW_LEN",
+        "bytes of JSON of one row on its way into Parquet",
+        "the tables are not written; the results are in the store",
+    ),
+    Cap(
+        "archive.parquet",
+        "MAX_FILES_OF_A_DAY",
+        "files of one day and table",
+        "they become one",
+    ),
     Cap("render.page", "MAX_ROWS", "rows of the HTML page's table", "the page counts the rest"),
     Cap(
         "render.page",
@@ -466,6 +556,42 @@ CAPS: Final = (
         "a comment counts the rest",
     ),
     Cap("cli.stored", "MAX_REPORT_LEN", "bytes of a stored report", "the command refuses it"),
+    Cap(
+        "archive.planner",
+        "LARGEST_TASK",
+        "bytes of captures in one task, a file counting half a MiB beside its size",
+        "the next task begins",
+    ),
+    Cap(
+        "archive.planner",
+        "AHEAD_OF_EACH",
+        "entries known ahead, for each worker",
+        "looking for more waits",
+    ),
+    Cap(
+        "archive.facts",
+        "MAX_FLOWS_KEPT",
+        "judged flows of one capture whose facts a store keeps",
+        "newer rules read the capture again",
+    ),
+    Cap(
+        "archive.scan",
+        "MEMORY_LIMIT",
+        "bytes of memory of a worker, `--memory-limit`",
+        "the entry is failed, with its reason",
+    ),
+    Cap(
+        "cli.sweeping",
+        "HITS_AT_A_GLANCE",
+        "captures with the failure, named at the end of a scan",
+        "a line counts the rest",
+    ),
+    Cap(
+        "cli.sweeping",
+        "TROUBLES_AT_A_GLANCE",
+        "places not wholly looked at, named there",
+        "a line counts the rest",
+    ),
     Cap(
         "cli.analysis",
         "DAMAGE_AT_A_GLANCE",
@@ -542,6 +668,7 @@ TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "claims": claims_table,
     "verdicts": verdicts_table,
     "rooms": rooms_table,
+    "archive": described,
 }
 
 

@@ -48,6 +48,7 @@ def test_every_part_is_examined_once_and_in_order() -> None:
         "dpkt",
         "pyshark",
         "ipcrypt",
+        "duckdb",
         "tshark",
         "capinfos",
         "editcap",

@@ -17,6 +17,8 @@ from typing import Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.capture.names import containers_of, scheme_of
+from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN: Final = 1 << 20
@@ -64,12 +66,16 @@ class Capture:
         file: Readable,
         *,
         size: int | None,
+        stamp: str | None = None,
+        check: Callable[[], tuple[str, ...]] = tuple,
         close: Callable[[], None] = lambda: None,
         hash_limit: int | None = HASH_LIMIT,
     ) -> None:
         self.source = source
         self.size = size
-        """Bytes on disk; None for a pipe."""
+        """Bytes on disk; None for a pipe.  Of a member of a container, what that tells."""
+        self.stamp = stamp
+        """Another one when the file is another, see `stamp`; None for what has none."""
         self.position = 0
         """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
         self.compression: str | None = None
@@ -80,6 +86,7 @@ class Capture:
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
         self._file = file
+        self._check = check
         self._close = close
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
@@ -157,6 +164,7 @@ class Capture:
         for memory in self._memories():
             block = memory[: self._fill(memory)]
             if not block:
+                self.notes += self._check()
                 return
             yield block
             if len(block) < len(memory):
@@ -179,7 +187,7 @@ class Capture:
                 filled += count
         except OSError as error:
             raise CaptureError(
-                self.source, offset=self.position + filled, reason=f"cannot be read on: {_words(error)}"
+                self.source, offset=self.position + filled, reason=f"cannot be read on: {in_words(error)}"
             ) from error
         self.position += filled
         return filled
@@ -237,21 +245,60 @@ def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
 
 
 def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
-    """A path, or `-` for standard input; `hash_limit` None hashes files of any length.
+    """A path, `-` for standard input, or `container!/member`; `hash_limit` None hashes files of any length.
 
     Raises CaptureError where there is nothing to read.
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
     except (OSError, ValueError) as error:
-        raise CaptureError(source, offset=None, reason=_words(error)) from error
+        return _open_elsewhere(source, hash_limit, error)
+
+
+def _open_elsewhere(source: str, hash_limit: int | None, error: OSError | ValueError) -> Capture:
+    """What is no file by that name, or cannot be one: a member's may be longer than any file's.
+
+    A file whose name looks like a member's goes first.
+    """
+    if scheme_of(source) is not None and isinstance(error, FileNotFoundError):
+        raise CaptureError(source, offset=None, reason="URLs are not read; download it first") from error
+    if container_file(source) is None:
+        raise CaptureError(source, offset=None, reason=in_words(error)) from error
+    from ctcp_forensics.capture.turn import open_member
+
+    return open_member(source, hash_limit=hash_limit)
+
+
+def container_file(source: str) -> str | None:
+    """The file that `a.zip!/b.tar!/c.pcap` begins with; None where there is none."""
+    return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:
     if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = FileIO(path)  # the Capture closes it
-    return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)
+    return Capture(
+        path,
+        file,
+        size=status.st_size,
+        stamp=stamp_of(status),
+        check=lambda: _still_the_same(path, status, os.fstat(file.fileno())),
+        close=file.close,
+        hash_limit=hash_limit,
+    )
+
+
+def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) -> tuple[str, ...]:
+    """A note on a file that somebody appends to; one that was rewritten may be two versions in one."""
+    if stamp_of(before) == stamp_of(after):
+        return ()
+    if has_grown(before, after):
+        return ("was still being written while it was read; what was there is told",)
+    raise CaptureError(path, offset=after.st_size, reason="changed while it was read; read it again")
 
 
 def _open_stdin(hash_limit: int | None) -> Capture:
@@ -272,7 +319,7 @@ def _size(descriptor: int) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _words(error: OSError | ValueError) -> str:
+def in_words(error: OSError | ValueError) -> str:
     """What the system says, in the reader's terms where it says it oddly."""
     match error:
         case FileNotFoundError():

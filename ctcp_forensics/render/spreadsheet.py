@@ -43,7 +43,7 @@ COLUMNS = (
 )
 
 
-class _Line:
+class Echo:
     """What csv writes to: it hands each line back."""
 
     def write(self, line: str) -> str:
@@ -54,12 +54,12 @@ def spreadsheet(report: Report) -> Iterator[str]:
     """The rows, each with its end, worst first; the head is there even without a flow."""
     sources = {capture.id: capture.source for capture in report.captures}
     # Lines end in LF: the tools that read this in a pipe would carry a CR in the last column.
-    writer = csv.writer(_Line(), lineterminator="\n")
+    writer = csv.writer(Echo(), lineterminator="\n")
     yield writer.writerow(COLUMNS)
     for one in worst_first(report):
-        yield writer.writerow(map(_harmless, _cells(one, sources)))
+        yield writer.writerow(map(harmless, _cells(one, sources)))
     for line in lines_of(report):
-        yield writer.writerow(map(_harmless, _cells_of(line, sources)))
+        yield writer.writerow(map(harmless, _cells_of(line, sources)))
 
 
 def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
@@ -112,7 +112,7 @@ def _cells_of(line: Line, sources: dict[str, str]) -> list[str | int]:
     return [known.get(column, "") for column in COLUMNS]
 
 
-def _harmless(cell: str | int) -> str | int:
+def harmless(cell: str | int) -> str | int:
     if isinstance(cell, int):
         return cell
     cell = clean(cell)

@@ -8,6 +8,9 @@ from ctcp_forensics.cli.commands.app import app
 from ctcp_forensics.cli.commands import (
     analyze,
     annotate,
+    scan,
+    merge,
+    query,
     render,
     fix,
     compare,
@@ -31,7 +34,10 @@ __all__ = [
     "doctor",
     "explain",
     "fix",
+    "merge",
+    "query",
     "redact",
     "render",
+    "scan",
     "schema",
 ]

@@ -1,0 +1,229 @@
+"""Sweeps, measured: `python -m benchmarks.archive small|large|coordinator`.
+
+small        500 captures of 2,000 frames: the whole `scan`, a shell loop of `tcptrace -n -l`, and what a file costs
+large        a folder of large captures: per core, beside `analyze` of one of them
+coordinator  entries that nobody reads, answered at once: what one costs who coordinates, and how its memory grows
+
+Knows commands, clocks and memory.  The figures are in docs/SCALE.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks.generate import KINDS, write_capture, write_folder
+from ctcp_forensics import RULES_VERSION
+from ctcp_forensics.archive.engine import Ended, Job, Running
+from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.archive.examine import Examined, Terms
+from ctcp_forensics.archive.manifest import Manifest
+from ctcp_forensics.archive.run import Rules, Sweep
+from ctcp_forensics.archive.segment import FOLDER
+from ctcp_forensics.archive.task import Answer, answered
+from ctcp_forensics.pipeline import Options, diagnose
+
+ROUNDS: Final = 5
+FRAMES: Final = 2_000
+LARGE_FILES: Final = 4
+LARGE_FRAMES: Final = 400_000
+REPORT_EVERY: Final = 100_000
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.archive", description=__doc__)
+    parser.add_argument("what", choices=("small", "large", "coordinator"))
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    asked = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        match asked.what:
+            case "small":
+                small(Path(folder), asked.rounds)
+            case "large":
+                large(Path(folder), asked.rounds)
+            case _:
+                coordinator(Path(folder), asked.entries)
+
+
+# --- whole commands ------------------------------------------------------------------------------
+
+
+def small(folder: Path, rounds: int) -> None:
+    captures = folder / "captures"
+    write_folder(KINDS["small-files"], captures, frames=FRAMES, flows=4, seed=1)
+    names = sorted(captures.glob("*.pcap"))
+    size = sum(path.stat().st_size for path in names)
+    runs: dict[str, Callable[[], None]] = {
+        "scan": lambda: scan(captures, folder / "store"),
+        "scan, one worker": lambda: scan(captures, folder / "store", "--workers", "1"),
+        "the analysis alone": lambda: analyzed_here(names),
+    }
+    if shutil.which("tcptrace"):
+        runs["tcptrace -n -l, each"] = lambda: each("tcptrace", "-n", "-l", names)
+    told(interleaved(runs, rounds), len(names), size)
+
+
+def large(folder: Path, rounds: int) -> None:
+    captures = folder / "captures"
+    captures.mkdir()
+    for number in range(LARGE_FILES):
+        with (captures / f"{number}.pcap").open("wb") as out:
+            write_capture(KINDS["A"], out, frames=LARGE_FRAMES, flows=4_000, seed=number)
+    names = sorted(captures.iterdir())
+    size = sum(path.stat().st_size for path in names)
+    runs: dict[str, Callable[[], None]] = {
+        "scan": lambda: scan(captures, folder / "store"),
+        "scan, one worker": lambda: scan(captures, folder / "store", "--workers", "1"),
+        "analyze, each": lambda: each(*ours("analyze", "--format", "json"), names),
+    }
+    told(interleaved(runs, rounds), len(names), size)
+
+
+def ours(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ctcp_forensics", *words]
+
+
+def scan(captures: Path, store: Path, *more: str) -> None:
+    shutil.rmtree(store, ignore_errors=True)
+    run([*ours("scan", "-q", "--store", str(store)), *more, str(captures)])
+
+
+def each(*words: str | list[Path]) -> None:
+    *command, names = words
+    assert isinstance(names, list)
+    for name in names:
+        run([*map(str, command), str(name)])
+
+
+def run(words: Sequence[str]) -> None:
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def analyzed_here(names: Sequence[Path]) -> None:
+    """In this process, which has loaded everything."""
+    for name in names:
+        diagnose([str(name)], Options())
+
+
+Took = tuple[float, float]
+"""Seconds on the wall and of processors."""
+
+
+def interleaved(runs: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[Took]]:
+    """In turn, so that whatever else the machine does falls on all of them alike."""
+    took: dict[str, list[Took]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, once in runs.items():
+            began, before = time.perf_counter(), processors()
+            once()
+            took[name].append((time.perf_counter() - began, processors() - before))
+    return took
+
+
+def processors() -> float:
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def told(took: dict[str, list[Took]], files: int, size: int) -> None:
+    print(f"{files} files, {size / 1e6:.0f} MB, {os.cpu_count()} cores; medians")
+    for name, runs in took.items():
+        wall, used = (statistics.median(column) for column in zip(*runs, strict=True))
+        print(
+            f"{name:24} {wall:7.2f} s  {used:7.2f} s of processors  {used / files * 1e3:7.2f} ms a file  "
+            f"{used / size * 1e9:6.2f} s a GB"
+        )
+
+
+# --- who coordinates -----------------------------------------------------------------------------
+
+
+class Echo:
+    """An engine that knows the answer."""
+
+    workers = 64
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._jobs: list[Job] = []
+
+    @property
+    def room(self) -> int:
+        return self.workers - len(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def wait(self, timeout_s: float) -> list[Ended]:
+        import msgspec
+
+        from ctcp_forensics.archive.task import Task
+
+        jobs, self._jobs = self._jobs[:4], self._jobs[4:]
+        return [
+            Ended(
+                number=job.number,
+                answers=[
+                    msgspec.msgpack.encode(msgspec.structs.replace(self._answer, at=at))
+                    for at in range(len(msgspec.msgpack.decode(job.payload, type=Task).items))
+                ],
+            )
+            for job in jobs
+        ]
+
+    def running(self) -> list[Running]:
+        return []
+
+    def close(self) -> None:
+        self._jobs = []
+
+
+def coordinator(folder: Path, entries: int) -> None:
+    (folder / FOLDER).mkdir()
+    manifest = Manifest(folder, terms=Terms().key, rules=RULES_VERSION)
+    found = Examined(uri="/a", size=1, stamp="1:1", status="analyzed", content=None)
+    sweep = Sweep(
+        folder,
+        manifest,
+        Echo(answered(found, 0.001)),
+        Rules(terms=Terms(), time_limit_s=None, most_tries=3),
+        lambda _tally: None,
+    )
+    began = processors()
+    sweep.run(made_up(entries))
+    manifest.close()
+    used = processors() - began
+    size = (folder / "manifest.sqlite3").stat().st_size
+    print(
+        f"{entries} entries: {used / entries * 1e6:.0f} us each, {sweep.tally.done} done, manifest {size / 1e6:.0f} MB"
+    )
+
+
+def made_up(entries: int) -> Iterator[Entry]:
+    """No two of one size, so that nobody is compared with anybody; tells how much memory is in use."""
+    for number in range(entries):
+        if number % REPORT_EVERY == 0:
+            print(f"{number:9} entries found, {resident() / 1e6:.0f} MB", flush=True)
+        yield Entry(uri=f"/archive/{number // 1000:05}/{number:08}.pcap", size=1_000 + number, stamp="1:1")
+
+
+def resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()

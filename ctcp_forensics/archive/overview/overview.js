@@ -1,0 +1,78 @@
+// The overview: its table searched, narrowed to a bar of the timeline, and a row's commands written out.
+// Knows the page as the template writes it.
+
+const ROWS_AT_ONCE = 100;
+
+class Hits {
+  constructor(table) {
+    this.rows = [...table.tBodies[0].rows];
+    this.texts = this.rows.map((row) => row.textContent.toLowerCase());
+    this.span = null;
+    this.limit = ROWS_AT_ONCE;
+    element("more").addEventListener("click", () => this.showMore());
+    element("sought").addEventListener("input", () => this.show());
+    element("whole").addEventListener("click", () => this.narrow(null));
+    element("filters").addEventListener("submit", (event) => event.preventDefault());
+    element("filters").hidden = false;
+    table.classList.add("can-choose");
+    this.show();
+  }
+
+  show() {
+    const sought = element("sought").value.trim().toLowerCase();
+    const found = this.rows.filter((row, at) => this.isInSpan(row) && this.texts[at].includes(sought));
+    const shown = new Set(found.slice(0, this.limit));
+    for (const row of this.rows) row.hidden = !shown.has(row);
+    element("more").hidden = shown.size === found.length;
+    element("shown").textContent = `${shown.size} of ${found.length} shown`;
+  }
+
+  showMore() {
+    this.limit += ROWS_AT_ONCE;
+    this.show();
+  }
+
+  isInSpan(row) {
+    const day = row.dataset.day;
+    return !this.span || (day >= this.span.dataset.from && day <= this.span.dataset.to);
+  }
+
+  narrow(bar) {
+    this.span?.classList.remove("chosen");
+    this.span = this.span === bar ? null : bar;
+    this.span?.classList.add("chosen");
+    element("whole").hidden = !this.span;
+    this.show();
+  }
+
+  tell(row) {
+    for (const one of this.rows) one.classList.toggle("chosen", one === row);
+    const [uri, flow] = [...row.lastElementChild.children].map((part) => part.textContent);
+    const figure = document.querySelector("#hits figure");
+    figure.querySelector("figcaption").firstChild.textContent = `That of ${row.cells[0].textContent} in full `;
+    figure.querySelector("pre").textContent =
+      `ctcp-diag analyze ${quoted(uri)}\nctcp-diag annotate ${quoted(uri)} --flow ${flow} -o evidence.pcapng`;
+  }
+}
+
+// As a POSIX shell takes one word.
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
+
+// With the mouse, or with the keyboard.
+function chooses(part, choose) {
+  part.setAttribute("tabindex", "0");
+  part.addEventListener("click", choose);
+  part.addEventListener("keydown", (event) => event.key === "Enter" && choose());
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.(".copy");
+  if (button) copyFrom(button);
+});
+showCopyButtons(document);
+if (element("hit-table")) {
+  const hits = new Hits(element("hit-table"));
+  document.querySelector(".timeline svg")?.classList.add("can-choose");
+  for (const bar of document.querySelectorAll(".timeline .bar")) chooses(bar, () => hits.narrow(bar));
+  for (const row of hits.rows) chooses(row, () => hits.tell(row));
+}

@@ -1,0 +1,121 @@
+"""Asking: a question to a store, from its files to the text of the answer.
+
+Knows the store's folder and where answers go.  Does not know SQL: see archive.questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ctcp_forensics.archive import questions
+from ctcp_forensics.archive.answers import ROWS_AT_A_GLANCE, written
+from ctcp_forensics.archive.overview import overview
+from ctcp_forensics.archive.parquet import Parquet, as_it_is, refreshed
+from ctcp_forensics.archive.store import Store
+from ctcp_forensics.archive.tables import Answer, Tables
+from ctcp_forensics.cli.ends import Refused, say
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.errors import CtcpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """What the user wants to know, and how."""
+
+    question: str | None
+    sql: str | None
+    store: str
+    by: str | None
+    like: str | None
+    verdict: str | None
+    form: str
+    output: str
+    is_verbose: bool
+
+
+def list_questions(output: str) -> int:
+    told = questions.ALL | questions.PAGES
+    width = max(map(len, told))
+    with destination(output, ()) as text:
+        write(text, (f"{name:<{width}}  {says}{_ways(name)}\n" for name, says in told.items()))
+    return 0
+
+
+def answer(inquiry: Inquiry) -> int:
+    """Write the answer; what DuckDB or the store cannot do is one line."""
+    _insist_on_question(inquiry)
+    try:
+        store = Store.open(inquiry.store)
+        with destination(inquiry.output, ()) as text:
+            write(text, _told(inquiry, store))
+    except CtcpError as error:
+        raise Refused(str(error)) from error
+    return 0
+
+
+def _told(inquiry: Inquiry, store: Store) -> Iterator[str]:
+    if inquiry.question in questions.OF_THE_MANIFEST:
+        yield from _text(questions.of_the_manifest(inquiry.question, store), inquiry)
+        return
+    with Tables(tables_of(store, Path(inquiry.store))) as tables:
+        if inquiry.question == questions.OVERVIEW:
+            yield from overview(tables, store)
+        else:
+            yield from _text(_ask(tables, inquiry), inquiry)
+
+
+def overview_of(parquet: Parquet, store: Store) -> Iterator[str]:
+    """The page of a store."""
+    with Tables(parquet) as tables:
+        yield from overview(tables, store)
+
+
+def tables_of(store: Store, folder: Path) -> Parquet:
+    """The store's tables, brought up to date where the folder may be written to."""
+    try:
+        return refreshed(store, folder)
+    except OSError as error:
+        say(f"{folder}: {error.strerror or error}: the tables are used as they are, without newer results")
+        return as_it_is(folder)
+
+
+def _ask(tables: Tables, inquiry: Inquiry) -> Answer:
+    if inquiry.sql is not None:
+        return tables.ask(inquiry.sql)
+    if inquiry.like is not None:
+        questions.insist_on_somebody_alike(tables, inquiry.like)
+    asked = questions.asked(inquiry.question or "", by=inquiry.by, like=inquiry.like, verdict=inquiry.verdict)
+    if inquiry.is_verbose:
+        say(f"asked with {dict(asked.given)}:")
+        _show(asked.sql.splitlines())
+    return tables.ask(asked.sql, asked.given)
+
+
+def _show(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(f"  {line}")
+
+
+def _text(found: Answer, inquiry: Inquiry) -> Iterator[str]:
+    return written(found, inquiry.form, rows_at_most=None if inquiry.is_verbose else ROWS_AT_A_GLANCE)
+
+
+def _insist_on_question(inquiry: Inquiry) -> None:
+    known = questions.ALL | questions.PAGES
+    if inquiry.question is not None and inquiry.question not in known:
+        raise Refused(f"no question is called {inquiry.question}: {', '.join(known)}")
+    if inquiry.question not in questions.IN_SQL and (inquiry.by or inquiry.like or inquiry.verdict):
+        raise Refused("--by, --like and --verdict belong to " + ", ".join(questions.IN_SQL))
+    if inquiry.question == questions.OVERVIEW and inquiry.output == STANDARD_OUTPUT:
+        raise Refused("the overview is a page: name a file with -o")
+
+
+def _ways(name: str) -> str:
+    ways = questions.IN_SQL[name].by if name in questions.IN_SQL else ()
+    return f" (--by {', '.join(ways)})" if ways else ""

@@ -1,0 +1,166 @@
+"""A sweep from the command line: run, told at its end, and its exit status.
+
+Knows standard output and the words of the end statement.  Does not know how an archive is swept: see archive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ctcp_forensics.archive.merge import merge
+from ctcp_forensics.archive.run import Hear
+from ctcp_forensics.archive.scan import Swept, Wanted, coverage_of, found_by, scan
+from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, Store, StoreCoverage
+from ctcp_forensics.archive.tally import Watch
+from ctcp_forensics.capture.names import shown
+from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
+from ctcp_forensics.cli.headway import watching
+from ctcp_forensics.cli.listening import listening
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.errors import CtcpError
+from ctcp_forensics.render.wording import count, sized
+
+HITS_AT_A_GLANCE: Final = 20
+TROUBLES_AT_A_GLANCE: Final = 20
+BECAME: Final = ("analyzed", "partial", "rejected", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How the user wants to hear of it."""
+
+    quiet: bool = False
+    stream: str | None = None
+    """Where lines go while it runs; - is standard output."""
+    form: str = "ndjson"
+    """What lines are like, by the names in `stream.FORMS`."""
+    overview: str | None = None
+    has_tables: bool = False
+    """The tables are brought up to date at the end, and not by the first question."""
+
+
+def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
+    """Sweep, tell, and return the exit status."""
+    try:
+        with listening(telling.stream, telling.form) as hear, watching(wanted=not telling.quiet) as watch:
+            swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
+    except CtcpError as error:
+        raise Refused(str(error)) from error
+    store = Store.open(wanted.store)
+    for line in statement(store, swept, quiet=telling.quiet):
+        print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
+    try:
+        _hand_over(store, telling)
+    except CtcpError as error:
+        raise Refused(f"{error}; the results are in {wanted.store}") from error
+    if swept.was_stopped:
+        say("stopped before everything was looked at; the same command goes on from there")
+        return INTERRUPTED
+    return status(swept.coverage)
+
+
+def _watched(wanted: Wanted, watch: Watch, hear: Hear) -> Swept:
+    """Batch by batch until Ctrl-C; what was found is told of all runs together."""
+    from ctcp_forensics.archive.watch import watched
+
+    wanted = replace(wanted, places=tuple(wanted.places))
+    batches = watched(lambda: found_by(wanted), clock=time.monotonic, sleep=time.sleep)
+    scan(replace(wanted, found=()), watch, hear)
+    with contextlib.suppress(KeyboardInterrupt):
+        for batch in batches:
+            if scan(replace(wanted, found=batch), watch, hear).was_stopped:
+                break
+    return Swept(run=None, coverage=coverage_of(wanted.store, None), was_stopped=False)
+
+
+def _hand_over(store: Store, telling: Telling) -> None:
+    """What is made of the whole store: its tables, and the page of them."""
+    if not telling.has_tables and telling.overview is None:
+        return
+    from ctcp_forensics.cli.asking import overview_of, tables_of
+
+    tables = tables_of(store, store.folder)
+    if telling.overview is not None:
+        with destination(telling.overview, ()) as text:
+            write(text, overview_of(tables, store))
+
+
+def status(coverage: StoreCoverage) -> int:
+    """As `analyze` has it."""
+    if coverage.looked_at == 0:
+        return TROUBLE
+    if coverage.findings:
+        return 1
+    return 0 if coverage.is_complete else 3
+
+
+def statement(store: Store, swept: Swept, *, quiet: bool) -> Iterator[str]:
+    """What was found, what was looked at, and what was not."""
+    coverage = swept.coverage
+    yield f"{count(coverage.findings, 'capture')} with unanswered duplicate ACKs"
+    if quiet:
+        return
+    yield from _capped(
+        (f"  {shown(uri)}" for uri in store.hits(swept.run)),
+        HITS_AT_A_GLANCE,
+        coverage.findings,
+        f"ctcp-diag query hits --store {store.folder}",
+    )
+    yield looked_at(coverage)
+    troubles = coverage_gaps(coverage)
+    if troubles:
+        yield f"{count(troubles, 'place')} not wholly looked at:"
+        yield from _capped(
+            (f"  {shown(one.uri)}: {one.status}: {shown(one.reason)}" for one in store.troubles(swept.run)),
+            TROUBLES_AT_A_GLANCE,
+            troubles,
+            f"ctcp-diag query unreadable --store {store.folder}",
+        )
+
+
+def looked_at(coverage: StoreCoverage) -> str:
+    """`29 files, 1.3 MB: 28 analyzed (1.3 MB), 1 the same as another; 21 more are no captures`."""
+    entries = [one for one in coverage.counts if one.status not in (REFUSED, SKIPPED)]
+    parts = [
+        f"{coverage.files(word)} {word} ({sized(coverage.bytes(word))})"
+        for word in BECAME
+        if coverage.files(word)
+    ]
+    if coverage.files(SAME):
+        parts.append(f"{coverage.files(SAME)} the same as another")
+    if coverage.files("waiting"):
+        parts.append(f"{coverage.files('waiting')} not yet")
+    total = (
+        f"{count(sum(one.files for one in entries), 'capture')}, {sized(sum(one.bytes for one in entries))}"
+    )
+    told = f"{total}: {', '.join(parts)}" if parts else total
+    skipped = coverage.files(SKIPPED)
+    return f"{told}; {skipped} more files are none" if skipped else told
+
+
+def coverage_gaps(coverage: StoreCoverage) -> int:
+    return sum(coverage.files(word) for word in ("partial", "rejected", "failed", "waiting", REFUSED))
+
+
+def _capped(lines: Iterator[str], most: int, total: int, rest_at: str) -> Iterator[str]:
+    yield from islice(lines, most)
+    if total > most:
+        yield f"  … and {total - most} more: {rest_at}"
+
+
+def merged(sources: Sequence[Path], target: Path) -> int:
+    """Join stores and tell what the joined one covers."""
+    try:
+        news = merge(sources, target)
+    except CtcpError as error:
+        raise Refused(str(error)) from error
+    store = Store.open(target)
+    print(f"{count(news, 'entry', 'entries')} joined; {looked_at(store.coverage())}")
+    return 0
