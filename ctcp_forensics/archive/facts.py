@@ -10,6 +10,7 @@ import hashlib
 from typing import Final, NamedTuple, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
@@ -25,6 +26,7 @@ from ctcp_forensics._kernel.rows import (
 )
 from ctcp_forensics.coverage import Account
 from ctcp_forensics.flows import Tracked
+from ctcp_forensics.numbering import FROM_ONE_FILE
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.reading import Intake, Options, Part, Reading
 from ctcp_forensics.surroundings import Surroundings
@@ -102,7 +104,7 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
     return Facts(
         version=FACTS_VERSION,
         tallies=reading.tracker.tallies(),
-        surroundings=reading.surroundings,
+        surroundings=replace(reading.surroundings, numbering=FROM_ONE_FILE),  # whatever its name was
         next_number=account.next_number,
         caps=account.caps,
         icmp_errors=reading.icmp_errors,
