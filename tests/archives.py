@@ -58,6 +58,13 @@ def end_of_directory(count: int, length: int, at: int) -> bytes:
     return pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, length, at, 0)
 
 
+def zip_of_one(name: bytes, content: bytes) -> bytes:
+    """With any name, which `zipfile` would not write."""
+    packed = deflated(content)
+    header = local_header(name, len(packed), len(content), crc32(content))
+    return _directory(header + packed, [(name, header, len(packed), len(content), crc32(content))])
+
+
 def quoted_overlap_zip(members: int, kernel: bytes) -> bytes:
     """A better zip bomb (Fifield 2019): every member quotes the next one's header and goes on with its data.
 
@@ -78,12 +85,13 @@ def quoted_overlap_zip(members: int, kernel: bytes) -> bytes:
         new = local_header(name, data_len, len(content), crc32(content))
         pieces.append((name, new, data_len, len(content), crc32(content)))
         body, header = new + quote + body, new
-    return body + _directory(body, list(reversed(pieces)))
+    return _directory(body, list(reversed(pieces)))
 
 
 def _directory(body: bytes, pieces: Iterable[tuple[bytes, bytes, int, int, int]]) -> bytes:
+    """The archive: its members, and behind them the directory that tells of them."""
     directory, count = b"", 0
     for name, header, packed, length, checksum in pieces:
         directory += directory_header(name, packed, length, checksum, body.index(header))
         count += 1
-    return directory + end_of_directory(count, len(directory), len(body))
+    return body + directory + end_of_directory(count, len(directory), len(body))

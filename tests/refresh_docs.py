@@ -241,6 +241,18 @@ CAPS: Final = (
         "the rest is refused as `damaged`",
     ),
     Cap(
+        "archive.find.listed",
+        "MAX_NAME_LEN",
+        "bytes of one name in a list of files",
+        "the list is refused; the names before it are done",
+    ),
+    Cap(
+        "archive.find.places",
+        "MAX_REMEMBERED",
+        "names of the user's remembered, so that each is found once",
+        "found again; the manifest sees that it is the same",
+    ),
+    Cap(
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(

@@ -26,7 +26,7 @@ from ctcp_forensics.capture.members import Member, Refused, limits, walk
 from ctcp_forensics.capture.turn import opened_in_turn
 from ctcp_forensics.errors import CaptureError
 from tests import savefiles as sf
-from tests.archives import quoted_overlap_zip, run, tarred, zipped
+from tests.archives import quoted_overlap_zip, run, tarred, zip_of_one, zipped
 from tests.test_capture import lz4, no_reader_is_left, sha256, zstd
 
 SMALL = sf.pcap_header() + sf.record(data=b"abc")
@@ -211,6 +211,26 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_names_that_no_file_can_have_open_their_members(
+    tmp_path: Path, make: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    names = ["n" * 300, "d/" * 3000 + "x", "/etc/passwd", "../../x", "a!/b", " ", "C:\\x"]
+    path = tmp_path / "case"
+    path.write_bytes(make({name: SMALL + name.encode() for name in names}))
+    assert walked(path) == ([f"!/{name}" for name in names], {})
+    assert {name: read(f"{path}!/{name}") for name in names} == {
+        name: SMALL + name.encode() for name in names
+    }
+
+
+def test_a_member_without_a_name_is_a_member(tmp_path: Path) -> None:
+    path = tmp_path / "case.zip"
+    path.write_bytes(zip_of_one(b"", SMALL))
+    assert walked(path) == (["!/"], {})
+    assert read(f"{path}!/") == SMALL
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

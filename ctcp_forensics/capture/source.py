@@ -218,15 +218,16 @@ def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        return _open_elsewhere(source, hash_limit, error)
     except (OSError, ValueError) as error:
-        raise CaptureError(source, offset=None, reason=in_words(error)) from error
+        return _open_elsewhere(source, hash_limit, error)
 
 
-def _open_elsewhere(source: str, hash_limit: int | None, error: OSError) -> Capture:
-    """What is no file by that name: a file whose name looks like a member's goes first."""
-    if scheme_of(source) is not None:
+def _open_elsewhere(source: str, hash_limit: int | None, error: OSError | ValueError) -> Capture:
+    """What is no file by that name, or cannot be one: a member's may be longer than any file's.
+
+    A file whose name looks like a member's goes first.
+    """
+    if scheme_of(source) is not None and isinstance(error, FileNotFoundError):
         raise CaptureError(source, offset=None, reason="URLs are not read; download it first") from error
     if container_file(source) is None:
         raise CaptureError(source, offset=None, reason=in_words(error)) from error
@@ -237,7 +238,7 @@ def _open_elsewhere(source: str, hash_limit: int | None, error: OSError) -> Capt
 
 def container_file(source: str) -> str | None:
     """The file that `a.zip!/b.tar!/c.pcap` begins with; None where there is none."""
-    return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # pathlib is not loaded for this
+    return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:

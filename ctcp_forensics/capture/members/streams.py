@@ -88,6 +88,9 @@ class Replay:
 
 
 def blocks_of(file: Readable) -> Iterator[bytes]:
+    """The first is short: often no more than that is wanted."""
+    if block := file.read(FIRST_BLOCK_LEN):
+        yield block
     while block := file.read(BLOCK_LEN):
         yield block
 
