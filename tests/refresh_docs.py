@@ -557,28 +557,10 @@ CAPS: Final = (
     ),
     Cap("cli.stored", "MAX_REPORT_LEN", "bytes of a stored report", "the command refuses it"),
     Cap(
-        "archive.planner",
-        "LARGEST_TASK",
-        "bytes of captures in one task, a file counting half a MiB beside its size",
-        "the next task begins",
-    ),
-    Cap(
-        "archive.planner",
-        "AHEAD_OF_EACH",
-        "entries known ahead, for each worker",
-        "looking for more waits",
-    ),
-    Cap(
         "archive.facts",
         "MAX_FLOWS_KEPT",
         "judged flows of one capture whose facts a store keeps",
         "newer rules read the capture again",
-    ),
-    Cap(
-        "archive.scan",
-        "MEMORY_LIMIT",
-        "bytes of memory of a worker, `--memory-limit`",
-        "the entry is failed, with its reason",
     ),
     Cap(
         "cli.sweeping",

@@ -97,7 +97,7 @@ def test_a_plain_command_does_not_load_typer() -> None:
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.plain_walk", "_kernel.rows",
-    "capture", "capture.ahead", "capture.codecs", "capture.relay", "capture.source",
+    "capture", "capture.ahead", "capture.codecs", "capture.names", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",

@@ -34,7 +34,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def options(self) -> Options:
-        return Options(ports=frozenset(self.ports), all_tcp=self.all_tcp)
+        """One thread each: there are as many workers as cores."""
+        return Options(ports=frozenset(self.ports), all_tcp=self.all_tcp, threads=1)
 
     @property
     def key(self) -> str:

@@ -10,6 +10,7 @@ import hashlib
 from typing import Final, NamedTuple, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
@@ -25,12 +26,14 @@ from ctcp_forensics._kernel.rows import (
 )
 from ctcp_forensics.coverage import Account
 from ctcp_forensics.flows import Tracked
+from ctcp_forensics.numbering import FROM_ONE_FILE
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.reading import Intake, Options, Part, Reading
+from ctcp_forensics.reading import MAX_IN_FULL, Intake, Options, Part, Reading
 from ctcp_forensics.surroundings import Surroundings
 
-MAX_FLOWS_KEPT: Final = 4096
-"""Two to four KiB each.  A capture with more flows to judge is read again: it is one of a few."""
+MAX_FLOWS_KEPT: Final = MAX_IN_FULL
+"""Two to four KiB each.  A capture with more flows is sifted by the kernel first, and read again for that: it is one
+of a few."""
 
 
 class Half(msgspec.Struct, frozen=True, array_like=True):
@@ -102,7 +105,7 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
     return Facts(
         version=FACTS_VERSION,
         tallies=reading.tracker.tallies(),
-        surroundings=reading.surroundings,
+        surroundings=replace(reading.surroundings, numbering=FROM_ONE_FILE),  # whatever its name was
         next_number=account.next_number,
         caps=account.caps,
         icmp_errors=reading.icmp_errors,

@@ -19,7 +19,9 @@ import msgspec
 from ctcp_forensics import report
 from ctcp_forensics.archive.community import ADDRESSES_REMEMBERED, community_id
 from ctcp_forensics.archive.examine import Examined
+from ctcp_forensics.brief import Line, lines_of
 from ctcp_forensics.capture.names import shown
+from ctcp_forensics.conclude.told import digest
 from ctcp_forensics.report import FLAGSHIP, valid_text
 
 UNKNOWN_DAY: Final = "unknown"
@@ -158,6 +160,15 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
 Row = CaptureRow | FlowRow | FindingRow
 TABLES: Final[dict[str, type[Row]]] = {"captures": CaptureRow, "flows": FlowRow, "findings": FindingRow}
 _OF_THE_CAPTURE: Final = frozenset({"day", "uri"})
+_TOLD_BRIEFLY: Final = frozenset(
+    {
+        *("day", "uri", "rules_version", "flow", "is_brief", "community_id", "verdict", "confidence", "segments"),
+        *("client", "client_port", "client_network", "headend", "headend_port", "first_ns", "last_ns"),
+    }
+)
+_UNTOLD: Final[dict[str, Any]] = dict.fromkeys(
+    name for name in FlowRow.__struct_fields__ if name not in _TOLD_BRIEFLY
+)
 _SHARED: Final = tuple(
     name
     for name in FindingRow.__struct_fields__
@@ -170,6 +181,7 @@ def rows_of(one: Examined) -> Iterator[Row]:
     yield capture_row(one)
     facts = _facts_by_flow(one)
     yield from _flow_rows(one, facts)
+    yield from _brief_rows(one)
     yield from _finding_rows(one, facts)
 
 
@@ -229,6 +241,32 @@ def _flow_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FlowRow]:
     place: dict[str, Any] = {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
     for told in facts.values():
         yield FlowRow(**place, **told)
+
+
+def _brief_rows(one: Examined) -> Iterator[FlowRow]:
+    """Flows that are told in a line: what the line does not say is null."""
+    place: dict[str, Any] = {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
+    for line in lines_of(one.report) if one.report is not None else ():
+        yield FlowRow(**place, **_UNTOLD, **_facts_of_line(line))
+
+
+def _facts_of_line(line: Line) -> Facts:
+    ends = (line.client.address, line.client.port, line.headend.address, line.headend.port)
+    return {
+        "flow": digest("brief", *ends, line.first_ns, line.last_ns, line.first_frame),
+        "is_brief": True,
+        "community_id": community_id(*ends),
+        "verdict": line.verdict,
+        "confidence": line.confidence,
+        "client": line.client.address,
+        "client_port": line.client.port,
+        "client_network": network_of(line.client.address),
+        "headend": line.headend.address,
+        "headend_port": line.headend.port,
+        "first_ns": _time(line.first_ns),
+        "last_ns": _time(line.last_ns),
+        "segments": line.to_headend + line.to_client,
+    }
 
 
 def _finding_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FindingRow]:
