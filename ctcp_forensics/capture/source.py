@@ -14,11 +14,15 @@ from io import UnsupportedOperation
 from itertools import chain, cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.capture.names import STDIN, is_url
 from ctcp_forensics.errors import CaptureError
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.remote import Access
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -27,7 +31,6 @@ HASH_LIMIT: Final = 1 << 28
 longer than the analysis, so it is done where it is asked for (docs/decisions/0004)."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
-STDIN: Final = "-"
 
 
 class Readable(Protocol):
@@ -204,11 +207,20 @@ def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
         raise damage
 
 
-def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
-    """A path, or `-` for standard input; `hash_limit` None hashes files of any length.
+def open_capture(
+    source: str,
+    *,
+    hash_limit: int | None = HASH_LIMIT,
+    access: Access | None = None,
+    stamp: str | None = None,
+) -> Capture:
+    """A path, a URL, or `-` for standard input; `hash_limit` None hashes files of any length.
 
+    `access` says where a URL may lead (None: to public addresses), `stamp` which version of its object is meant.
     Raises CaptureError where there is nothing to read.
     """
+    if is_url(source):
+        return _open_url(source, hash_limit, access, stamp)
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
     except (OSError, ValueError) as error:
@@ -220,6 +232,18 @@ def _open_path(path: str, hash_limit: int | None) -> Capture:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
     return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
+
+
+def _open_url(url: str, hash_limit: int | None, access: Access | None, stamp: str | None) -> Capture:
+    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
+    from ctcp_forensics.capture.remote import PUBLIC_ONLY, RemoteError, open_url, without_secrets
+
+    name = without_secrets(url)
+    try:
+        remote = open_url(url, access or PUBLIC_ONLY, stamp=stamp)
+    except RemoteError as error:
+        raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
+    return Capture(name, remote, size=remote.size, close=remote.close, hash_limit=hash_limit)
 
 
 def _open_stdin(hash_limit: int | None) -> Capture:
@@ -250,6 +274,6 @@ def _words(error: OSError | ValueError) -> str:
         case PermissionError():
             return "no permission to read it"
         case OSError(strerror=str(words)):
-            return words.lower()
+            return words[:1].lower() + words[1:]
         case _:
             return str(error)
