@@ -12,9 +12,9 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.company import notes_on, with_vantages
 from ctcp_forensics.coverage import coverage_of
 from ctcp_forensics.evidence import RULES_VERSION
-from ctcp_forensics.reading import CTCP_PORT, Options, Progress, Reading, Source, cases_of, take_in
+from ctcp_forensics.reading import CTCP_PORT, Intake, Options, Progress, Reading, Source, cases_of, take_in
 
-__all__ = ["CTCP_PORT", "Options", "Source", "diagnose"]
+__all__ = ["CTCP_PORT", "Options", "Source", "diagnose", "reported"]
 
 Concluded = tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]
 
@@ -27,7 +27,11 @@ def diagnose(
     Flows that several captures show are one connection, and are judged as one.
     """
     intake = take_in([as_source(source) for source in sources], options, progress)
-    cases = [cases_of(reading, options) for reading in intake.readings]
+    return reported(intake, [cases_of(reading, options) for reading in intake.readings])
+
+
+def reported(intake: Intake, cases: Sequence[list[Case]]) -> report.Report:
+    """The report of what was read, and of the cases of each reading."""
     flows, findings, paths = concluded(intake.readings, cases) if any(cases) else ((), (), ())
     captures = [account.capture for account in intake.accounts]
     return report.Report(

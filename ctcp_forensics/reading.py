@@ -16,7 +16,7 @@ from typing import Final
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Matching, Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, open_capture
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
@@ -44,6 +44,14 @@ class Source:
 
     path: str
     vantage: str | None = None
+    opened: Capture | CaptureError | None = None
+    """What came of opening it, where somebody has done so already."""
+
+    def open(self, hash_limit: int | None, *, allows_private: bool = False) -> Capture:
+        """Raises CaptureError where there is nothing to read."""
+        if isinstance(self.opened, CaptureError):
+            raise self.opened
+        return self.opened or open_capture(self.path, hash_limit=hash_limit, allows_private=allows_private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +60,8 @@ class Options:
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
+    allows_private: bool = False
+    """URLs may lead to hosts that only insiders reach."""
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
 
@@ -166,7 +176,7 @@ class _Intake:
                 course = None
             course = course or Course(self.options, source.vantage, is_case=self.is_case)
             try:
-                account = course.read(name, source.path, self.progress)
+                account = course.read(name, source, self.progress)
             except CaptureError as error:
                 self.failed.append(error)
             else:
@@ -238,12 +248,12 @@ class Course:
         last, began = self._parts[-1].account.capture, began_ns(path)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
-    def read(self, name: str, path: str, progress: Progress | None) -> Account:
+    def read(self, name: str, source: Source, progress: Progress | None) -> Account:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with open_capture(path, hash_limit=self._options.hash_limit) as capture:
-            reader = Reader(capture.chunks(), source=path, first_number=before + 1)
+        with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
+            reader = Reader(capture.chunks(), source=source.path, first_number=before + 1)
             for buffer, frames in batches_in_order(reader):
                 self._take(buffer, frames, reader)
                 if progress is not None:
@@ -377,5 +387,5 @@ def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
 def read(path: str, options: Options, progress: Progress | None = None) -> Reading:
     """One capture by itself."""
     course = Course(options, None, is_case=False)
-    course.read("c1", path, progress)
+    course.read("c1", Source(path=path), progress)
     return course.whole()

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.archive.find import open_entry
 from ctcp_forensics.capture import open_capture
 from ctcp_forensics.capture.remote import (
     Access,
@@ -174,7 +176,7 @@ def test_a_key_is_taken_as_it_is(store: tuple[str, Script]) -> None:
     found = list(listed(bucket, HERE))
     assert {one.url for one in found} == {f"{bucket}/{key}" for key in keys}
     for one in found:
-        assert content(one.url, stamp=one.stamp) == one.url.removeprefix(f"{bucket}/").encode()
+        assert content(one.url) == one.url.removeprefix(f"{bucket}/").encode()
 
 
 # --- faults ---------------------------------------------------------------------------------------
@@ -224,7 +226,7 @@ def test_an_object_that_changed_since_it_was_found_is_not_read(
     (found,) = listed(f"{bucket}/a.pcap", HERE)
     put_object(moto, f"{bucket}/a.pcap", b"new")
     with pytest.raises(CaptureError, match="changed since it was found"):
-        open_capture(found.url, stamp=found.stamp)
+        open_entry(Entry(uri=found.url, size=found.size, stamp=found.stamp))
 
 
 def test_an_object_that_comes_in_pieces_is_put_together(
@@ -330,13 +332,13 @@ def web() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_page_is_read(web: tuple[str, list[str]]) -> None:
-    assert content(f"{web[0]}/a.pcap", access=HERE) == BODY
-    assert content(f"{web[0]}/to?/a.pcap", access=HERE) == BODY
-    assert content(f"{web[0]}/busy", access=HERE) == BODY
+    assert content(f"{web[0]}/a.pcap", allows_private=True) == BODY
+    assert content(f"{web[0]}/to?/a.pcap", allows_private=True) == BODY
+    assert content(f"{web[0]}/busy", allows_private=True) == BODY
 
 
 def test_a_page_that_breaks_is_read_on_from_there(web: tuple[str, list[str]]) -> None:
-    assert content(f"{web[0]}/breaks", access=HERE) == BODY
+    assert content(f"{web[0]}/breaks", allows_private=True) == BODY
     assert web[1] == ["/breaks", "/breaks bytes=300000-"]
 
 
@@ -351,18 +353,18 @@ def test_a_page_is_never_put_together_of_two_versions(
     path: str, words: str, web: tuple[str, list[str]]
 ) -> None:
     with pytest.raises(CaptureError, match=words):
-        content(web[0] + path, access=HERE)
+        content(web[0] + path, allows_private=True)
 
 
 def test_what_will_not_be_better_is_said_at_once(web: tuple[str, list[str]]) -> None:
     with pytest.raises(CaptureError, match="asks to come again in 3600 seconds"):
-        content(f"{web[0]}/later", access=HERE)
+        content(f"{web[0]}/later", allows_private=True)
     with pytest.raises(CaptureError, match="access is denied"):
-        content(f"{web[0]}/secret", access=HERE)
+        content(f"{web[0]}/secret", allows_private=True)
     with pytest.raises(CaptureError, match="leads from http:// to ftp://"):
-        content(f"{web[0]}/to?ftp://127.0.0.1/a", access=HERE)
+        content(f"{web[0]}/to?ftp://127.0.0.1/a", allows_private=True)
     with pytest.raises(CaptureError, match="the server answers 302"):
-        content(f"{web[0]}/to?file:///etc/passwd", access=HERE)
+        content(f"{web[0]}/to?file:///etc/passwd", allows_private=True)
     assert len(web[1]) == 4
 
 
@@ -427,6 +429,6 @@ def test_what_may_be_a_secret_is_not_shown(url: str, shown: str) -> None:
 
 def test_a_broken_url_is_named_without_its_secrets() -> None:
     with pytest.raises(CaptureError) as raised:
-        open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", access=HERE)
+        open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", allows_private=True)
     assert "hunter2" not in str(raised.value)
     assert raised.value.source == "https://localhost:1/a.pcap?…"

@@ -1,4 +1,4 @@
-"""Capture: a file or standard input → its bytes in bounded chunks, uncompressed, and its identity.
+"""Capture: a file, a member of an archive, or standard input → its bytes in chunks, uncompressed, and its identity.
 
 Knows files, pipes and compression, which it finds by content and never by name; one
 layer of it is opened.  Does not know what the bytes mean: see savefile.

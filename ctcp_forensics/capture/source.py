@@ -14,15 +14,13 @@ from io import UnsupportedOperation
 from itertools import chain, cycle
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self, cast
+from typing import Final, Protocol, Self, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
-from ctcp_forensics.capture.names import STDIN, is_url
+from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
+from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
-
-if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -65,12 +63,16 @@ class Capture:
         file: Readable,
         *,
         size: int | None,
+        stamp: str | None = None,
+        check: Callable[[], tuple[str, ...]] = tuple,
         close: Callable[[], None] = lambda: None,
         hash_limit: int | None = HASH_LIMIT,
     ) -> None:
         self.source = source
         self.size = size
-        """Bytes on disk; None for a pipe."""
+        """Bytes on disk; None for a pipe.  Of a member of a container, what that tells."""
+        self.stamp = stamp
+        """Another one when the file is another, see `stamp`; None for what has none."""
         self.position = 0
         """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
         self.compression: str | None = None
@@ -81,6 +83,7 @@ class Capture:
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
         self._file = file
+        self._check = check
         self._close = close
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
@@ -134,6 +137,7 @@ class Capture:
         for memory in self._memories():
             block = memory[: self._fill(memory)]
             if not block:
+                self.notes += self._check()
                 return
             self._hash.update(block)
             yield block
@@ -155,7 +159,7 @@ class Capture:
                 filled += count
         except OSError as error:
             raise CaptureError(
-                self.source, offset=self.position + filled, reason=f"cannot be read on: {_words(error)}"
+                self.source, offset=self.position + filled, reason=f"cannot be read on: {in_words(error)}"
             ) from error
         self.position += filled
         return filled
@@ -208,42 +212,76 @@ def in_chunks(pieces: Iterator[bytes]) -> Iterator[memoryview]:
 
 
 def open_capture(
-    source: str,
-    *,
-    hash_limit: int | None = HASH_LIMIT,
-    access: Access | None = None,
-    stamp: str | None = None,
+    source: str, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
 ) -> Capture:
-    """A path, a URL, or `-` for standard input; `hash_limit` None hashes files of any length.
+    """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
-    `access` says where a URL may lead (None: to public addresses), `stamp` which version of its object is meant.
+    A URL of the web leads to public addresses only, unless `allows_private`.
     Raises CaptureError where there is nothing to read.
     """
-    if is_url(source):
-        return _open_url(source, hash_limit, access, stamp)
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
     except (OSError, ValueError) as error:
-        raise CaptureError(source, offset=None, reason=_words(error)) from error
+        raise CaptureError(source, offset=None, reason=in_words(error)) from error
+
+
+def _open_elsewhere(source: str, hash_limit: int | None, error: OSError, *, allows_private: bool) -> Capture:
+    """What is no file by that name: a file whose name looks like a member's or a URL goes first."""
+    if scheme_of(source) is not None:
+        return _open_url(source, hash_limit, allows_private=allows_private)
+    if container_file(source) is None:
+        raise CaptureError(source, offset=None, reason=in_words(error)) from error
+    from ctcp_forensics.capture.turn import open_member
+
+    return open_member(source, hash_limit=hash_limit)
+
+
+def _open_url(url: str, hash_limit: int | None, *, allows_private: bool) -> Capture:
+    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
+    from ctcp_forensics.capture.remote import Access, RemoteError, open_url, without_secrets
+
+    name = without_secrets(url)
+    try:
+        remote = open_url(url, Access(allows_private=allows_private))
+    except RemoteError as error:
+        raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
+    return Capture(
+        name, remote, size=remote.size, stamp=remote.stamp, close=remote.close, hash_limit=hash_limit
+    )
+
+
+def container_file(source: str) -> str | None:
+    """The file that `a.zip!/b.tar!/c.pcap` begins with; None where there is none."""
+    return next((path for path in containers_of(source) if Path(path).is_file()), None)
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:
     if not path:  # which pathlib would take for the present folder
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the Capture closes it
-    return Capture(path, file, size=_size(file.fileno()), close=file.close, hash_limit=hash_limit)
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)
+    return Capture(
+        path,
+        file,
+        size=status.st_size,
+        stamp=stamp_of(status),
+        check=lambda: _still_the_same(path, status, os.fstat(file.fileno())),
+        close=file.close,
+        hash_limit=hash_limit,
+    )
 
 
-def _open_url(url: str, hash_limit: int | None, access: Access | None, stamp: str | None) -> Capture:
-    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
-    from ctcp_forensics.capture.remote import PUBLIC_ONLY, RemoteError, open_url, without_secrets
-
-    name = without_secrets(url)
-    try:
-        remote = open_url(url, access or PUBLIC_ONLY, stamp=stamp)
-    except RemoteError as error:
-        raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
-    return Capture(name, remote, size=remote.size, close=remote.close, hash_limit=hash_limit)
+def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) -> tuple[str, ...]:
+    """A note on a file that somebody appends to; one that was rewritten may be two versions in one."""
+    if stamp_of(before) == stamp_of(after):
+        return ()
+    if has_grown(before, after):
+        return ("was still being written while it was read; what was there is told",)
+    raise CaptureError(path, offset=after.st_size, reason="changed while it was read; read it again")
 
 
 def _open_stdin(hash_limit: int | None) -> Capture:
@@ -264,7 +302,7 @@ def _size(descriptor: int) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _words(error: OSError | ValueError) -> str:
+def in_words(error: OSError | ValueError) -> str:
     """What the system says, in the reader's terms where it says it oddly."""
     match error:
         case FileNotFoundError():

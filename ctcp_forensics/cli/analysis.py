@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -56,6 +56,7 @@ class Request(Rendering):
     ports: frozenset[int] = frozenset()
     all_tcp: bool = False
     hash_all: bool = False
+    allows_private: bool = False
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -81,6 +82,7 @@ def answer(request: Request) -> int:
     ):
         under_pseudonyms = veil(request.redact, request.output, request.page, request.plot)
         options = options_of(request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all)
+        options = replace(options, allows_private=request.allows_private)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)

@@ -5,8 +5,9 @@ size, see capture.  Does not look into frames: see packets.
 """
 
 from ctcp_forensics.savefile.account import Comment, Damage, Interface
+from ctcp_forensics.savefile.foreign import other_capture
 from ctcp_forensics.savefile.order import batches_in_order
-from ctcp_forensics.savefile.reader import Batch, FrameTable, Reader
+from ctcp_forensics.savefile.reader import Batch, FrameTable, Reader, begins_savefile
 from ctcp_forensics.savefile.window import Buffer
 
 __all__ = [
@@ -18,4 +19,6 @@ __all__ = [
     "Interface",
     "Reader",
     "batches_in_order",
+    "begins_savefile",
+    "other_capture",
 ]

@@ -17,12 +17,15 @@ COMPRESSED: Final = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x04\x22\x4d\x18", "lz4"),
 )
-MARKS: Final = (
+OTHER_CAPTURES: Final = (
     (b"snoop\x00\x00\x00", "is a Solaris snoop file; `editcap -F pcap` converts it"),
     (b"RTSS", "is a Microsoft Network Monitor 1 file; `editcap -F pcap` converts it"),
     (b"GMBU", "is a Microsoft Network Monitor 2 file; `editcap -F pcap` converts it"),
     (b"XCP\x00", "is a NetXRay or Sniffer file; `editcap -F pcap` converts it"),
     (b"TRSNIFF data", "is a Sniffer file; `editcap -F pcap` converts it"),
+)
+MARKS: Final = (
+    *OTHER_CAPTURES,
     (b"\x02\x21\x4c\x18", "is lz4 in its legacy format; `lz4 -d` unpacks it"),
     (b"\x1f\x9d", "is compressed with compress (.Z); `gzip -d` unpacks it"),
     (b"PK\x03\x04", "is a zip archive; unpack it first"),
@@ -36,6 +39,11 @@ MARKS: Final = (
 )
 TAR_MARK: Final = (257, b"ustar")
 CONTROLS_IN_TEXT: Final = frozenset(b"\t\n\r\f\x1b\x08")
+
+
+def other_capture(head: bytes) -> str | None:
+    """The end of the sentence *this file …*, for a capture that another program can make a savefile of."""
+    return next((words for mark, words in OTHER_CAPTURES if head.startswith(mark)), None)
 
 
 def describe(head: bytes) -> str:

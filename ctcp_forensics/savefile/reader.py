@@ -415,6 +415,11 @@ class Reader:
                 return f"{frame} claims {value} captured bytes, more than its {name} of {length} bytes holds"
 
 
+def begins_savefile(head: bytes) -> bool:
+    """Whether a file that begins like this is pcap, of any variant, or pcapng."""
+    return head.startswith(pcapng.MAGIC) or pcap.byte_order(head) is not None
+
+
 def _unless_never(time_ns: int) -> int | None:
     return None if time_ns == NEVER else time_ns
 

@@ -13,18 +13,21 @@ from ctcp_forensics.capture.remote.address import (
     is_pattern,
     without_secrets,
 )
-from ctcp_forensics.capture.remote.listing import Listed, listed
+from ctcp_forensics.capture.remote.listing import PAGE_LEN, Listed, edges, heads, listed
 from ctcp_forensics.capture.remote.opening import Remote, open_url
 from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
 __all__ = [
+    "PAGE_LEN",
     "PUBLIC_ONLY",
     "Access",
     "ChangedError",
     "Listed",
     "Remote",
     "RemoteError",
+    "edges",
     "has_secrets",
+    "heads",
     "is_pattern",
     "listed",
     "open_url",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from ctcp_forensics.capture.names import is_url, scheme_of
+from ctcp_forensics.capture.names import scheme_of
 
 WEB: Final = frozenset({"http", "https"})
 OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
@@ -30,7 +30,7 @@ def has_secrets(url: str) -> bool:
 
 def without_secrets(url: str) -> str:
     """The same place, as it may be written down."""
-    if not is_url(url) or not has_secrets(url):
+    if scheme_of(url) is None or not has_secrets(url):
         return url
     if scheme_of(url) in OBJECTS:
         scheme, _, rest = url.partition("://")

@@ -5,7 +5,7 @@ Knows objects, their sizes and stamps.  Does not know which of them are captures
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB, is_pattern
 from ctcp_forensics.capture.remote.library import EXTRAS, file_system
 from ctcp_forensics.capture.remote.opening import attempted, open_url, stamp_of
+from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
 PAGE_LEN: Final = 1000
 """Names of S3 in memory at a time: as many as it gives at once."""
@@ -33,7 +34,7 @@ def listed(url: str, access: Access) -> Iterator[Listed]:
 
     Raises RemoteError.  Of S3, which archives lie in, one page of names is in memory at a time.
     """
-    scheme = scheme_of(url)
+    scheme = str(scheme_of(url))
     if scheme in WEB:
         yield _asked(url, access)
         return
@@ -45,6 +46,40 @@ def listed(url: str, access: Access) -> Iterator[Listed]:
         found = Listed(f"{scheme}://{one['name']}", one.get("size"), stamp_of(one))
         if pattern is None or fnmatchcase(found.url, pattern):
             yield found
+
+
+def heads(urls: Sequence[str], access: Access, count: int) -> list[bytes | RemoteError]:
+    """The first `count` bytes of objects of one listing, or why they cannot be had; all are asked for at once."""
+    if scheme_of(urls[0]) in WEB:
+        return [_head_of_page(url, access, count) for url in urls]
+    return _parts(list(urls), [0] * len(urls), [count] * len(urls))
+
+
+def edges(url: str, size: int, count: int) -> tuple[bytes, bytes] | None:
+    """The first and the last `count` bytes of an object; None of what cannot be asked for parts."""
+    if scheme_of(url) in WEB:
+        return None
+    first, last = _parts([url, url], [0, max(size - count, 0)], [min(count, size), size])
+    return None if isinstance(first, RemoteError) or isinstance(last, RemoteError) else (first, last)
+
+
+def _parts(urls: list[str], starts: list[int], ends: list[int]) -> list[bytes | RemoteError]:
+    system: Any = attempted(lambda: file_system(str(scheme_of(urls[0]))))
+    parts: list[Any] = attempted(lambda: system.cat_ranges(urls, starts, ends, on_error="return"))
+    return [in_words(part) if isinstance(part, BaseException) else bytes(part) for part in parts]
+
+
+def _head_of_page(url: str, access: Access, count: int) -> bytes | RemoteError:
+    try:
+        remote = open_url(url, access)
+        head = bytearray(count)
+        filled = 0
+        while got := remote.readinto(memoryview(head)[filled:]):
+            filled += got
+        remote.close()
+    except RemoteError as error:
+        return error
+    return bytes(head[:filled])
 
 
 def _asked(url: str, access: Access) -> Listed:

@@ -13,7 +13,7 @@ from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
 from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system
-from ctcp_forensics.capture.remote.words import ChangedError, RemoteError, in_words
+from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
 Answer = TypeVar("Answer")
 
@@ -47,15 +47,12 @@ class Remote:
         self.stream.close()
 
 
-def open_url(url: str, access: Access, *, stamp: str | None = None) -> Remote:
-    """The content of one object; `stamp` is that of the version that was found.
+def open_url(url: str, access: Access) -> Remote:
+    """The content of one object, of one version of it.
 
-    Raises RemoteError where it cannot be had, and ChangedError where it is another one by now.
+    Raises RemoteError where it cannot be had, and later ChangedError where it is another one by then.
     """
     remote: Remote = attempted(lambda: _web(url, access) if scheme_of(url) in WEB else _object(url))
-    if stamp is not None and stamp != remote.stamp:
-        remote.close()
-        raise ChangedError("since it was found")
     return remote
 
 
@@ -75,7 +72,7 @@ def _web(url: str, access: Access) -> Remote:
 
 
 def _object(url: str) -> Remote:
-    system: Any = file_system(scheme_of(url))
+    system: Any = file_system(str(scheme_of(url)))
     file = system.open(url, "rb", block_size=BLOCK_LEN, cache_type="readahead")
     details = file.details if hasattr(file, "details") else system.info(url)
     return Remote(file, details.get("size"), stamp_of(details))

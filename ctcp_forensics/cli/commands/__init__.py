@@ -8,6 +8,8 @@ from ctcp_forensics.cli.commands.app import app
 from ctcp_forensics.cli.commands import (
     analyze,
     annotate,
+    scan,
+    merge,
     render,
     fix,
     compare,
@@ -31,7 +33,9 @@ __all__ = [
     "doctor",
     "explain",
     "fix",
+    "merge",
     "redact",
     "render",
+    "scan",
     "schema",
 ]

@@ -34,6 +34,7 @@ from ctcp_forensics.cli.commands.captures import (
     NoProgressOption,
     OutsideOption,
     PortOption,
+    PrivateOption,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -61,6 +62,7 @@ def analyze(
     port: PortOption = None,
     all_tcp: AllTcpOption = False,
     sha256: HashOption = False,
+    allow_private_addresses: PrivateOption = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
@@ -96,6 +98,7 @@ def analyze(
         ports=frozenset(port or ()),
         all_tcp=all_tcp,
         hash_all=sha256,
+        allows_private=allow_private_addresses,
         form=form,
         output=output,
         page=report,

@@ -1,0 +1,183 @@
+"""Facts: what the kernel answered about the flows that were judged, so that newer rules can judge them again.
+
+Knows the rows of the kernel.  Does not judge: what is kept here is what was observed, and a claim that wants more
+has to read the capture again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
+
+import msgspec
+
+from ctcp_forensics import report
+from ctcp_forensics._kernel import Tracker
+from ctcp_forensics._kernel.rows import (
+    AssociationRow,
+    DirectionRow,
+    EpisodeRow,
+    FlowRow,
+    HoleRow,
+    PulseRow,
+    SegmentRow,
+    Tallies,
+)
+from ctcp_forensics.case import Case
+from ctcp_forensics.coverage import Account
+from ctcp_forensics.flows import Tracked
+from ctcp_forensics.packets import IcmpError
+from ctcp_forensics.reading import Intake, Part, Reading
+from ctcp_forensics.vantage import Surroundings
+
+MAX_FLOWS_KEPT: Final = 4096
+"""Two to four KiB each.  A capture with more flows to judge is read again: it is one of a few."""
+
+
+class Half(msgspec.Struct, frozen=True, array_like=True):
+    """What the kernel answers about one direction of a flow."""
+
+    row: DirectionRow
+    episodes: tuple[EpisodeRow, ...]
+    holes: tuple[HoleRow, ...]
+    associations: tuple[AssociationRow, ...]
+    carriers: tuple[tuple[int, tuple[SegmentRow, ...]], ...]
+    """By the position that an episode asks for, the logged segments that carry it."""
+
+
+class FlowFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What the kernel answers about one flow."""
+
+    index: int
+    row: FlowRow
+    halves: tuple[Half, Half]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """One capture as far as its judged flows need it."""
+
+    version: str
+    tallies: Tallies
+    surroundings: Surroundings
+    next_number: int
+    caps: tuple[report.Cap, ...]
+    icmp_errors: tuple[IcmpError, ...]
+    flows: tuple[FlowFacts, ...]
+
+
+KEPT: Final[tuple[type[tuple[object, ...]], ...]] = (
+    FlowRow,
+    DirectionRow,
+    EpisodeRow,
+    HoleRow,
+    AssociationRow,
+    SegmentRow,
+    PulseRow,
+    Tallies,
+)
+
+
+def _version() -> str:
+    """Of the names of all that is kept: facts with other names are of no use, whatever else they say."""
+    names = [(kind.__name__, *cast(type[NamedTuple], kind)._fields) for kind in KEPT]
+    names += [(kind.__name__, *kind.__dataclass_fields__) for kind in (Surroundings, IcmpError)]
+    names += [(kind.__name__, *kind.__struct_fields__) for kind in (Half, FlowFacts, Facts)]
+    return hashlib.sha256(repr(names).encode()).hexdigest()[:12]
+
+
+FACTS_VERSION: Final = _version()
+
+
+# --- kept ----------------------------------------------------------------------------------------
+
+
+def facts_of(intake: Intake, cases: Sequence[Sequence[Case]]) -> Facts | None:
+    """None where nothing was judged, where there is more than is kept, and where one file shows several places."""
+    if len(intake.readings) != 1 or not 0 < len(cases[0]) <= MAX_FLOWS_KEPT:
+        return None
+    reading = intake.readings[0]
+    account = reading.parts[0].account
+    return Facts(
+        version=FACTS_VERSION,
+        tallies=reading.tracker.tallies(),
+        surroundings=reading.surroundings,
+        next_number=account.next_number,
+        caps=account.caps,
+        icmp_errors=reading.icmp_errors,
+        flows=tuple(flow_facts(reading.tracker, case.flow.index) for case in cases[0]),
+    )
+
+
+def flow_facts(tracker: Tracked, index: int) -> FlowFacts:
+    return FlowFacts(index, tracker.flow(index), (half(tracker, index, 0), half(tracker, index, 1)))
+
+
+def half(tracker: Tracked, index: int, side: int) -> Half:
+    episodes = tuple(tracker.episodes(index, side))
+    asked = sorted({one.wanted_pos for one in episodes if one.wanted_seen})
+    return Half(
+        tracker.direction(index, side),
+        episodes,
+        tuple(tracker.holes(index, side)),
+        tuple(tracker.associations(index, side)),
+        tuple((position, tuple(tracker.segments_with(index, side, position))) for position in asked),
+    )
+
+
+# --- and asked again -------------------------------------------------------------------------------
+
+
+class Remembered:
+    """Answers as the tracker did that the facts were taken from."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._tallies = facts.tallies
+        self._flows = {one.index: one for one in facts.flows}
+
+    def tallies(self) -> Tallies:
+        return self._tallies
+
+    def suspects(self, ports: frozenset[int]) -> list[int]:
+        """Those that were judged then: facts are only asked again under the same options."""
+        return list(self._flows)
+
+    def flow(self, index: int) -> FlowRow:
+        return self._flows[index].row
+
+    def direction(self, index: int, side: int) -> DirectionRow:
+        return self._flows[index].halves[side].row
+
+    def episodes(self, index: int, side: int) -> list[EpisodeRow]:
+        return list(self._flows[index].halves[side].episodes)
+
+    def holes(self, index: int, side: int) -> list[HoleRow]:
+        return list(self._flows[index].halves[side].holes)
+
+    def associations(self, index: int, side: int) -> list[AssociationRow]:
+        return list(self._flows[index].halves[side].associations)
+
+    def segments(self, index: int) -> list[SegmentRow]:
+        """The log of a capture by itself is not kept: only a comparison of captures asks for it."""
+        raise LookupError("segments are not remembered")
+
+    def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]:
+        return list(dict(self._flows[index].halves[side].carriers)[position])
+
+
+def remembered(facts: Facts, capture: report.Capture) -> Intake:
+    """What was read on an earlier day, as if it had been read now."""
+    account = Account(
+        capture=capture,
+        surroundings=facts.surroundings,
+        next_number=facts.next_number,
+        flows=facts.tallies.flows,
+        caps=facts.caps,
+    )
+    reading = Reading(
+        parts=(Part(account=account, frames_before=0),),
+        tracker=cast(Tracker, Remembered(facts)),
+        icmp_errors=facts.icmp_errors,
+        surroundings=facts.surroundings,
+    )
+    return Intake(readings=(reading,), accounts=(account,), failed=())

@@ -1,0 +1,61 @@
+"""Opening: an entry → its bytes, if it is still what was found.
+
+Knows stamps.  Does not know what is done with the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.capture import HASH_LIMIT, Capture, open_capture
+from ctcp_forensics.capture.turn import opened_in_turn
+from ctcp_forensics.errors import CaptureError
+
+
+def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False) -> Capture:
+    """Raises CaptureError where another file has taken its place, or where it was rewritten."""
+    capture = open_capture(entry.uri, hash_limit=hash_limit, allows_private=allows_private)
+    try:
+        check_unchanged(entry, capture)
+    except CaptureError:
+        capture.close()
+        raise
+    return capture
+
+
+def opened_entries(
+    entries: Sequence[Entry], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
+) -> Iterator[tuple[Entry, Capture | CaptureError]]:
+    """Each in turn, those of one archive in one pass over it; a capture is open until the next is asked for."""
+    by_uri = {entry.uri: entry for entry in entries}
+    for uri, opened in opened_in_turn(tuple(by_uri), hash_limit=hash_limit, allows_private=allows_private):
+        yield by_uri[uri], _unless_changed(by_uri[uri], opened)
+
+
+def _unless_changed(entry: Entry, opened: Capture | CaptureError) -> Capture | CaptureError:
+    if isinstance(opened, CaptureError):
+        return opened
+    try:
+        check_unchanged(entry, opened)
+    except CaptureError as error:
+        opened.close()
+        return error
+    return opened
+
+
+def check_unchanged(entry: Entry, capture: Capture) -> None:
+    """A savefile that has grown since it was found is read as far as it goes, and says so."""
+    if capture.stamp == entry.stamp:
+        return
+    if has_grown(entry, capture):
+        capture.notes += ("was still being written when it was found; what is there now is told",)
+        return
+    raise CaptureError(entry.uri, offset=None, reason="changed since it was found; scan it again")
+
+
+def has_grown(entry: Entry, capture: Capture) -> bool:
+    """The same inode with more in it.  Members of an archive do not grow."""
+    inode = entry.stamp.rpartition(":")[2]
+    is_same = capture.stamp is not None and capture.stamp.rpartition(":")[2] == inode
+    return is_same and entry.size is not None and capture.size is not None and capture.size > entry.size

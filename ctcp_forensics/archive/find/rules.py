@@ -1,0 +1,32 @@
+"""Rules: what is followed, as the user wishes it.
+
+Knows no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Links(Enum):
+    """Symbolic links that are met inside a folder; a link that the user names is always followed."""
+
+    PASSED_OVER = "passed over"
+    INSIDE = "inside"
+    """Followed where they lead to something inside the same folder."""
+    ANYWHERE = "anywhere"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindOptions:
+    """What the user wishes."""
+
+    links: Links = Links.PASSED_OVER
+    store: str | None = None
+    """The folder of results: what lies there are no captures to be looked at."""
+    allows_private: bool = False
+    """Also URLs that lead to hosts that only insiders reach."""
+
+
+AS_USUAL = FindOptions()

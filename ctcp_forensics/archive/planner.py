@@ -1,0 +1,79 @@
+"""Planner: how many entries make one task.
+
+Tasks are grouped by what they cost, so that a million small files are a few thousand tasks, and become smaller
+towards the end, so that no worker waits long for the last.  Knows sizes.  Does not know what is done with them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from ctcp_forensics.archive.manifest import Todo
+from ctcp_forensics.capture.names import containers_of
+
+PER_FILE: Final = 1 << 19
+"""A file costs what half a MiB of capture costs, however small it is: about half a millisecond."""
+UNKNOWN_LEN: Final = 1 << 22
+"""Nobody tells the size: a few MiB, as captures of a field engineer have."""
+SMALLEST_TASK: Final = 1 << 23
+LARGEST_TASK: Final = 1 << 28
+"""256 MiB: a fifth of a second of large captures, half a second of small ones."""
+SHARES: Final = 3
+"""Of what is known, each worker gets so many tasks more."""
+CONTAINER_TIMES: Final = 8
+"""Members of one archive stay together, up to so many times the size of a task: it is opened once for all."""
+AHEAD_OF_EACH: Final = 1024
+"""Entries known ahead for each worker: two of the largest tasks of small files."""
+
+
+def weight(todo: Todo) -> int:
+    return PER_FILE + (UNKNOWN_LEN if todo.entry.size is None else todo.entry.size)
+
+
+def container(uri: str) -> str | None:
+    """The archive that an entry is a member of; None: it is a file by itself."""
+    return next(containers_of(uri), None)
+
+
+class Planner:
+    """Entries that wait, in the order in which they were found."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._waiting: deque[Todo] = deque()
+        self._weight = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._waiting
+
+    @property
+    def is_full(self) -> bool:
+        """Enough is known to make every task as large as it should be."""
+        known_enough = self._weight >= LARGEST_TASK * SHARES * self._workers
+        return known_enough or len(self._waiting) >= AHEAD_OF_EACH * self._workers
+
+    def add(self, todo: Todo) -> None:
+        self._waiting.append(todo)
+        self._weight += weight(todo)
+
+    def take(self) -> list[Todo]:
+        """The next task; who has cost a worker its life goes alone."""
+        size = min(max(self._weight // (SHARES * self._workers), SMALLEST_TASK), LARGEST_TASK)
+        taken, held = [self._next()], weight(self._last)
+        while self._waiting and not (self._last.tries or self._waiting[0].tries):
+            if held + weight(self._waiting[0]) > size * self._patience():
+                break
+            taken.append(self._next())
+            held += weight(self._last)
+        return taken
+
+    def _next(self) -> Todo:
+        self._last = self._waiting.popleft()
+        self._weight -= weight(self._last)
+        return self._last
+
+    def _patience(self) -> int:
+        inside = container(self._last.entry.uri)
+        return CONTAINER_TIMES if inside and inside == container(self._waiting[0].entry.uri) else 1

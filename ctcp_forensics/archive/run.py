@@ -1,0 +1,283 @@
+"""Run: what was found is examined, task by task, and every answer acknowledged when it is durable.
+
+Knows the order of the work: newer rules first, then what is found, then what looks like something that was found.
+Does not know what a capture is nor where tasks run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.engine import Ended, Engine, Job
+from ctcp_forensics.archive.entry import Entry, Found, Refusal
+from ctcp_forensics.archive.examine import Terms, failed
+from ctcp_forensics.archive.identity import UNREADABLE
+from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, StoreError, Todo
+from ctcp_forensics.archive.planner import Planner
+from ctcp_forensics.archive.tally import Tally, Watch
+from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
+
+FOUND_AT_ONCE: Final = 256
+FINDING_S: Final = 0.05
+"""So long is looked for more before the workers are looked after again."""
+PAUSE_S: Final = 0.2
+"""So long is waited for a worker before the watcher hears again."""
+KEYS_AT_ONCE: Final = 512
+JUDGED_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What becomes one task."""
+
+    kind: Kind
+    todos: Sequence[Todo]
+    kept: Sequence[Kept] = ()
+    """The results that are judged again, one for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How a run goes about it."""
+
+    terms: Terms
+    time_limit_s: float | None
+    allows_private: bool = False
+    most_tries: int
+    anew: bool = False
+    """What is done is done again."""
+
+
+class Sweep:
+    """One run over one store."""
+
+    def __init__(self, folder: Path, manifest: Manifest, engine: Engine, rules: Rules, watch: Watch) -> None:
+        self.tally = Tally()
+        self.is_stopping = False
+        self._segments = folder / segment.FOLDER
+        self._manifest = manifest
+        self._engine = engine
+        self._rules = rules
+        self._watch = watch
+        self._planner = Planner(engine.workers)
+        self._again: deque[Batch] = deque()
+        self._flying: dict[int, Batch] = {}
+        self._number = 0
+        self._segment = manifest.next_segment()
+
+    def stop(self) -> None:
+        """Begin nothing more; what runs is finished."""
+        self.is_stopping = True
+
+    def run(self, found: Iterable[Found]) -> None:
+        """Raises StoreError where the store cannot be written: all that was acknowledged is there."""
+        try:
+            self._run(found)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{self._segments.parent}: cannot be written: {error}; what was acknowledged is safe, "
+                "and the same command goes on from there"
+            ) from error
+
+    def _run(self, found: Iterable[Found]) -> None:
+        self._manifest.stamp_unjudged()
+        self._pump(self._old_judgements())
+        self._pump(self._examinations(found))
+        self._settle_lookalikes()
+        if not self.is_stopping:
+            self._manifest.finish()
+
+    # --- what is to be done ------------------------------------------------------------------
+
+    def _old_judgements(self) -> Iterator[Batch]:
+        old = self._manifest.to_judge_again()
+        while some := list(islice(old, JUDGED_AT_ONCE)):
+            yield Batch(kind="judge", todos=[Todo(entry=one.entry) for one in some], kept=some)
+
+    def _examinations(self, found: Iterable[Found]) -> Iterator[Batch | None]:
+        """Tasks as soon as enough is known for one; None while nothing is."""
+        source = iter(found)
+        while not self.tally.is_all_found or not self._planner.is_empty:
+            self._look_for_more(source)
+            yield None if self._planner.is_empty else self._planned()
+
+    def _planned(self) -> Batch:
+        return Batch(kind="examine", todos=self._planner.take())
+
+    def _look_for_more(self, source: Iterator[Found]) -> None:
+        until = time.monotonic() + FINDING_S
+        while not (self.tally.is_all_found or self._planner.is_full) and time.monotonic() < until:
+            some = list(islice(source, FOUND_AT_ONCE))
+            self.tally.is_all_found = len(some) < FOUND_AT_ONCE
+            self._note([one for one in some if isinstance(one, Entry)])
+            self._manifest.take_refused(one for one in some if isinstance(one, Refusal))
+
+    def _note(self, entries: Sequence[Entry]) -> None:
+        for todo in self._manifest.take_found(entries, anew=self._rules.anew):
+            self._plan(todo)
+
+    def _plan(self, todo: Todo) -> None:
+        self._planner.add(todo)
+        self.tally.found += 1
+        self.tally.found_bytes += todo.entry.size or 0
+
+    def _settle_lookalikes(self) -> None:
+        """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
+        if self.is_stopping or not self._manifest.lookalikes():
+            return
+        self._pump(keys("quick-key", self._manifest.without_quick_key()))
+        if not self.is_stopping:
+            self._manifest.release_unlike()
+            self._pump(keys("whole-key", self._manifest.without_whole_key()))
+        while not self.is_stopping:
+            self._manifest.settle_alike()
+            if next(self._manifest.waiting(), None) is None:
+                return
+            self._pump(self._rest())
+
+    def _rest(self) -> Iterator[Batch]:
+        rest = self._manifest.waiting()
+        while True:
+            for todo in islice(rest, FOUND_AT_ONCE):
+                self._plan(todo)
+            if self._planner.is_empty:
+                return
+            yield self._planned()
+
+    # --- doing it ----------------------------------------------------------------------------
+
+    def _pump(self, batches: Iterator[Batch | None]) -> None:
+        """Keep the workers busy until there is nothing more to do, or no more may be begun."""
+        is_exhausted = False
+        while True:
+            is_exhausted = self._feed(batches) or is_exhausted
+            nothing_more = self.is_stopping or (is_exhausted and not self._again)
+            if nothing_more and not self._flying:
+                return
+            self._take(self._engine.wait(PAUSE_S if self._flying else 0))
+            self._look()
+
+    def _feed(self, batches: Iterator[Batch | None]) -> bool:
+        """Whether there are no more batches."""
+        while self._engine.room > 0 and not self.is_stopping:
+            if self._again:
+                self._submit(self._again.popleft())
+                continue
+            batch = next(batches, END)
+            if batch is END:
+                return True
+            if batch is None:
+                return False
+            self._submit(batch)
+        return False
+
+    def _submit(self, batch: Batch) -> None:
+        self._number += 1
+        self._flying[self._number] = batch
+        stored = [self._frame_of(one) for one in batch.kept] or [b""] * len(batch.todos)
+        items = [item_of(todo.entry, frame) for todo, frame in zip(batch.todos, stored, strict=True)]
+        payload = payload_of(
+            batch.kind,
+            items,
+            self._rules.terms,
+            self._rules.time_limit_s,
+            allows_private=self._rules.allows_private,
+        )
+        self._engine.submit(Job(number=self._number, payload=payload))
+
+    def _frame_of(self, kept: Kept) -> bytes:
+        return segment.frame_at(self._segments / kept.segment, kept.offset, kept.length)
+
+    def _look(self) -> None:
+        running = max(self._engine.running(), key=lambda one: one.since_s, default=None)
+        self.tally.slowest, self.tally.slowest_s = "", 0.0
+        if running is not None and running.number in self._flying:
+            todos = self._flying[running.number].todos
+            self.tally.slowest = todos[min(running.answered, len(todos) - 1)].entry.uri
+            self.tally.slowest_s = running.since_s
+        self._watch(self.tally)
+
+    # --- what came of it ---------------------------------------------------------------------
+
+    def _take(self, ended: Sequence[Ended]) -> None:
+        """Everything that has come is made durable at once; then it is acknowledged."""
+        placed: list[Placed] = []
+        for one in ended:
+            batch = self._flying.pop(one.number, None)
+            if batch is None:  # the worker had nothing to do when it died
+                continue
+            answers = [answer_of(data) for data in one.answers]
+            if batch.kind in ("examine", "judge"):
+                placed += self._results(batch, answers)
+            else:
+                self._take_keys(batch, answers)
+            if (
+                one.death is not None and batch.kind == "examine"
+            ):  # what cannot be judged or compared stays as it is
+                answered_to = {answer.at for answer in answers}
+                left = [todo for at, todo in enumerate(batch.todos) if at not in answered_to]
+                placed += self._mourn(left, one)
+        if placed:
+            self._acknowledge(placed)
+
+    def _results(self, batch: Batch, answers: Sequence[Answer]) -> Iterator[Placed]:
+        for answer in answers:
+            again = batch.kept[answer.at].id if batch.kept else None
+            yield Placed(entry=batch.todos[answer.at].entry, answer=answer, offset=0, judged_again=again)
+
+    def _take_keys(self, batch: Batch, answers: Sequence[Answer]) -> None:
+        """Whoever let a worker die is like no other."""
+        known = {answer.at: answer.key for answer in answers}
+        pairs = [(todo.entry, known.get(at, UNREADABLE)) for at, todo in enumerate(batch.todos)]
+        if batch.kind == "quick-key":
+            self._manifest.take_quick_keys(pairs)
+        else:
+            self._manifest.take_whole_keys(pairs)
+
+    def _mourn(self, left: Sequence[Todo], ended: Ended) -> Iterator[Placed]:
+        """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again."""
+        blamed, innocent = (left[:1], left[1:]) if ended.is_exact else (left, left[:0])
+        if innocent:
+            self._again.append(Batch(kind="examine", todos=innocent))
+        for todo in blamed:
+            tries = self._manifest.note_try(todo.entry)
+            if tries < self._rules.most_tries:
+                self._again.append(Batch(kind="examine", todos=[Todo(entry=todo.entry, tries=tries)]))
+            else:
+                found = failed(todo.entry, f"{ended.death}, {tries} times")
+                yield Placed(entry=todo.entry, answer=answered(found, 0.0), offset=0)
+
+    def _acknowledge(self, answers: Sequence[Placed]) -> None:
+        name, offset, placed = segment.name_of(self._segment), 0, []
+        for one in answers:
+            placed.append(replace(one, offset=offset))
+            offset += len(one.answer.frame)
+        segment.write_durably(self._segments / name, [one.answer.frame for one in placed])
+        self._manifest.acknowledge(self._segment, name, placed)
+        self._segment += 1
+        self._count(placed)
+
+    def _count(self, placed: Sequence[Placed]) -> None:
+        for one in placed:
+            if one.judged_again is None:
+                self.tally.done += 1
+                self.tally.done_bytes += one.entry.size or 0
+            self.tally.hits += one.answer.exit_status == 1
+            self.tally.failed += one.answer.status == "failed"
+
+
+def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
+    while some := list(islice(entries, KEYS_AT_ONCE)):
+        yield Batch(kind=kind, todos=[Todo(entry=entry) for entry in some])
+
+
+END: Final = Batch(kind="examine", todos=())
+"""No batch: there are no more."""

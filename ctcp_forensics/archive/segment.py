@@ -1,0 +1,92 @@
+"""Segments: results of a few tasks in one file, durable before anybody hears of them.
+
+Each result is one line of JSON, compressed by itself: a segment is a Zstandard file that any tool unpacks, and one
+result of it is read without the others.  Knows bytes on disk.  Does not know which results are current: see manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ctcp_forensics.archive.examine import Examined
+from ctcp_forensics.report import valid_text
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FOLDER: Final = "segments"
+SUFFIX: Final = ".ndjson.zst"
+LEVEL: Final = 3
+
+
+def packed(found: Examined) -> bytes:
+    """One result.  A name that is no text is kept as its bytes."""
+    if valid_text(found.uri) != found.uri:
+        found = msgspec.structs.replace(found, uri=valid_text(found.uri), raw_uri=os.fsencode(found.uri))
+    return zstd.compress(msgspec.json.encode(found) + b"\n", LEVEL)
+
+
+def unpacked(frame: bytes) -> Examined:
+    return _examined(zstd.decompress(frame))
+
+
+def _examined(line: bytes) -> Examined:
+    found = msgspec.json.decode(line, type=Examined)
+    if found.raw_uri is not None:
+        found = msgspec.structs.replace(found, uri=os.fsdecode(found.raw_uri), raw_uri=None)
+    return found
+
+
+def lines_of(path: Path) -> Iterator[Examined]:
+    """Everything that a segment holds."""
+    with zstd.open(path, "rb") as lines:
+        yield from map(_examined, lines)
+
+
+def frame_at(path: Path, offset: int, length: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def name_of(number: int) -> str:
+    """Names sort as they were written."""
+    return f"{number:09}{SUFFIX}"
+
+
+def write_durably(path: Path, frames: Sequence[bytes]) -> None:
+    """The file is there whole, after a power cut too, when this returns; else it is not there under its name."""
+    passing = path.with_name(f".{path.name}.part")
+    try:
+        with passing.open("wb", buffering=0) as file:
+            file.write(b"".join(frames))
+            os.fsync(file.fileno())
+        passing.replace(path)
+    finally:
+        passing.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """A name is durable when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_orphans(folder: Path, acknowledged: set[str]) -> int:
+    """Files that were written and never acknowledged: what they hold will be done again."""
+    orphans = [one for one in folder.iterdir() if one.name not in acknowledged]
+    for one in orphans:
+        one.unlink()
+    return len(orphans)

@@ -1,0 +1,31 @@
+"""Shards: which part of an archive one of several runs looks at.
+
+Told by the name alone, so that runs that know nothing of each other share the work.  Members of one archive stay
+together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ctcp_forensics.archive.entry import Found
+from ctcp_forensics.archive.planner import container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Part `number` of `of`, from 1."""
+
+    number: int
+    of: int
+
+    def holds(self, uri: str) -> bool:
+        name = os.fsencode(container(uri) or uri)
+        return int.from_bytes(hashlib.sha256(name).digest()[:8]) % self.of == self.number - 1
+
+
+def part_of(found: Iterable[Found], shard: Shard) -> Iterator[Found]:
+    return (one for one in found if shard.holds(one.uri))

@@ -1,0 +1,31 @@
+"""Tally: how far a sweep has come.
+
+Knows counts.  Does not know how they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Of this run."""
+
+    found: int = 0
+    found_bytes: int = 0
+    """To be examined, as far as anybody tells."""
+    is_all_found: bool = False
+    done: int = 0
+    done_bytes: int = 0
+    hits: int = 0
+    """Captures with the failure."""
+    failed: int = 0
+    slowest: str = ""
+    """The entry that a worker has been at for the longest time…"""
+    slowest_s: float = 0.0
+    """…and how long."""
+
+
+Watch = Callable[[Tally], None]

@@ -1,0 +1,101 @@
+"""Limits: how far a container is followed, and what is said where that ends.
+
+Knows numbers and reasons.  Does not know formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+MAX_RATIO: Final = 1000
+"""Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
+RATIO_FROM: Final = 1 << 26
+"""64 MiB: below it no ratio does harm."""
+MAX_DEPTH: Final = 4
+"""Containers in containers: a backup of a case of a day of captures, and one more."""
+MAX_MEMBERS: Final = 250_000
+"""Of one file, nested ones as well: their names are remembered, so that those that are there twice are told apart."""
+MAX_UNPACKED: Final = 1 << 40
+"""Bytes of one file, 1 TiB: a day's work of one core."""
+MAX_HELD: Final = 1 << 26
+"""64 MiB of zip archives inside containers: a zip is read from its end, so these are held in memory."""
+MAX_DIRECTORY: Final = 1 << 24
+"""16 MiB of a zip archive's directory, about 150,000 members: the library reads it in one piece."""
+MAX_HEADERS: Final = 1 << 20
+"""1 MiB of one tar member's headers: the library holds them."""
+
+
+class ContainerError(Exception):
+    """A container, or a member of it, that is not followed."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        """A short stable word."""
+
+
+def damaged(detail: str) -> ContainerError:
+    return ContainerError("damaged", detail)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left for one file, with everything that is nested in it."""
+
+    members: int = 0
+    unpacked: int = 0
+    held: int = 0
+
+    def count_member(self) -> None:
+        self.members += 1
+        if self.members > MAX_MEMBERS:
+            raise ContainerError(
+                "archive-too-many-members",
+                f"only the first {MAX_MEMBERS} members were looked at; unpack it and name the folder",
+            )
+
+    def count_unpacked(self, count: int) -> None:
+        self.unpacked += count
+        if self.unpacked > MAX_UNPACKED:
+            raise ContainerError(
+                "archive-too-large",
+                f"more than {MAX_UNPACKED} bytes come out of it; unpack it and name the folder",
+            )
+
+    def hold(self, count: int) -> None:
+        if self.held + count > MAX_HELD:
+            raise ContainerError(
+                "archive-nested-zip-too-large",
+                f"a zip archive inside an archive is held in memory, at most {MAX_HELD} bytes; unpack the outer one",
+            )
+        self.held += count
+
+    def let_go(self, count: int) -> None:
+        self.held -= count
+
+
+@dataclass(slots=True)
+class Meter:
+    """How much went into one decompression, and how much came out."""
+
+    budget: Budget
+    packed: int = field(default=0, init=False)
+    unpacked: int = field(default=0, init=False)
+
+    def taking(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.packed += len(block)
+            yield block
+
+    def giving(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.unpacked += len(piece)
+            self.budget.count_unpacked(len(piece))
+            if self.unpacked > RATIO_FROM and self.unpacked > MAX_RATIO * self.packed:
+                raise ContainerError(
+                    "archive-bomb-ratio",
+                    f"{self.packed} bytes unpack to {self.unpacked} and more, over {MAX_RATIO} times as many",
+                )
+            yield piece

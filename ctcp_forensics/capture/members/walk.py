@@ -1,0 +1,226 @@
+"""Walk: one container → its members, nested ones as well, in one pass and without writing any of them to disk.
+
+Knows what is a container by its first bytes, and which members are asked for.  Does not know savefiles: what a
+member is says whoever asked.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from ctcp_forensics.capture.members import tars, zips
+from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerError, Meter
+from ctcp_forensics.capture.members.part import Part
+from ctcp_forensics.capture.members.streams import Look, Pieces, Readable, Replay, look, unpacked
+from ctcp_forensics.capture.names import containers_of, member_uri
+from ctcp_forensics.capture.stamp import stamp_of
+
+UNREAD: Final = (
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"MSCF\0\0\0\0", "cab"),
+)
+"""Containers that nothing here reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One file inside a container, open until the next one is asked for."""
+
+    uri: str
+    size: int
+    """Bytes as stored, as the container tells."""
+    length: int
+    """Bytes of the file, as the container tells."""
+    stamp: str
+    """Changes when the container or the member does."""
+    seen: Look
+    content: Pieces
+    """From its first byte on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A member, or a container, that is not followed, or not to its end."""
+
+    uri: str
+    reason: str
+    detail: str
+
+
+Walked = Member | Refused
+
+
+class Selection:
+    """Which members are asked for: all that are no containers themselves."""
+
+    def concerns(self, uri: str) -> bool:
+        """Whether it is asked for, or could hold what is."""
+        return True
+
+    def names(self, uri: str) -> bool:
+        """Whether it is asked for by its name, whatever it is."""
+        return False
+
+
+EVERYTHING: Final = Selection()
+
+
+class Only(Selection):
+    """Members by their names."""
+
+    def __init__(self, uris: Iterable[str]) -> None:
+        self._uris = frozenset(uris)
+        self._on_the_way = {one for uri in self._uris for one in containers_of(uri)}
+
+    def concerns(self, uri: str) -> bool:
+        return uri in self._uris or uri in self._on_the_way
+
+    def names(self, uri: str) -> bool:
+        return uri in self._uris
+
+
+class Below(Selection):
+    """A member with all that is inside it, or a folder of members."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri.rstrip("/")
+        self._on_the_way = frozenset(containers_of(uri))
+
+    def concerns(self, uri: str) -> bool:
+        is_below = uri == self._uri or uri.startswith((self._uri + "!", self._uri + "/"))
+        return is_below or uri in self._on_the_way
+
+
+def is_container(seen: Look) -> bool:
+    """Zip or tar, compressed or not; or one of which at least the name is known."""
+    return _is_zip(seen) or _is_tar(seen) or unread_name(seen.head) is not None
+
+
+def unread_name(head: bytes) -> str | None:
+    return next((name for mark, name in UNREAD if head.startswith(mark)), None)
+
+
+def _is_zip(seen: Look) -> bool:
+    return seen.head.startswith(zips.MARKS)
+
+
+def _is_tar(seen: Look) -> bool:
+    return seen.head[tars.MARK_AT :].startswith(tars.MARK)
+
+
+# --- the walk --------------------------------------------------------------------------------------------------
+
+
+def walk(path: str, selection: Selection = EVERYTHING) -> Generator[Walked, None, None]:
+    """The members of a container that is a file.  Raises OSError where it cannot be opened."""
+    with open_regular(path) as file:
+        before = os.fstat(file.fileno())
+        replay = Replay(cast(Readable, file))
+        seen = look(replay)
+        course = _Course(selection)
+        if _is_zip(seen) and seen.codec is None:
+            yield from course.followed(path, course.zip_members(path, stamp_of(before), file, depth=1))
+        else:
+            yield from course.container(path, stamp_of(before), seen, replay.blocks(), depth=1)
+        if stamp_of(os.fstat(file.fileno())) != stamp_of(before):
+            yield Refused(
+                uri=path, reason="changed", detail="it was written to while it was read; scan it again"
+            )
+
+
+def open_regular(path: str) -> BinaryIO:
+    """A file and nothing that merely has a name like one: no pipe is waited for, no device is touched."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(None, "is no regular file")
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+
+
+class _Course:
+    """One walk, with what is left of its budget."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._budget = Budget()
+
+    def followed(self, uri: str, members: Iterator[Walked]) -> Iterator[Walked]:
+        """What could be had, and why there is no more."""
+        try:
+            yield from members
+        except ContainerError as error:
+            yield Refused(uri=uri, reason=error.reason, detail=str(error))
+
+    def container(
+        self, uri: str, stamp: str, seen: Look, blocks: Iterator[bytes], *, depth: int
+    ) -> Iterator[Walked]:
+        """One that can only be read from its beginning to its end."""
+        if seen.codec is not None:
+            meter = Meter(self._budget)
+            blocks = meter.giving(unpacked(meter.taking(blocks), seen.codec))
+        return self.followed(uri, self._members(uri, stamp, seen, blocks, depth))
+
+    def _members(
+        self, uri: str, stamp: str, seen: Look, blocks: Iterator[bytes], depth: int
+    ) -> Iterator[Walked]:
+        if depth > MAX_DEPTH:
+            raise ContainerError("archive-too-deep", f"more than {MAX_DEPTH} archives in one another")
+        if _is_zip(seen):
+            yield from self._held_zip(uri, stamp, blocks, depth)
+        elif _is_tar(seen):
+            yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
+        else:
+            raise ContainerError(
+                "archive-unsupported", f"is a {unread_name(seen.head)} archive; unpack it first"
+            )
+
+    def _held_zip(self, uri: str, stamp: str, blocks: Iterator[bytes], depth: int) -> Iterator[Walked]:
+        """A zip archive inside something else: its directory is at its end, so all of it is held."""
+        content = bytearray()
+        try:
+            for block in blocks:
+                self._budget.hold(len(block))
+                content += block
+            yield from self.zip_members(uri, stamp, io.BytesIO(content), depth=depth)
+        finally:
+            self._budget.let_go(len(content))
+
+    def zip_members(self, uri: str, stamp: str, file: zips.Seekable, *, depth: int) -> Iterator[Walked]:
+        return self._each(uri, stamp, zips.parts_of_zip(file, self._budget), depth)
+
+    def _each(self, container: str, stamp: str, parts: Iterator[Part], depth: int) -> Iterator[Walked]:
+        seen_names: Counter[int] = Counter()
+        for part in parts:
+            self._budget.count_member()
+            seen_names[hash(part.name)] += 1
+            uri = member_uri(container, part.name, seen_names[hash(part.name)])
+            if self._selection.concerns(uri):
+                yield from self._part(uri, f"{stamp}/{part.stamp}", part, depth)
+
+    def _part(self, uri: str, stamp: str, part: Part, depth: int) -> Iterator[Walked]:
+        if part.refusal is not None:
+            yield Refused(uri=uri, reason=part.refusal.reason, detail=str(part.refusal))
+            return
+        replay = Replay(Pieces(part.pieces()))
+        try:
+            seen = look(replay)
+        except ContainerError as error:
+            yield Refused(uri=uri, reason=error.reason, detail=str(error))
+            return
+        if is_container(seen) and not self._selection.names(uri):
+            yield from self.container(uri, stamp, seen, replay.blocks(), depth=depth + 1)
+        else:
+            yield Member(
+                uri=uri,
+                size=part.size,
+                length=part.length,
+                stamp=stamp,
+                seen=seen,
+                content=Pieces(replay.blocks()),
+            )
