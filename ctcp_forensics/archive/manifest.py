@@ -6,92 +6,23 @@ Does not know who does the work.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ctcp_forensics.archive.database import NAME, SCHEMA, SCHEMA_VERSION, Name, connect, entry_of, name_of
 from ctcp_forensics.archive.entry import Entry, Refusal
 from ctcp_forensics.archive.facts import FACTS_VERSION
 from ctcp_forensics.archive.identity import NO_EDGES, UNREADABLE
 from ctcp_forensics.archive.task import Answer
-from ctcp_forensics.errors import CtcpError
 
-NAME: Final = "manifest.sqlite3"
-SCHEMA_VERSION: Final = 1
 ROWS_AT_ONCE: Final = 512
-BUSY_S: Final = 30.0
-"""A reader that finds the manifest being checkpointed waits so long."""
-
 PAGE_PARAMETER: Final = 9
 """The number of the one that pages begin behind; those before it belong to what is asked."""
 
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
-
-SCHEMA: Final = """
-CREATE TABLE runs (id INTEGER PRIMARY KEY, terms TEXT NOT NULL, rules TEXT NOT NULL,
-                   is_complete INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE segments (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, results INTEGER NOT NULL);
-CREATE TABLE results (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL REFERENCES segments, offset INTEGER NOT NULL,
-                      length INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, judged INTEGER NOT NULL,
-                      facts TEXT NOT NULL, rules TEXT NOT NULL, terms TEXT NOT NULL, frames INTEGER NOT NULL,
-                      bytes INTEGER NOT NULL, exit_status INTEGER NOT NULL, seconds REAL NOT NULL);
-CREATE TABLE entries (uri PRIMARY KEY NOT NULL, size INTEGER, length INTEGER, stamp TEXT NOT NULL, state TEXT NOT NULL,
-                      tries INTEGER NOT NULL DEFAULT 0, quick TEXT, content TEXT, result INTEGER REFERENCES results,
-                      run INTEGER NOT NULL REFERENCES runs);
-CREATE TABLE refusals (uri PRIMARY KEY NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-                       is_trouble INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES runs) WITHOUT ROWID;
-CREATE INDEX entries_by_length ON entries (length, quick);
-CREATE INDEX entries_by_result ON entries (result, uri);
-CREATE INDEX entries_unfinished ON entries (state, length) WHERE state != 'done';
-CREATE INDEX entries_by_quick ON entries (quick) WHERE quick IS NOT NULL;
-CREATE INDEX entries_by_content ON entries (content) WHERE content IS NOT NULL;
-"""
-"""`uri` has no type: a name that is text is TEXT, one that is not is the BLOB of its bytes."""
-
-Name = str | bytes
-
-
-class StoreError(CtcpError):
-    """A store that cannot be opened, or not be written."""
-
-
-def name_of(uri: str) -> Name:
-    """As SQLite keeps it."""
-    data = os.fsencode(uri)
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data
-
-
-def uri_of(name: Name) -> str:
-    return name if isinstance(name, str) else os.fsdecode(name)
-
-
-def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> Entry:
-    return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
-
-
-def connect(path: Path, *, mode: str) -> sqlite3.Connection:
-    """Raises StoreError where there is no manifest of this version."""
-    try:
-        found = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
-        )
-        version = found.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise StoreError(f"{path.parent}: no store that can be read: {error}") from error
-    if version not in (SCHEMA_VERSION, 0):
-        found.close()
-        raise StoreError(
-            f"{path.parent}: the store has version {version}, this program writes {SCHEMA_VERSION}: "
-            "scan into a new one"
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +66,7 @@ class Manifest:
         if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
             self._create()
         with self.transaction():
-            self.run = self._one(
-                "INSERT INTO runs (terms, rules) VALUES (?, ?) RETURNING id", terms, rules
-            )
+            self.run = self._one("INSERT INTO runs (terms, rules) VALUES (?, ?) RETURNING id", terms, rules)
 
     def _create(self) -> None:
         """All tables or none: what a power cut leaves behind has version 0, and is begun anew."""
@@ -177,10 +106,9 @@ class Manifest:
         ).fetchone()
         if row is not None and row[4] == self.run:
             return None  # it was found twice
-        if row is not None and not anew and row[1:3] == (entry.size, entry.stamp):
-            if row[0] != DONE or row[5:7] == (self._terms, self._rules):
-                self._db.execute("UPDATE entries SET run = ? WHERE uri = ?", (self.run, name))
-                return Todo(entry=entry, tries=row[3]) if row[0] == WAITING else None
+        if row is not None and not anew and self._still_holds(entry, *row):
+            self._db.execute("UPDATE entries SET run = ? WHERE uri = ?", (self.run, name))
+            return Todo(entry=entry, tries=row[3]) if row[0] == WAITING else None
         state = LOOKALIKE if self._has_a_lookalike(name, entry.content_len) else WAITING
         self._db.execute(
             "INSERT INTO entries (uri, size, length, stamp, state, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT "
@@ -190,6 +118,11 @@ class Manifest:
         )
         return Todo(entry=entry) if state == WAITING else None
 
+    def _still_holds(self, entry: Entry, state: str, size: int | None, stamp: str, *row: object) -> bool:
+        """What is noted of it is of this very file, and what was done was done under these terms and rules."""
+        is_the_same = (size, stamp) == (entry.size, entry.stamp)
+        return is_the_same and (state != DONE or row[-2:] == (self._terms, self._rules))
+
     def _has_a_lookalike(self, name: Name, length: int | None) -> bool:
         if not length:
             return False
@@ -197,9 +130,7 @@ class Manifest:
         return bool(self._one(query, length, name))
 
     def take_refused(self, refusals: Iterable[Refusal]) -> None:
-        rows = [
-            (name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals
-        ]
+        rows = [(name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals]
         with self.transaction():
             self.note_refusals(rows)
 
@@ -268,7 +199,9 @@ class Manifest:
 
     def waiting(self) -> Iterator[Todo]:
         """All that this run has found and has still to examine."""
-        for name, size, length, stamp, tries in self._pages("uri, size, length, stamp, tries", "state = 'waiting' AND run = ?1", self.run):
+        for name, size, length, stamp, tries in self._pages(
+            "uri, size, length, stamp, tries", "state = 'waiting' AND run = ?1", self.run
+        ):
             yield Todo(entry=entry_of(name, size, length, stamp), tries=tries)
 
     def lookalikes(self) -> int:
@@ -281,7 +214,10 @@ class Manifest:
     def _pages(self, columns: str, where: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows in pages, by what was last: rows may be altered between two pages."""
         last = 0
-        query = f"SELECT rowid, {columns} FROM entries WHERE ({where}) AND rowid > ?{PAGE_PARAMETER} ORDER BY rowid LIMIT {ROWS_AT_ONCE}"  # noqa: S608
+        query = (
+            f"SELECT rowid, {columns} FROM entries WHERE ({where}) AND rowid > ?{PAGE_PARAMETER} "
+            f"ORDER BY rowid LIMIT {ROWS_AT_ONCE}"
+        )
         padding = (None,) * (PAGE_PARAMETER - 1 - len(values))
         while page := self._db.execute(query, (*values, *padding, last)).fetchall():
             yield from (row[1:] for row in page)
@@ -305,7 +241,7 @@ class Manifest:
                     self._note_new(one, values)
                 else:
                     self._db.execute(
-                        f"UPDATE results SET ({RESULT_COLUMNS}) = ({RESULT_VALUES}) WHERE id = ?",  # noqa: S608
+                        f"UPDATE results SET ({RESULT_COLUMNS}) = ({RESULT_VALUES}) WHERE id = ?",
                         (*values, one.judged_again),
                     )
 
@@ -376,7 +312,7 @@ class Manifest:
         self._db.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, results))
 
     def note_result(self, values: Sequence[object]) -> int:
-        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id"  # noqa: S608
+        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id"
         return self._one(query, *values)
 
     def note_merged(self, entry: Sequence[object], result: int | None) -> None:
@@ -407,19 +343,19 @@ class Manifest:
         """Results of older rules whose facts suffice.  Others are read again when they are found."""
         last = 0
         query = (
-            "SELECT r.id, s.name, r.offset, r.length, MIN(e.uri), e.size, e.length, e.stamp FROM results r JOIN segments s ON "
-            "s.number = r.segment JOIN entries e ON e.result = r.id WHERE r.rules != ? AND r.facts = ? AND r.terms = ? "
-            f"AND r.id > ? GROUP BY r.id ORDER BY r.id LIMIT {ROWS_AT_ONCE}"
+            "SELECT r.id, s.name, r.offset, r.length, MIN(e.uri), e.size, e.length, e.stamp FROM results r "
+            "JOIN segments s ON s.number = r.segment JOIN entries e ON e.result = r.id "
+            "WHERE r.rules != ? AND r.facts = ? AND r.terms = ? AND r.id > ? "
+            f"GROUP BY r.id ORDER BY r.id LIMIT {ROWS_AT_ONCE}"
         )
         while page := self._db.execute(query, (self._rules, FACTS_VERSION, self._terms, last)).fetchall():
             for result, segment, offset, length, *entry in page:
-                yield Kept(
-                    id=result, segment=segment, offset=offset, length=length, entry=entry_of(*entry)
-                )
+                yield Kept(id=result, segment=segment, offset=offset, length=length, entry=entry_of(*entry))
             last = page[-1][0]
 
 
 RESULT_COLUMNS: Final = (
-    "segment, offset, length, status, reason, judged, facts, rules, terms, frames, bytes, exit_status, seconds"
+    "segment, offset, length, status, reason, judged, facts, rules, terms, frames, bytes, "
+    "exit_status, seconds"
 )
 RESULT_VALUES: Final = ", ".join("?" * len(RESULT_COLUMNS.split(", ")))

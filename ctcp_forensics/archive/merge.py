@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ctcp_forensics.archive import segment
-from ctcp_forensics.archive.manifest import NAME, Manifest, StoreError, connect
+from ctcp_forensics.archive.database import NAME, StoreError, connect
+from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.scan import LOCK, locked, prepared
 
 ROWS_AT_ONCE: Final = 4096
@@ -160,4 +161,3 @@ def running_sum(lengths: Iterator[int]) -> Iterator[int]:
     for length in lengths:
         yield at
         at += length
-

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Ended, Engine, Job
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
-from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, StoreError, Todo
+from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import Planner
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of

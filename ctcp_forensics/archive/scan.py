@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive import segment
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Engine
 from ctcp_forensics.archive.entry import Found
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.find import FindOptions, Links, find
 from ctcp_forensics.archive.limits import GRACE_S
-from ctcp_forensics.archive.manifest import Manifest, StoreError
+from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Rules, Sweep
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage

@@ -13,9 +13,9 @@ from typing import Final, Self
 import msgspec
 
 from ctcp_forensics.archive import segment as segments
+from ctcp_forensics.archive.database import NAME, Name, StoreError, connect, name_of, uri_of
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, told_of
-from ctcp_forensics.archive.manifest import NAME, Name, StoreError, connect, name_of, uri_of
 
 SAME: Final = "same-as-another"
 REFUSED: Final = "refused"
@@ -46,7 +46,7 @@ class StatusCount:
     """How many entries ended in one way."""
 
     status: str
-    """`analyzed`, `partial`, `rejected`, `failed`, `waiting`, `refused`, `skipped` (not a capture), `same-as-another`."""
+    """`analyzed`, `partial`, `rejected`, `failed`, `waiting`, `same-as-another`, `refused`, `skipped`: no capture."""
     files: int
     bytes: int
 
@@ -124,9 +124,7 @@ class Store:
         path = self._path(self._name(number))
         found = segments.unpacked(segments.frame_at(path, offset, length))
         told = told_of(found, Entry(uri=uri_of(name), size=size, stamp=stamp))
-        return msgspec.structs.replace(
-            under(told, rules), same_as=None if first == name else uri_of(first)
-        )
+        return msgspec.structs.replace(under(told, rules), same_as=None if first == name else uri_of(first))
 
     def _name(self, number: int) -> str:
         if number not in self._names:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -25,7 +26,7 @@ from ctcp_forensics.errors import CaptureError
 
 Kind = Literal["examine", "judge", "quick-key", "whole-key"]
 
-Opened = Iterator[tuple[Entry, Capture | CaptureError]]
+Opened = Generator[tuple[Entry, Capture | CaptureError], None, None]
 
 MEMORY: Final = "memory limit"
 TIME: Final = "time limit"
@@ -123,7 +124,7 @@ def _in_turn(opened: Opened, left: dict[str, int], task: Task) -> Iterator[Answe
     while left:
         at = next(iter(left.values()))
         yet = Step(entry=task.items[at].entry)
-        answer = _guarded(yet.entry, task.time_limit_s, lambda: yet.examined(opened, task.terms))  # noqa: B023
+        answer = _guarded(yet.entry, task.time_limit_s, partial(yet.examined, opened, task.terms))
         yield msgspec.structs.replace(answer, at=left.pop(yet.entry.uri))
         if not yet.is_done:
             return
@@ -146,10 +147,12 @@ class Step:
 
 def _judged(task: Task) -> Iterator[Answer]:
     for at, item in enumerate(task.items):
-        answer = _guarded(
-            item.entry, task.time_limit_s, lambda: judged_again(unpacked(item.stored), task.terms)
-        )  # noqa: B023
-        yield msgspec.structs.replace(answer, at=at)
+        again = partial(_judged_again, item, task.terms)
+        yield msgspec.structs.replace(_guarded(item.entry, task.time_limit_s, again), at=at)
+
+
+def _judged_again(item: Item, terms: Terms) -> Examined:
+    return judged_again(unpacked(item.stored), terms)
 
 
 def _guarded(entry: Entry, time_limit_s: float | None, done: Callable[[], Examined]) -> Answer:

@@ -10,14 +10,15 @@ import select
 import threading
 from contextlib import suppress
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from ctcp_forensics.archive.engine import Ended, EngineError, Job, Running
 from ctcp_forensics.archive.engine.child import Child
 from ctcp_forensics.archive.engine.process import SILENT
 
-if TYPE_CHECKING:
-    from distributed import Client, Future
+Client = Any
+Future = Any
+"""Dask tells no types."""
 
 IN_FLIGHT_OF_EACH: Final = 2
 """One that is worked on, one that has come by then; more would only lie on the scheduler."""
@@ -32,9 +33,7 @@ REFRESH_AFTER: Final = 64
 class DaskEngine:
     """A client of a scheduler."""
 
-    def __init__(
-        self, scheduler: str | None, *, memory_limit: int | None, patience_s: float | None
-    ) -> None:
+    def __init__(self, scheduler: str | None, *, memory_limit: int | None, patience_s: float | None) -> None:
         self._client = client_of(scheduler)
         self._limits = (memory_limit, patience_s)
         self._futures: dict[int, Future] = {}
@@ -53,7 +52,9 @@ class DaskEngine:
         self._submitted += 1
         if self._submitted % REFRESH_AFTER == 0:
             self.workers = self._counted()
-        future = self._client.submit(done_by_a_child, job.payload, *self._limits, pure=False, retries=LOST_WORKERS)
+        future = self._client.submit(
+            done_by_a_child, job.payload, *self._limits, pure=False, retries=LOST_WORKERS
+        )
         self._futures[job.number] = future
         future.add_done_callback(lambda _future: self._done.put(job.number))
 
@@ -70,7 +71,9 @@ class DaskEngine:
         if future.status in ("cancelled", "lost"):
             raise EngineError("the Dask scheduler has gone; the same command goes on when it is back")
         if future.status == "error":  # the worker, not the child: Dask has tried others by now
-            return Ended(number=number, answers=(), death=f"lost its worker: {future.exception()}", is_exact=False)
+            return Ended(
+                number=number, answers=(), death=f"lost its worker: {future.exception()}", is_exact=False
+            )
         answers, death = future.result()
         future.release()
         return Ended(number=number, answers=answers, death=death)
@@ -94,7 +97,7 @@ def client_of(scheduler: str | None) -> Client:
     except ImportError as error:
         raise EngineError("--engine dask needs Dask: pip install 'ctcp-forensics[cluster]'") from error
     try:
-        return Client(scheduler, timeout=PATIENCE_S, set_as_default=False)
+        return Client(scheduler, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise EngineError(f"{scheduler}: no Dask scheduler answers there: {error}") from error
 
@@ -121,7 +124,7 @@ def done_by_a_child(
 def heard_out(child: Child, patience_s: float | None) -> Ended:
     while True:
         ready, _, _ = select.select([child.line.end], [], [], patience_s)
-        if not ready:
+        if not ready and patience_s is not None:
             ended = child.killed()
             return Ended(number=0, answers=ended.answers, death=SILENT.format(patience_s))
         ended_now = child.hear()

@@ -5,7 +5,7 @@ Knows stamps.  Does not know what is done with the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.capture import HASH_LIMIT, Capture, open_capture
@@ -26,7 +26,7 @@ def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT, allows_priv
 
 def opened_entries(
     entries: Sequence[Entry], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
-) -> Iterator[tuple[Entry, Capture | CaptureError]]:
+) -> Generator[tuple[Entry, Capture | CaptureError], None, None]:
     """Each in turn, those of one archive in one pass over it; a capture is open until the next is asked for."""
     by_uri = {entry.uri: entry for entry in entries}
     for uri, opened in opened_in_turn(tuple(by_uri), hash_limit=hash_limit, allows_private=allows_private):

@@ -1,0 +1,82 @@
+"""Database: the tables of a manifest, and how a name is kept in them.
+
+Knows SQLite.  Does not know who writes what: see manifest and store.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.errors import CtcpError
+
+NAME: Final = "manifest.sqlite3"
+SCHEMA_VERSION: Final = 1
+BUSY_S: Final = 30.0
+"""A reader that finds the manifest being checkpointed waits so long."""
+
+
+SCHEMA: Final = """
+CREATE TABLE runs (id INTEGER PRIMARY KEY, terms TEXT NOT NULL, rules TEXT NOT NULL,
+                   is_complete INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE segments (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, results INTEGER NOT NULL);
+CREATE TABLE results (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL REFERENCES segments, offset INTEGER NOT NULL,
+                      length INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, judged INTEGER NOT NULL,
+                      facts TEXT NOT NULL, rules TEXT NOT NULL, terms TEXT NOT NULL, frames INTEGER NOT NULL,
+                      bytes INTEGER NOT NULL, exit_status INTEGER NOT NULL, seconds REAL NOT NULL);
+CREATE TABLE entries (uri PRIMARY KEY NOT NULL, size INTEGER, length INTEGER, stamp TEXT NOT NULL, state TEXT NOT NULL,
+                      tries INTEGER NOT NULL DEFAULT 0, quick TEXT, content TEXT, result INTEGER REFERENCES results,
+                      run INTEGER NOT NULL REFERENCES runs);
+CREATE TABLE refusals (uri PRIMARY KEY NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+                       is_trouble INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES runs) WITHOUT ROWID;
+CREATE INDEX entries_by_length ON entries (length, quick);
+CREATE INDEX entries_by_result ON entries (result, uri);
+CREATE INDEX entries_unfinished ON entries (state, length) WHERE state != 'done';
+CREATE INDEX entries_by_quick ON entries (quick) WHERE quick IS NOT NULL;
+CREATE INDEX entries_by_content ON entries (content) WHERE content IS NOT NULL;
+"""
+"""`uri` has no type: a name that is text is TEXT, one that is not is the BLOB of its bytes."""
+
+Name = str | bytes
+
+
+class StoreError(CtcpError):
+    """A store that cannot be opened, or not be written."""
+
+
+def name_of(uri: str) -> Name:
+    """As SQLite keeps it."""
+    data = os.fsencode(uri)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def uri_of(name: Name) -> str:
+    return name if isinstance(name, str) else os.fsdecode(name)
+
+
+def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> Entry:
+    return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
+
+
+def connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    """Raises StoreError where there is no manifest of this version."""
+    try:
+        found = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
+        )
+        version = found.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path.parent}: no store that can be read: {error}") from error
+    if version not in (SCHEMA_VERSION, 0):
+        found.close()
+        raise StoreError(
+            f"{path.parent}: the store has version {version}, this program writes {SCHEMA_VERSION}: "
+            "scan into a new one"
+        )
+    return found
