@@ -26,6 +26,8 @@ class Script:
     """What happens to the next answers with a body; then nothing does any more."""
 
     acts: list[Callable[[Faulty, Answer], None]] = field(default_factory=list)
+    listings: Callable[[Faulty, Answer], None] | None = None
+    """What happens to every listing."""
     asked: list[str] = field(default_factory=list)
     """Method, path and Range of every request."""
 
@@ -38,7 +40,9 @@ class Faulty(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.script.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
         answer = self._from_origin()
-        if self.command == "GET" and self.script.acts and "list-type" not in self.path:
+        if "list-type" in self.path and self.script.listings is not None:
+            self.script.listings(self, answer)
+        elif self.command == "GET" and self.script.acts and "list-type" not in self.path:
             self.script.acts.pop(0)(self, answer)
         else:
             self.send(answer)

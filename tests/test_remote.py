@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,7 @@ import pytest
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import open_entry
+from ctcp_forensics.archive.store import Store
 from ctcp_forensics.capture import open_capture
 from ctcp_forensics.capture.remote import (
     Access,
@@ -268,6 +269,63 @@ def test_an_absent_object_and_an_absent_library_say_what_to_do(store: tuple[str,
         open_capture("gs://bucket/a.pcap")
     with pytest.raises(CaptureError, match="file:// is no place that captures are read from"):
         open_capture("file:///etc/passwd")
+
+
+# --- a sweep ----------------------------------------------------------------------------------------
+
+
+def swept(places: Sequence[str], folder: Path) -> tuple[int, str]:
+    """The whole command, with workers."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ctcp_forensics", "scan", *places, "--store", str(folder), "--workers", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr + done.stdout
+
+
+def test_a_bucket_is_swept_whatever_happens_on_the_way(
+    moto: tuple[str, int], store: tuple[str, Script], tmp_path: Path
+) -> None:
+    bucket, script = store
+    for name in ("failure-client", "healthy", "failure-client-again"):
+        put_object(
+            moto, f"{bucket}/7/{name}.pcap", Path(f"samples/{name.removesuffix('-again')}.pcap").read_bytes()
+        )
+    put_object(moto, f"{bucket}/7/notes.txt", b"the customer says that it dies at noon")
+    put_object(moto, f"{bucket}/7/cases.zip", b"PK\x03\x04" + bytes(100))
+    script.acts[:] = [refuses(503, "SlowDown"), resets_after(100)]
+    status, said = swept([f"{bucket}/7/"], tmp_path / "store")
+    results = {one.uri.rpartition("/")[2]: one for one in Store.open(tmp_path / "store").current()}
+    assert status == 1, said
+    assert {name: one.status for name, one in results.items()} == {
+        "failure-client.pcap": "analyzed",
+        "failure-client-again.pcap": "analyzed",
+        "healthy.pcap": "analyzed",
+    }
+    assert results["failure-client.pcap"].same_as == f"{bucket}/7/failure-client-again.pcap"
+    assert "distant-archive" in said
+    assert SECRET not in said
+    assert not any(SECRET.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_expired_credentials_end_a_sweep_with_their_reason(store: tuple[str, Script], tmp_path: Path) -> None:
+    bucket, script = store
+    script.acts[:] = []
+    script.listings = refuses(403, "ExpiredToken")
+    status, said = swept([f"{bucket}/7/"], tmp_path / "store")
+    assert status == 2
+    assert "access is denied (ExpiredToken)" in said
+    assert "AKIA" not in said
+
+
+def test_a_url_with_a_password_is_not_kept(tmp_path: Path) -> None:
+    status, said = swept(["https://user:hunter2@example.org/a.pcap?token=hunter2"], tmp_path / "store")
+    assert status == 2
+    assert "secret-in-url" in said
+    assert "hunter2" not in said
+    assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 # --- the web ----------------------------------------------------------------------------------------
