@@ -203,6 +203,55 @@ CAPS: Final = (
         "bytes of memory that an xz stream may ask for",
         "damage, with its byte offset",
     ),
+    Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
+    Cap(
+        "capture.members.limits",
+        "MAX_MEMBERS",
+        "members of one archive, nested ones as well",
+        "the rest is refused as `archive-too-many-members`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_DIRECTORY",
+        "bytes of a zip archive's directory",
+        "refused as `archive-too-many-members`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_RATIO",
+        "bytes out of one byte of an archive, beyond 64 MiB",
+        "damage; as an archive refused as `archive-bomb-ratio`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_UNPACKED",
+        "bytes that come out of one archive",
+        "the rest is refused as `archive-too-large`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_HELD",
+        "bytes of zip archives inside archives, held in memory",
+        "refused as `archive-nested-zip-too-large`",
+    ),
+    Cap(
+        "capture.members.limits",
+        "MAX_HEADERS",
+        "bytes of one tar member's headers",
+        "the rest is refused as `damaged`",
+    ),
+    Cap(
+        "archive.find.listed",
+        "MAX_NAME_LEN",
+        "bytes of one name in a list of files",
+        "the list is refused; the names before it are done",
+    ),
+    Cap(
+        "archive.find.places",
+        "MAX_REMEMBERED",
+        "names of the user's remembered, so that each is found once",
+        "found again; the manifest sees that it is the same",
+    ),
     Cap(
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),

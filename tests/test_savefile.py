@@ -483,10 +483,16 @@ def test_interfaces_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"13:37:00 IP 10.0.0.1 > 10.0.0.2: ESP\n" * 40, "is a text file"),
         ("naïve".encode() * 103, "is a text file"),
         (b"\x7fELF\x02\x01\x01", "is a program (ELF)"),
-        (b"PK\x03\x04....", "is a zip archive; unpack it first"),
+        (
+            b"PK\x03\x04....",
+            "is a zip archive; name a capture in it as ARCHIVE!/NAME, or `ctcp-diag scan` all of them",
+        ),
         (b"snoop\0\0\0\0\0\0\2", "is a Solaris snoop file; `editcap -F pcap` converts it"),
         (b"\x1f\x8b\x08\0", "is compressed once more (gzip); only one layer is opened"),
-        (b"a.pcap".ljust(257, b"\0") + b"ustar", "is a tar archive; unpack it first"),
+        (
+            b"a.pcap".ljust(257, b"\0") + b"ustar",
+            "is a tar archive; name a capture in it as ARCHIVE!/NAME, or `ctcp-diag scan` all of them",
+        ),
         (b"\x01\x02\x03\x04\x05", "is no savefile: it starts with 01 02 03 04"),
         (sf.section()[:9], "the savefile ends inside a section header block"),
         (sf.section(version=(3, 1)), "pcapng version 3.1 is unknown"),

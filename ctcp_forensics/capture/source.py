@@ -221,14 +221,17 @@ def open_capture(
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
     except (OSError, ValueError) as error:
-        raise CaptureError(source, offset=None, reason=in_words(error)) from error
+        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
 
 
-def _open_elsewhere(source: str, hash_limit: int | None, error: OSError, *, allows_private: bool) -> Capture:
-    """What is no file by that name: a file whose name looks like a member's or a URL goes first."""
+def _open_elsewhere(
+    source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
+) -> Capture:
+    """What is no file by that name, or cannot be one: a member's may be longer than any file's.
+
+    A file whose name looks like a member's or a URL goes first.
+    """
     if scheme_of(source) is not None:
         return _open_url(source, hash_limit, allows_private=allows_private)
     if container_file(source) is None:
@@ -254,7 +257,7 @@ def _open_url(url: str, hash_limit: int | None, *, allows_private: bool) -> Capt
 
 def container_file(source: str) -> str | None:
     """The file that `a.zip!/b.tar!/c.pcap` begins with; None where there is none."""
-    return next((path for path in containers_of(source) if Path(path).is_file()), None)
+    return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
 def _open_path(path: str, hash_limit: int | None) -> Capture:

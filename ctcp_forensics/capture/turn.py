@@ -5,7 +5,8 @@ Knows which captures lie in the same file.  Does not know why they are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +23,7 @@ Opened = tuple[str, Capture | CaptureError]
 
 def opened_in_turn(
     uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
-) -> Iterator[Opened]:
+) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
@@ -30,7 +31,8 @@ def opened_in_turn(
     """
     for container, group in groupby(uris, key=_container):
         if container is None:
-            yield from (_opened(uri, hash_limit, allows_private=allows_private) for uri in group)
+            for uri in group:
+                yield from _by_itself(uri, hash_limit, allows_private=allows_private)
         else:
             yield from _members_in_turn(container, tuple(group), hash_limit)
 
@@ -52,14 +54,17 @@ def open_member(uri: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
 
 def _container(uri: str) -> str | None:
     """The file that holds it; a file whose name merely looks like a member's is none."""
-    return None if Path(uri).exists() else container_file(uri)
+    return None if os.path.isfile(uri) else container_file(uri)  # noqa: PTH113  # says no, never why not
 
 
-def _opened(uri: str, hash_limit: int | None, *, allows_private: bool) -> Opened:
+def _by_itself(uri: str, hash_limit: int | None, *, allows_private: bool) -> Iterator[Opened]:
     try:
-        return uri, open_capture(uri, hash_limit=hash_limit, allows_private=allows_private)
+        capture = open_capture(uri, hash_limit=hash_limit, allows_private=allows_private)
     except CaptureError as error:
-        return uri, error
+        yield uri, error
+    else:
+        with capture:
+            yield uri, capture
 
 
 def _members_in_turn(container: str, uris: Sequence[str], hash_limit: int | None) -> Iterator[Opened]:

@@ -17,6 +17,7 @@ COMPRESSED: Final = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x04\x22\x4d\x18", "lz4"),
 )
+NAME_A_MEMBER: Final = "name a capture in it as ARCHIVE!/NAME, or `ctcp-diag scan` all of them"
 OTHER_CAPTURES: Final = (
     (b"snoop\x00\x00\x00", "is a Solaris snoop file; `editcap -F pcap` converts it"),
     (b"RTSS", "is a Microsoft Network Monitor 1 file; `editcap -F pcap` converts it"),
@@ -28,7 +29,7 @@ MARKS: Final = (
     *OTHER_CAPTURES,
     (b"\x02\x21\x4c\x18", "is lz4 in its legacy format; `lz4 -d` unpacks it"),
     (b"\x1f\x9d", "is compressed with compress (.Z); `gzip -d` unpacks it"),
-    (b"PK\x03\x04", "is a zip archive; unpack it first"),
+    (b"PK\x03\x04", f"is a zip archive; {NAME_A_MEMBER}"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
     (b"Rar!\x1a\x07", "is a rar archive; unpack it first"),
     (b"\x7fELF", "is a program (ELF)"),
@@ -58,7 +59,7 @@ def describe(head: bytes) -> str:
             return words
     at, mark = TAR_MARK
     if head[at:].startswith(mark):
-        return "is a tar archive; unpack it first"
+        return f"is a tar archive; {NAME_A_MEMBER}"
     if is_text(head):
         return "is a text file"
     return f"is no savefile: it starts with {head[:4].hex(' ')}"

@@ -77,7 +77,7 @@ def _file(path: str, status: os.stat_result) -> Iterator[Found]:
     except OSError as error:
         yield unreadable(path, error)
         return
-    if is_container(seen):
+    if not begins_savefile(seen.head) and is_container(seen):
         yield from members_of(path)
     else:
         yield told(path, status.st_size, stamp_of(status), seen)
@@ -107,10 +107,10 @@ def told(uri: str, size: int | None, stamp: str, seen: Look, length: int | None 
     """A capture, or what else it is."""
     if begins_savefile(seen.head):
         return Entry(uri=uri, size=size, stamp=stamp, length=length)
-    if not seen.head and seen.codec is None:
-        return Refusal(uri=uri, reason="empty", detail="holds no bytes", is_trouble=False)
     if seen.complaint:
         return Refusal(uri=uri, reason="damaged", detail=seen.complaint, is_trouble=True)
+    if not seen.head:
+        return Refusal(uri=uri, reason="empty", detail="holds no bytes", is_trouble=False)
     if words := other_capture(seen.head):
         return Refusal(uri=uri, reason="other-capture", detail=words, is_trouble=True)
     if seen.codec is not None and codec_of(seen.head) is not None:

@@ -6,6 +6,7 @@ Knows stamps.  Does not know what is done with the bytes.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.capture import HASH_LIMIT, Capture, open_capture
@@ -29,8 +30,9 @@ def opened_entries(
 ) -> Generator[tuple[Entry, Capture | CaptureError], None, None]:
     """Each in turn, those of one archive in one pass over it; a capture is open until the next is asked for."""
     by_uri = {entry.uri: entry for entry in entries}
-    for uri, opened in opened_in_turn(tuple(by_uri), hash_limit=hash_limit, allows_private=allows_private):
-        yield by_uri[uri], _unless_changed(by_uri[uri], opened)
+    with closing(opened_in_turn(tuple(by_uri), hash_limit=hash_limit, allows_private=allows_private)) as turn:
+        for uri, opened in turn:
+            yield by_uri[uri], _unless_changed(by_uri[uri], opened)
 
 
 def _unless_changed(entry: Entry, opened: Capture | CaptureError) -> Capture | CaptureError:

@@ -42,7 +42,9 @@ class _Search:
     _folders: set[str] = field(default_factory=set)
 
     def found_at(self, place: str) -> Iterator[Found]:
-        if scheme_of(place) is not None and not os.path.lexists(place):
+        if not place or "\0" in place:
+            yield Refusal(uri=place, reason="vanished", detail="no file can have this name", is_trouble=True)
+        elif scheme_of(place) is not None and not os.path.lexists(place):
             from ctcp_forensics.archive.find.distant import behind_url
             from ctcp_forensics.capture.remote import Access
 

@@ -21,6 +21,8 @@ FIRST_BLOCK_LEN: Final = 1 << 12
 """Enough, most of the time, for the first bytes of what is packed."""
 HEAD_LEN: Final = 512
 """First bytes by which content is told; the mark of a tar archive is at 257."""
+TELLING_LEN: Final = 4
+"""Bytes without which nothing can be told: every mark of a savefile has as many."""
 LOOK_LEN: Final = 1 << 23
 """8 MiB: a bzip2 block is up to 900 kB and an lz4 block 4 MiB long, and nothing comes out before its end."""
 
@@ -86,6 +88,9 @@ class Replay:
 
 
 def blocks_of(file: Readable) -> Iterator[bytes]:
+    """The first is short: often no more than that is wanted."""
+    if block := file.read(FIRST_BLOCK_LEN):
+        yield block
     while block := file.read(BLOCK_LEN):
         yield block
 
@@ -104,10 +109,10 @@ class Look(NamedTuple):
     """What the first bytes show."""
 
     head: bytes
-    """Of the content, uncompressed; empty where nothing could be unpacked."""
+    """Of the content, uncompressed."""
     codec: Codec | None
     complaint: str = ""
-    """Why nothing could be unpacked."""
+    """Why too little could be unpacked to tell anything by it."""
 
 
 def look(replay: Replay) -> Look:
@@ -117,14 +122,18 @@ def look(replay: Replay) -> Look:
     if codec is None:
         return Look(head, None)
     head, complaint = first_bytes(_as_far_as_it_goes(replay.looking(), codec))
-    return Look(head, codec, complaint if not head else "")
+    return Look(head, codec, complaint if len(head) < TELLING_LEN else "")
 
 
 def _as_far_as_it_goes(blocks: Iterator[bytes], codec: Codec) -> Iterator[bytes]:
-    """Without `finish`: what is looked at may be a beginning."""
-    unpacker = Unpacker(codec)
+    """What the blocks unpack to; they may be a beginning only."""
+    unpacker, count = Unpacker(codec), 0
     for block in blocks:
+        count += len(block)
         yield from unpacker.feed(block)
+    if count >= LOOK_LEN:
+        raise CodecError(f"nothing comes out of the first {count} bytes of {codec.name} data")
+    unpacker.finish()
 
 
 def first_bytes(pieces: Iterator[bytes]) -> tuple[bytes, str]:

@@ -175,10 +175,10 @@ class _Course:
             yield from self._held_zip(uri, stamp, blocks, depth)
         elif _is_tar(seen):
             yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
+        elif name := unread_name(seen.head):
+            raise ContainerError("archive-unsupported", f"is a {name} archive; unpack it first")
         else:
-            raise ContainerError(
-                "archive-unsupported", f"is a {unread_name(seen.head)} archive; unpack it first"
-            )
+            raise ContainerError("no-archive", "is no zip or tar archive")
 
     def _held_zip(self, uri: str, stamp: str, blocks: Iterator[bytes], depth: int) -> Iterator[Walked]:
         """A zip archive inside something else: its directory is at its end, so all of it is held."""

@@ -28,6 +28,7 @@ ENCRYPTED: Final = 1 << 0 | 1 << 6 | 1 << 13
 FAILURES: Final = (
     zipfile.BadZipFile,
     EOFError,
+    LookupError,
     NotImplementedError,
     OSError,
     OverflowError,
@@ -80,7 +81,7 @@ def parts_of_zip(file: Seekable, budget: Budget) -> Iterator[Part]:
     members = listing.infolist()
     _refuse_overlap(members, listing.start_dir)
     for info in members:
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # `is_dir` fails where there is no name
             yield _part(listing, info, budget)
 
 
