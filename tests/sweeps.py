@@ -50,7 +50,7 @@ if os.environ.get("POISON"):
     from ctcp_forensics import evidence
     evidence.RULES_VERSION = os.environ.get("RULES", evidence.RULES_VERSION)
     from ctcp_forensics.archive import limits, task
-    limits.GRACE_S = 4.0
+    limits.GRACE_S = 1.0
     task.examine = poisoned(task.examine)
 """
 

@@ -305,13 +305,13 @@ def test_poison_is_recorded_with_its_reason_and_stops_nothing(tmp_path: Path) ->
         content = shifted((SAMPLES / "failure-client.pcap").read_bytes(), 500 + at)
         (folder / f"006-{name}.pcap").write_bytes(content)
     ended = scanned(
-        tmp_path / "store", folder, "--time-limit", "1", "--tries", "2", env=environment(tmp_path)
+        tmp_path / "store", folder, "--time-limit", "4", "--tries", "2", env=environment(tmp_path)
     )
     reasons = {Path(one.uri).stem: one.reason for one in Store.open(tmp_path / "store").troubles()}
     assert reasons == {
         "006-kills": "killed by signal 9, 2 times",
-        "006-hangs": "time limit 1 s",
-        "006-deaf": "gave no answer in 9 s, and was killed, 2 times",
+        "006-hangs": "time limit 4 s",
+        "006-deaf": "gave no answer in 6 s, and was killed, 2 times",
         "006-starves": "memory limit",
         "006-breaks": "internal error: KeyError: 'a bug'",
     }

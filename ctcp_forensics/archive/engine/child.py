@@ -24,6 +24,8 @@ from ctcp_forensics.archive.limits import limit_memory
 LENGTH: Final = Struct(">I")
 PIECE_LEN: Final = 1 << 18
 FIRST_FREE_DESCRIPTOR: Final = 3
+WAKING_S: Final = 60.0
+"""To load a program over a slow network takes a few seconds."""
 OBJECTS_BETWEEN_SWEEPS: Final = 100_000
 """See cli.ends: what is made of flows holds no cycles."""
 
@@ -67,6 +69,7 @@ def serve(end: socket.socket, work: Work) -> None:
     """Work on what comes until nothing more can come.  Ctrl-C is meant for who asks, not for who works."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line, waiting = Line(end), deque[bytes]()
+    line.send(b"")  # it is awake
     while True:
         while not waiting:
             came = line.pieces()
@@ -121,6 +124,8 @@ class Child:
         self.job: Job | None = None
         self.answers: list[bytes] = []
         self.heard_at = time.monotonic()
+        self.is_awake = False
+        """It has said so: from then on it is expected to answer in time."""
 
     @classmethod
     def forked(cls, work: Work, memory_limit: int | None) -> Self:
@@ -154,6 +159,11 @@ class Child:
         self.job, self.answers, self.heard_at = job, [], time.monotonic()
         self.line.send(job.payload)
 
+    def is_silent(self, patience_s: float) -> bool:
+        """It has had a task, and has said nothing for longer than that, or than it may take to wake up."""
+        silence = time.monotonic() - self.heard_at
+        return self.job is not None and silence > (patience_s if self.is_awake else patience_s + WAKING_S)
+
     def hear(self) -> Ended | None:
         """Take what the worker says; the end of its task, where that is it."""
         came = self.line.pieces()
@@ -161,9 +171,12 @@ class Child:
             return self.buried()
         self.heard_at = time.monotonic()
         for message in came:
-            if not message:
+            if message:
+                self.answers.append(message)
+            elif self.is_awake:
                 return self._ended(None)
-            self.answers.append(message)
+            else:
+                self.is_awake = True
         return None
 
     def buried(self) -> Ended:

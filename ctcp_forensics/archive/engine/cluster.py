@@ -104,6 +104,7 @@ def client_of(scheduler: str | None) -> Client:
 
 # --- on a worker of the cluster -------------------------------------------------------------------
 
+LOOK_S: Final = 1.0
 _here = threading.local()
 
 
@@ -123,10 +124,10 @@ def done_by_a_child(
 
 def heard_out(child: Child, patience_s: float | None) -> Ended:
     while True:
-        ready, _, _ = select.select([child.line.end], [], [], patience_s)
-        if not ready and patience_s is not None:
-            ended = child.killed()
-            return Ended(number=0, answers=ended.answers, death=SILENT.format(patience_s))
-        ended_now = child.hear()
-        if ended_now is not None:
-            return ended_now
+        ready, _, _ = select.select([child.line.end], [], [], LOOK_S)
+        if not ready and patience_s is not None and child.is_silent(patience_s):
+            killed = child.killed()
+            return Ended(number=0, answers=killed.answers, death=SILENT.format(patience_s))
+        ended = child.hear() if ready else None
+        if ended is not None:
+            return ended

@@ -57,8 +57,7 @@ class ProcessEngine:
         """Workers that were stopped, or hang where no alarm reaches them."""
         if self._patience_s is None:
             return []
-        latest = time.monotonic() - self._patience_s
-        silent = [at for at, child in enumerate(self._children) if child.job and child.heard_at < latest]
+        silent = [at for at, child in enumerate(self._children) if child.is_silent(self._patience_s)]
         return [self._killed(at, self._patience_s) for at in silent]
 
     def _killed(self, at: int, patience_s: float) -> Ended:
