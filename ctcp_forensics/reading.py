@@ -47,11 +47,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hash_limit: int | None) -> Capture:
+    def open(self, hash_limit: int | None, *, allows_private: bool = False) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hash_limit=hash_limit)
+        return self.opened or open_capture(self.path, hash_limit=hash_limit, allows_private=allows_private)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
+    allows_private: bool = False
+    """URLs may lead to hosts that only insiders reach."""
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
     max_in_full: int | None = MAX_IN_FULL
@@ -259,7 +261,7 @@ class Course:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hash_limit) as capture:
+        with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
                 chunks = relay.paced(capture.chunks(kept=TRAYS))
                 reader = Reader(chunks, source=source.path, first_number=before + 1)

@@ -27,6 +27,8 @@ UNREADABLE: Final = "unreadable"
 
 def quick_key(entry: Entry) -> str:
     """Of the first and last bytes.  Equal keys prove nothing; unequal ones prove that the contents differ."""
+    if scheme_of(entry.uri) is not None:
+        return _distant_key(entry)
     if is_not_a_file(entry):
         return NO_EDGES
     try:
@@ -37,16 +39,32 @@ def quick_key(entry: Entry) -> str:
 
 
 def _edges(file: BinaryIO) -> str:
-    found = hashlib.sha256(file.read(EDGE_LEN))
+    first = file.read(EDGE_LEN)
     size = file.seek(0, 2)
     file.seek(max(size - EDGE_LEN, 0))
-    found.update(file.read(EDGE_LEN))
+    return _key(size, first, file.read(EDGE_LEN))
+
+
+def _key(size: int, first: bytes, last: bytes) -> str:
+    found = hashlib.sha256(first)
+    found.update(last)
     return f"{size}:{found.hexdigest()[:32]}"
 
 
-def whole_keys(entries: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
+def _distant_key(entry: Entry) -> str:
+    """Two parts of an object are asked for, and no more; a page of the web may be like whatever has its length."""
+    from ctcp_forensics.capture.remote import RemoteError, edges
+
+    try:
+        both = None if entry.size is None else edges(entry.uri, entry.size, EDGE_LEN)
+    except RemoteError:
+        return UNREADABLE
+    return NO_EDGES if both is None or entry.size is None else _key(entry.size, *both)
+
+
+def whole_keys(entries: Sequence[Entry], *, allows_private: bool = False) -> Iterator[tuple[Entry, str]]:
     """SHA-256 of the content as stored, the same that a report has; neighbours in one archive in one pass over it."""
-    for entry, opened in opened_entries(entries, hash_limit=None):
+    for entry, opened in opened_entries(entries, hash_limit=None, allows_private=allows_private):
         yield entry, UNREADABLE if isinstance(opened, CaptureError) else _whole_key(entry, opened)
 
 

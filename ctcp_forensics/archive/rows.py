@@ -162,7 +162,17 @@ TABLES: Final[dict[str, type[Row]]] = {"captures": CaptureRow, "flows": FlowRow,
 _OF_THE_CAPTURE: Final = frozenset({"day", "uri"})
 _TOLD_BRIEFLY: Final = frozenset(
     {
-        *("day", "uri", "rules_version", "flow", "is_brief", "community_id", "verdict", "confidence", "segments"),
+        *(
+            "day",
+            "uri",
+            "rules_version",
+            "flow",
+            "is_brief",
+            "community_id",
+            "verdict",
+            "confidence",
+            "segments",
+        ),
         *("client", "client_port", "client_network", "headend", "headend_port", "first_ns", "last_ns"),
     }
 )

@@ -60,6 +60,7 @@ class Rules:
 
     terms: Terms
     time_limit_s: float | None
+    allows_private: bool = False
     most_tries: int
     anew: bool = False
     """What is done is done again."""
@@ -210,7 +211,13 @@ class Sweep:
         self._flying[self._number] = batch
         stored = [self._frame_of(one) for one in batch.kept] or [b""] * len(batch.todos)
         items = [item_of(todo.entry, frame) for todo, frame in zip(batch.todos, stored, strict=True)]
-        payload = payload_of(batch.kind, items, self._rules.terms, self._rules.time_limit_s)
+        payload = payload_of(
+            batch.kind,
+            items,
+            self._rules.terms,
+            self._rules.time_limit_s,
+            allows_private=self._rules.allows_private,
+        )
         self._engine.submit(Job(number=self._number, payload=payload))
 
     def _frame_of(self, kept: Kept) -> bytes:

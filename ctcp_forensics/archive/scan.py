@@ -55,6 +55,8 @@ class Wanted:
     links: Links = Links.PASSED_OVER
     found: Iterable[Found] | None = None
     """What somebody found already; None: what is at the places."""
+    allows_private: bool = False
+    """Also URLs that lead to hosts that only insiders reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +91,15 @@ def rules_of(wanted: Wanted) -> Rules:
     return Rules(
         terms=wanted.terms,
         time_limit_s=wanted.time_limit_s,
+        allows_private=wanted.allows_private,
         most_tries=wanted.most_tries,
         anew=wanted.anew,
     )
 
 
 def found_by(wanted: Wanted) -> Iterator[Found]:
-    found = find(wanted.places, FindOptions(links=wanted.links, store=str(wanted.store)))
+    options = FindOptions(links=wanted.links, store=str(wanted.store), allows_private=wanted.allows_private)
+    found = find(wanted.places, options)
     return found if wanted.shard is None else part_of(found, wanted.shard)
 
 

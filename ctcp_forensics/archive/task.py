@@ -54,6 +54,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     terms: Terms
     time_limit_s: float | None = None
+    allows_private: bool = False
+    """Hosts that only insiders reach."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +81,23 @@ def item_of(entry: Entry, stored: bytes = b"") -> Item:
     return Item(os.fsencode(entry.uri), entry.size, entry.length, entry.stamp, stored)
 
 
-def payload_of(kind: Kind, items: Sequence[Item], terms: Terms, time_limit_s: float | None) -> bytes:
-    return msgspec.msgpack.encode(Task(kind=kind, items=tuple(items), terms=terms, time_limit_s=time_limit_s))
+def payload_of(
+    kind: Kind,
+    items: Sequence[Item],
+    terms: Terms,
+    time_limit_s: float | None,
+    *,
+    allows_private: bool = False,
+) -> bytes:
+    return msgspec.msgpack.encode(
+        Task(
+            kind=kind,
+            items=tuple(items),
+            terms=terms,
+            time_limit_s=time_limit_s,
+            allows_private=allows_private,
+        )
+    )
 
 
 def answer_of(data: bytes) -> Answer:
@@ -97,7 +114,9 @@ def _examined(task: Task) -> Iterator[Answer]:
     """Members of one archive in one pass over it; where that pass breaks off, another one begins behind."""
     left = {item.entry.uri: at for at, item in enumerate(task.items)}
     while left:
-        with closing(opened_entries([task.items[at].entry for at in left.values()])) as opened:
+        with closing(
+            opened_entries([task.items[at].entry for at in left.values()], allows_private=task.allows_private)
+        ) as opened:
             yield from _in_turn(opened, left, task)
 
 
@@ -173,7 +192,7 @@ def _quick_keys(task: Task) -> Iterator[Answer]:
 
 def _whole_keys(task: Task) -> Iterator[Answer]:
     number = {item.entry: at for at, item in enumerate(task.items)}
-    for entry, key in whole_keys(list(number)):
+    for entry, key in whole_keys(list(number), allows_private=task.allows_private):
         yield Answer(at=number[entry], key=key)
 
 

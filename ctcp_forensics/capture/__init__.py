@@ -7,7 +7,8 @@ Nothing seeks, and nothing is held but a few chunks: a file may be larger than m
 and a small compressed file may hold a large savefile, so neither needs a limit.
 """
 
+from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.relay import TRAYS, Relay
-from ctcp_forensics.capture.source import HASH_LIMIT, STDIN, Capture, open_capture
+from ctcp_forensics.capture.source import HASH_LIMIT, Capture, open_capture
 
 __all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Capture", "Relay", "open_capture"]

@@ -1,6 +1,6 @@
-r"""Names: what a member of a container is called, and how a hostile name is written down.
+r"""Names: what kind of thing a word for a capture names, and how a hostile name is written down.
 
-Knows `container!/member` and escapes.  Touches no file.
+Knows `-`, URLs, `container!/member` and escapes.  Touches no file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+STDIN: Final = "-"
 INTO_MEMBER: Final = re.compile(r"!\d*/")
 """Between a container and its member; `!2/` leads to the second member of that name."""
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

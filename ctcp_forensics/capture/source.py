@@ -17,7 +17,7 @@ from typing import Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
-from ctcp_forensics.capture.names import containers_of, scheme_of
+from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
@@ -28,7 +28,6 @@ HASH_LIMIT: Final = 1 << 28
 longer than the analysis, so it is done where it is asked for (docs/decisions/0004)."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
-STDIN: Final = "-"
 
 
 Item = TypeVar("Item")
@@ -244,29 +243,48 @@ def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
         raise damage
 
 
-def open_capture(source: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
-    """A path, `-` for standard input, or `container!/member`; `hash_limit` None hashes files of any length.
+def open_capture(
+    source: str, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
+) -> Capture:
+    """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
+    A URL of the web leads to public addresses only, unless `allows_private`.
     Raises CaptureError where there is nothing to read.
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
     except (OSError, ValueError) as error:
-        return _open_elsewhere(source, hash_limit, error)
+        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
 
 
-def _open_elsewhere(source: str, hash_limit: int | None, error: OSError | ValueError) -> Capture:
+def _open_elsewhere(
+    source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
+) -> Capture:
     """What is no file by that name, or cannot be one: a member's may be longer than any file's.
 
-    A file whose name looks like a member's goes first.
+    A file whose name looks like a member's or a URL goes first.
     """
-    if scheme_of(source) is not None and isinstance(error, FileNotFoundError):
-        raise CaptureError(source, offset=None, reason="URLs are not read; download it first") from error
+    if scheme_of(source) is not None:
+        return _open_url(source, hash_limit, allows_private=allows_private)
     if container_file(source) is None:
         raise CaptureError(source, offset=None, reason=in_words(error)) from error
     from ctcp_forensics.capture.turn import open_member
 
     return open_member(source, hash_limit=hash_limit)
+
+
+def _open_url(url: str, hash_limit: int | None, *, allows_private: bool) -> Capture:
+    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
+    from ctcp_forensics.capture.remote import Access, RemoteError, open_url, without_secrets
+
+    name = without_secrets(url)
+    try:
+        remote = open_url(url, Access(allows_private=allows_private))
+    except RemoteError as error:
+        raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
+    return Capture(
+        name, remote, size=remote.size, stamp=remote.stamp, close=remote.close, hash_limit=hash_limit
+    )
 
 
 def container_file(source: str) -> str | None:
@@ -329,6 +347,6 @@ def in_words(error: OSError | ValueError) -> str:
         case PermissionError():
             return "no permission to read it"
         case OSError(strerror=str(words)):
-            return words.lower()
+            return words[:1].lower() + words[1:]
         case _:
             return str(error)

@@ -22,7 +22,7 @@ Opened = tuple[str, Capture | CaptureError]
 
 
 def opened_in_turn(
-    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT
+    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
 ) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.
 
@@ -32,7 +32,7 @@ def opened_in_turn(
     for container, group in groupby(uris, key=_container):
         if container is None:
             for uri in group:
-                yield from _by_itself(uri, hash_limit)
+                yield from _by_itself(uri, hash_limit, allows_private=allows_private)
         else:
             yield from _members_in_turn(container, tuple(group), hash_limit)
 
@@ -57,9 +57,9 @@ def _container(uri: str) -> str | None:
     return None if os.path.isfile(uri) else container_file(uri)  # noqa: PTH113  # says no, never why not
 
 
-def _by_itself(uri: str, hash_limit: int | None) -> Iterator[Opened]:
+def _by_itself(uri: str, hash_limit: int | None, *, allows_private: bool) -> Iterator[Opened]:
     try:
-        capture = open_capture(uri, hash_limit=hash_limit)
+        capture = open_capture(uri, hash_limit=hash_limit, allows_private=allows_private)
     except CaptureError as error:
         yield uri, error
     else:

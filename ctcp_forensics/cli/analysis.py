@@ -56,6 +56,7 @@ class Request(Rendering, frozen=True, kw_only=True):
     in_full: bool = False
     """Every flow, however many are well."""
     hash_all: bool = False
+    allows_private: bool = False
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -80,6 +81,7 @@ def answer(request: Request) -> int:
         options = options_of(
             request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all, in_full=request.in_full
         )
+        options = msgspec.structs.replace(options, allows_private=request.allows_private)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)

@@ -80,7 +80,7 @@ def _file(path: str, status: os.stat_result) -> Iterator[Found]:
     if not begins_savefile(seen.head) and is_container(seen):
         yield from members_of(path)
     else:
-        yield _told(path, status.st_size, stamp_of(status), seen)
+        yield told(path, status.st_size, stamp_of(status), seen)
 
 
 def _seen(path: str) -> Look:
@@ -100,10 +100,10 @@ def _seen(path: str) -> Look:
 def _inside(found: Walked) -> Found:
     if isinstance(found, Refused):
         return Refusal(uri=found.uri, reason=found.reason, detail=found.detail, is_trouble=True)
-    return _told(found.uri, found.size, found.stamp, found.seen, found.length)
+    return told(found.uri, found.size, found.stamp, found.seen, found.length)
 
 
-def _told(uri: str, size: int, stamp: str, seen: Look, length: int | None = None) -> Found:
+def told(uri: str, size: int | None, stamp: str, seen: Look, length: int | None = None) -> Found:
     """A capture, or what else it is."""
     if begins_savefile(seen.head):
         return Entry(uri=uri, size=size, stamp=stamp, length=length)

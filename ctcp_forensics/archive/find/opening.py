@@ -14,9 +14,9 @@ from ctcp_forensics.capture.turn import opened_in_turn
 from ctcp_forensics.errors import CaptureError
 
 
-def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
+def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False) -> Capture:
     """Raises CaptureError where another file has taken its place, or where it was rewritten."""
-    capture = open_capture(entry.uri, hash_limit=hash_limit)
+    capture = open_capture(entry.uri, hash_limit=hash_limit, allows_private=allows_private)
     try:
         check_unchanged(entry, capture)
     except CaptureError:
@@ -26,11 +26,11 @@ def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
 
 
 def opened_entries(
-    entries: Sequence[Entry], *, hash_limit: int | None = HASH_LIMIT
+    entries: Sequence[Entry], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
 ) -> Generator[tuple[Entry, Capture | CaptureError], None, None]:
     """Each in turn, those of one archive in one pass over it; a capture is open until the next is asked for."""
     by_uri = {entry.uri: entry for entry in entries}
-    with closing(opened_in_turn(tuple(by_uri), hash_limit=hash_limit)) as turn:
+    with closing(opened_in_turn(tuple(by_uri), hash_limit=hash_limit, allows_private=allows_private)) as turn:
         for uri, opened in turn:
             yield by_uri[uri], _unless_changed(by_uri[uri], opened)
 

@@ -44,10 +44,11 @@ class _Search:
     def found_at(self, place: str) -> Iterator[Found]:
         if not place or "\0" in place:
             yield Refusal(uri=place, reason="vanished", detail="no file can have this name", is_trouble=True)
-        elif scheme_of(place) is not None:
-            yield Refusal(
-                uri=place, reason="url", detail="URLs are not read; download it first", is_trouble=True
-            )
+        elif scheme_of(place) is not None and not os.path.lexists(place):
+            from ctcp_forensics.archive.find.distant import behind_url
+            from ctcp_forensics.capture.remote import Access
+
+            yield from behind_url(place, Access(allows_private=self.options.allows_private))
         elif os.path.lexists(place) or not glob.has_magic(place):
             yield from self._path(os.path.abspath(place))  # noqa: PTH100  # no link is resolved
         else:

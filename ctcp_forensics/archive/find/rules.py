@@ -25,6 +25,8 @@ class FindOptions:
     links: Links = Links.PASSED_OVER
     store: str | None = None
     """The folder of results: what lies there are no captures to be looked at."""
+    allows_private: bool = False
+    """Also URLs that lead to hosts that only insiders reach."""
 
 
 AS_USUAL = FindOptions()

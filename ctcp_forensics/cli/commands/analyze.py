@@ -35,6 +35,7 @@ from ctcp_forensics.cli.commands.captures import (
     NoProgressOption,
     OutsideOption,
     PortOption,
+    PrivateOption,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -63,6 +64,7 @@ def analyze(
     all_tcp: AllTcpOption = False,
     in_full: InFullOption = False,
     sha256: HashOption = False,
+    allow_private_addresses: PrivateOption = False,
     form: FormatOption = Format.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
@@ -99,6 +101,7 @@ def analyze(
         all_tcp=all_tcp,
         in_full=in_full,
         hash_all=sha256,
+        allows_private=allow_private_addresses,
         form=form,
         output=output,
         page=report,

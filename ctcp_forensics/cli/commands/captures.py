@@ -30,7 +30,8 @@ CapturesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[CAPTURE]...",
-        help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input. "
+        help="pcap or pcapng, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input, "
+        "archive.zip!/member a file in an archive, s3:// or https:// another machine's. "
         "Where it was taken is inferred.",
     ),
 ]
@@ -62,6 +63,10 @@ InFullOption = Annotated[
     ),
 ]
 HashOption = Annotated[bool, typer.Option("--sha256", help="Hash captures of more than 256 MiB too.")]
+PrivateOption = Annotated[
+    bool,
+    typer.Option("--allow-private-addresses", help="Web addresses may lead to hosts inside of this network."),
+]
 NoProgressOption = Annotated[bool, typer.Option("--no-progress", help="No progress line on the terminal.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ctcp_forensics.cli.commands.app import EXIT_STATUS, DebugOption, app
-from ctcp_forensics.cli.commands.captures import AllTcpOption, PortOption
+from ctcp_forensics.cli.commands.captures import AllTcpOption, PortOption, PrivateOption
 from ctcp_forensics.cli.ends import Done, Refused
 
 
@@ -33,6 +33,7 @@ STORE_HELP = "The folder of results; the same command goes on with it."
     short_help="Sweep folders of captures into a store, and go on where it stopped.",
     epilog="\b\nExamples:\n  ctcp-diag scan /cases --store results\n"
     "  find /cases -name '*.pcap*' -print0 | ctcp-diag scan --files-from - --null --store results\n"
+    "  ctcp-diag scan s3://captures/2026/ --store results\n"
     "  ctcp-diag scan /cases --store part-3 --shard 3/16\n"
     "  ctcp-diag scan /var/captures --store results --watch --ndjson - --siem ecs\n"
     "  ctcp-diag scan /cases --store results --engine dask --scheduler tcp://10.0.0.1:8786\n\n"
@@ -43,7 +44,7 @@ def scan(
     places: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATH]...", help="Folders, captures, archives of them, or patterns in quotes."
+            metavar="[PATH|URL]...", help="Folders, captures, archives of them, patterns in quotes, or URLs."
         ),
     ] = None,
     store: Annotated[Path, typer.Option("--store", metavar="DIR", help=STORE_HELP)],
@@ -85,6 +86,7 @@ def scan(
     follow_symlinks: Annotated[
         bool, typer.Option("--follow-symlinks", help="Follow links in folders, wherever they lead.")
     ] = False,
+    allow_private_addresses: PrivateOption = False,
     force: Annotated[bool, typer.Option("--force", help="Do again what is done.")] = False,
     ndjson: Annotated[
         str | None,
@@ -138,6 +140,7 @@ def scan(
         memory_limit=size_of(memory_limit),
         most_tries=tries,
         anew=force,
+        allows_private=allow_private_addresses,
         links=Links.ANYWHERE if follow_symlinks else Links.PASSED_OVER,
     )
     if siem is not None and ndjson is None:

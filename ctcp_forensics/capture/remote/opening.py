@@ -1,0 +1,87 @@
+"""Opening: a URL → one version of its content, as a stream.
+
+Knows how an object is told from a later one, and that all of it must come.  Does not know the savefile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from ctcp_forensics.capture.names import scheme_of
+from ctcp_forensics.capture.remote.access import Access
+from ctcp_forensics.capture.remote.address import WEB
+from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system
+from ctcp_forensics.capture.remote.words import RemoteError, in_words
+
+Answer = TypeVar("Answer")
+
+
+class Stream(Protocol):
+    """Bytes in their order."""
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Remote:
+    """An open object.  `readinto` raises RemoteError; the end before its size is one."""
+
+    stream: Stream
+    size: int | None
+    stamp: str
+    """Changes when the object does; empty where the other side does not say."""
+    position: int = 0
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count: int = attempted(lambda: self.stream.readinto(buffer))
+        self.position += count
+        if count == 0 and len(buffer) and self.size is not None and self.position < self.size:
+            raise RemoteError(f"it ends after {self.position} of {self.size} bytes")
+        return count
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+def open_url(url: str, access: Access) -> Remote:
+    """The content of one object, of one version of it.
+
+    Raises RemoteError where it cannot be had, and later ChangedError where it is another one by then.
+    """
+    remote: Remote = attempted(lambda: _web(url, access) if scheme_of(url) in WEB else _object(url))
+    return remote
+
+
+def attempted(work: Callable[[], Answer]) -> Answer:
+    """What the libraries raise, in our words: each has exceptions of its own, and not all are of OSError."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001
+        raise in_words(error) from None  # its chain may quote a signed request
+
+
+def _web(url: str, access: Access) -> Remote:
+    from ctcp_forensics.capture.remote.web import Page
+
+    page = Page(url, access)
+    return Remote(page, page.size, page.stamp)
+
+
+def _object(url: str) -> Remote:
+    system: Any = file_system(str(scheme_of(url)))
+    file = system.open(url, "rb", block_size=BLOCK_LEN, cache_type="readahead")
+    details = file.details if hasattr(file, "details") else system.info(url)
+    return Remote(file, details.get("size"), stamp_of(details))
+
+
+def stamp_of(details: dict[str, Any]) -> str:
+    """The ETag (RFC 9110 §8.8.3) or what stands for it; else the time of the last change."""
+    for name in ("ETag", "etag", "generation", "mtime", "last_modified", "LastModified"):
+        if details.get(name) is not None:
+            told = details[name]
+            return str(told.timestamp() if hasattr(told, "timestamp") else told)
+    return ""

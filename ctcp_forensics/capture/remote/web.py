@@ -1,0 +1,197 @@
+"""Web: a page of the web as a stream, asked for again from where it broke.
+
+Knows HTTP as far as reading one thing needs: redirects, each to be allowed anew; answers that may be better the next
+time; and ranges of the version that was begun (RFC 9110 §13.1.1, §14.2).  The protocol is the standard library's.
+"""
+
+from __future__ import annotations
+
+import time
+from email.message import Message
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
+from typing import IO, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
+
+from ctcp_forensics.capture.remote.access import Access, refuse_private, refuse_private_peer
+from ctcp_forensics.capture.remote.address import WEB
+from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
+
+TRIES: Final = 5
+"""Without a byte between them, for what may be better the next time; S3's library has five of its own."""
+TIMEOUT_S: Final = 30.0
+"""Without a byte for so long, nothing comes any more."""
+LONGEST_PAUSE_S: Final = 30.0
+"""A server that asks for more patience (Retry-After) is given up."""
+FIRST_PAUSE_S: Final = 0.2
+PASSING: Final = frozenset({429, 500, 502, 503, 504})
+"""Statuses that may be better the next time (RFC 9110 §15.6, RFC 6585 §4)."""
+
+
+class Page:
+    """One version of what a URL leads to.  Opens at once; raises OSError and RemoteError."""
+
+    def __init__(self, url: str, access: Access) -> None:
+        self._url = url
+        self._opener = opener_for(access)
+        self._position = 0
+        self._left = TRIES
+        self._answer = self._ask()
+        self.size = _length(self._answer)
+        self.stamp = _stamp(self._answer.headers)
+        self._etag = self._answer.headers.get("ETag", "")
+
+    def close(self) -> None:
+        self._answer.close()
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        while True:
+            try:
+                count = self._answer.readinto(buffer)
+            except (OSError, HTTPException):
+                count = 0
+            if count or not len(buffer) or self._is_whole():
+                self._position += count
+                self._left = TRIES
+                return count
+            self._go_on()
+
+    def _is_whole(self) -> bool:
+        return self.size is None or self._position >= self.size
+
+    def _go_on(self) -> None:
+        """From where it broke, if it is still the same."""
+        self._answer.close()
+        if not self._etag or self._etag.startswith("W/"):
+            raise RemoteError(
+                f"the connection broke after {self._position} bytes, and the server does not say how to tell a version"
+            )
+        self._answer = self._ask()
+
+    def _ask(self) -> HTTPResponse:
+        """Until there is an answer that will not be better the next time."""
+        while True:
+            self._left -= 1
+            try:
+                return self._checked(self._opener.open(self._request(), timeout=TIMEOUT_S))
+            except HTTPError as error:
+                error.close()
+                if error.code not in PASSING or not self._left:
+                    raise _refused(error.code) from None
+                _pause(TRIES - self._left, error.headers)
+            except URLError as error:
+                _raise_unless_passing(error.reason, self._left)
+                _pause(TRIES - self._left, None)
+            except (ConnectionError, HTTPException) as error:
+                _raise_unless_passing(error, self._left)
+                _pause(TRIES - self._left, None)
+
+    def _request(self) -> Request:
+        headers = {"Accept-Encoding": "identity"}
+        if self._position:
+            headers |= {"Range": f"bytes={self._position}-", "If-Match": self._etag}
+        return Request(self._url, headers=headers)  # noqa: S310 - the opener knows no scheme but those of the web
+
+    def _checked(self, answer: HTTPResponse) -> HTTPResponse:
+        """A server that knows no ranges begins again; one that does not know If-Match may send another version."""
+        if self._position == 0:
+            return answer
+        if answer.headers.get("ETag", "") != self._etag:
+            raise ChangedError("while it was read")
+        if answer.status != 206 or not _begins_at(answer.headers, self._position):
+            raise RemoteError(
+                f"the connection broke after {self._position} bytes, and the server sends no rest"
+            )
+        return answer
+
+
+def _refused(status: int) -> OSError:
+    if status in (401, 403, 407):
+        return PermissionError()
+    if status in (404, 410):
+        return FileNotFoundError()
+    return ChangedError("while it was read") if status == 412 else RemoteError(f"the server answers {status}")
+
+
+def _raise_unless_passing(reason: object, left: int) -> None:
+    """A refused address, an unknown name or a wrong certificate stays what it is; a broken connection may not."""
+    if isinstance(reason, RemoteError):
+        raise reason
+    if isinstance(reason, ConnectionError | TimeoutError | HTTPException) and left:
+        return
+    raise RemoteError(f"the server cannot be reached ({type(reason).__name__})")
+
+
+def _pause(tries: int, headers: Message | None) -> None:
+    asked = (headers.get("Retry-After", "") if headers is not None else "").strip()
+    wanted = float(asked) if asked.isdecimal() else FIRST_PAUSE_S * 2 ** (tries - 1)
+    if wanted > LONGEST_PAUSE_S:
+        raise RemoteError(f"the server asks to come again in {asked} seconds")
+    time.sleep(wanted)
+
+
+def _length(answer: HTTPResponse) -> int | None:
+    told = answer.headers.get("Content-Length", "")
+    return int(told) if told.isdecimal() else None
+
+
+def _stamp(headers: HTTPMessage) -> str:
+    return str(headers.get("ETag") or headers.get("Last-Modified") or "")
+
+
+def _begins_at(headers: HTTPMessage, position: int) -> bool:
+    return str(headers.get("Content-Range", "")).startswith(f"bytes {position}-")
+
+
+# --- who may be asked --------------------------------------------------------------------------
+
+
+def opener_for(access: Access) -> OpenerDirector:
+    """Where private addresses are refused no proxy is asked either: it would reach them for us."""
+    if access.allows_private:
+        return build_opener(_Redirects())
+    return build_opener(_Redirects(), _PublicHttp(), _PublicHttps(), ProxyHandler({}))
+
+
+class _Redirects(HTTPRedirectHandler):
+    """To the web only, and never from a protected way to an open one."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        scheme = urlsplit(newurl).scheme.lower()
+        if scheme not in WEB or (req.type == "https" and scheme == "http"):
+            raise RemoteError(f"the server leads from {req.type}:// to {scheme or 'nowhere'}://")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _PublicConnection(HTTPConnection):
+    """Looks at the name's addresses before, and at the one that answered before anything is sent."""
+
+    def connect(self) -> None:
+        refuse_private(self.host, self.port)
+        super().connect()
+        refuse_private_peer(self.host, self.sock.getpeername())
+
+
+class _PublicTlsConnection(_PublicConnection, HTTPSConnection):
+    """The same in TLS."""
+
+
+class _PublicHttp(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_PublicConnection, req)
+
+
+class _PublicHttps(HTTPSHandler):
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_PublicTlsConnection, req)
