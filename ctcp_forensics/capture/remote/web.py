@@ -30,7 +30,7 @@ TRIES: Final = 5
 """Without a byte between them, for what may be better the next time; S3's library has five of its own."""
 TIMEOUT_S: Final = 30.0
 """Without a byte for so long, nothing comes any more."""
-LONGEST_PAUSE_S: Final = 30.0
+PATIENCE_S: Final = 30.0
 """A server that asks for more patience (Retry-After) is given up."""
 FIRST_PAUSE_S: Final = 0.2
 PASSING: Final = frozenset({429, 500, 502, 503, 504})
@@ -134,7 +134,7 @@ def _raise_unless_passing(reason: object, left: int) -> None:
 def _pause(tries: int, headers: Message | None) -> None:
     asked = (headers.get("Retry-After", "") if headers is not None else "").strip()
     wanted = float(asked) if asked.isdecimal() else FIRST_PAUSE_S * 2 ** (tries - 1)
-    if wanted > LONGEST_PAUSE_S:
+    if wanted > PATIENCE_S:
         raise RemoteError(f"the server asks to come again in {asked} seconds")
     time.sleep(wanted)
 
