@@ -757,6 +757,7 @@ def test_a_long_analysis_comforts_who_watches_and_leaves_no_trace(
 
     monkeypatch.setattr(analysis, "diagnose", slow)
     monkeypatch.setattr("ctcp_forensics.cli.progress.is_watched", lambda _: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(time, "monotonic_ns", lambda: 10**9)
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["analyze", "-q", "somewhere/a.pcap"]) == 1

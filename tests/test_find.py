@@ -176,10 +176,10 @@ def test_patterns_are_followed_and_names_go_first(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_and_what_is_not_read_is_trouble(tmp_path: Path) -> None:
-    found = list(find([f"{tmp_path}/none", "s3://bucket/a.pcap", f"{tmp_path}/none.zip!/a", "", "a\0b"]))
+    found = list(find([f"{tmp_path}/none", "nowhere://a.pcap", f"{tmp_path}/none.zip!/a", "", "a\0b"]))
     assert [(one.uri, one.reason, one.is_trouble) for one in found if isinstance(one, Refusal)] == [
         (f"{tmp_path}/none", "vanished", True),
-        ("s3://bucket/a.pcap", "url", True),
+        ("nowhere://a.pcap", "unreachable", True),
         (f"{tmp_path}/none.zip!/a", "vanished", True),
         ("", "vanished", True),
         ("a\0b", "vanished", True),

@@ -162,11 +162,10 @@ class Capture:
         """The file in full blocks, in memory that is used again and again."""
         for memory in self._memories():
             block = memory[: self._fill(memory)]
-            if not block:
-                self.notes += self._check()
-                return
-            yield block
+            if block:
+                yield block
             if len(block) < len(memory):
+                self.notes += self._check()
                 return
 
     def _memories(self) -> Iterator[memoryview]:
