@@ -155,7 +155,7 @@ def _ask_ours(program: str) -> Ask:
         return Answer(
             frames=sum(one["frames"] for one in report["captures"]),
             tcp_segments=sum(one["tcp_segments"] for one in report["captures"]),
-            flows=len(report["flows"]),
+            flows=report["coverage"]["flows_judged"],
         )
 
     return ask
