@@ -381,7 +381,7 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
 def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
     file: File, taken: int
 ) -> None:
-    packed = gzip.compress(random.Random(7).randbytes(4 * CHUNK_LEN), compresslevel=1)
+    packed = gzip.compress(random.Random(7).randbytes(16 * CHUNK_LEN), compresslevel=1)
     with open_capture(str(file(packed))) as capture:
         chunks = capture.chunks()
         for _ in range(taken):
