@@ -26,6 +26,9 @@ TIMER_NS: Final = SECOND
 """Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
 TIMER_JITTER: Final = 0.1
 """Guard iii: 5 ± 0.5 s."""
+KEEP_ALIVE_NS: Final = 5 * SECOND - SECOND // 2
+"""The same 5 ± 0.5 s as a period: where no two ACKs are closer than that, sparse data comes in between by chance, and a
+headend that hears nothing any more repeats its last ACK in that very rhythm."""
 ONE_TO_ONE: Final = 0.25
 """As many ACKs as data segments, give or take a quarter (some ride on data, some are lost): a sender with a
 steady rhythm of its own, such as a ping each second, is answered in that rhythm."""
@@ -203,6 +206,9 @@ def by_their_rhythm(case: Case) -> Answer:
     if is_timer_like(episode):
         period = seconds(row.shortest_interval_ns)
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
+    if row.shortest_interval_ns >= KEEP_ALIVE_NS:
+        closest = seconds(row.shortest_interval_ns)
+        return UNKNOWN, f"no two are closer than {closest}: a keep-alive may be all they are; {prompted}", row.frames
     if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
         return (
             UNKNOWN,
