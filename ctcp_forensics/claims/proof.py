@@ -208,7 +208,11 @@ def by_their_rhythm(case: Case) -> Answer:
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
     if row.shortest_interval_ns >= KEEP_ALIVE_NS:
         closest = seconds(row.shortest_interval_ns)
-        return UNKNOWN, f"no two are closer than {closest}: a keep-alive may be all they are; {prompted}", row.frames
+        return (
+            UNKNOWN,
+            f"no two are closer than {closest}: a keep-alive may be all they are; {prompted}",
+            row.frames,
+        )
     if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
         return (
             UNKNOWN,
