@@ -112,6 +112,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """A segment that carries the byte passed here unharmed."""
     is_beyond: bool
     """Bytes at or behind the wanted one passed here."""
+    is_up_to: bool
+    """What passed here ends with the byte before it, and something came back: both ways were captured."""
     was_running: bool | None
     """The capture went on while the byte was asked for; None where the clocks do not tell."""
     was_awake: bool
@@ -140,6 +142,9 @@ def witness(connection: Connection, here: int, number: int, way: int, asked: Epi
         episode=None if pos is None else asking_at(direction, pos),
         is_held=any(not carrier.is_damaged for carrier in carriers),
         is_beyond=pos is not None and data_end(direction) > pos,
+        is_up_to=pos is not None
+        and data_end(direction) == pos
+        and sighting.direction(1 - way).row.frames > 0,
         was_running=was_running(connection, here, number, asked),
         was_awake=was_awake(connection, here, number, asked),
     )
@@ -210,7 +215,7 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     if last + 1 == len(words):
         return Author(where=None, shown=words[last].number, absent=None)
     behind = words[last + 1]
-    if behind.was_running is not True or behind.is_beyond or behind.wanted_pos is None:
+    if behind.was_running is not True or not behind.is_up_to:
         return None
     if may_have_dropped(behind.sighting, asks_during(connection, words[last], behind)) or has_missed(
         connection, behind.number
