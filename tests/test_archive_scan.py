@@ -19,7 +19,7 @@ import pytest
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
 from ctcp_forensics.archive.manifest import Todo
-from ctcp_forensics.archive.planner import LARGEST_TASK, PER_FILE, Planner
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, LARGEST_TASK, PER_FILE, Planner
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
@@ -108,6 +108,45 @@ def test_who_killed_a_worker_goes_alone_and_members_go_together() -> None:
         sizes.append(len(planner.take()))
     assert sizes[:2] == [1, 1]
     assert sizes[2] >= 40
+
+
+def read_for(members: int, size: int) -> int:
+    """How many members all tasks of one archive pass, each from the first one to its own last, the soonest way."""
+    planner, dealt, passed = Planner(4), 0, 0
+    for number in range(members):
+        planner.add(Todo(entry=Entry(uri=f"/c.tar.gz!/{number}", size=size, stamp="")))
+        while planner.is_ready:
+            dealt += len(planner.take())
+            passed += dealt
+    while not planner.is_empty:
+        dealt += len(planner.take())
+        passed += dealt
+    assert dealt == members
+    return passed
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20, 1 << 32])
+def test_tasks_of_one_archive_read_it_three_times_all_together(size: int) -> None:
+    for members in (100, 1_000, 10_000):
+        assert read_for(members, size) <= 4 * members, "tasks of one size would read it members / size times"
+
+
+def test_so_many_members_are_waited_for_and_no_more() -> None:
+    planner = Planner(2)
+    planner.add(Todo(entry=Entry(uri="/c.zip!/0", size=1 << 40, stamp="")))
+    planner.take()
+    for number in range(CONTAINER_MEMBERS):
+        assert not planner.is_ready
+        planner.add(Todo(entry=Entry(uri=f"/c.zip!/{number + 1}", size=1, stamp="")))
+    assert planner.is_ready
+    assert planner.is_full
+
+
+def test_behind_the_last_member_of_an_archive_nothing_is_waited_for() -> None:
+    planner = Planner(2)
+    for uri in ("/c.zip!/0", "/c.zip!/1", "/d.pcap"):
+        planner.add(Todo(entry=Entry(uri=uri, size=1 << 40, stamp="")))
+    assert [planner.is_ready and len(planner.take()) for _ in range(3)] == [1, 1, 1]
 
 
 def test_every_name_is_in_one_shard_and_members_are_in_one() -> None:

@@ -134,7 +134,8 @@ class Sweep:
         source = iter(found)
         while not self.tally.is_all_found or not self._planner.is_empty:
             self._look_for_more(source)
-            yield None if self._planner.is_empty else self._planned()
+            is_ready = self._planner.is_ready or (self.tally.is_all_found and not self._planner.is_empty)
+            yield self._planned() if is_ready else None
 
     def _planned(self) -> Batch:
         return Batch(kind="examine", todos=self._planner.take())
