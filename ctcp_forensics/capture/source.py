@@ -18,7 +18,6 @@ from typing import Final, Protocol, Self, TypeVar, cast
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
-from ctcp_forensics.capture.rooms import ROOMS
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
@@ -92,7 +91,6 @@ class Capture:
         self._hash_limit = 0 if is_too_long else hash_limit
         self._kept = 0
         self._threads: int | None = None
-        self._rooms: list[bytearray] = []
         self._is_at_end = False
         self._packed_sha256: str | None = None
         self._chunks = self._read()
@@ -109,10 +107,9 @@ class Capture:
         self.close()
 
     def close(self) -> None:
-        """Also stops reading ahead.  Nobody looks at the chunks any more."""
+        """Also stops reading ahead."""
         self._chunks.close()
         self._close()
-        ROOMS.give_back(self._rooms)
 
     def chunks(self, *, kept: int = 0, threads: int | None = None) -> Iterator[Buffer]:
         """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
@@ -160,7 +157,7 @@ class Capture:
         else:
             self.compression = codec.name
             packed = self._ahead(self._hashed(chain((first,), blocks)))
-            yield from in_chunks(self._unpacked(codec, packed), self._memories())
+            yield from in_chunks(self._unpacked(codec, packed), self._alive)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
@@ -172,7 +169,7 @@ class Capture:
 
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, in memory that is used again and again."""
-        for memory in self._file_memories():
+        for memory in self._memories():
             block = memory[: self._fill(memory)]
             if block:
                 yield block
@@ -180,26 +177,11 @@ class Capture:
                 self.notes += self._check()
                 return
 
-    def _file_memories(self) -> Iterator[memoryview]:
-        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile.
-
-        Where many captures are read one after the other, each needs the room that the one before had.
-        """
-        if self._threads != 1 and self.size is not None and self.size < CHUNK_LEN:
-            yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
-        yield from self._memories()
-
     def _memories(self) -> Iterator[memoryview]:
-        """Room for a chunk, as often as chunks are alive, and then the same again; each is taken when it is needed."""
-        taken = []
-        for _ in range(self._alive):
-            taken.append(memoryview(self._room()))
-            yield taken[-1]
-        yield from cycle(taken)
-
-    def _room(self) -> bytearray:
-        self._rooms.append(ROOMS.take(CHUNK_LEN))
-        return self._rooms[-1]
+        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
+        if self.size is not None and self.size < CHUNK_LEN:
+            yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
+        yield from memories(self._alive)
 
     def _fill(self, memory: memoryview) -> int:
         """As many bytes as there is room for, or are left."""
@@ -235,12 +217,22 @@ class Capture:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
 
 
-def in_chunks(pieces: Iterator[bytes], memories: Iterator[memoryview]) -> Iterator[memoryview]:
+def memories(count: int) -> Iterator[memoryview]:
+    """Room for a chunk, so many times, and then the same again; each is made when it is first needed."""
+    made = []
+    for _ in range(count):
+        made.append(memoryview(bytearray(CHUNK_LEN)))
+        yield made[-1]
+    yield from cycle(made)
+
+
+def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
     """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
 
     Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
     """
-    memory, held, damage = next(memories), 0, None
+    rooms = memories(alive)
+    memory, held, damage = next(rooms), 0, None
     try:
         for piece in pieces:
             taken = 0
@@ -250,7 +242,7 @@ def in_chunks(pieces: Iterator[bytes], memories: Iterator[memoryview]) -> Iterat
                 taken, held = taken + len(part), held + len(part)
                 if held == CHUNK_LEN:
                     yield memory
-                    memory, held = next(memories), 0
+                    memory, held = next(rooms), 0
     except CaptureError as error:
         damage = error
     if held:
