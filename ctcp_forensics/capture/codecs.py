@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
+from ctcp_forensics.capture.inflating import GZIP, Inflating
+
 PIECE_LEN: Final = 1 << 20
 """Most bytes that one step unpacks, however well they were compressed."""
 FEED_LEN: Final = 1 << 16
@@ -56,10 +58,8 @@ class CodecError(Exception):
 
 
 def _gzip() -> Opened:
-    from isal import igzip_lib
-
-    error: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls it an instance
-    return Opened(igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), error)
+    stream = Inflating(GZIP)
+    return Opened(stream, stream.error)
 
 
 def _bzip2() -> Opened:
