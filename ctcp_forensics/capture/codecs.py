@@ -10,10 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
-PIECE_LEN: Final = 1 << 20
-"""Most bytes that one step unpacks, however well they were compressed."""
+from ctcp_forensics.capture.inflating import GZIP, Inflating
+
+PIECE_LEN: Final = 1 << 18
+"""Most bytes that one step unpacks, however well they were compressed.  So much stays in the second-level cache until it
+is copied into its chunk."""
 FEED_LEN: Final = 1 << 16
 """Bytes handed over at once: what is left at the end of a stream is copied, so that stays short."""
+KEPT_LEN: Final = 4 * PIECE_LEN
+"""The C library keeps freed blocks up to this size for the next piece, see `keep_freed_memory`."""
 XZ_MEMORY: Final = 1 << 27
 """xz files name their own memory: `xz -9` 65 MiB, a hostile one 4 GiB.  zstd's own limit is this, too."""
 
@@ -56,10 +61,8 @@ class CodecError(Exception):
 
 
 def _gzip() -> Opened:
-    from isal import igzip_lib
-
-    error: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls it an instance
-    return Opened(igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), error)
+    stream = Inflating(GZIP)
+    return Opened(stream, stream.error)
 
 
 def _bzip2() -> Opened:
@@ -109,10 +112,19 @@ def codec_of(head: bytes) -> Codec | None:
     return None
 
 
+def keep_freed_memory() -> None:
+    """glibc maps a block of more than 128 KiB for itself and unmaps it when it is freed, so that each piece would come in
+    pages made anew: up to half of what unpacking takes.  Freeing one larger block raises that bound (mallopt(3),
+    M_MMAP_THRESHOLD); the block itself is never touched.
+    """
+    bytes(KEPT_LEN)
+
+
 class Unpacker:
     """All streams of one compressed file, as one."""
 
     def __init__(self, codec: Codec) -> None:
+        keep_freed_memory()
         self._codec = codec
         self._opened: Opened | None = None
         self._between = b""

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from zlib import crc32
 
 from ctcp_forensics.capture.codecs import CODECS, PIECE_LEN
+from ctcp_forensics.capture.inflating import BARE, Inflating
 from ctcp_forensics.capture.members.limits import MAX_DIRECTORY, Budget, ContainerError, Meter, damaged
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import blocks_of, unpacked
@@ -159,17 +160,14 @@ def _checked(pieces: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
 
 def _inflated(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """RFC 1951: one stream, without a mark at its beginning."""
-    from isal import igzip_lib
-
-    stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
-    error: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls it an instance
+    stream = Inflating(BARE)
     try:
         for block in blocks:
             data = block
             while not stream.eof and (piece := stream.decompress(data, PIECE_LEN)):
                 yield piece
                 data = b""
-    except error as failed:
+    except stream.error as failed:
         raise damaged(f"the deflated data is damaged ({failed})") from failed
     if not stream.eof:
         raise damaged("the deflated data ends early")
