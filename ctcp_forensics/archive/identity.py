@@ -27,7 +27,7 @@ UNREADABLE: Final = "unreadable"
 
 def quick_key(entry: Entry) -> str:
     """Of the first and last bytes.  Equal keys prove nothing; unequal ones prove that the contents differ."""
-    if scheme_of(entry.uri) is not None:
+    if scheme_of(entry.uri) is not None and not any(containers_of(entry.uri)):
         return _distant_key(entry)
     if is_not_a_file(entry):
         return NO_EDGES

@@ -13,13 +13,16 @@ from collections.abc import Callable, Generator, Iterator
 from io import FileIO, UnsupportedOperation
 from itertools import chain, cycle
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.remote import Access
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -268,26 +271,27 @@ def open_capture(
 def _open_elsewhere(
     source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
 ) -> Capture:
-    """What is no file by that name, or cannot be one: a member's may be longer than any file's.
+    """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
+    if any(containers_of(source)):
+        from ctcp_forensics.capture.holder import Holders
+        from ctcp_forensics.capture.turn import open_member
 
-    A file whose name looks like a member's or a URL goes first.
-    """
+        if (holder := Holders(allows_private=allows_private).of(source)) is not None:
+            return open_member(source, holder, hash_limit=hash_limit)
     if scheme_of(source) is not None:
-        return _open_url(source, hash_limit, allows_private=allows_private)
-    if container_file(source) is None:
-        raise CaptureError(source, offset=None, reason=in_words(error)) from error
-    from ctcp_forensics.capture.turn import open_member
+        from ctcp_forensics.capture.remote import Access
 
-    return open_member(source, hash_limit=hash_limit)
+        return open_object(source, Access(allows_private=allows_private), hash_limit=hash_limit)
+    raise CaptureError(source, offset=None, reason=in_words(error)) from error
 
 
-def _open_url(url: str, hash_limit: int | None, *, allows_private: bool) -> Capture:
-    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
-    from ctcp_forensics.capture.remote import Access, RemoteError, open_url, without_secrets
+def open_object(url: str, access: Access, *, hash_limit: int | None) -> Capture:
+    """What a URL leads to, named without what may be a password, wherever the name goes from here."""
+    from ctcp_forensics.capture.remote import RemoteError, open_url, without_secrets
 
     name = without_secrets(url)
     try:
-        remote = open_url(url, Access(allows_private=allows_private))
+        remote = open_url(url, access)
     except RemoteError as error:
         raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
     return Capture(

@@ -33,6 +33,14 @@ class RemoteError(OSError):
         super().__init__(None, words)
 
 
+class AbsentError(RemoteError):
+    """Nothing is there."""
+
+
+class DeniedError(RemoteError):
+    """What is there is not for these credentials; some stores say so of what is not there, too."""
+
+
 class ChangedError(RemoteError):
     """The object is another one by now."""
 
@@ -47,9 +55,9 @@ def in_words(error: BaseException) -> RemoteError:
     if type(error).__name__ == "FileExpired":
         return ChangedError("while it was read")
     if isinstance(error, FileNotFoundError):
-        return RemoteError("there is nothing at this address")
+        return AbsentError("there is nothing at this address")
     if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS:
-        return RemoteError(
+        return DeniedError(
             f"access is denied{_code(error)}; the credentials are missing, have expired or do not allow it"
         )
     if isinstance(error, TimeoutError):
