@@ -273,7 +273,10 @@ def test_other_ports_are_another_question(tmp_path: Path) -> None:
 def test_exit_status_is_that_of_analyze(tmp_path: Path, name: str, content: bytes, status: int) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / name).write_bytes(content)
-    assert scanned(tmp_path / "store", tmp_path / "in").returncode == status
+    ended = scanned(tmp_path / "store", tmp_path / "in")
+    assert ended.returncode == status
+    assert ("no capture could be looked at there" in ended.stderr) == (status == 2)
+    assert ("; 1 more file is none" in ended.stdout) == (status == 2)
 
 
 def test_what_is_not_there_is_told_and_makes_the_coverage_incomplete(tmp_path: Path) -> None:
