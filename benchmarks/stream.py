@@ -1,4 +1,4 @@
-"""Streams without end: `python -m benchmarks.stream KIND [--bytes 100G] [--for SECONDS]`, and whether memory stays flat.
+"""Streams without end: `python -m benchmarks.stream KIND [--bytes 100G] [--for S]`, and whether memory stays flat.
 
 Pipes a generated capture at full speed into `ctcp-diag analyze -` and looks at its memory while it reads: a table and
 a line of bars over the bytes that went through.  Told are also the processors' seconds of both: who takes more of them
@@ -17,12 +17,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import IO, Final
 
 import numpy as np
 from tabulate import tabulate
 
 from benchmarks.generate import CTCP, ORDINARY
+from benchmarks.replay import again_and_again
 from benchmarks.traffic import Recipe, Truth, traffic
 from benchmarks.traps import half_open
 from benchmarks.wire import FULL_SNAPLEN, Frames, savefile
@@ -32,9 +34,12 @@ MAY_GROW: Final = 1.05
 """From the second quarter of the time on: tables fill up before, and pages are counted a little late."""
 WITHOUT_END: Final = 1 << 31
 DEFAULT_S: Final = 180.0
+Pieces = Callable[[], Iterator[bytes | memoryview]]
 EPOCH_FRAMES: Final = 1_000_000
 FLOWS_PER_EPOCH: Final = 20_000
 BARS: Final = "▁▂▃▄▅▆▇█"
+REPLAYED_BATCHES: Final = 8
+"""Two hundred megabytes."""
 UNITS: Final = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -57,11 +62,22 @@ def _flood() -> Iterator[Frames]:
         yield replace(syns, time_us=np.full_like(syns.time_us, real.time_us[-1]))
 
 
-KINDS: Final[dict[str, Callable[[], Iterator[Frames]]]] = {
-    "ordinary": lambda: _mixed(ORDINARY),
-    "ctcp": lambda: _mixed(CTCP),
-    "flood": _flood,
+def _computed(frames: Callable[[], Iterator[Frames]]) -> Pieces:
+    return lambda: savefile(frames(), FULL_SNAPLEN)
+
+
+def _replayed(recipe: Recipe) -> Pieces:
+    return lambda: again_and_again(savefile(islice(_mixed(recipe), REPLAYED_BATCHES), FULL_SNAPLEN))
+
+
+KINDS: Final[dict[str, Pieces]] = {
+    "ordinary": _computed(lambda: _mixed(ORDINARY)),
+    "ctcp": _computed(lambda: _mixed(CTCP)),
+    "flood": _computed(_flood),
+    "ordinary-again": _replayed(ORDINARY),
+    "ctcp-again": _replayed(CTCP),
 }
+"""Those that are replayed go through as fast as they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +111,7 @@ def pump(
     assert child.stdin is not None
     began, written = time.monotonic(), 0
     samples: list[Sample] = []
-    for piece in savefile(KINDS[kind](), FULL_SNAPLEN):
+    for piece in KINDS[kind]():
         child.stdin.write(piece)
         written += len(piece)
         now = time.monotonic() - began
@@ -165,9 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"processors: generator {time.process_time():.0f} s, reader {usage.ru_utime + usage.ru_stime:.0f} s"
     )
-    print(
-        f"peak with the report that was made at the end: {usage.ru_maxrss / 1024:.0f} MB; exit status {child.returncode}"
-    )
+    peak = f"peak with the report that was made at the end: {usage.ru_maxrss / 1024:.0f} MB"
+    print(f"{peak}; exit status {child.returncode}")
     return 0 if is_flat(samples) and child.returncode in (0, 1, 3) else 1
 
 

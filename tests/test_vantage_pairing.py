@@ -148,7 +148,8 @@ def test_of_many_views_those_that_share_a_mark_are_laid_beside_each_other(
     marks: list[frozenset[int]],
 ) -> None:
     views: list[Any] = [Marked(some) for some in marks]
-    found = list(path.acquainted(views, set[object]))
+    marks_of: Any = set
+    found = list(path.acquainted(views, marks_of))
     assert found == [
         (here, there)
         for here, there in combinations(views, 2)
