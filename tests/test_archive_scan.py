@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 import zipfile
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
 from ctcp_forensics.archive.manifest import Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, LARGEST_TASK, PER_FILE, Planner
+from ctcp_forensics.archive.run import keys
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
@@ -129,6 +131,15 @@ def read_for(members: int, size: int) -> int:
 def test_tasks_of_one_archive_read_it_three_times_all_together(size: int) -> None:
     for members in (100, 1_000, 10_000):
         assert read_for(members, size) <= 4 * members, "tasks of one size would read it members / size times"
+
+
+def test_keys_of_the_members_of_one_archive_are_asked_for_in_batches_that_grow() -> None:
+    members = [Entry(uri=f"/c.tar.gz!/{number}", size=9, stamp="") for number in range(20_000)]
+    sizes = [len(batch.todos) for batch in keys("whole-key", iter(members))]
+    assert sizes[:4] == [512, 512, 512, 768]
+    assert sum(accumulate(sizes)) <= 4 * len(members) == 4 * sum(sizes)
+    files = [Entry(uri=f"/{number}", size=9, stamp="") for number in range(2_000)]
+    assert [len(batch.todos) for batch in keys("whole-key", iter(files))] == [512, 512, 512, 464]
 
 
 def test_so_many_members_are_waited_for_and_no_more() -> None:

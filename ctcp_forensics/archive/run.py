@@ -24,7 +24,7 @@ from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
-from ctcp_forensics.archive.planner import Planner
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
@@ -174,11 +174,17 @@ class Sweep:
     def _rest(self) -> Iterator[Batch]:
         rest = self._manifest.waiting()
         while True:
-            for todo in islice(rest, FOUND_AT_ONCE):
-                self._plan(todo)
+            self._plan_until_ready(rest)
             if self._planner.is_empty:
                 return
             yield self._planned()
+
+    def _plan_until_ready(self, rest: Iterator[Todo]) -> None:
+        while some := list(islice(rest, FOUND_AT_ONCE)):
+            for todo in some:
+                self._plan(todo)
+            if self._planner.is_ready:
+                return
 
     # --- doing it ----------------------------------------------------------------------------
 
@@ -308,8 +314,11 @@ def given_up(entry: Entry, at: int, reason: str) -> Answer:
 
 
 def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
-    while some := list(islice(entries, KEYS_AT_ONCE)):
+    """Of members more and more at once, as the planner does it: each batch reads their archive from its beginning."""
+    dealt = 0
+    while some := list(islice(entries, max(KEYS_AT_ONCE, min(dealt // CONTAINER_SHARE, CONTAINER_MEMBERS)))):
         yield Batch(kind=kind, todos=[Todo(entry=entry) for entry in some])
+        dealt = dealt + len(some) if container(some[-1].uri) else 0
 
 
 END: Final = Batch(kind="examine", todos=())
