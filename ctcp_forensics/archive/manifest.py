@@ -131,6 +131,8 @@ class Manifest:
 
     def take_refused(self, refusals: Iterable[Refusal]) -> None:
         rows = [(name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals]
+        if not rows:
+            return
         with self.transaction():
             self.note_refusals(rows)
 

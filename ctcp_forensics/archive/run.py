@@ -28,9 +28,11 @@ from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, P
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
+FOUND_FIRST: Final = 16
 FOUND_AT_ONCE: Final = 256
-FINDING_S: Final = 0.05
-"""So long is looked for more before the workers are looked after again."""
+"""The first few are noted by themselves, so that the workers have something to do; each time twice as many."""
+FINDING_S: Final = 0.01
+"""So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
 """So long is waited for a worker before the watcher hears again."""
 KEYS_AT_ONCE: Final = 512
@@ -98,6 +100,7 @@ class Sweep:
         self._again: deque[Batch] = deque()
         self._flying: dict[int, Batch] = {}
         self._number = 0
+        self._found_at_once = FOUND_FIRST
         self._segment = manifest.next_segment()
 
     def stop(self) -> None:
@@ -117,7 +120,7 @@ class Sweep:
     def _run(self, found: Iterable[Found]) -> None:
         self._manifest.stamp_unjudged()
         self._pump(self._old_judgements())
-        self._pump(self._examinations(found))
+        self._examine(iter(found))
         self._settle_lookalikes()
         if not self.is_stopping:
             self._manifest.finish()
@@ -129,24 +132,40 @@ class Sweep:
         while some := list(islice(old, JUDGED_AT_ONCE)):
             yield Batch(kind="judge", todos=[Todo(entry=one.entry) for one in some], kept=some)
 
-    def _examinations(self, found: Iterable[Found]) -> Iterator[Batch | None]:
+    def _examine(self, source: Iterator[Found]) -> None:
+        """More is looked for while the workers are busy."""
+        self._pump(self._examinations(source), lambda: self._look_for_more(source))
+
+    def _examinations(self, source: Iterator[Found]) -> Iterator[Batch | None]:
         """Tasks as soon as enough is known for one; None while nothing is."""
-        source = iter(found)
         while not self.tally.is_all_found or not self._planner.is_empty:
-            self._look_for_more(source)
+            if not self._planner.is_ready:
+                self._look_for_more(source)
             is_ready = self._planner.is_ready or (self.tally.is_all_found and not self._planner.is_empty)
             yield self._planned() if is_ready else None
 
     def _planned(self) -> Batch:
         return Batch(kind="examine", todos=self._planner.take())
 
-    def _look_for_more(self, source: Iterator[Found]) -> None:
-        until = time.monotonic() + FINDING_S
-        while not (self.tally.is_all_found or self._planner.is_full) and time.monotonic() < until:
-            some = list(islice(source, FOUND_AT_ONCE))
-            self.tally.is_all_found = len(some) < FOUND_AT_ONCE
-            self._note([one for one in some if isinstance(one, Entry)])
-            self._manifest.take_refused(one for one in some if isinstance(one, Refusal))
+    def _look_for_more(self, source: Iterator[Found]) -> bool:
+        """Whether there is more to look for at once."""
+        if self.tally.is_all_found or self._planner.is_full or self.is_stopping:
+            return False
+        some = self._found_now(source)
+        self._found_at_once = min(2 * self._found_at_once, FOUND_AT_ONCE)
+        self._note([one for one in some if isinstance(one, Entry)])
+        self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
+        return not self.tally.is_all_found
+
+    def _found_now(self, source: Iterator[Found]) -> list[Found]:
+        """Some; fewer where they come slowly."""
+        some, until = [], time.monotonic() + FINDING_S
+        for one in source:
+            some.append(one)
+            if len(some) == self._found_at_once or time.monotonic() > until:
+                return some
+        self.tally.is_all_found = True
+        return some
 
     def _note(self, entries: Sequence[Entry]) -> None:
         for todo in self._manifest.take_found(entries, anew=self._rules.anew):
@@ -188,15 +207,22 @@ class Sweep:
 
     # --- doing it ----------------------------------------------------------------------------
 
-    def _pump(self, batches: Iterator[Batch | None]) -> None:
-        """Keep the workers busy until there is nothing more to do, or no more may be begun."""
-        is_exhausted = False
+    def _pump(
+        self, batches: Iterator[Batch | None], look_for_more: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Keep the workers busy until there is nothing more to do, or no more may be begun.
+
+        Who has ended a task has the next one while its answers are made durable.
+        """
+        is_exhausted, ended = False, list[Ended]()
         while True:
             is_exhausted = self._feed(batches) or is_exhausted
+            self._take(ended)
             nothing_more = self.is_stopping or (is_exhausted and not self._again)
             if nothing_more and not self._flying:
                 return
-            self._take(self._engine.wait(PAUSE_S if self._flying else 0))
+            is_at_rest = bool(self._flying) and not self._again and not look_for_more()
+            ended = self._engine.wait(PAUSE_S if is_at_rest else 0)
             self._look()
 
     def _feed(self, batches: Iterator[Batch | None]) -> bool:
