@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
-from ctcp_forensics.capture.inflating import GZIP, Inflating
-
 PIECE_LEN: Final = 1 << 18
 """Most bytes that one step unpacks, however well they were compressed.  So many stay in the second-level cache
 until they are copied into their chunk."""
@@ -65,8 +63,10 @@ class CodecError(Exception):
 
 
 def _gzip() -> Opened:
-    stream = Inflating(GZIP)
-    return Opened(stream, stream.error)
+    from isal import igzip_lib
+
+    error: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls it an instance
+    return Opened(igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), error)
 
 
 def _bzip2() -> Opened:
