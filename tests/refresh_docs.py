@@ -213,6 +213,12 @@ CAPS: Final = (
         "bytes of memory that an xz stream may ask for",
         "damage, with its byte offset",
     ),
+    Cap(
+        "capture.codecs",
+        "MAX_RATIO",
+        "bytes out of one compressed byte, beyond 64 MiB",
+        "damage; as an archive refused as `archive-bomb-ratio`",
+    ),
     Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
     Cap(
         "capture.members.limits",
@@ -225,12 +231,6 @@ CAPS: Final = (
         "MAX_DIRECTORY",
         "bytes of a zip archive's directory",
         "refused as `archive-too-many-members`",
-    ),
-    Cap(
-        "capture.members.limits",
-        "MAX_RATIO",
-        "bytes out of one byte of an archive, beyond 64 MiB",
-        "damage; as an archive refused as `archive-bomb-ratio`",
     ),
     Cap(
         "capture.members.limits",

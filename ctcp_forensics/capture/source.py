@@ -207,7 +207,7 @@ class Capture:
         damage = None
         try:
             for block in blocks:
-                yield from unpacker.feed(block)
+                yield from unpacker.feed_guarded(block)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
