@@ -5,9 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import random
 import re
+import subprocess
+import sys
 import threading
 import tracemalloc
 import zipfile
@@ -112,7 +115,7 @@ def test_the_end_is_asked_for_with_what_lies_before_it() -> None:
     """A directory of zip is read backwards: the end record, then the directory."""
     body = zipped({f"{number}.pcap": NOISE[:70_000] for number in range(20)})
     parts, asked = parts_of(body)
-    assert len(zipfile.ZipFile(parts).namelist()) == 20  # type: ignore[call-overload]
+    assert len(zipfile.ZipFile(parts).namelist()) == 20
     assert asked == [(len(body) - FIRST_LEN, len(body))]
 
 
@@ -439,6 +442,41 @@ def test_a_signature_opens_a_member_and_is_not_shown(depot: tuple[str, Any]) -> 
     with pytest.raises(CaptureError) as raised:
         open_capture(f"{address}/a.zip?sig=hunter2!/none.pcap", allows_private=True)
     assert "hunter2" not in f"{raised.value}{raised.value.__cause__}"
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ctcp_forensics", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_reading_again_asks_who_was_allowed(depot: tuple[str, Any], tmp_path: Path) -> None:
+    """`annotate`, pictures and pages open a capture once more, in the same inner network."""
+    address, shelf = depot
+    shelf.bodies["/case.zip"] = zipped({"a.pcap": SAMPLE})
+    url, allowed = f"{address}/case.zip!/a.pcap", "--allow-private-addresses"
+    svg, page, report, evidence = (tmp_path / name for name in ("a.svg", "a.html", "a.json", "a.pcapng"))
+    done = run("analyze", url, allowed, "--format", "json", "-o", report, "--plot", svg, "--report", page)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "<svg " in svg.read_text()
+    for more in ([url], ["--from", report]):
+        refused = run("annotate", *more, "-o", evidence)
+        assert refused.returncode == 2
+        assert f"{allowed} lets it be read" in refused.stderr
+        assert not evidence.exists()
+        done = run("annotate", *more, allowed, "-o", evidence)
+        assert done.returncode == 0, done.stderr
+        assert evidence.read_bytes()[:4] == b"\n\r\r\n"
+        evidence.unlink()
+    kept = json.loads(report.read_text()) | {"pictures": []}
+    report.write_text(json.dumps(kept))
+    svg.unlink()
+    assert f"{allowed} lets it be read; it is not drawn" in run("render", report, "--plot", svg).stderr
+    assert run("render", report, "--plot", svg, allowed).stderr == ""
+    assert svg.exists()
 
 
 def test_a_server_that_sends_no_parts_is_read_from_beginning_to_end(

@@ -254,16 +254,24 @@ def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
         raise damage
 
 
+Opener = Callable[[str, int], int]
+"""As `open` takes one."""
+
+
 def open_capture(
-    source: str, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
+    source: str,
+    *,
+    hash_limit: int | None = HASH_LIMIT,
+    allows_private: bool = False,
+    opener: Opener | None = None,
 ) -> Capture:
     """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
-    A URL of the web leads to public addresses only, unless `allows_private`.
-    Raises CaptureError where there is nothing to read.
+    A URL of the web leads to public addresses only, unless `allows_private`.  A pipe is waited for, unless the
+    `opener` of files does not.  Raises CaptureError where there is nothing to read.
     """
     try:
-        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
+        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit, opener)
     except (OSError, ValueError) as error:
         return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
 
@@ -304,10 +312,10 @@ def container_file(source: str) -> str | None:
     return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
-def _open_path(path: str, hash_limit: int | None) -> Capture:
+def _open_path(path: str, hash_limit: int | None, opener: Opener | None) -> Capture:
     if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
-    file = FileIO(path)  # the Capture closes it
+    file = FileIO(path, opener=opener)  # the Capture closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)
@@ -320,6 +328,15 @@ def _open_path(path: str, hash_limit: int | None) -> Capture:
         close=file.close,
         hash_limit=hash_limit,
     )
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """What was a file when it was found may be a pipe by now, which nobody fills, or a device that acts when opened."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "is no regular file")
+    return descriptor
 
 
 def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) -> tuple[str, ...]:

@@ -14,7 +14,14 @@ from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import Member, Only, Refused
 from ctcp_forensics.capture.members.limits import ContainerError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
-from ctcp_forensics.capture.source import HASH_LIMIT, Capture, in_words, open_capture, open_object
+from ctcp_forensics.capture.source import (
+    HASH_LIMIT,
+    Capture,
+    in_words,
+    open_capture,
+    open_object,
+    without_waiting,
+)
 from ctcp_forensics.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -28,14 +35,14 @@ ABSENT: Final = "there is no such member in it"
 def opened_in_turn(
     uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
 ) -> Generator[Opened, None, None]:
-    """Each of the captures, open until the next one is asked for, or why it cannot be opened.
+    """Each of the captures, open until the next one is asked for, or why it cannot be opened.  Pipes are refused.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
     once, not once for each member.
     """
 
     def by_itself(uri: str) -> Capture:
-        return open_capture(uri, hash_limit=hash_limit, allows_private=allows_private)
+        return open_capture(uri, hash_limit=hash_limit, allows_private=allows_private, opener=without_waiting)
 
     for holder, group in groupby(uris, key=Holders(allows_private=allows_private).of):
         if holder is None:

@@ -20,6 +20,7 @@ from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerEr
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import Look, Pieces, Readable, Replay, look, unpacked
 from ctcp_forensics.capture.names import containers_of, member_uri
+from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.stamp import stamp_of
 
 UNREAD: Final = (
@@ -164,10 +165,10 @@ def walk_through(whole: Whole, selection: Selection) -> Iterator[Walked]:
 
 
 def open_regular(path: str) -> BinaryIO:
-    """A file and nothing that merely has a name like one: no pipe is waited for, no device is touched."""
+    """A file and nothing that merely has a name like one, also when it takes that one's place now."""
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(None, "is no regular file")
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    return os.fdopen(without_waiting(path, os.O_RDONLY), "rb")
 
 
 class _Course:
