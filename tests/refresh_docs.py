@@ -266,13 +266,13 @@ CAPS: Final = (
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "LONGEST_BLOCK",
         "bytes of one pcapng block that has to be held",
         "damage; nothing behind it is read",
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "MAX_INTERFACES",
         "interfaces of one pcapng file",
         "damage; nothing behind it is read",
