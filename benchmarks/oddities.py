@@ -19,8 +19,8 @@ BACK = (CTCP_PORT, 40_000)
 TRAILER: Final = bytes(8) + bytes((0x21, 0x45, 0x6C, 0x69, 0x10, 50, 1, 0))
 """The end of a cTCP message that carries ESP."""
 MAX_OPTIONS: Final = bytes((254, 40)) + bytes(38)
-MOST_LAYERS: Final = 8
-MOST_EXTENSIONS: Final = 16
+MOST_LAYERS: Final = 7
+MOST_EXTENSIONS: Final = 15
 GRE: Final = b"\x00\x00\x08\x00"
 TINY_MESSAGE_LEN: Final = 16 + len(TRAILER)
 PCAP_HEAD: Final = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
