@@ -35,6 +35,10 @@ FINDING_S: Final = 0.01
 """So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
 """So long is waited for a worker before the watcher hears again."""
+ALIKE_AT_ONCE: Final = 4096
+ALIKE_SHARE: Final = 4
+"""Entries of one length are told apart when so many wait for it, or a quarter of all, so that no result waits for the
+end of the search.  Each time all that was noted may be looked through: hence a share, and not a number alone."""
 KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
@@ -101,6 +105,8 @@ class Sweep:
         self._flying: dict[int, Batch] = {}
         self._number = 0
         self._found_at_once = FOUND_FIRST
+        self._noted = 0
+        self._told_apart = 0
         self._segment = manifest.next_segment()
 
     def stop(self) -> None:
@@ -120,8 +126,10 @@ class Sweep:
     def _run(self, found: Iterable[Found]) -> None:
         self._manifest.stamp_unjudged()
         self._pump(self._old_judgements())
-        self._examine(iter(found))
-        self._settle_lookalikes()
+        source = iter(found)
+        while not (self.tally.is_all_found or self.is_stopping):
+            self._examine(source)
+            self._settle_lookalikes()
         if not self.is_stopping:
             self._manifest.finish()
 
@@ -138,7 +146,7 @@ class Sweep:
 
     def _examinations(self, source: Iterator[Found]) -> Iterator[Batch | None]:
         """Tasks as soon as enough is known for one; None while nothing is."""
-        while not self.tally.is_all_found or not self._planner.is_empty:
+        while not (self._planner.is_empty and (self.tally.is_all_found or self._waits_for_comparison)):
             if self._planner.is_empty:
                 self._look_for_more(source)
             yield None if self._planner.is_empty else self._planned()
@@ -148,13 +156,19 @@ class Sweep:
 
     def _look_for_more(self, source: Iterator[Found]) -> bool:
         """Whether there is more to look for at once."""
-        if self.tally.is_all_found or self._planner.is_full or self.is_stopping:
+        if self.tally.is_all_found or self._planner.is_full or self._waits_for_comparison or self.is_stopping:
             return False
         some = self._found_now(source)
         self._found_at_once = min(2 * self._found_at_once, FOUND_AT_ONCE)
         self._note([one for one in some if isinstance(one, Entry)])
         self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
         return not self.tally.is_all_found
+
+    @property
+    def _waits_for_comparison(self) -> bool:
+        """So many were set aside that they are told apart before more is looked for."""
+        waiting = self._manifest.set_aside - self._told_apart
+        return waiting >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
 
     def _found_now(self, source: Iterator[Found]) -> list[Found]:
         """Some; fewer where they come slowly."""
@@ -167,6 +181,7 @@ class Sweep:
         return some
 
     def _note(self, entries: Sequence[Entry]) -> None:
+        self._noted += len(entries)
         for todo in self._manifest.take_found(entries, anew=self._rules.anew):
             self._plan(todo)
 
@@ -177,6 +192,7 @@ class Sweep:
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
+        self._told_apart = self._manifest.set_aside
         if self.is_stopping or not self._manifest.lookalikes():
             return
         self._pump(keys("quick-key", self._manifest.without_quick_key()))
