@@ -196,6 +196,7 @@ def test_who_is_free_has_the_next_task_before_answers_are_made_durable(
 
     monkeypatch.setattr(InlineEngine, "submit", submitted)
     monkeypatch.setattr(segment, "write_durably", written)
+    monkeypatch.setattr(run, "TOGETHER_S", 0)
     folder = of_many_lengths(tmp_path / "in", 60)
     wanted = scan.Wanted(
         places=[str(folder)], store=tmp_path / "store", terms=Terms(), engine="inline", shard=None

@@ -341,7 +341,8 @@ def test_ctrl_c_once_finishes_what_runs_and_twice_stops(
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(0.1)
             _, complaints = process.communicate(timeout=60)
-        assert process.returncode == 130, complaints
+        at_its_end = {-signal.SIGINT} if times == 2 else set()  # where Python has let go of the signal
+        assert process.returncode in {130} | at_its_end, complaints
         assert b"Traceback" not in complaints
         assert scanned(store, archive).returncode == 1
         assert results(store) == undisturbed

@@ -39,6 +39,8 @@ ALIKE_AT_ONCE: Final = 4096
 ALIKE_SHARE: Final = 4
 """Entries of one length are told apart when so many wait for it, or a quarter of all, so that no result waits for the
 end of the search.  Each time all that was noted may be looked through: hence a share, and not a number alone."""
+TOGETHER_S: Final = 0.1
+"""Answers that come within so long are made durable together: it takes milliseconds, however many they are."""
 KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
@@ -105,6 +107,7 @@ class Sweep:
         self._flying: dict[int, Batch] = {}
         self._number = 0
         self._found_at_once = FOUND_FIRST
+        self._taken_s = 0.0
         self._noted = 0
         self._told_apart = 0
         self._segment = manifest.next_segment()
@@ -226,13 +229,21 @@ class Sweep:
         is_exhausted, ended = False, list[Ended]()
         while True:
             is_exhausted = self._feed(batches) or is_exhausted
-            self._take(ended)
+            if self._is_due(ended):
+                self._take(ended)
+                ended = []
             nothing_more = self.is_stopping or (is_exhausted and not self._again)
             if nothing_more and not self._flying:
                 return
             is_at_rest = bool(self._flying) and not self._again and not look_for_more()
-            ended = self._engine.wait(PAUSE_S if is_at_rest else 0)
+            ended += self._engine.wait((TOGETHER_S if ended else PAUSE_S) if is_at_rest else 0)
             self._look()
+
+    def _is_due(self, ended: Sequence[Ended]) -> bool:
+        """A death is seen to at once; so is what nobody would add to."""
+        if any(one.death is not None for one in ended) or len(ended) == len(self._flying):
+            return True
+        return time.monotonic() - self._taken_s >= TOGETHER_S
 
     def _feed(self, batches: Iterator[Batch | None]) -> bool:
         """Whether there are no more batches."""
@@ -278,6 +289,7 @@ class Sweep:
 
     def _take(self, ended: Sequence[Ended]) -> None:
         """Everything that has come is made durable at once; then it is acknowledged."""
+        self._taken_s = time.monotonic()
         placed: list[Placed] = []
         for one in ended:
             batch = self._flying.pop(one.number, None)
