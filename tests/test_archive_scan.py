@@ -26,6 +26,7 @@ from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.pipeline import Options, diagnose
+from ctcp_forensics.surroundings import NO_PULSE
 from tests.sweeps import (
     SAMPLES,
     children_of,
@@ -67,6 +68,8 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
     assert kept == found
     if found.judged:
         assert kept.can_be_judged_again
+        assert kept.facts is not None
+        assert kept.facts.surroundings.pulse == NO_PULSE  # a capture by itself is compared with none
         again = judged_again(kept, terms)
         assert again.report is not None
         assert again.report.to_json() == expected
@@ -322,7 +325,7 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost(
         ) as process:
             time.sleep(draw.uniform(0.3, 1.2))
             process.kill()
-        if (store / "manifest.sqlite3").exists():
+        if list((store / "segments").glob("[0-9]*")):
             now = [one for one in results(store) if one in undisturbed]
             assert len(now) >= known
             known = len(now)
