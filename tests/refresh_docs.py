@@ -219,6 +219,12 @@ CAPS: Final = (
         "bytes out of one compressed byte, beyond 64 MiB",
         "damage; as an archive refused as `archive-bomb-ratio`",
     ),
+    Cap(
+        "capture.remote.ranges",
+        "AT_ONCE",
+        "ranges of 8 MiB of an object in S3 on their way or ready",
+        "the next is asked for later",
+    ),
     Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
     Cap(
         "capture.members.limits",

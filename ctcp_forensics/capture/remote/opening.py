@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
-from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system
+from ctcp_forensics.capture.remote.library import BLOCK_LEN, EXTRAS, file_system
+from ctcp_forensics.capture.remote.ranges import Ranges
 from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
 Answer = TypeVar("Answer")
@@ -75,7 +76,12 @@ def _object(url: str) -> Remote:
     system: Any = file_system(str(scheme_of(url)))
     file = system.open(url, "rb", block_size=BLOCK_LEN, cache_type="readahead")
     details = file.details if hasattr(file, "details") else system.info(url)
-    return Remote(file, details.get("size"), stamp_of(details))
+    size, stream = details.get("size"), file
+    if EXTRAS.get(str(scheme_of(url))) == "s3" and size > BLOCK_LEN:
+        stream = Ranges(
+            file._fetch_range, size, BLOCK_LEN
+        )  # what fsspec's own buffer calls: each has If-Match
+    return Remote(stream, size, stamp_of(details))
 
 
 def stamp_of(details: dict[str, Any]) -> str:
