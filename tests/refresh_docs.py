@@ -241,7 +241,7 @@ CAPS: Final = (
     Cap(
         "capture.members.limits",
         "MAX_HELD",
-        "bytes of zip archives inside archives, held in memory",
+        "bytes of zip archives that come as a stream, held in memory",
         "refused as `archive-nested-zip-too-large`",
     ),
     Cap(
