@@ -245,6 +245,12 @@ CAPS: Final = (
         "refused as `archive-nested-zip-too-large`",
     ),
     Cap(
+        "capture.remote.parts",
+        "LONGEST_LEN",
+        "bytes of a far archive in one request",
+        "it is asked again for the rest",
+    ),
+    Cap(
         "capture.members.limits",
         "MAX_HEADERS",
         "bytes of one tar member's headers",

@@ -208,7 +208,10 @@ class _Course:
         elif _is_tar(seen):
             yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
         elif name := unread_name(seen.head):
-            raise ContainerError("archive-unsupported", f"is a {name} archive, which is not looked into; unpack it ({UNPACKED_BY[name]}) and name the folder")
+            raise ContainerError(
+                "archive-unsupported",
+                f"is a {name} archive, which is not looked into; unpack it ({UNPACKED_BY[name]}) and name the folder",
+            )
         else:
             raise ContainerError("no-archive", "is no zip or tar archive")
 
