@@ -247,8 +247,14 @@ CAPS: Final = (
     Cap(
         "capture.members.limits",
         "MAX_HELD",
-        "bytes of zip archives inside archives, held in memory",
+        "bytes of zip archives that come as a stream, held in memory",
         "refused as `archive-nested-zip-too-large`",
+    ),
+    Cap(
+        "capture.remote.parts",
+        "LONGEST_LEN",
+        "bytes of a far archive in one request",
+        "it is asked again for the rest",
     ),
     Cap(
         "capture.members.limits",

@@ -22,7 +22,7 @@ from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access
+    from ctcp_forensics.capture.remote import Access, Remote
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -303,8 +303,24 @@ def open_object(url: str, access: Access, *, hash_limit: int | None) -> Capture:
     except RemoteError as error:
         raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
     return Capture(
-        name, remote, size=remote.size, stamp=remote.stamp, close=remote.close, hash_limit=hash_limit
+        name,
+        remote,
+        size=remote.size,
+        stamp=remote.stamp,
+        check=lambda: _object_is_the_same(name, remote),
+        close=remote.close,
+        hash_limit=hash_limit,
     )
+
+
+def _object_is_the_same(name: str, remote: Remote) -> tuple[str, ...]:
+    try:
+        if remote.is_current():
+            return ()
+        reason = "changed while it was read; read it again"
+    except OSError as error:
+        reason = f"whether it changed while it was read cannot be told: {error.strerror}"
+    raise CaptureError(name, offset=None, reason=reason)
 
 
 def container_file(source: str) -> str | None:

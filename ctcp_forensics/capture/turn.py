@@ -146,7 +146,11 @@ def _in_words(member: Member, name: str) -> Iterator[bytes]:
 
 
 def _holder_is_the_same(member: Member, holder: Holder) -> tuple[str, ...]:
-    if member.is_current():
-        return ()
-    changed = f"{holder.shown(holder.uri)} changed while it was read; read it again"
-    raise CaptureError(holder.shown(member.uri), offset=None, reason=changed)
+    container = holder.shown(holder.uri)
+    try:
+        if member.is_current():
+            return ()
+        reason = f"{container} changed while it was read; read it again"
+    except OSError as error:
+        reason = f"whether {container} changed while it was read cannot be told: {in_words(error)}"
+    raise CaptureError(holder.shown(member.uri), offset=None, reason=reason)

@@ -29,6 +29,7 @@ UNREAD: Final = (
     (b"MSCF\0\0\0\0", "cab"),
 )
 """Containers that nothing here reads."""
+UNPACKED_BY: Final = {"7z": "7z x", "rar": "unrar x", "cab": "cabextract"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,10 @@ class _Course:
         elif _is_tar(seen):
             yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
         elif name := unread_name(seen.head):
-            raise ContainerError("archive-unsupported", f"is a {name} archive; unpack it first")
+            raise ContainerError(
+                "archive-unsupported",
+                f"is a {name} archive, which is not looked into; unpack it ({UNPACKED_BY[name]}) and name the folder",
+            )
         else:
             raise ContainerError("no-archive", "is no zip or tar archive")
 

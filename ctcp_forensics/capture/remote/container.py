@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
-from ctcp_forensics.capture.remote.library import EXTRAS, file_system
-from ctcp_forensics.capture.remote.opening import Remote, attempted, stamp_of
+from ctcp_forensics.capture.remote.library import file_system, names_versions, within
+from ctcp_forensics.capture.remote.opening import Remote, attempted, stamp_now, stamp_of
 from ctcp_forensics.capture.remote.parts import Parts
 from ctcp_forensics.capture.remote.web import Page
 
@@ -85,17 +85,16 @@ def _part_of_page(url: str, access: Access, etag: str, begin: int, end: int) -> 
 
 def _object(url: str) -> Container:
     """S3's library names the version with every part that it asks for; of others, the stamp is asked for again."""
-    scheme = str(scheme_of(url))
-    system: Any = file_system(scheme)
-    file = system.open(url, "rb", cache_type="none")
-    details = file.details if hasattr(file, "details") else system.info(url)
+    system: Any = file_system(url)
+    file = system.open(within(url), "rb", cache_type="none")
+    details = file.details if hasattr(file, "details") else system.info(within(url))
     stamp = stamp_of(details)
     parts = Parts(lambda begin, end: _part_of_file(file, begin, end), int(details["size"]))
     return Container(
         stream=parts,
         parts=parts,
         stamp=stamp,
-        is_current=lambda: EXTRAS.get(scheme) == "s3" or stamp_of(_info(system, url)) == stamp,
+        is_current=lambda: names_versions(url) or stamp_now(system, url) == stamp,
         close=file.close,
     )
 
@@ -106,8 +105,3 @@ def _part_of_file(file: Any, begin: int, end: int) -> bytes:
         return bytes(file.read(end - begin))
 
     return attempted(asked)
-
-
-def _info(system: Any, url: str) -> dict[str, Any]:
-    told: dict[str, Any] = attempted(lambda: system.info(url))
-    return told

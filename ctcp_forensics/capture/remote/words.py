@@ -54,6 +54,10 @@ def in_words(error: BaseException) -> RemoteError:
         return error
     if type(error).__name__ == "FileExpired":
         return ChangedError("while it was read")
+    if type(error).__name__ == "HostKeyNotVerifiable":
+        return RemoteError(
+            "nobody vouches for the host: its key is not in ~/.ssh/known_hosts; log in by ssh once"
+        )
     if isinstance(error, FileNotFoundError):
         return AbsentError("there is nothing at this address")
     if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS:
