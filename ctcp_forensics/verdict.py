@@ -390,7 +390,7 @@ class Weighing:
 
         A second capture only settles what is not shown here; what holds here is never taken back by its silence.
         """
-        if claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
+        if not self._others or claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
             return self._own
         others = (one for one in self._others if may_settle(claim, self.case, one.case))
         return next((one for one in others if one.to(claim)[0] is HOLDS), self._own)

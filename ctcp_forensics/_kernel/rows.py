@@ -39,6 +39,17 @@ if TYPE_CHECKING:
     from ctcp_forensics._kernel.rows_of_pairs import DelayRow as DelayRow
     from ctcp_forensics._kernel.rows_of_pairs import PairRow as PairRow
     from ctcp_forensics._kernel.rows_of_pairs import StrayRow as StrayRow
+else:
+
+    def __getattr__(name: str) -> object:
+        """PEP 562: a class that is not here yet.  It stays here from then on."""
+        if name not in HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f"{__package__}.{HOME_OF[name]}"), name)
+        return found
+
 
 ELSEWHERE = {
     "codes": ("Checksum", "Kind", "Signature", "Tcp", "Trailer"),
@@ -56,17 +67,6 @@ ELSEWHERE = {
     "rows_of_pairs": ("CourseRow", "DelayRow", "PairRow", "StrayRow"),
 }
 HOME_OF = {name: module for module, names in ELSEWHERE.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    """PEP 562: a class that is not here yet.  It stays here from then on."""
-    if name not in HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = globals()[name] = getattr(import_module(f"{__package__}.{HOME_OF[name]}"), name)
-    return found
-
 
 NEVER = -1
 MID_STREAM = 1 << 32
