@@ -88,7 +88,9 @@ def _object(url: str) -> Remote:
     is_current = _always if names_versions(url) else lambda: stamp_now(system, url) == stamp
     size, stream = details.get("size"), file
     if names_versions(url) and size > BLOCK_LEN:
-        stream = Ranges(file._fetch_range, size, BLOCK_LEN)  # what fsspec's own buffer calls: each has If-Match
+        stream = Ranges(
+            file._fetch_range, size, BLOCK_LEN
+        )  # what fsspec's own buffer calls: each has If-Match
     return Remote(stream, size, stamp, is_current)
 
 
