@@ -47,7 +47,7 @@ ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
 @cache
 def together() -> Report:
     found = diagnose([Source(path=str(path), vantage=vantage) for vantage, path in NAMED.items()], Options())
-    return with_pictures(found, at_most=1, progress=None)
+    return with_pictures(found, at_most=1, progress=None, allows_private=False)
 
 
 def every_report() -> list[Report]:
