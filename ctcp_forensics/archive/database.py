@@ -86,6 +86,9 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
         version = found.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise StoreError(f"{path.parent}: no store that can be read: {error}") from error
+    if version == 0 and mode == "ro":
+        found.close()
+        raise StoreError(f"{path.parent}: a scan was stopped before it kept anything there; begin it again")
     if version not in (SCHEMA_VERSION, 0):
         found.close()
         raise StoreError(

@@ -145,8 +145,9 @@ def prepared(folder: Path) -> Path:
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
             raise StoreError(f"{folder}: is a folder of something else; name an empty or a new one as store")
-        (folder / segment.FOLDER).mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()  # first: by it a store is known that somebody was killed in
+        (folder / segment.FOLDER).mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: no store can be made there: {error.strerror}") from error
     return folder

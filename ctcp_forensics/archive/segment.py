@@ -7,6 +7,7 @@ result of it is read without the others.  Knows bytes on disk.  Does not know wh
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ OPTIONS: Final[dict[int, int]] = {
 """With a checksum (RFC 8878 §3.1.1): a bit that a disk turned must not turn a verdict."""
 DAMAGED: Final = "a result in the store is damaged"
 MEND: Final = "`scan --force` into the same store examines the captures anew"
+OURS: Final = re.compile(rf"\d{{9,}}{re.escape(SUFFIX)}|\.\d{{9,}}{re.escape(SUFFIX)}\.part")
+"""Segments, and those that are being written."""
 
 
 def packed(found: Examined) -> bytes:
@@ -83,8 +86,11 @@ def write_durably(path: Path, frames: Sequence[bytes]) -> None:
     """The file is there whole, after a power cut too, when this returns; else it is not there under its name."""
     passing = path.with_name(f".{path.name}.part")
     try:
-        with passing.open("wb", buffering=0) as file:
-            file.write(b"".join(frames))
+        with passing.open(
+            "wb"
+        ) as file:  # buffered: a raw write to a disk that fills up is short, and no error
+            file.writelines(frames)
+            file.flush()
             os.fsync(file.fileno())
         passing.replace(path)
     finally:
@@ -102,8 +108,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_orphans(folder: Path, acknowledged: set[str]) -> int:
-    """Files that were written and never acknowledged: what they hold will be done again."""
-    orphans = [one for one in folder.iterdir() if one.name not in acknowledged]
+    """Files that were written and never acknowledged: what they hold will be done again.
+
+    What a file system keeps there (snapshots, files that are still open elsewhere) is not ours.
+    """
+    orphans = [one for one in folder.iterdir() if OURS.fullmatch(one.name) and one.name not in acknowledged]
     for one in orphans:
         one.unlink()
     return len(orphans)

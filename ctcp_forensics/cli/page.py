@@ -31,14 +31,16 @@ def page_destination(
     return destination(name, paths)
 
 
-def write_page(html: TextIO, found: Report, shown: Report, progress: Progress | None = None) -> None:
+def write_page(
+    html: TextIO, found: Report, shown: Report, progress: Progress | None, *, allows_private: bool
+) -> None:
     """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import page
     from ctcp_forensics.report import ReportError
     from ctcp_forensics.retrace import as_told_by
 
     with progress or nullcontext():
-        traces = [*traces_of_captures(found, progress)]
+        traces = [*traces_of_captures(found, progress, allows_private=allows_private)]
     drawn = {trace.flow for trace in traces}
     try:
         traces += (trace for trace in traces_of_pictures(found) if trace.flow not in drawn)
@@ -48,12 +50,14 @@ def write_page(html: TextIO, found: Report, shown: Report, progress: Progress | 
     write(html, page(shown, told))
 
 
-def traces_of_captures(report: Report, progress: Progress | None) -> tuple[Trace, ...]:
+def traces_of_captures(
+    report: Report, progress: Progress | None, *, allows_private: bool
+) -> tuple[Trace, ...]:
     """The flows that the page tells at length, whole, where the captures can be read again."""
     from ctcp_forensics.render.page import flows_at_length
     from ctcp_forensics.retrace import MAX_TRACED, retrace
 
-    again = retrace(report, flows_at_length(report), progress)
+    again = retrace(report, flows_at_length(report), progress, allows_private=allows_private)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
     if again.flows_left_out:

@@ -65,6 +65,8 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
+    if swept.coverage.looked_at == 0:
+        say("no capture could be looked at there; `ctcp-diag scan -h` says what a place may be")
     return status(swept.coverage)
 
 
@@ -144,7 +146,8 @@ def looked_at(coverage: StoreCoverage) -> str:
     )
     told = f"{total}: {', '.join(parts)}" if parts else total
     skipped = coverage.files(SKIPPED)
-    return f"{told}; {skipped} more files are none" if skipped else told
+    none = "1 more file is none" if skipped == 1 else f"{skipped} more files are none"
+    return f"{told}; {none}" if skipped else told
 
 
 def coverage_gaps(coverage: StoreCoverage) -> int:

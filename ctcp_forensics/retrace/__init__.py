@@ -37,15 +37,22 @@ class Retraced:
 
 
 def retrace(
-    report: Report, flows: Collection[str] | None = None, progress: Progress | None = None
+    report: Report,
+    flows: Collection[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    allows_private: bool = False,
 ) -> Retraced:
-    """Trace the flows with these ids, or those that are worth a picture; every capture is read once."""
+    """Trace the flows with these ids, or those that are worth a picture; every capture is read once.
+
+    A URL leads to public addresses only, unless `allows_private`.
+    """
     wanted, left_out = chosen(report, flows)
     sighted: dict[Seat, Sighted] = {}
     failed: list[CaptureError] = []
     for run in runs_of(report, wanted):
         try:
-            found, strange = read_again(run, progress)
+            found, strange = read_again(run, progress, allows_private=allows_private)
         except CaptureError as error:
             failed.append(error)
         else:
