@@ -81,6 +81,10 @@ PROOF = tuple(claim for link in LINKS.values() for claim in link)
 NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
 """What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
 
+NOTHING_UNREAD = (claims.the_capture_is_whole,)
+"""What makes a verdict doubtful that rests on what is absent: it may have been in what the capture lost, and what is
+missing may be missing from the capture alone."""
+
 VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug=UNANSWERED,
@@ -216,6 +220,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
         requires=(claims.carries_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug="orderly-close",
@@ -223,6 +228,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The connection worked and one end closed it.",
         requires=(claims.carries_ctcp, claims.it_was_closed_in_order, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug="not-ctcp",
@@ -236,6 +242,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="IPsec over TCP at work: nothing missing, nothing left open.",
         requires=(claims.carries_ctcp, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug=INSUFFICIENT,
