@@ -70,7 +70,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcome=outcome,
             because=because,
             frames=places.pop(case.number, ()),
-            elsewhere=tuple(sorted(places.items())),
+            elsewhere=tuple(sorted(places.items())) if places else (),
             would_refute=self.would_refute,
             settled_by=self.settled_by,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -20,12 +20,12 @@ from ctcp_forensics._kernel.rows import (
     DirectionRow,
     EpisodeRow,
     FlowRow,
-    HoleRow,
-    SegmentRow,
-    Tallies,
 )
 from ctcp_forensics.episodes import Episode, Hole
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.tracked import Logged
 
 CLIENT_TO_HEADEND = "client-to-headend"
 HEADEND_TO_CLIENT = "headend-to-client"
@@ -42,19 +42,6 @@ SPLICED_NS = 365 * 86_400_000_000_000
 
 ADDRESSES_REMEMBERED = 4096
 """In letters: many flows have few ends."""
-
-
-class Tracked(Protocol):
-    """What the kernel's Tracker answers."""
-
-    def tallies(self) -> Tallies: ...
-    def flow(self, index: int) -> FlowRow: ...
-    def direction(self, index: int, side: int) -> DirectionRow: ...
-    def episodes(self, index: int, side: int) -> list[EpisodeRow]: ...
-    def holes(self, index: int, side: int) -> list[HoleRow]: ...
-    def associations(self, index: int, side: int) -> list[AssociationRow]: ...
-    def segments(self, index: int) -> list[SegmentRow]: ...
-    def segments_with(self, index: int, side: int, position: int) -> list[SegmentRow]: ...
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +166,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def build_flow(
-    tracked: Tracked,
+    tracked: Logged,
     index: int,
     *,
     ports: frozenset[int],
@@ -266,7 +253,7 @@ def client_side(
     return (0 if row.sport >= row.dport else 1), ROLES[3]
 
 
-def build_direction(tracked: Tracked, index: int, side: int, row: DirectionRow, name: str) -> Direction:
+def build_direction(tracked: Logged, index: int, side: int, row: DirectionRow, name: str) -> Direction:
     return Direction(
         name=name,
         row=row,
@@ -278,7 +265,7 @@ def build_direction(tracked: Tracked, index: int, side: int, row: DirectionRow, 
     )
 
 
-def build_episode(tracked: Tracked, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:
+def build_episode(tracked: Logged, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:
     carriers = tracked.segments_with(index, side, one.wanted_pos) if one.wanted_seen else []
     before = [carrier for carrier in carriers if carrier.frame < one.first_frame]
     return Episode(

@@ -13,10 +13,11 @@ from unittest.mock import patch
 
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel import plain_decode, plain_match, plain_track
+from ctcp_forensics._kernel.tracked import Logged
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.conclude import by_itself, groups_of
 from ctcp_forensics.conclude.told import Told
-from ctcp_forensics.flows import Tracked, build_flow
+from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.vantage import Path, View, crossing, pairing, paths_of
@@ -73,7 +74,7 @@ def judged_rows(wire: Wire, **capture: Any) -> list[Judged]:
     return judged(tracked_rows(wire), icmp_errors_of(wire), **capture)
 
 
-def judged(tracker: Tracked, icmp_errors: list[IcmpError], **capture: Any) -> list[Judged]:
+def judged(tracker: Logged, icmp_errors: list[IcmpError], **capture: Any) -> list[Judged]:
     """Every flow of the tracker, whatever its port."""
     tallies = tracker.tallies()
     around = Surroundings(last_ns=tallies.last_ns, **capture)
@@ -82,7 +83,7 @@ def judged(tracker: Tracked, icmp_errors: list[IcmpError], **capture: Any) -> li
     return [Judged(case=case, judgement=judge(case)) for case in cases]
 
 
-def cases_of(tracker: Tracked, flows: int, around: Surroundings, icmp_errors: list[IcmpError]) -> list[Case]:
+def cases_of(tracker: Logged, flows: int, around: Surroundings, icmp_errors: list[IcmpError]) -> list[Case]:
     built = [
         build_flow(tracker, index, ports=PORTS, capture_last_ns=around.last_ns) for index in range(flows)
     ]

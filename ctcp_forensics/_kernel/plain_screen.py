@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctcp_forensics._kernel.rows import (
     NEVER,
-    AssociationRow,
     BriefColumns,
     DirectionRow,
     EpisodeRow,
@@ -21,22 +20,13 @@ from ctcp_forensics._kernel.rows import (
     HoleRow,
     Plain,
     ScreenLimits,
-    Tallies,
 )
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.tracked import Tracked
 
 Conversation = tuple[bytes, int, bytes, int]
 """Both ends of a flow, the lower first."""
-
-
-class Tracked(Protocol):
-    """What a screen asks of a tracker."""
-
-    def tallies(self) -> Tallies: ...
-    def flow(self, index: int) -> FlowRow: ...
-    def direction(self, index: int, side: int) -> DirectionRow: ...
-    def episodes(self, index: int, side: int) -> list[EpisodeRow]: ...
-    def holes(self, index: int, side: int) -> list[HoleRow]: ...
-    def associations(self, index: int, side: int) -> list[AssociationRow]: ...
 
 
 class Half(NamedTuple):

@@ -7,7 +7,7 @@ has to read the capture again.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -25,11 +25,13 @@ from ctcp_forensics._kernel.rows import (
     Tallies,
 )
 from ctcp_forensics.coverage import Account
-from ctcp_forensics.flows import Tracked
 from ctcp_forensics.numbering import FROM_ONE_FILE
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.reading import MAX_IN_FULL, Intake, Options, Part, Reading
 from ctcp_forensics.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.tracked import Logged
 
 MAX_FLOWS_KEPT: Final = MAX_IN_FULL
 """Two to four KiB each.  A capture with more flows is sifted by the kernel first, and read again for that: it is one
@@ -113,11 +115,11 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
     )
 
 
-def flow_facts(tracker: Tracked, index: int) -> FlowFacts:
+def flow_facts(tracker: Logged, index: int) -> FlowFacts:
     return FlowFacts(index, tracker.flow(index), (half(tracker, index, 0), half(tracker, index, 1)))
 
 
-def half(tracker: Tracked, index: int, side: int) -> Half:
+def half(tracker: Logged, index: int, side: int) -> Half:
     episodes = tuple(tracker.episodes(index, side))
     asked = sorted({one.wanted_pos for one in episodes if one.wanted_seen})
     return Half(

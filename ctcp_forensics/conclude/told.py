@@ -82,7 +82,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         held = [content_of(one.flow) for one in self.cases]
         if len(held) > 1:
             held.sort(key=str)
-        return joined(part for some in held for part in some)
+        return joined(map(joined, held))
 
 
 def digest(*parts: object) -> str:
