@@ -247,8 +247,14 @@ CAPS: Final = (
     Cap(
         "capture.members.limits",
         "MAX_HELD",
-        "bytes of zip archives inside archives, held in memory",
+        "bytes of zip archives that come as a stream, held in memory",
         "refused as `archive-nested-zip-too-large`",
+    ),
+    Cap(
+        "capture.remote.parts",
+        "LONGEST_LEN",
+        "bytes of a far archive in one request",
+        "it is asked again for the rest",
     ),
     Cap(
         "capture.members.limits",
@@ -272,13 +278,13 @@ CAPS: Final = (
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "LONGEST_BLOCK",
         "bytes of one pcapng block that has to be held",
         "damage; nothing behind it is read",
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "MAX_INTERFACES",
         "interfaces of one pcapng file",
         "damage; nothing behind it is read",

@@ -454,6 +454,24 @@ def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.M
         content_of(file(LARGE))
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_one_thread_reads_a_large_file_without_another(
+    file: File, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    def refuse(_: Iterator[object]) -> Iterator[object]:
+        raise AssertionError("a thread beside the only one")
+
+    path = file(pack(LARGE))
+    with open_capture(str(path)) as capture:
+        threaded = [len(chunk) for chunk in capture.chunks()]
+    monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
+    with open_capture(str(path)) as capture:
+        chunks = [bytes(chunk) for chunk in capture.chunks(threads=1)]
+    assert b"".join(chunks) == LARGE
+    assert [len(chunk) for chunk in chunks] == threaded
+    assert capture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) -> None:
     with open_capture(str(file(LARGE))) as capture:

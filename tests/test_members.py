@@ -185,7 +185,7 @@ def test_in_turn_a_compressed_tar_is_unpacked_once(tmp_path: Path, monkeypatch: 
         opened_files.append(arguments[0])
         return module_level_walk(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ctcp_forensics.capture.turn.walk", counted)
+    monkeypatch.setattr("ctcp_forensics.capture.holder.walk", counted)
     uris = [*(f"{path}!/{name}" for name in names), str(plain)]
     contents = []
     for _, opened in opened_in_turn(uris):

@@ -18,7 +18,8 @@ MAX_MEMBERS: Final = 250_000
 MAX_UNPACKED: Final = 1 << 40
 """Bytes of one file, 1 TiB: a day's work of one core."""
 MAX_HELD: Final = 1 << 26
-"""64 MiB of zip archives inside containers: a zip is read from its end, so these are held in memory."""
+"""64 MiB of zip archives inside containers, or from a server that sends no parts: a zip is read from its end, so these
+are held in memory."""
 MAX_DIRECTORY: Final = 1 << 24
 """16 MiB of a zip archive's directory, about 150,000 members: the library reads it in one piece."""
 MAX_HEADERS: Final = 1 << 20
@@ -32,6 +33,10 @@ class ContainerError(Exception):
         super().__init__(detail)
         self.reason = reason
         """A short stable word."""
+
+
+class OutOfReachError(ContainerError):
+    """Nothing more of the outermost container can be had: what is in it is not to blame."""
 
 
 def damaged(detail: str) -> ContainerError:
@@ -66,7 +71,8 @@ class Budget:
         if self.held + count > MAX_HELD:
             raise ContainerError(
                 "archive-nested-zip-too-large",
-                f"a zip archive inside an archive is held in memory, at most {MAX_HELD} bytes; unpack the outer one",
+                "a zip archive that only comes from its beginning to its end is held in memory, at most "
+                f"{MAX_HELD} bytes; unpack what it lies in, or download it",
             )
         self.held += count
 
