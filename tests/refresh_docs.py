@@ -221,7 +221,7 @@ CAPS: Final = (
     ),
     Cap(
         "capture.remote.ranges",
-        "AT_ONCE",
+        "RANGES_AHEAD",
         "ranges of 8 MiB of an object in S3 on their way or ready",
         "the next is asked for later",
     ),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ctcp_forensics.capture.remote.ranges import AT_ONCE, Ranges
+from ctcp_forensics.capture.remote.ranges import RANGES_AHEAD, Ranges
 
 OBJECT = random.Random(8).randbytes(10_000)
 RANGE_LEN = 300
@@ -62,12 +62,12 @@ def test_who_looks_at_the_first_bytes_has_one_range_sent() -> None:
 
 
 def test_no_more_are_on_their_way_than_said_and_they_are_beside_each_other() -> None:
-    asked, taken, most, together = [0], [0], [0], threading.Barrier(AT_ONCE)
+    asked, taken, most, together = [0], [0], [0], threading.Barrier(RANGES_AHEAD)
 
     def fetch(start: int, end: int) -> bytes:
         asked[0] += 1
         most[0] = max(most[0], asked[0] - taken[0])
-        if start >= 4 * RANGE_LEN and start < (4 + AT_ONCE) * RANGE_LEN:
+        if start >= 4 * RANGE_LEN and start < (4 + RANGES_AHEAD) * RANGE_LEN:
             together.wait(timeout=20)
         return there(start, end)
 
@@ -75,7 +75,7 @@ def test_no_more_are_on_their_way_than_said_and_they_are_beside_each_other() -> 
         memory = memoryview(bytearray(RANGE_LEN))
         while ranges.readinto(memory):
             taken[0] += 1
-    assert most[0] <= AT_ONCE + 1
+    assert most[0] <= RANGES_AHEAD + 1
 
 
 def test_a_short_answer_is_gone_on_with_behind_its_end() -> None:

@@ -124,7 +124,7 @@ def bomb_in_words(packed: int, unpacked: int) -> str | None:
 
 
 def keep_freed_memory() -> None:
-    """Pieces come in memory that was used before, not in pages made anew: up to half of what unpacking takes.
+    """Pieces come in memory that was used before, not in pages made anew: up to a third of what unpacking takes.
 
     glibc maps each block of more than 128 KiB and unmaps it when it is freed.  Freeing a larger one raises that bound
     (mallopt(3), M_MMAP_THRESHOLD); the block itself is never touched.

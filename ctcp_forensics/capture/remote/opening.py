@@ -88,9 +88,8 @@ def _object(url: str) -> Remote:
     is_current = _always if names_versions(url) else lambda: stamp_now(system, url) == stamp
     size, stream = details.get("size"), file
     if names_versions(url) and size > BLOCK_LEN:
-        stream = Ranges(
-            file._fetch_range, size, BLOCK_LEN
-        )  # what fsspec's own buffer calls: each has If-Match
+        fetch = file._fetch_range  # what fsspec's own buffer calls: each has If-Match
+        stream = Ranges(fetch, size, BLOCK_LEN)
     return Remote(stream, size, stamp, is_current)
 
 

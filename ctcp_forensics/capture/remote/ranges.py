@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-AT_ONCE: Final = 4
+RANGES_AHEAD: Final = 4
 """Ranges in memory or on their way beside the one that is read, of 8 MiB each: 40 MiB in all."""
 
 Fetch = Callable[[int, int], bytes]
@@ -22,7 +22,7 @@ class Ranges:
 
     def __init__(self, fetch: Fetch, size: int, range_len: int) -> None:
         self._fetch, self._size, self._range_len = fetch, size, range_len
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="range")
+        self._pool = ThreadPoolExecutor(RANGES_AHEAD, thread_name_prefix="range")
         self._coming: deque[tuple[int, Future[bytes]]] = deque()
         """With the number of bytes that each was asked for."""
         self._asked = 0
@@ -49,7 +49,7 @@ class Ranges:
             return b""
         wanted, coming = self._coming.popleft()
         part = coming.result()
-        self._at_once = min(2 * self._at_once, AT_ONCE)
+        self._at_once = min(2 * self._at_once, RANGES_AHEAD)
         if len(part) < wanted:
             self._coming.clear()
             self._asked = self._size
