@@ -17,13 +17,13 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, TRAYS, Capture, Relay, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
-from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.surroundings import NO_PULSE, Surroundings
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -241,6 +241,7 @@ class Course:
     def __init__(self, options: Options, vantage: str | None, *, is_case: bool) -> None:
         self._options = options
         self._vantage = vantage
+        self._is_case = is_case
         self._whole = self._new_reel(watches=is_case)
         self._reels: dict[int, Reel] = {}
         """By interface, where the first file told of several before its first frame."""
@@ -266,7 +267,7 @@ class Course:
         decoder = self._whole.new_decoder()
         with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
-                chunks = relay.paced(capture.chunks(kept=TRAYS))
+                chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
                 reader = Reader(chunks, source=source.path, first_number=before + 1)
                 for buffer, frames in batches_in_order(reader):
                     self._begin(reader)
@@ -310,6 +311,7 @@ class Course:
         return self._reading(self._whole, None)
 
     def _reading(self, reel: Reel, interface: int | None) -> Reading:
+        """Silences are asked for where captures are compared, and nowhere else: there may be a thousand of them."""
         around = [part.account.surroundings for part in self._parts]
         return Reading(
             parts=tuple(self._parts),
@@ -320,7 +322,7 @@ class Course:
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
-                pulse=reel.tracker.pulse(),
+                pulse=reel.tracker.pulse() if self._is_case or interface is not None else NO_PULSE,
                 numbering=numbering_of(self._parts),
             ),
             vantage=self._vantage,

@@ -213,6 +213,18 @@ CAPS: Final = (
         "bytes of memory that an xz stream may ask for",
         "damage, with its byte offset",
     ),
+    Cap(
+        "capture.codecs",
+        "MAX_RATIO",
+        "bytes out of one compressed byte, beyond 64 MiB",
+        "damage; as an archive refused as `archive-bomb-ratio`",
+    ),
+    Cap(
+        "capture.remote.ranges",
+        "AT_ONCE",
+        "ranges of 8 MiB of an object in S3 on their way or ready",
+        "the next is asked for later",
+    ),
     Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
     Cap(
         "capture.members.limits",
@@ -225,12 +237,6 @@ CAPS: Final = (
         "MAX_DIRECTORY",
         "bytes of a zip archive's directory",
         "refused as `archive-too-many-members`",
-    ),
-    Cap(
-        "capture.members.limits",
-        "MAX_RATIO",
-        "bytes out of one byte of an archive, beyond 64 MiB",
-        "damage; as an archive refused as `archive-bomb-ratio`",
     ),
     Cap(
         "capture.members.limits",
@@ -272,13 +278,13 @@ CAPS: Final = (
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "LONGEST_BLOCK",
         "bytes of one pcapng block that has to be held",
         "damage; nothing behind it is read",
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "MAX_INTERFACES",
         "interfaces of one pcapng file",
         "damage; nothing behind it is read",

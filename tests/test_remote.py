@@ -183,6 +183,12 @@ def test_a_key_is_taken_as_it_is(store: tuple[str, Script]) -> None:
 # --- faults ---------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=[1 << 23, 1 << 18], ids=["in one", "in ranges beside each other"])
+def block_len(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much is asked for at once, of an object of 1 MiB."""
+    monkeypatch.setattr("ctcp_forensics.capture.remote.opening.BLOCK_LEN", request.param)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -193,6 +199,7 @@ def test_a_key_is_taken_as_it_is(store: tuple[str, Script]) -> None:
     ],
     ids=["500", "503", "reset within the body", "reset before it"],
 )
+@pytest.mark.usefixtures("block_len")
 def test_what_passes_is_tried_again(fault: Any, moto: tuple[str, int], store: tuple[str, Script]) -> None:
     bucket, script = store
     put_object(moto, f"{bucket}/a.pcap", BODY)
@@ -230,6 +237,7 @@ def test_an_object_that_changed_since_it_was_found_is_not_read(
         open_entry(Entry(uri=found.url, size=found.size, stamp=found.stamp))
 
 
+@pytest.mark.usefixtures("block_len")
 def test_an_object_that_comes_in_pieces_is_put_together(
     moto: tuple[str, int], store: tuple[str, Script]
 ) -> None:
@@ -239,6 +247,7 @@ def test_an_object_that_comes_in_pieces_is_put_together(
     assert content(f"{bucket}/a.pcap") == BODY
 
 
+@pytest.mark.usefixtures("block_len")
 def test_an_object_that_comes_in_part_is_no_whole_one(
     moto: tuple[str, int], store: tuple[str, Script]
 ) -> None:
@@ -249,6 +258,7 @@ def test_an_object_that_comes_in_part_is_no_whole_one(
         content(f"{bucket}/a.pcap")
 
 
+@pytest.mark.usefixtures("block_len")
 def test_expired_credentials_are_told_and_not_shown(moto: tuple[str, int], store: tuple[str, Script]) -> None:
     bucket, script = store
     put_object(moto, f"{bucket}/a.pcap", BODY)

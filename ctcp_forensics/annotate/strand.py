@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.plain_walk import (
+from ctcp_forensics._kernel.layouts import (
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
     NUMBERED_KINDS,

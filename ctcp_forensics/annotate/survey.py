@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ctcp_forensics._kernel.plain_walk import SECTION_HEADER
+from ctcp_forensics._kernel.layouts import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
 from ctcp_forensics.annotate.strand import check_unchanged

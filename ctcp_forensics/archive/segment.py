@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.report import valid_text
 
@@ -25,24 +26,37 @@ else:
 
 FOLDER: Final = "segments"
 SUFFIX: Final = ".ndjson.zst"
+OPTIONS: Final[dict[int, int]] = {
+    zstd.CompressionParameter.compression_level: 3,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
+"""With a checksum (RFC 8878 §3.1.1): a bit that a disk turned must not turn a verdict."""
+DAMAGED: Final = "a result in the store is damaged"
+MEND: Final = "`scan --force` into the same store examines the captures anew"
 OURS: Final = re.compile(rf"\d{{9,}}{re.escape(SUFFIX)}|\.\d{{9,}}{re.escape(SUFFIX)}\.part")
 """Segments, and those that are being written."""
-LEVEL: Final = 3
 
 
 def packed(found: Examined) -> bytes:
     """One result.  A name that is no text is kept as its bytes."""
     if valid_text(found.uri) != found.uri:
         found = msgspec.structs.replace(found, uri=valid_text(found.uri), raw_uri=os.fsencode(found.uri))
-    return zstd.compress(msgspec.json.encode(found) + b"\n", LEVEL)
+    return zstd.compress(msgspec.json.encode(found) + b"\n", options=OPTIONS)
 
 
 def unpacked(frame: bytes) -> Examined:
-    return _examined(zstd.decompress(frame))
+    """Raises StoreError where the frame is not what was written."""
+    try:
+        return _examined(zstd.decompress(frame))
+    except zstd.ZstdError as error:
+        raise StoreError(f"{DAMAGED} ({error}); {MEND}") from error
 
 
 def _examined(line: bytes) -> Examined:
-    found = msgspec.json.decode(line, type=Examined)
+    try:
+        found = msgspec.json.decode(line, type=Examined)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"{DAMAGED} ({error}); {MEND}") from error
     if found.raw_uri is not None:
         found = msgspec.structs.replace(found, uri=os.fsdecode(found.raw_uri), raw_uri=None)
     return found
@@ -51,7 +65,10 @@ def _examined(line: bytes) -> Examined:
 def lines_of(path: Path) -> Iterator[Examined]:
     """Everything that a segment holds."""
     with zstd.open(path, "rb") as lines:
-        yield from map(_examined, lines)
+        try:
+            yield from map(_examined, lines)
+        except (zstd.ZstdError, EOFError) as error:
+            raise StoreError(f"{path}: {DAMAGED} ({error}); {MEND}") from error
 
 
 def frame_at(path: Path, offset: int, length: int) -> bytes:

@@ -93,6 +93,7 @@ class Capture:
         is_too_long = size is not None and hash_limit is not None and size > hash_limit
         self._hash_limit = 0 if is_too_long else hash_limit
         self._kept = 0
+        self._threads: int | None = None
         self._is_at_end = False
         self._packed_sha256: str | None = None
         self._chunks = self._read()
@@ -113,13 +114,14 @@ class Capture:
         self._chunks.close()
         self._close()
 
-    def chunks(self, *, kept: int = 0) -> Iterator[Buffer]:
+    def chunks(self, *, kept: int = 0, threads: int | None = None) -> Iterator[Buffer]:
         """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
 
+        With one of the `threads` nothing is read before it is asked for.
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
-        self._kept = kept
+        self._kept, self._threads = kept, threads
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
@@ -139,7 +141,14 @@ class Capture:
 
     def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
         """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
-        return ahead(items) if self.size is not None and self.size > CHUNK_LEN else items
+        if self._threads == 1 or self.size is None or self.size <= CHUNK_LEN:
+            return items
+        return ahead(items)
+
+    @property
+    def _alive(self) -> int:
+        """Chunks that somebody may still look at, with the one that is being made."""
+        return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
 
     def _content(self) -> Iterator[Buffer]:
         blocks = self._blocks()
@@ -151,7 +160,7 @@ class Capture:
         else:
             self.compression = codec.name
             packed = self._ahead(self._hashed(chain((first,), blocks)))
-            yield from in_chunks(self._unpacked(codec, packed), ITEMS_ALIVE + self._kept)
+            yield from in_chunks(self._unpacked(codec, packed), self._alive)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
@@ -175,7 +184,7 @@ class Capture:
         """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
         if self.size is not None and self.size < CHUNK_LEN:
             yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
-        yield from memories(ITEMS_ALIVE + self._kept)
+        yield from memories(self._alive)
 
     def _fill(self, memory: memoryview) -> int:
         """As many bytes as there is room for, or are left."""
@@ -198,7 +207,7 @@ class Capture:
         damage = None
         try:
             for block in blocks:
-                yield from unpacker.feed(block)
+                yield from unpacker.feed_guarded(block)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))

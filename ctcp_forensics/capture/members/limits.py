@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-MAX_RATIO: Final = 1000
-"""Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
-RATIO_FROM: Final = 1 << 26
-"""64 MiB: below it no ratio does harm."""
+from ctcp_forensics.capture.codecs import bomb_in_words
+
 MAX_DEPTH: Final = 4
 """Containers in containers: a backup of a case of a day of captures, and one more."""
 MAX_MEMBERS: Final = 250_000
@@ -99,9 +97,7 @@ class Meter:
         for piece in pieces:
             self.unpacked += len(piece)
             self.budget.count_unpacked(len(piece))
-            if self.unpacked > RATIO_FROM and self.unpacked > MAX_RATIO * self.packed:
-                raise ContainerError(
-                    "archive-bomb-ratio",
-                    f"{self.packed} bytes unpack to {self.unpacked} and more, over {MAX_RATIO} times as many",
-                )
+            complaint = bomb_in_words(self.packed, self.unpacked)
+            if complaint is not None:
+                raise ContainerError("archive-bomb-ratio", complaint)
             yield piece

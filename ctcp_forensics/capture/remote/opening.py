@@ -13,6 +13,7 @@ from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
 from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system, is_sftp, names_versions, within
+from ctcp_forensics.capture.remote.ranges import Ranges
 from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
 Answer = TypeVar("Answer")
@@ -85,7 +86,12 @@ def _object(url: str) -> Remote:
     details = file.details if hasattr(file, "details") else system.info(within(url))
     stamp = stamp_of(details)
     is_current = _always if names_versions(url) else lambda: stamp_now(system, url) == stamp
-    return Remote(file, details.get("size"), stamp, is_current)
+    size, stream = details.get("size"), file
+    if names_versions(url) and size > BLOCK_LEN:
+        stream = Ranges(
+            file._fetch_range, size, BLOCK_LEN
+        )  # what fsspec's own buffer calls: each has If-Match
+    return Remote(stream, size, stamp, is_current)
 
 
 def _file_of_host(system: Any, url: str) -> Remote:
