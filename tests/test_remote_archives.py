@@ -356,6 +356,28 @@ def test_a_sweep_looks_into_archives_and_goes_on(moto: Moto, store: Bucket, tmp_
     }
 
 
+def test_what_was_out_of_reach_is_read_by_the_next_run_and_what_is_damaged_is_not(
+    moto: Moto, store: Bucket, tmp_path: Path
+) -> None:
+    """The credentials expire behind the listing; somebody renews them, and gives the same command."""
+    bucket, script = store
+    put_object(moto, f"{bucket}/7/a.pcap", SAMPLE)
+    put_object(moto, f"{bucket}/7/case.zip", zipped({"b.pcap": HEALTHY}))
+    put_object(moto, f"{bucket}/7/cut.pcap", HEALTHY[:-5])
+    with a_fault_behind(script, 5, refuses(403, "ExpiredToken")):
+        said = swept([f"{bucket}/7/"], tmp_path / "store")[1]
+    assert "access is denied (ExpiredToken)" in said
+    status, said = swept([f"{bucket}/7/"], tmp_path / "store")
+    assert status == 1, said
+    found = {
+        one.uri.removeprefix(f"{bucket}/7/"): one.status for one in Store.open(tmp_path / "store").current()
+    }
+    assert found == {"a.pcap": "analyzed", "case.zip!/b.pcap": "analyzed", "cut.pcap": "partial"}
+    script.asked.clear()
+    assert swept([f"{bucket}/7/"], tmp_path / "store")[0] == 1
+    assert not [one for one in script.asked if "cut.pcap" in one and one.startswith("HEAD")]
+
+
 # --- the web --------------------------------------------------------------------------------------------------
 
 

@@ -14,9 +14,12 @@ from typing import Any, Final
 
 from ctcp_forensics.archive.database import NAME, SCHEMA, SCHEMA_VERSION, Name, connect, entry_of, name_of
 from ctcp_forensics.archive.entry import Entry, Refusal
+from ctcp_forensics.archive.examine import ANALYZED
 from ctcp_forensics.archive.facts import FACTS_VERSION
 from ctcp_forensics.archive.identity import NO_EDGES, UNREADABLE
 from ctcp_forensics.archive.task import Answer
+from ctcp_forensics.capture import HASH_LIMIT
+from ctcp_forensics.capture.names import scheme_of
 
 ROWS_AT_ONCE: Final = 512
 PAGE_PARAMETER: Final = 9
@@ -102,7 +105,7 @@ class Manifest:
     def _taken(self, entry: Entry, *, anew: bool) -> Todo | None:
         name = name_of(entry.uri)
         row = self._db.execute(
-            "SELECT e.state, e.size, e.stamp, e.tries, e.run, r.terms, r.rules FROM entries e "
+            "SELECT e.state, e.size, e.stamp, e.tries, e.run, r.terms, r.rules, r.status, e.content FROM entries e "
             "LEFT JOIN results r ON r.id = e.result WHERE e.uri = ?",
             (name,),
         ).fetchone()
@@ -124,8 +127,11 @@ class Manifest:
 
     def _still_holds(self, entry: Entry, state: str, size: int | None, stamp: str, *row: object) -> bool:
         """What is noted of it is of this very file, and what was done was done under these terms and rules."""
-        is_the_same = (size, stamp) == (entry.size, entry.stamp)
-        return is_the_same and (state != DONE or row[-2:] == (self._terms, self._rules))
+        if (size, stamp) != (entry.size, entry.stamp):
+            return False
+        *_, terms, rules, status, content = row
+        is_answered = (terms, rules) == (self._terms, self._rules) and not broke_off(entry, status, content)
+        return state != DONE or is_answered
 
     def _has_a_lookalike(self, name: Name, length: int | None) -> bool:
         if not length:
@@ -358,6 +364,12 @@ class Manifest:
             for result, segment, offset, length, *entry in page:
                 yield Kept(id=result, segment=segment, offset=offset, length=length, entry=entry_of(*entry))
             last = page[-1][0]
+
+
+def broke_off(entry: Entry, status: object, content: object) -> bool:
+    """As far as can be known it was out of reach: what is damaged was read to its end, and hashed."""
+    is_short = (entry.size or 0) <= HASH_LIMIT
+    return scheme_of(entry.uri) is not None and status != ANALYZED and content is None and is_short
 
 
 RESULT_COLUMNS: Final = (
