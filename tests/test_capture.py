@@ -450,8 +450,19 @@ def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.M
 
     monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
     assert content_of(file(LARGE[:CHUNK_LEN]))[0] == LARGE[:CHUNK_LEN]
+    packed = gzip.compress(random.Random(7).randbytes(2 * CHUNK_LEN), compresslevel=1)
     with pytest.raises(AssertionError, match="a thread for one chunk"):
-        content_of(file(LARGE))
+        content_of(file(packed))
+
+
+def test_a_file_that_is_not_compressed_is_read_by_who_looks_at_it(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Iterator[object]) -> Iterator[object]:
+        raise AssertionError("a thread for what the system reads ahead of")
+
+    monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
+    assert content_of(file(LARGE))[0] == LARGE
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])

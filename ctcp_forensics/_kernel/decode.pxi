@@ -514,17 +514,15 @@ cdef int checksum_of(const uint8_t* segment, int64_t size, const packet_t* p) no
 
 cdef inline uint64_t sum_of(const uint8_t* data, int64_t size) noexcept nogil:
     """Of the 16-bit words, in wider ones (RFC 1071 §2 C), to be folded."""
-    cdef uint64_t low = 0
-    cdef uint64_t high = 0
-    cdef uint64_t word
+    cdef uint64_t total = 0
+    cdef uint32_t word
     cdef int64_t i
-    for i in range(size // 8):
-        memcpy(&word, data + 8 * i, 8)
-        low += <uint32_t> word
-        high += word >> 32
+    for i in range(size // 4):
+        memcpy(&word, data + 4 * i, 4)
+        total += word
     word = 0
-    memcpy(&word, data + size // 8 * 8, <size_t> (size % 8))
-    return low + high + (word >> 32) + <uint32_t> word
+    memcpy(&word, data + size // 4 * 4, <size_t> (size % 4))
+    return total + word
 
 
 cdef inline uint32_t folded(uint64_t total) noexcept nogil:
@@ -734,11 +732,11 @@ cdef inline void note_ends(packet_t* p) noexcept nogil:
 
 @cython.overflowcheck(False)
 cdef inline uint64_t mark_of(const packet_t* p) noexcept nogil:
-    """All that plain_track.is_copy compares, in 64 bits under a secret key."""
+    """All that plain_track.is_copy compares, in 64 bits under a secret key, to be strewn once more (`mark_after`)."""
     cdef uint64_t mark = strew(<uint64_t> p.seq << 32 | p.ack)
     mark = stir(mark, <uint64_t> p.payload_len << 32 | <uint64_t> p.window << 16 | <uint16_t> p.ip_id)
     # -1, where there is no ID, and 0xFFFF end in the same 16 bits.
-    return strew(mark ^ p.print64 ^ <uint64_t> p.flags << 58 ^ <uint64_t> (p.ip_id < 0) << 57)
+    return mark ^ p.print64 ^ <uint64_t> p.flags << 58 ^ <uint64_t> (p.ip_id < 0) << 57
 
 
 # --- applications named by their first bytes --------------------------------------------------

@@ -62,12 +62,8 @@ cdef enum:
     LOG_CHUNK = 4096
     SILENCES_KEPT = 1024
     PORT_WORDS = 1024  # a bit for each of 65,536 ports
-    # How many packets ahead memory is asked for: the slot, then the flow, then what went wrong in it.
-    SLOT_AHEAD = 24
-    FLOW_AHEAD = 12
-    TROUBLE_AHEAD = 6
-    ASSOCIATION_AHEAD = 3
-    LOOKED_AHEAD = 16  # a power of two above FLOW_AHEAD
+    GROUP = 8  # packets that each step is made for, before the next step
+    LOOKED_AHEAD = 16  # the group that is followed, and the one whose flows were looked up
 
 cdef extern from *:
     const int64_t MID_STREAM "((int64_t)1 << 32)"

@@ -164,8 +164,8 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
     t.ageing.logged_from[handle - 1] = t.log_end
     forget_slot(t, flow, handle)
     for i in range(LOOKED_AHEAD):
-        if <uint32_t> t.ahead[i] & 0x7FFFFFFF == handle:
-            t.ahead[i] = 0
+        if t.ahead[i].handle == handle:
+            t.ahead[i].flow = NULL
     for side in range(2):
         give_back_trouble(t, flow.directions[side].trouble)
         give_back_cargo(t, flow.directions[side].cargo)

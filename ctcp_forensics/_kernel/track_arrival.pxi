@@ -14,19 +14,29 @@ cdef inline const uint8_t* dst_of(const tracker_t* t, const flow_t* flow) noexce
     return (<ends_t*> element(&t.ends, flow.src_end)).dst
 
 
+@cython.overflowcheck(False)
 cdef inline bint sent_by(const tracker_t* t, const flow_t* flow, const packet_t* p, int side) noexcept nogil:
-    """Whether the segment goes from end `side` of the flow to the other."""
-    cdef const uint8_t* src = <const uint8_t*> p.src
-    cdef const uint8_t* dst = <const uint8_t*> p.dst
+    """Whether the segment goes from end `side` of the flow to the other.  Nobody can foretell the side: no branch asks."""
+    cdef uint32_t src, dst
+    cdef uint64_t ends
+    cdef uint32_t ports = <uint32_t> p.sport << 16 | p.dport
+    ports = ports << 16 * side | ports >> (32 - 16 * side & 31)
+    if ports != <uint32_t> flow.sport << 16 | flow.dport:
+        return False
+    if unlikely(p.address_len != 4 or flow.address_len != 4):
+        return p.address_len == flow.address_len and is_named(t, flow, p, side)
+    memcpy(&src, p.src, 4)
+    memcpy(&dst, p.dst, 4)
+    ends = <uint64_t> src << 32 | dst
+    ends = ends << 32 * side | ends >> (64 - 32 * side & 63)
+    return ends == (<uint64_t> flow.src_end << 32 | flow.dst_end)
+
+
+cdef bint is_named(const tracker_t* t, const flow_t* flow, const packet_t* p, int side) noexcept nogil:
+    """By its IPv6 addresses."""
     if side:
-        src, dst = <const uint8_t*> p.dst, <const uint8_t*> p.src
-    if (p.dport if side else p.sport) != flow.sport or (p.sport if side else p.dport) != flow.dport:
-        return False
-    if p.address_len != flow.address_len:
-        return False
-    if likely(p.address_len == 4):
-        return memcmp(src, &flow.src_end, 4) == 0 and memcmp(dst, &flow.dst_end, 4) == 0
-    return memcmp(src, src_of(t, flow), 16) == 0 and memcmp(dst, dst_of(t, flow), 16) == 0
+        return memcmp(p.dst, src_of(t, flow), 16) == 0 and memcmp(p.src, dst_of(t, flow), 16) == 0
+    return memcmp(p.src, src_of(t, flow), 16) == 0 and memcmp(p.dst, dst_of(t, flow), 16) == 0
 
 
 cdef inline int side_in(uint64_t slot, const packet_t* p) noexcept nogil:
@@ -43,15 +53,23 @@ cdef inline uint64_t slot_of(const tracker_t* t, const packet_t* p) noexcept nog
     return slot
 
 
-cdef inline flow_t* find(tracker_t* t, const packet_t* p, uint64_t slot, uint32_t* handle, int* side) noexcept nogil:
+cdef inline found_t look_up(const tracker_t* t, const packet_t* p) noexcept nogil:
+    cdef uint64_t slot = slot_of(t, p)
+    cdef found_t found
+    found.handle = <uint32_t> slot & 0x7FFFFFFF
+    found.side = side_in(slot, p)
+    found.flow = flow_at(t, found.handle) if slot != 0 else NULL
+    return found
+
+
+cdef inline flow_t* find(
+    tracker_t* t, const packet_t* p, const found_t* found, uint32_t* handle, int* side
+) noexcept nogil:
     """The flow of this segment: the latest of its 4-tuple, unless it opens another; NULL where there is no memory."""
-    cdef flow_t* flow
-    if likely(slot != 0):
-        handle[0] = <uint32_t> slot & 0x7FFFFFFF
-        side[0] = side_in(slot, p)
-        flow = flow_at(t, handle[0])
-        if likely(sent_by(t, flow, p, side[0]) and not opens_another(&flow.directions[side[0]], p)):
-            return flow
+    handle[0], side[0] = found.handle, found.side
+    if likely(found.flow != NULL and sent_by(t, found.flow, p, found.side)):
+        if likely(not opens_another(&found.flow.directions[found.side], p)):
+            return found.flow
     return find_slowly(t, p, handle, side)
 
 
@@ -153,10 +171,12 @@ cdef inline const message_t* messages_of(const batch_t* batch, const packet_t* p
     return &batch.messages[p.first_message]
 
 
-cdef inline void follow(tracker_t* t, const batch_t* batch, const packet_t* p, uint64_t slot) noexcept nogil:
-    cdef uint32_t handle = 0
-    cdef int side = 0
-    cdef flow_t* flow = find(t, p, slot, &handle, &side)
+cdef inline void follow(
+    tracker_t* t, const batch_t* batch, const packet_t* p, const found_t* found
+) noexcept nogil:
+    cdef uint32_t handle
+    cdef int side
+    cdef flow_t* flow = find(t, p, found, &handle, &side)
     cdef direction_t* d
     cdef direction_t* peer
     cdef latest_t before
@@ -203,9 +223,9 @@ cdef inline bint is_ordinary(
         return False
     if step > peer.last_ack_window and peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS:
         return False
-    if p.trailer == TRAILER_CUT_OFF:
-        return not d.state & HAS_CARGO and d.run < WATCHED_RUN - 1
-    return p.trailer == TRAILER_ABSENT
+    if (d.run >= WATCHED_RUN - 1 or d.state & HAS_CARGO) and p.trailer == TRAILER_CUT_OFF:
+        return False
+    return p.trailer <= TRAILER_CUT_OFF
 
 
 cdef inline void take_ordinary(
@@ -216,13 +236,11 @@ cdef inline void take_ordinary(
     cdef int64_t ack_pos = place(peer, p.ack)
     note_sender(flow, d, side, p)
     d.state &= ~(KEEP_ALIVE_PENDING | PROBE_PENDING)
-    if p.payload_len:
-        note_data_segment(t, flow, side, p, d.next_pos)
-        note_payload(t, batch, flow, side, p)
-        d.next_pos += p.payload_len
-    if ack_pos != peer.acked_pos:
-        peer.acked_pos = ack_pos
-        d.state |= LATEST_ADVANCED
+    note_data_segment(t, flow, side, p, d.next_pos)
+    note_payload(t, batch, flow, side, p)
+    d.next_pos += p.payload_len
+    d.state |= LATEST_ADVANCED * (ack_pos != peer.acked_pos)
+    peer.acked_pos = ack_pos
     peer.last_ack_window = p.window
     peer.state &= ~DATA_SINCE_ACK
 
@@ -312,23 +330,27 @@ cdef inline void note_arrival(
     d.last_ns = p.time_ns
 
 
+@cython.overflowcheck(False)
+cdef inline int64_t chosen(uint32_t which, int64_t one, int64_t other) noexcept nogil:
+    """`one` where `which` is 1, `other` where it is 0, without a branch."""
+    return other ^ ((one ^ other) & -<int64_t> which)
+
+
 cdef inline void note_tail(flow_t* flow, int side, const packet_t* p, const latest_t* before) noexcept nogil:
-    """Who speaks alone at the end: by frames, and by frames with data."""
-    if flow.tail_direction != side:
-        flow.tail_direction = side
-        flow.tail_frames = 0
-        flow.tail_data_segments = 0
-    elif flow.tail_frames == 1:
+    """Who speaks alone at the end: by frames, and by frames with data.  What comes next is anybody's guess, so that
+    sums do what branches would."""
+    cdef uint32_t goes_on = flow.tail_direction == side
+    cdef uint32_t has_data = p.payload_len != 0
+    cdef uint32_t turns = has_data & (flow.data_tail_direction != side)
+    if goes_on and flow.tail_frames == 1:
         flow.tail_first_frame, flow.tail_first_ns = before.frame, before.time_ns
-    flow.tail_frames += 1
-    if not p.payload_len:
-        return
-    flow.tail_data_segments += 1
-    if flow.data_tail_direction != side:
-        flow.data_tail_direction = side
-        flow.data_tail_first_frame, flow.data_tail_first_ns = p.frame, p.time_ns
-        flow.data_tail_segments = 0
-    flow.data_tail_segments += 1
+    flow.tail_direction = side
+    flow.tail_frames = flow.tail_frames * goes_on + 1
+    flow.tail_data_segments = flow.tail_data_segments * goes_on + has_data
+    flow.data_tail_segments = flow.data_tail_segments * (1 - turns) + has_data
+    flow.data_tail_direction = <int8_t> chosen(has_data, side, flow.data_tail_direction)
+    flow.data_tail_first_frame = chosen(turns, p.frame, flow.data_tail_first_frame)
+    flow.data_tail_first_ns = chosen(turns, p.time_ns, flow.data_tail_first_ns)
 
 
 cdef void note_clock(flow_t* flow, const packet_t* p, int64_t previous_ns) noexcept nogil:
@@ -342,7 +364,7 @@ cdef void note_clock(flow_t* flow, const packet_t* p, int64_t previous_ns) noexc
 @cython.overflowcheck(False)
 cdef inline uint64_t mark_after(const packet_t* p, const direction_t* peer) noexcept nogil:
     """A pure ACK is a copy only where the peer sent no data in between: so that number is part of its mark."""
-    return p.mark if p.payload_len else strew(p.mark + peer.data_segments)
+    return strew(p.mark + (p.payload_len == 0) * <uint64_t> peer.data_segments)
 
 
 cdef inline bint is_seen(const direction_t* d, uint64_t mark) noexcept nogil:
@@ -386,9 +408,8 @@ cdef inline void note_sender(flow_t* flow, direction_t* d, int side, const packe
     cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
     if unlikely(p.ttl != d.last_ttl or not d.state & SENDER_SEEN):
         note_ttl(d, p)
-    if unlikely(d.last_window != p.window):
-        d.windows_seen += 1
-        d.last_window = p.window
+    d.windows_seen += d.last_window != p.window
+    d.last_window = p.window
     flow.pushes[side] += (p.flags & PSH) >> 3
     if likely(d.state & ID_SEEN):
         d.ids_other += not 0 < step <= ID_STEP

@@ -13,10 +13,9 @@ cdef inline void note_payload(
     elif unlikely(p.trailer >= TRAILER_WEAK):
         note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
         flow.state |= WATCHED
-    if p.signature:
-        if unlikely(d.signatures == 0):
-            d.start.signature = p.signature
-        d.signatures += 1
+    if unlikely(d.signatures == 0) and p.signature:
+        d.start.signature = p.signature
+    d.signatures += p.signature != 0
     if unlikely(d.run >= WATCHED_RUN):
         flow.state |= WATCHED
 

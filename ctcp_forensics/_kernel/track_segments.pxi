@@ -155,11 +155,13 @@ cdef inline int64_t last_data_frame(const direction_t* d) noexcept nogil:
 cdef inline void note_data_segment(
     tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos
 ) noexcept nogil:
+    """Nothing where it has no data: asking first costs more."""
     cdef direction_t* d = &flow.directions[side]
     cdef direction_t* peer = &flow.directions[1 - side]
-    d.data_segments += 1
-    d.state |= DATA_SINCE_ACK | LATEST_IS_DATA
-    if unlikely(d.data_segments == 1):
+    cdef uint32_t has_data = p.payload_len != 0
+    d.data_segments += has_data
+    d.state |= (DATA_SINCE_ACK | LATEST_IS_DATA) * has_data
+    if unlikely(d.data_segments == 1) and has_data:
         d.start.data_first_frame = p.frame
         d.start.data_ttl = p.ttl
     if unlikely(p.payload_len > d.longest_payload):

@@ -442,6 +442,11 @@ cdef struct ageing_t:  # nothing of it is made before all places are taken
     int64_t given_up[6]  # by standing
     int64_t begun_in_mid_stream
 
+cdef struct found_t:  # the flow of a packet that is to come, and which of its ends sent it; NULL where that is not known
+    flow_t* flow
+    uint32_t handle
+    uint32_t side
+
 cdef struct tracker_t:
     arena_t arena
     pool_t flows  # handle: index + 1
@@ -457,7 +462,7 @@ cdef struct tracker_t:
     uint32_t slots_used
     uint32_t flow_cap
     uint32_t flow_count
-    uint64_t ahead[LOOKED_AHEAD]  # the slots of the next packets, where they are known
+    found_t ahead[LOOKED_AHEAD]  # of the next packets
     ageing_t ageing
     int64_t flows_begun
     int64_t segments

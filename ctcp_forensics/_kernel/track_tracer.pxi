@@ -213,9 +213,10 @@ cdef void keep_row(tracer_t* r, tracker_t* t, wanted_t* one, const traced_t* row
 
 
 cdef void trace_packet(tracer_t* r, tracker_t* t, const batch_t* batch, const packet_t* p) noexcept nogil:
-    cdef uint32_t handle = 0
-    cdef int side = 0
-    cdef flow_t* flow = find(t, p, slot_of(t, p), &handle, &side)
+    cdef found_t found = look_up(t, p)
+    cdef uint32_t handle
+    cdef int side
+    cdef flow_t* flow = find(t, p, &found, &handle, &side)
     cdef counts_t before, after
     cdef traced_t row
     cdef wanted_t* one
@@ -223,7 +224,8 @@ cdef void trace_packet(tracer_t* r, tracker_t* t, const batch_t* batch, const pa
     if flow == NULL:
         return
     before = counts_of(t, flow, side)
-    follow(t, batch, p, slot_of(t, p))
+    found = look_up(t, p)
+    follow(t, batch, p, &found)
     after = counts_of(t, flow, side)
     row = traced(flow, side, batch, p, changes(&before, &after))
     if unlikely(is_damaged(seen_cargo(t, &flow.directions[side]), p)):

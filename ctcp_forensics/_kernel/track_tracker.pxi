@@ -81,68 +81,89 @@ cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
 
 # --- batches ---------------------------------------------------------------------------------------------
 
-cdef inline void look_ahead(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
-    """Find the flow of a packet that is to come, and ask for the cache lines that it will touch."""
-    cdef uint64_t slot = slot_of(t, p) if p.status == TCP_SEGMENT else 0
-    cdef flow_t* flow
-    cdef direction_t* d
-    t.ahead[i % LOOKED_AHEAD] = slot
-    if slot == 0:
-        return
-    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
-    d = &flow.directions[side_in(slot, p)]
-    prefetch(flow)
-    prefetch(&flow.directions[0].next_pos)
-    prefetch(&flow.directions[1].next_pos)
+cdef inline void look_ahead(const found_t* found) noexcept nogil:
+    """Ask for the cache lines that the next segment of this flow will touch."""
+    cdef const direction_t* d = &found.flow.directions[found.side]
+    prefetch(found.flow)
+    prefetch(&found.flow.directions[0].next_pos)
+    prefetch(&found.flow.directions[1].next_pos)
     prefetch(&d.marks)
     prefetch(&d.data_last_frame)
+    prefetch(&found.flow.tail_first_frame)
 
 
-cdef inline void look_closer(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
-    """What went wrong in the flow of a packet that comes soon; the flow itself should be there by now."""
-    cdef uint64_t slot = t.ahead[i % LOOKED_AHEAD]
-    cdef flow_t* flow
-    if slot == 0:
-        return
-    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
-    if unlikely(flow.directions[0].trouble | flow.directions[1].trouble):
-        prefetch(seen_trouble(t, &flow.directions[0]))
-        prefetch(seen_trouble(t, &flow.directions[1]))
+cdef inline void look_closer(const tracker_t* t, const packet_t* p, const found_t* found) noexcept nogil:
+    """What is being asked in the flow of a packet that comes soon; the flow itself should be there by now."""
+    cdef const direction_t* directions = found.flow.directions
+    if unlikely((directions[0].state | directions[1].state) & IS_ASKED):
+        prefetch(seen_trouble(t, &directions[0]))
+        prefetch(seen_trouble(t, &directions[1]))
     if unlikely(p.message_count):
-        prefetch(seen_cargo(t, &flow.directions[side_in(slot, p)]))
+        prefetch(seen_cargo(t, &directions[found.side]))
 
 
-cdef inline void look_at_association(tracker_t* t, const packet_t* p, uint32_t i) noexcept nogil:
+cdef inline void look_at_association(const tracker_t* t, const found_t* found) noexcept nogil:
     """The security association that the messages of a packet will nearly always belong to."""
-    cdef uint64_t slot
-    cdef flow_t* flow
-    if likely(p.message_count == 0):
-        return
-    slot = t.ahead[i % LOOKED_AHEAD]
-    if slot == 0:
-        return
-    flow = flow_at(t, <uint32_t> slot & 0x7FFFFFFF)
-    prefetch(association_at(t, seen_cargo(t, &flow.directions[side_in(slot, p)]).kept_first))
+    prefetch(association_at(t, seen_cargo(t, &found.flow.directions[found.side]).kept_first))
+
+
+cdef inline void look_at_slots(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef uint32_t i
+    for i in range(first, min(first + GROUP, batch.count)):
+        prefetch(&t.slots[batch.rows[i].flow_hash & t.slot_mask])
+
+
+cdef inline void look_at_flows(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef found_t* found
+    cdef uint32_t i
+    for i in range(first, min(first + GROUP, batch.count)):
+        found = &t.ahead[i % LOOKED_AHEAD]
+        found.flow = NULL
+        if likely(batch.rows[i].status == TCP_SEGMENT):
+            found[0] = look_up(t, &batch.rows[i])
+        if likely(found.flow != NULL):
+            look_ahead(found)
+
+
+cdef inline void look_at_troubles(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef uint32_t i
+    for i in range(first, min(first + GROUP, batch.count)):
+        if likely(t.ahead[i % LOOKED_AHEAD].flow != NULL):
+            look_closer(t, &batch.rows[i], &t.ahead[i % LOOKED_AHEAD])
+
+
+cdef inline void look_at_associations(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef uint32_t i
+    for i in range(first, min(first + GROUP, batch.count)):
+        if unlikely(batch.rows[i].message_count) and t.ahead[i % LOOKED_AHEAD].flow != NULL:
+            look_at_association(t, &t.ahead[i % LOOKED_AHEAD])
+
+
+cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef const packet_t* p
+    cdef uint32_t i
+    for i in range(first, min(first + GROUP, batch.count)):
+        p = &batch.rows[i]
+        t.last_ns = max(t.last_ns, p.time_ns)
+        take_pulse(&t.pulse, p.time_ns)
+        if likely(p.status == TCP_SEGMENT):
+            follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
 
 
 cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
-    cdef const packet_t* packets = batch.rows
-    cdef uint32_t count = batch.count
-    cdef uint32_t i
+    """Group by group, each step of a group before the next step: what it asks memory for is then under way at once."""
+    cdef uint32_t first = 0
     memset(t.ahead, 0, sizeof(t.ahead))
-    for i in range(count):
-        if likely(i + SLOT_AHEAD < count):
-            prefetch(&t.slots[packets[i + SLOT_AHEAD].flow_hash & t.slot_mask])
-            look_ahead(t, &packets[i + FLOW_AHEAD], i + FLOW_AHEAD)
-            look_closer(t, &packets[i + TROUBLE_AHEAD], i + TROUBLE_AHEAD)
-            look_at_association(t, &packets[i + ASSOCIATION_AHEAD], i + ASSOCIATION_AHEAD)
-        if packets[i].time_ns > t.last_ns:
-            t.last_ns = packets[i].time_ns
-        take_pulse(&t.pulse, packets[i].time_ns)
-        if packets[i].status == TCP_SEGMENT:
-            follow(t, batch, &packets[i], t.ahead[i % LOOKED_AHEAD])
-            if unlikely(t.out_of_memory):
-                return
+    look_at_slots(t, batch, 0)
+    look_at_slots(t, batch, GROUP)
+    look_at_flows(t, batch, 0)
+    while first < batch.count and not t.out_of_memory:
+        look_at_slots(t, batch, first + 2 * GROUP)
+        look_at_flows(t, batch, first + GROUP)
+        look_at_troubles(t, batch, first)
+        look_at_associations(t, batch, first)
+        follow_group(t, batch, first)
+        first += GROUP
 
 
 cdef bint begin_pool(tracker_t* t, pool_t* pool, uint32_t item_len) noexcept nogil:

@@ -128,7 +128,7 @@ class Capture:
         """The content, hashed where it is taken: whoever makes it is often the slower one."""
         digest, broken = Digest(self._hash_limit), None
         try:
-            for chunk in self._ahead(self._content()):
+            for chunk in self._content():
                 digest.update(chunk)
                 yield chunk
         except CaptureError as error:
@@ -155,12 +155,16 @@ class Capture:
         first = next(blocks, memoryview(b""))
         codec = codec_of(bytes(first[:MAGIC_LEN]))
         if codec is None:
-            yield from chain((first,), blocks)
+            yield from self._as_it_lies(chain((first,), blocks))
             self._is_at_end = True
         else:
             self.compression = codec.name
             packed = self._ahead(self._hashed(chain((first,), blocks)))
-            yield from in_chunks(self._unpacked(codec, packed), self._alive)
+            yield from self._ahead(in_chunks(self._unpacked(codec, packed), self._alive))
+
+    def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
+        """The system reads ahead of a file on disk, and bytes are nearest to the core that copied them."""
+        return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
