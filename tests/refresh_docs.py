@@ -411,6 +411,12 @@ CAPS: Final = (
         "the others are told in a line each: the report's `brief`",
     ),
     Cap(
+        "reading",
+        "MAX_UNWELL_IN_FULL",
+        "other flows of one capture told in full",
+        "the gravest are, dealt out to verdicts, headends and clients; the others in a line each",
+    ),
+    Cap(
         "crosscheck",
         "MAX_IN_FILTER",
         "connections named in the display filter for tshark",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
-from ctcp_forensics.cases import cases_of, view_of
+from ctcp_forensics.cases import Docket, cases_of, view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
 from ctcp_forensics.conclude.path import path_of
@@ -50,8 +50,15 @@ def sifted_first(
     from ctcp_forensics.screen import sifted
 
     found = sifted(reading.tracker, wanted, reading.icmp_errors, most)
-    in_full = judged([reading], [cases_of(reading, options, found.in_full)])
-    return *in_full, tuple(briefs_of(reading, found, options.ports))
+    if len(found.open) <= options.max_unwell_in_full:
+        cases = cases_of(reading, options, found.in_full)
+    else:
+        from ctcp_forensics.conclude.gravest import narrowed
+
+        docket = Docket(reading, options, found.open)
+        found = narrowed(found, docket, options.max_unwell_in_full)
+        cases = [docket.case(index) for index in found.in_full]
+    return *judged([reading], [cases]), tuple(briefs_of(reading, found, options.ports))
 
 
 def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:
