@@ -33,6 +33,14 @@ FLOW_CAP = 1 << 17
 """Flows followed at once: about 90 MB where all are followed, each under 1 KiB.  Beyond it those that matter least
 are given up."""
 
+HOLES_AT_ONCE = 1 << 18
+EPISODES_AT_ONCE = 1 << 15
+ASSOCIATIONS_AT_ONCE = 3 << 17
+RESETS_AT_ONCE = 1 << 15
+"""Pieces of evidence kept of all flows together: 23, 10, 25 and 1 MB, so that table, log and evidence stay below 300.
+Two holes and three associations for each flow of a full table; of any kind more than one lossy link makes in a day.
+Beyond it the flows that matter least lose all that is kept of them."""
+
 LIVE_HOLES = 32
 """Holes kept open per direction; beyond it the oldest that nobody waits for is let go."""
 
@@ -659,6 +667,10 @@ class GivenUpRow(NamedTuple):
     alive_of_concern: int
     begun_in_mid_stream: int
     """Flows that began without a SYN after the first was given up: some may be the rest of one of these."""
+    bared: int
+    """Half-open and ended flows of no concern that lost the evidence kept of them."""
+    bared_in_question: int
+    """Others that did: alive, or to be judged."""
 
 
 class PulseRow(NamedTuple):

@@ -140,6 +140,8 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
             t.last_ns = packets[i].time_ns
         take_pulse(&t.pulse, packets[i].time_ns)
         if packets[i].status == TCP_SEGMENT:
+            if unlikely(t.holds_too_much):
+                make_room(t)
             follow(t, batch, &packets[i], t.ahead[i % LOOKED_AHEAD])
             if unlikely(t.out_of_memory):
                 return
@@ -264,6 +266,10 @@ cdef class Tracker:
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
+        self.tracker.holes.at_once = rows.HOLES_AT_ONCE
+        self.tracker.episodes.at_once = rows.EPISODES_AT_ONCE
+        self.tracker.associations.at_once = rows.ASSOCIATIONS_AT_ONCE
+        self.tracker.resets.at_once = rows.RESETS_AT_ONCE
         if not begin_tracker(&self.tracker):
             raise MemoryError
         set_defaults(&self.tracker)
@@ -297,7 +303,12 @@ cdef class Tracker:
     def given_up(self):
         self.check_idle()
         cdef ageing_t* ageing = &self.tracker.ageing
-        return rows.GivenUpRow(*[ageing.given_up[i] for i in range(2 * STAGES)], ageing.begun_in_mid_stream)
+        return rows.GivenUpRow(
+            *[ageing.given_up[i] for i in range(2 * STAGES)],
+            ageing.begun_in_mid_stream,
+            ageing.bared,
+            ageing.bared_in_question,
+        )
 
     def pulse(self):
         self.check_idle()

@@ -66,7 +66,11 @@ def edited(data: bytes, chance: random.Random) -> bytes:
 
 def follow(data: bytes, chance: random.Random, number: int) -> None:
     """One input, of one in sixteen every row; what breaks is printed whole, since it is short."""
-    tables = path.capped(int(chance.random() * 4) + 1, 64) if number % 4 == 0 else nullcontext()
+    tables = (
+        path.capped(int(chance.random() * 4) + 1, 64, int(chance.random() * 9) + 1)
+        if number % 4 == 0
+        else nullcontext()
+    )
     try:
         with tables:
             if number % (VARIANTS + 1) == 0:
