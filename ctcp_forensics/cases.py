@@ -7,12 +7,16 @@ judge: see verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER, FlowRow
 from ctcp_forensics.case import Case, Outline, assemble, by_ends, case_of, rebindings, reopenings
 from ctcp_forensics.flows import Flow, Tracked, build_flow
 from ctcp_forensics.reading import Options, Reading
 from ctcp_forensics.vantage import View
+
+SIEVE_LEN: Final = 1 << 22
+"""Bytes: of a full table of tunnels, with two SPIs each, one flow in ten looks related by mistake."""
 
 
 def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = None) -> list[Case]:
@@ -69,20 +73,21 @@ class Docket:
 def related(tracker: Tracked, wanted: Sequence[int]) -> list[int]:
     """Flows that may share their ends or an SPI with another one, by their first frames.
 
-    Hashes are compared: whom they take for related by mistake, the rows themselves tell apart.
+    A sieve finds them in little memory: whom it takes for related by mistake, the rows themselves tell apart.
     """
-    seen, again = set[int](), set[int]()
+    seen, again = bytearray(SIEVE_LEN), bytearray(SIEVE_LEN)
     for index in wanted:
         for mark in marks_of(tracker, index):
-            (again if mark in seen else seen).add(mark)
-    found = [index for index in wanted if not again.isdisjoint(marks_of(tracker, index))]
+            again[mark] |= seen[mark]
+            seen[mark] = 1
+    found = [index for index in wanted if any(again[mark] for mark in marks_of(tracker, index))]
     return sorted(found, key=lambda index: tracker.flow(index).first_frame)
 
 
 def marks_of(tracker: Tracked, index: int) -> set[int]:
-    """What two flows have in common where one goes on with the other."""
+    """Places in the sieve of what two flows have in common where one goes on with the other."""
     spis = {one.spi for side in (0, 1) for one in tracker.associations(index, side)}
-    return spis | {hash(both_ends(tracker.flow(index)))}
+    return {hash(one) % SIEVE_LEN for one in (*spis, both_ends(tracker.flow(index)))}
 
 
 def both_ends(row: FlowRow) -> frozenset[tuple[bytes, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from benchmarks import generate
 from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cases import Docket, cases_of
 from ctcp_forensics.compare import Outcome, compare
-from ctcp_forensics.conclude.gravest import Sentence, gravest
+from ctcp_forensics.conclude import gravest as room_for
+from ctcp_forensics.conclude.gravest import Sentences
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.reading import read
 from ctcp_forensics.render import render
@@ -146,6 +148,19 @@ def test_every_verdict_has_a_word_and_the_screen_s_own_stay() -> None:
     assert all(WORDS[row.slug, confidence] for row in VERDICTS for confidence in CONFIDENCES)
     assert all(WORDS[told] == word for word, told in SAID.items())
     assert max(SPELLED) < 256
+
+
+class Sentence(NamedTuple):
+    word: int
+    client: str
+    headend: str
+
+
+def gravest(some: Sequence[Sentence], room: int) -> set[int]:
+    sentences = Sentences()
+    for one in some:
+        sentences.add(*one)
+    return room_for.gravest(sentences, room)
 
 
 def dead(client: str, headend: str = "h", confidence: str = "strong") -> Sentence:

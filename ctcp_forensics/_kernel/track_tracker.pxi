@@ -475,6 +475,7 @@ cdef class Tracker:
         cdef list flows = list(wanted)
         cdef uint32_t* indices
         mark_ports(known, ports)
+        self.forget_order()  # the columns take as much memory as it does, and are asked for last
         indices = self.checked_all(flows)
         try:
             return brief_columns(&self.tracker, indices, <uint32_t> len(flows), known, frames_before)
