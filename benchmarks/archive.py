@@ -34,6 +34,8 @@ from ctcp_forensics.archive.task import Answer, answered
 from ctcp_forensics.pipeline import Options, diagnose
 
 ROUNDS: Final = 5
+INSTALLED: Final = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""As a program that was installed, whose modules Python has compiled."""
 FRAMES: Final = 2_000
 LARGE_FILES: Final = 4
 LARGE_FRAMES: Final = 400_000
@@ -107,13 +109,13 @@ def each(*words: str | list[Path]) -> None:
 
 
 def run(words: Sequence[str]) -> None:
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=INSTALLED)
 
 
 def analyzed_here(names: Sequence[Path]) -> None:
-    """In this process, which has loaded everything."""
+    """In this process, which has loaded everything, as a worker does it."""
     for name in names:
-        diagnose([str(name)], Options())
+        diagnose([str(name)], Options(threads=1))
 
 
 Took = tuple[float, float]

@@ -46,10 +46,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @cached_property
+    @property
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
-        return None if self.direction is None else self.direction.fatal
+        direction = self.direction
+        return None if direction is None else direction.fatal
 
     @cached_property
     def words(self) -> Sequence[Witness]:
@@ -112,7 +113,7 @@ def case_of(
         flow=flow,
         encapsulation=recognise(flow.to_headend.row, flow.to_client.row),
         surroundings=surroundings,
-        icmp_errors=tuple(quoted.get(ends_of(flow), ())),
+        icmp_errors=tuple(quoted.get(ends_of(flow), ())) if quoted else (),
         rebound_to=rebound_to,
         reopened_by=reopened_by,
     )
@@ -127,7 +128,8 @@ def by_ends(icmp_errors: Iterable[IcmpError]) -> dict[Ends, list[IcmpError]]:
 
 
 def ends_of(flow: Flow) -> Ends:
-    return frozenset((end.address, end.port) for end in (flow.client, flow.headend))
+    client, headend = flow.client, flow.headend
+    return frozenset(((client.address, client.port), (headend.address, headend.port)))
 
 
 def ends_quoted(error: IcmpError) -> Ends:

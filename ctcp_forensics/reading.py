@@ -17,13 +17,13 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, TRAYS, Capture, Relay, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
-from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.surroundings import NO_PULSE, Surroundings
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -141,27 +141,29 @@ def take_in(sources: Sequence[Source], options: Options, progress: Progress | No
     """Read every source; files that the user gave one role, one after the other in time, are one capture."""
     named = [(f"c{number}", source) for number, source in enumerate(sources, start=1)]
     intake = _Intake(options=options, progress=progress, is_case=len(sources) > 1)
-    for run in runs_of(named):
+    for run in runs_of(named, allows_private=options.allows_private):
         intake.read_run(run)
     return intake.sorted()
 
 
-def runs_of(named: Sequence[tuple[str, Source]]) -> list[list[tuple[str, Source]]]:
+def runs_of(named: Sequence[tuple[str, Source]], *, allows_private: bool) -> list[list[tuple[str, Source]]]:
     """Sources of one told vantage point together, in the order of their first frames; each other one by itself."""
     runs: dict[str, list[tuple[str, Source]]] = {}
     for name, source in named:
         runs.setdefault(source.vantage or name, []).append((name, source))
-    return [
-        sorted(run, key=lambda one: began_ns(one[1].path)) if len(run) > 1 else run for run in runs.values()
-    ]
+
+    def begin(one: tuple[str, Source]) -> int:
+        return began_ns(one[1].path, allows_private=allows_private)
+
+    return [sorted(run, key=begin) if len(run) > 1 else run for run in runs.values()]
 
 
-def began_ns(path: str) -> int:
+def began_ns(path: str, *, allows_private: bool) -> int:
     """Time of the first frames; what cannot be read comes last and is told of when its turn comes."""
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0) as capture:
+        with open_capture(path, hash_limit=0, allows_private=allows_private) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -244,6 +246,7 @@ class Course:
     def __init__(self, options: Options, vantage: str | None, *, is_case: bool) -> None:
         self._options = options
         self._vantage = vantage
+        self._is_case = is_case
         self._whole = self._new_reel(watches=is_case)
         self._reels: dict[int, Reel] = {}
         """By interface, where the first file told of several before its first frame."""
@@ -259,7 +262,8 @@ class Course:
         """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
         if not self._parts:
             return True
-        last, began = self._parts[-1].account.capture, began_ns(path)
+        last = self._parts[-1].account.capture
+        began = began_ns(path, allows_private=self._options.allows_private)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
     def read(self, name: str, source: Source, progress: Progress | None) -> Account:
@@ -268,7 +272,7 @@ class Course:
         decoder = self._whole.new_decoder()
         with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
-                chunks = relay.paced(capture.chunks(kept=TRAYS))
+                chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
                 reader = Reader(chunks, source=source.path, first_number=before + 1)
                 for buffer, frames in batches_in_order(reader):
                     self._begin(reader)
@@ -312,6 +316,7 @@ class Course:
         return self._reading(self._whole, None)
 
     def _reading(self, reel: Reel, interface: int | None) -> Reading:
+        """Silences are asked for where captures are compared, and nowhere else: there may be a thousand of them."""
         around = [part.account.surroundings for part in self._parts]
         return Reading(
             parts=tuple(self._parts),
@@ -322,7 +327,7 @@ class Course:
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
-                pulse=reel.tracker.pulse(),
+                pulse=reel.tracker.pulse() if self._is_case or interface is not None else NO_PULSE,
                 numbering=numbering_of(self._parts),
             ),
             vantage=self._vantage,

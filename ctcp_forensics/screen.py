@@ -19,6 +19,7 @@ from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
 from ctcp_forensics.claims import endings, proof
 from ctcp_forensics.packets import IcmpError
+from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
 
 if TYPE_CHECKING:
@@ -51,14 +52,15 @@ SAID: Final = {
     Plain.WELL: ("healthy", Confidence.STRONG),
     Plain.OTHER: ("not-ctcp", Confidence.STRONG),
 }
-"""The verdict and the confidence that the table of verdicts would come to."""
+"""The verdict and the confidence that the table of verdicts would come to, of a capture that is whole."""
+
+RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain.WELL))
+"""What a capture that lost something says with a doubt: see verdict.NOTHING_UNREAD."""
 
 
 JUDGED: Final = dict(enumerate(product((row.slug for row in VERDICTS), Confidence), start=1 + max(Plain)))
 """Words for what the full judgement comes to, where a flow is told in a line all the same."""
-SPELLED: Final = JUDGED | SAID
-WORDS: Final = {told: word for word, told in SPELLED.items()}
-"""What both would say is said in the screen's word."""
+WORDS: Final = {told: word for word, told in JUDGED.items()}
 
 
 class Sifted(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,7 @@ class Sifted(msgspec.Struct, frozen=True, kw_only=True):
 
     wanted: Sequence[int]
     said: bytes
-    """A word for each: `Plain.JUDGE`, or one of those that are `SPELLED`."""
+    """A word for each: one of `Plain`, or of those that are `JUDGED`."""
     is_in_full: bytes
     """1 for each that is told in full."""
 
@@ -93,6 +95,15 @@ def sifted(
     said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
     share = even_share(Counter(word for word in said if word != Plain.JUDGE), max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
+
+
+def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:
+    """The verdict and the confidence of a flow, in its capture."""
+    if word in JUDGED:
+        return JUDGED[word]
+    verdict, confidence = SAID[Plain(word)]
+    is_doubted = word in RESTING_ON_ABSENCE and not around.is_whole
+    return verdict, Confidence.CONSISTENT if is_doubted else confidence
 
 
 def first_of_each(said: bytes, share: int) -> bytearray:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from benchmarks import generate
+from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cases import Docket, cases_of
 from ctcp_forensics.compare import Outcome, compare
@@ -23,7 +24,7 @@ from ctcp_forensics.reading import read
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import FLAGSHIP, Flow, Report, exit_status
-from ctcp_forensics.screen import SAID, SPELLED, WORDS, even_share
+from ctcp_forensics.screen import JUDGED, WORDS, even_share
 from ctcp_forensics.verdict import CONFIDENCES, VERDICTS
 
 ROOM = 7
@@ -144,10 +145,10 @@ def test_some_sample_has_flows_that_go_on_with_one_another() -> None:
 DEAD = {confidence: WORDS[FLAGSHIP, confidence] for confidence in CONFIDENCES}
 
 
-def test_every_verdict_has_a_word_and_the_screen_s_own_stay() -> None:
-    assert all(WORDS[row.slug, confidence] for row in VERDICTS for confidence in CONFIDENCES)
-    assert all(WORDS[told] == word for word, told in SAID.items())
-    assert max(SPELLED) < 256
+def test_every_verdict_has_a_word_that_the_screen_does_not_have() -> None:
+    assert all(JUDGED[WORDS[row.slug, sure]] == (row.slug, sure) for row in VERDICTS for sure in CONFIDENCES)
+    assert max(Plain) < min(JUDGED)
+    assert max(JUDGED) < 256
 
 
 class Sentence(NamedTuple):
@@ -191,7 +192,7 @@ def test_a_rare_verdict_is_not_crowded_out() -> None:
 SENTENCES = st.lists(
     st.builds(
         Sentence,
-        st.sampled_from(sorted(SPELLED)[-40:]),
+        st.sampled_from(sorted(JUDGED)[-40:]),
         st.sampled_from(["a", "b", "c"]),
         st.sampled_from(["x", "y"]),
     )
@@ -203,16 +204,16 @@ def test_as_many_of_each_verdict_as_there_is_room_for_and_never_a_less_sure_one_
     some: Sequence[Sentence], room: int
 ) -> None:
     kept = gravest(some, room)
-    verdicts = Counter(SPELLED[one.word][0] for one in some)
+    verdicts = Counter(JUDGED[one.word][0] for one in some)
     share = even_share(verdicts, room)
-    assert Counter(SPELLED[some[number].word][0] for number in kept) == {
+    assert Counter(JUDGED[some[number].word][0] for number in kept) == {
         verdict: min(number, share) for verdict, number in verdicts.items() if share
     }
     for verdict in verdicts:
         ranks = [
-            (CONFIDENCES.index(SPELLED[one.word][1]), number not in kept)
+            (CONFIDENCES.index(JUDGED[one.word][1]), number not in kept)
             for number, one in enumerate(some)
-            if SPELLED[one.word][0] == verdict
+            if JUDGED[one.word][0] == verdict
         ]
         taken = [rank for rank, is_left in ranks if not is_left]
         left = [rank for rank, is_left in ranks if is_left]

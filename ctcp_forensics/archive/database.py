@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +66,17 @@ def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> En
     return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
 
 
+@contextmanager
+def sound(folder: Path) -> Iterator[None]:
+    """While a manifest is read: what SQLite says of a damaged one is told as ours."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{folder / NAME}: is damaged ({error}); scan the same places into a new store"
+        ) from error
+
+
 def connect(path: Path, *, mode: str) -> sqlite3.Connection:
     """Raises StoreError where there is no manifest of this version."""
     try:
@@ -73,6 +86,9 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
         version = found.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise StoreError(f"{path.parent}: no store that can be read: {error}") from error
+    if version == 0 and mode == "ro":
+        found.close()
+        raise StoreError(f"{path.parent}: a scan was stopped before it kept anything there; begin it again")
     if version not in (SCHEMA_VERSION, 0):
         found.close()
         raise StoreError(

@@ -9,9 +9,13 @@ import resource
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
+KEPT_LEN: Final = 32 << 20
+"""What a small capture needs, several times over; the most that glibc takes for M_MMAP_THRESHOLD."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""mallopt(3)."""
 GRACE_S: Final = 10.0
 """So long a worker may take to notice that its time is up; then the second alarm ends it."""
 
@@ -46,3 +50,17 @@ def limit_memory(size: int | None) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = size if hard == resource.RLIM_INFINITY else min(size, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def keep_memory() -> None:
+    """Of this process, for good: what one capture has freed serves the next one, up to KEPT_LEN.
+
+    The C library would give it back to the system, which fills every page with zeros before it is had again: for a
+    small capture that takes as long as following its flows.  Where the library is another one, nothing changes.
+    """
+    import ctypes  # in a worker, while the parent goes on
+
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, KEPT_LEN)
+        mallopt(M_TRIM_THRESHOLD, 2 * KEPT_LEN)

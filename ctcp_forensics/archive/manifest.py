@@ -60,6 +60,8 @@ class Manifest:
 
     def __init__(self, folder: Path, *, terms: str, rules: str) -> None:
         self._terms, self._rules = terms, rules
+        self.set_aside = 0
+        """Entries of the length of another that were noted, to be told apart from it."""
         self._db = connect(folder / NAME, mode="rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -108,8 +110,10 @@ class Manifest:
             return None  # it was found twice
         if row is not None and not anew and self._still_holds(entry, *row):
             self._db.execute("UPDATE entries SET run = ? WHERE uri = ?", (self.run, name))
+            self.set_aside += row[0] == LOOKALIKE
             return Todo(entry=entry, tries=row[3]) if row[0] == WAITING else None
         state = LOOKALIKE if self._has_a_lookalike(name, entry.content_len) else WAITING
+        self.set_aside += state == LOOKALIKE
         self._db.execute(
             "INSERT INTO entries (uri, size, length, stamp, state, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT "
             "(uri) DO UPDATE SET size = ?2, length = ?3, stamp = ?4, state = ?5, run = ?6, tries = 0, quick = NULL, "
@@ -131,6 +135,8 @@ class Manifest:
 
     def take_refused(self, refusals: Iterable[Refusal]) -> None:
         rows = [(name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals]
+        if not rows:
+            return
         with self.transaction():
             self.note_refusals(rows)
 

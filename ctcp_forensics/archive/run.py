@@ -24,15 +24,23 @@ from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
-from ctcp_forensics.archive.planner import Planner
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
+FOUND_FIRST: Final = 16
 FOUND_AT_ONCE: Final = 256
-FINDING_S: Final = 0.05
-"""So long is looked for more before the workers are looked after again."""
+"""The first few are noted by themselves, so that the workers have something to do; each time twice as many."""
+FINDING_S: Final = 0.01
+"""So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
 """So long is waited for a worker before the watcher hears again."""
+ALIKE_AT_ONCE: Final = 4096
+ALIKE_SHARE: Final = 4
+"""Entries of one length are told apart when so many wait for it, or a quarter of all, so that no result waits for the
+end of the search.  Each time all that was noted may be looked through: hence a share, and not a number alone."""
+TOGETHER_S: Final = 0.1
+"""Answers that come within so long are made durable together: it takes milliseconds, however many they are."""
 KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
@@ -98,6 +106,10 @@ class Sweep:
         self._again: deque[Batch] = deque()
         self._flying: dict[int, Batch] = {}
         self._number = 0
+        self._found_at_once = FOUND_FIRST
+        self._taken_s = 0.0
+        self._noted = 0
+        self._told_apart = 0
         self._segment = manifest.next_segment()
 
     def stop(self) -> None:
@@ -117,8 +129,10 @@ class Sweep:
     def _run(self, found: Iterable[Found]) -> None:
         self._manifest.stamp_unjudged()
         self._pump(self._old_judgements())
-        self._pump(self._examinations(found))
-        self._settle_lookalikes()
+        source = iter(found)
+        while not (self.tally.is_all_found or self.is_stopping):
+            self._examine(source)
+            self._settle_lookalikes()
         if not self.is_stopping:
             self._manifest.finish()
 
@@ -129,25 +143,54 @@ class Sweep:
         while some := list(islice(old, JUDGED_AT_ONCE)):
             yield Batch(kind="judge", todos=[Todo(entry=one.entry) for one in some], kept=some)
 
-    def _examinations(self, found: Iterable[Found]) -> Iterator[Batch | None]:
+    def _examine(self, source: Iterator[Found]) -> None:
+        """More is looked for while the workers are busy."""
+        self._pump(self._examinations(source), lambda: self._look_for_more(source))
+
+    def _examinations(self, source: Iterator[Found]) -> Iterator[Batch | None]:
         """Tasks as soon as enough is known for one; None while nothing is."""
-        source = iter(found)
-        while not self.tally.is_all_found or not self._planner.is_empty:
-            self._look_for_more(source)
-            yield None if self._planner.is_empty else self._planned()
+        while not (self._planner.is_empty and self._has_looked_enough):
+            if not self._planner.is_ready:
+                self._look_for_more(source)
+            is_ready = self._planner.is_ready or (self._has_looked_enough and not self._planner.is_empty)
+            yield self._planned() if is_ready else None
 
     def _planned(self) -> Batch:
         return Batch(kind="examine", todos=self._planner.take())
 
-    def _look_for_more(self, source: Iterator[Found]) -> None:
-        until = time.monotonic() + FINDING_S
-        while not (self.tally.is_all_found or self._planner.is_full) and time.monotonic() < until:
-            some = list(islice(source, FOUND_AT_ONCE))
-            self.tally.is_all_found = len(some) < FOUND_AT_ONCE
-            self._note([one for one in some if isinstance(one, Entry)])
-            self._manifest.take_refused(one for one in some if isinstance(one, Refusal))
+    def _look_for_more(self, source: Iterator[Found]) -> bool:
+        """Whether there is more to look for at once."""
+        if self.tally.is_all_found or self._planner.is_full or self._waits_for_comparison or self.is_stopping:
+            return False
+        some = self._found_now(source)
+        self._found_at_once = min(2 * self._found_at_once, FOUND_AT_ONCE)
+        self._note([one for one in some if isinstance(one, Entry)])
+        self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
+        return not self.tally.is_all_found
+
+    @property
+    def _has_looked_enough(self) -> bool:
+        """Nothing more is found before what is known has been worked on."""
+        return self.tally.is_all_found or self._waits_for_comparison
+
+    @property
+    def _waits_for_comparison(self) -> bool:
+        """So many were set aside that they are told apart before more is looked for."""
+        waiting = self._manifest.set_aside - self._told_apart
+        return waiting >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
+
+    def _found_now(self, source: Iterator[Found]) -> list[Found]:
+        """Some; fewer where they come slowly."""
+        some, until = [], time.monotonic() + FINDING_S
+        for one in source:
+            some.append(one)
+            if len(some) == self._found_at_once or time.monotonic() > until:
+                return some
+        self.tally.is_all_found = True
+        return some
 
     def _note(self, entries: Sequence[Entry]) -> None:
+        self._noted += len(entries)
         for todo in self._manifest.take_found(entries, anew=self._rules.anew):
             self._plan(todo)
 
@@ -158,6 +201,7 @@ class Sweep:
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
+        self._told_apart = self._manifest.set_aside
         if self.is_stopping or not self._manifest.lookalikes():
             return
         self._pump(keys("quick-key", self._manifest.without_quick_key()))
@@ -173,24 +217,45 @@ class Sweep:
     def _rest(self) -> Iterator[Batch]:
         rest = self._manifest.waiting()
         while True:
-            for todo in islice(rest, FOUND_AT_ONCE):
-                self._plan(todo)
+            self._plan_until_ready(rest)
             if self._planner.is_empty:
                 return
             yield self._planned()
 
+    def _plan_until_ready(self, rest: Iterator[Todo]) -> None:
+        while some := list(islice(rest, FOUND_AT_ONCE)):
+            for todo in some:
+                self._plan(todo)
+            if self._planner.is_ready:
+                return
+
     # --- doing it ----------------------------------------------------------------------------
 
-    def _pump(self, batches: Iterator[Batch | None]) -> None:
-        """Keep the workers busy until there is nothing more to do, or no more may be begun."""
-        is_exhausted = False
+    def _pump(
+        self, batches: Iterator[Batch | None], look_for_more: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Keep the workers busy until there is nothing more to do, or no more may be begun.
+
+        Who has ended a task has the next one while its answers are made durable.
+        """
+        is_exhausted, ended = False, list[Ended]()
         while True:
             is_exhausted = self._feed(batches) or is_exhausted
+            if self._is_due(ended):
+                self._take(ended)
+                ended = []
             nothing_more = self.is_stopping or (is_exhausted and not self._again)
             if nothing_more and not self._flying:
                 return
-            self._take(self._engine.wait(PAUSE_S if self._flying else 0))
+            is_at_rest = bool(self._flying) and not self._again and not look_for_more()
+            ended += self._engine.wait((TOGETHER_S if ended else PAUSE_S) if is_at_rest else 0)
             self._look()
+
+    def _is_due(self, ended: Sequence[Ended]) -> bool:
+        """A death is seen to at once; so is what nobody would add to."""
+        if any(one.death is not None for one in ended) or len(ended) == len(self._flying):
+            return True
+        return time.monotonic() - self._taken_s >= TOGETHER_S
 
     def _feed(self, batches: Iterator[Batch | None]) -> bool:
         """Whether there are no more batches."""
@@ -236,6 +301,7 @@ class Sweep:
 
     def _take(self, ended: Sequence[Ended]) -> None:
         """Everything that has come is made durable at once; then it is acknowledged."""
+        self._taken_s = time.monotonic()
         placed: list[Placed] = []
         for one in ended:
             batch = self._flying.pop(one.number, None)
@@ -307,8 +373,11 @@ def given_up(entry: Entry, at: int, reason: str) -> Answer:
 
 
 def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
-    while some := list(islice(entries, KEYS_AT_ONCE)):
+    """Of members more and more at once, as the planner does it: each batch reads their archive from its beginning."""
+    dealt = 0
+    while some := list(islice(entries, max(KEYS_AT_ONCE, min(dealt // CONTAINER_SHARE, CONTAINER_MEMBERS)))):
         yield Batch(kind=kind, todos=[Todo(entry=entry) for entry in some])
+        dealt = dealt + len(some) if container(some[-1].uri) else 0
 
 
 END: Final = Batch(kind="examine", todos=())

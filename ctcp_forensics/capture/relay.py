@@ -54,6 +54,11 @@ class Relay(Generic[Tray]):
         self._passed = 0
 
     @property
+    def trays(self) -> int:
+        """So many may lie full at once behind the one that is filled; none where there is one thread."""
+        return TRAYS if self._threads > 1 else 0
+
+    @property
     def is_behind(self) -> bool:
         """Trays wait for the worker: it has more to do than who fills them."""
         return self._worker is not None and not self._full.empty()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ctcp_forensics import report
 from ctcp_forensics.reading import Part, Reading
-from ctcp_forensics.screen import SPELLED, Sifted
+from ctcp_forensics.screen import Sifted, said_of
 
 
 def briefs_of(reading: Reading, sifted: Sifted, ports: Collection[int]) -> Iterator[report.Brief]:
@@ -33,11 +33,17 @@ def brief_of(
     reading: Reading, part: Part, some: Sequence[int], said: bytes, ports: Collection[int]
 ) -> report.Brief:
     columns = reading.tracker.brief(some, ports, part.frames_before)
-    words = sorted(set(said))
-    places = {word: str(place) for place, word in enumerate(words)}
+    words = {word: said_of(word, reading.surroundings) for word in sorted(set(said))}
+    counts = dict.fromkeys(words.values(), 0)  # the screen and the judgement may say the same
+    for word, told in words.items():
+        counts[told] += said.count(word)
+    places = {word: str(list(counts).index(told)) for word, told in words.items()}
     return report.Brief(
         capture=part.account.capture.id,
-        verdicts=tuple(verdict_of(word, said.count(word)) for word in words),
+        verdicts=tuple(
+            report.BriefVerdict(verdict=verdict, confidence=confidence, flows=flows)
+            for (verdict, confidence), flows in counts.items()
+        ),
         addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
         verdict=" ".join([places[word] for word in said]),
         client=columns.client,
@@ -50,8 +56,3 @@ def brief_of(
         to_headend=columns.to_headend,
         to_client=columns.to_client,
     )
-
-
-def verdict_of(word: int, flows: int) -> report.BriefVerdict:
-    verdict, confidence = SPELLED[word]
-    return report.BriefVerdict(verdict=verdict, confidence=confidence, flows=flows)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.cases import Docket
 from ctcp_forensics.flows import Flow
-from ctcp_forensics.screen import SPELLED, WORDS, Sifted, even_share
+from ctcp_forensics.screen import JUDGED, WORDS, Sifted, even_share
 from ctcp_forensics.verdict import CONFIDENCES, judge
 
 OWNER_LEN: Final = 8
@@ -35,7 +35,7 @@ class Sentences:
         self.headends = array("Q")
 
     def add(self, word: int, client: str, headend: str) -> None:
-        """`word` is one of those that are `SPELLED`."""
+        """`word` is one of those that are `JUDGED`."""
         self.words.append(word)
         self.pairs.append(owner(f"{client} {headend}"))
         self.headends.append(owner(headend))
@@ -74,14 +74,14 @@ def gravest(sentences: Sentences, room: int) -> set[int]:
     """
     by_verdict: Mapping[str, array[int]] = defaultdict(lambda: array("I"))
     for number, word in enumerate(sentences.words):
-        by_verdict[SPELLED[word][0]].append(number)
+        by_verdict[JUDGED[word][0]].append(number)
     share = even_share({verdict: len(some) for verdict, some in by_verdict.items()}, room)
     return set(chain(*(islice(surest_first(some, sentences), share) for some in by_verdict.values())))
 
 
 def surest_first(numbers: Sequence[int], sentences: Sentences) -> Iterator[int]:
     for confidence in CONFIDENCES:
-        alike = (number for number in numbers if SPELLED[sentences.words[number]][1] == confidence)
+        alike = (number for number in numbers if JUDGED[sentences.words[number]][1] == confidence)
         yield from in_turns(in_turns(alike, sentences.pairs), sentences.headends)
 
 

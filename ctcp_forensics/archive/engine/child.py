@@ -19,7 +19,7 @@ from struct import Struct
 from typing import Final, NoReturn, Self
 
 from ctcp_forensics.archive.engine import Ended, Job, Work
-from ctcp_forensics.archive.limits import limit_memory
+from ctcp_forensics.archive.limits import keep_memory, limit_memory
 
 LENGTH: Final = Struct(">I")
 PIECE_LEN: Final = 1 << 18
@@ -68,6 +68,7 @@ class Line:
 def serve(end: socket.socket, work: Work) -> None:
     """Work on what comes until nothing more can come.  Ctrl-C is meant for who asks, not for who works."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_memory()
     line, waiting = Line(end), deque[bytes]()
     line.send(b"")  # it is awake
     while True:
