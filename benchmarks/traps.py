@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.traffic import BATCH_FRAMES, CLIENTS, SERVERS, STARTED_AT_US, Truth
-from benchmarks.wire import ACK, PSH, SYN, Column, Frames, Layout, frames
+from benchmarks.wire import ACK, PSH, SYN, Column, Content, Frames, Layout, frames
 
 HANDSHAKE_FRAMES = 3
 GAP_US = 10
 HOLE_LEN = 64
+HOLE_MESSAGE_LEN = 100
+FLOWS_FULL_OF_HOLES = 102_400
+"""As many as there are places."""
 BIG_SEGMENT_LEN = 65_160  # 45 × 1448: what segmentation offload hands to a capture
 WIDEST_SCALE = 14  # RFC 7323 §2.3: a window of 1 GiB
 CLIENT_ISN, SERVER_ISN = 0x1000_0000, 0x2000_0000
@@ -253,6 +256,35 @@ def wrap(count: int, truth: Truth) -> Iterator[Frames]:
             payload_len=np.where(is_data, BIG_SEGMENT_LEN, 0),
             flags=np.where(is_data, ACK | PSH, ACK),
             place=seq,
+        )
+
+
+def holes_everywhere(count: int, truth: Truth) -> Iterator[Frames]:
+    """Both ends of as many cTCP flows as fill a table speak in turn, and before each segment one is missing."""
+    truth.frames = truth.tcp_segments = count
+    truth.flows = min(count, FLOWS_FULL_OF_HOLES)
+    for begin in range(0, count, BATCH_FRAMES):
+        number = np.arange(begin, min(begin + BATCH_FRAMES, count))
+        flow, turn = number % FLOWS_FULL_OF_HOLES, number // FLOWS_FULL_OF_HOLES
+        from_client, passed = turn % 2 == 0, turn // 2 * 2
+        client, server = CLIENTS + flow, SERVERS + 0x7F02
+        yield frames(
+            len(number),
+            time_us=STARTED_AT_US + number,
+            source=np.where(from_client, client, server),
+            target=np.where(from_client, server, client),
+            source_port=np.where(from_client, 40_000, 10_000),
+            target_port=np.where(from_client, 10_000, 40_000),
+            seq=(CLIENT_ISN + passed * HOLE_MESSAGE_LEN) % (1 << 32),
+            ack=CLIENT_ISN,
+            flags=ACK | PSH,
+            window=65_535,
+            payload_len=HOLE_MESSAGE_LEN,
+            ip_id=number,
+            ttl=np.where(from_client, 128, 57),
+            content=Content.ESP,
+            spi=256 + 2 * flow + turn % 2,
+            esp_seq=1 + passed,
         )
 
 

@@ -6,8 +6,9 @@ Knows facts, and joins those that concern one flow.  Does not judge: see claims.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -81,58 +82,106 @@ def assemble(
     flows: Sequence[Flow], surroundings: Surroundings, icmp_errors: Iterable[IcmpError]
 ) -> list[Case]:
     """One case per flow, with the ICMP errors that quote it and the flow that went on with its SPI."""
-    quoted: dict[frozenset[tuple[str, int]], list[IcmpError]] = {}
-    for error in icmp_errors:
-        quoted.setdefault(ends_quoted(error), []).append(error)
-    rebound, reopened = rebindings(flows), reopenings(flows)
+    quoted = by_ends(icmp_errors)
+    outlines = sorted(map(outline_of, flows), key=lambda one: one.first_frame)
+    rebound, reopened = rebindings(outlines), reopenings(outlines)
+    known = {flow.index: flow for flow in flows}
     return [
-        Case(
-            flow=flow,
-            encapsulation=recognise(flow.to_headend.row, flow.to_client.row),
-            surroundings=surroundings,
-            icmp_errors=tuple(quoted.get(ends_of(flow), ())) if quoted else (),
-            rebound_to=rebound.get(flow.index),
-            reopened_by=reopened.get(flow.index),
+        case_of(
+            flow,
+            surroundings,
+            quoted,
+            rebound_to=known.get(rebound.get(flow.index, NEVER)),
+            reopened_by=known.get(reopened.get(flow.index, NEVER)),
         )
         for flow in flows
     ]
 
 
-def ends_of(flow: Flow) -> frozenset[tuple[str, int]]:
+Ends = frozenset[tuple[str, int]]
+
+
+def case_of(
+    flow: Flow,
+    surroundings: Surroundings,
+    quoted: Mapping[Ends, Sequence[IcmpError]],
+    *,
+    rebound_to: Flow | None,
+    reopened_by: Flow | None,
+) -> Case:
+    return Case(
+        flow=flow,
+        encapsulation=recognise(flow.to_headend.row, flow.to_client.row),
+        surroundings=surroundings,
+        icmp_errors=tuple(quoted.get(ends_of(flow), ())) if quoted else (),
+        rebound_to=rebound_to,
+        reopened_by=reopened_by,
+    )
+
+
+def by_ends(icmp_errors: Iterable[IcmpError]) -> dict[Ends, list[IcmpError]]:
+    """ICMP errors by the ends that they quote."""
+    quoted: dict[Ends, list[IcmpError]] = {}
+    for error in icmp_errors:
+        quoted.setdefault(ends_quoted(error), []).append(error)
+    return quoted
+
+
+def ends_of(flow: Flow) -> Ends:
     client, headend = flow.client, flow.headend
     return frozenset(((client.address, client.port), (headend.address, headend.port)))
 
 
-def ends_quoted(error: IcmpError) -> frozenset[tuple[str, int]]:
+def ends_quoted(error: IcmpError) -> Ends:
     ends = ((error.src, error.sport), (error.dst, error.dport))
     return frozenset((str(ipaddress.ip_address(address)), port) for address, port in ends)
 
 
-def reopenings(flows: Sequence[Flow]) -> dict[int, Flow]:
-    """Flow index → the next flow of the same 4-tuple."""
-    latest: dict[frozenset[tuple[str, int]], Flow] = {}
-    reopened: dict[int, Flow] = {}
-    for flow in sorted(flows, key=lambda one: one.row.first_frame):
-        ends = ends_of(flow)
-        earlier = latest.get(ends)
-        if earlier is not None and flow.row.syn_frame != NEVER:
-            reopened[earlier.index] = flow
-        latest[ends] = flow
+class Outline(NamedTuple):
+    """As much of a flow as tells which other one goes on where it stopped."""
+
+    number: int
+    """The flow's index."""
+    ends: Hashable
+    """The same for both directions, and for every flow of these ends."""
+    first_frame: int
+    has_syn: bool
+    associations: Sequence[AssociationRow]
+
+
+def outline_of(flow: Flow) -> Outline:
+    return Outline(
+        flow.index,
+        ends_of(flow),
+        flow.row.first_frame,
+        flow.row.syn_frame != NEVER,
+        [one for direction in flow.directions for one in direction.associations],
+    )
+
+
+def reopenings(outlines: Iterable[Outline]) -> dict[int, int]:
+    """Flow index → that of the next flow of the same 4-tuple.  The outlines come by their first frames."""
+    latest: dict[Hashable, int] = {}
+    reopened: dict[int, int] = {}
+    for flow in outlines:
+        earlier = latest.get(flow.ends)
+        if earlier is not None and flow.has_syn:
+            reopened[earlier] = flow.number
+        latest[flow.ends] = flow.number
     return reopened
 
 
-def rebindings(flows: Sequence[Flow]) -> dict[int, Flow]:
-    """Flow index → the later flow that goes on with one of its SPIs, from other ends and without a SYN.
+def rebindings(outlines: Iterable[Outline]) -> dict[int, int]:
+    """Flow index → that of the later flow that goes on with one of its SPIs, from other ends and without a SYN.
 
     It goes on where the other stopped: both at once are the two sides of a translation, captured in one file.
     """
-    latest: dict[int, tuple[Flow, AssociationRow]] = {}
-    rebound: dict[int, Flow] = {}
-    for flow in sorted(flows, key=lambda one: one.row.first_frame):
-        for one in (one for direction in flow.directions for one in direction.associations):
+    latest: dict[int, tuple[Outline, AssociationRow]] = {}
+    rebound: dict[int, int] = {}
+    for flow in outlines:
+        for one in flow.associations:
             earlier, before = latest.get(one.spi, (flow, one))
-            goes_on = flow.row.syn_frame == NEVER and before.last_frame < one.first_frame
-            if goes_on and ends_of(earlier) != ends_of(flow):
-                rebound[earlier.index] = flow
+            if not flow.has_syn and before.last_frame < one.first_frame and earlier.ends != flow.ends:
+                rebound[earlier.number] = flow.number
             latest[one.spi] = flow, one
     return rebound

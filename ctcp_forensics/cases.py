@@ -6,12 +6,17 @@ judge: see verdict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from ctcp_forensics.case import Case, assemble
-from ctcp_forensics.flows import build_flow
+from ctcp_forensics._kernel.rows import NEVER, FlowRow
+from ctcp_forensics.case import Case, Outline, assemble, by_ends, case_of, rebindings, reopenings
+from ctcp_forensics.flows import Flow, Tracked, build_flow
 from ctcp_forensics.reading import Options, Reading
 from ctcp_forensics.vantage import View
+
+SIEVE_LEN: Final = 1 << 22
+"""Bytes: of a full table of tunnels, with two SPIs each, one flow in ten looks related by mistake."""
 
 
 def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = None) -> list[Case]:
@@ -28,6 +33,72 @@ def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = 
         for index in (reading.in_question(options) if wanted is None else wanted)
     ]
     return assemble(flows, around, reading.icmp_errors)
+
+
+class Docket:
+    """The flows of a reading, each made a case when its turn comes: of very many, not all fit beside one another.
+
+    Each is the same case as `cases_of` all of them would give.
+    """
+
+    def __init__(self, reading: Reading, options: Options, wanted: Sequence[int]) -> None:
+        self._reading, self._options = reading, options
+        self._quoted = by_ends(reading.icmp_errors)
+        akin = list(outlines(reading.tracker, related(reading.tracker, wanted)))
+        self._rebound, self._reopened = rebindings(akin), reopenings(akin)
+
+    def case(self, index: int) -> Case:
+        return case_of(
+            self.flow(index),
+            self._reading.surroundings,
+            self._quoted,
+            rebound_to=self._other(self._rebound, index),
+            reopened_by=self._other(self._reopened, index),
+        )
+
+    def flow(self, index: int) -> Flow:
+        around = self._reading.surroundings
+        return build_flow(
+            self._reading.tracker,
+            index,
+            ports=self._options.ports,
+            capture_last_ns=around.last_ns,
+            numbering=around.numbering,
+        )
+
+    def _other(self, others: Mapping[int, int], index: int) -> Flow | None:
+        return self.flow(others[index]) if index in others else None
+
+
+def related(tracker: Tracked, wanted: Sequence[int]) -> list[int]:
+    """Flows that may share their ends or an SPI with another one, by their first frames.
+
+    A sieve finds them in little memory: whom it takes for related by mistake, the rows themselves tell apart.
+    """
+    seen, again = bytearray(SIEVE_LEN), bytearray(SIEVE_LEN)
+    for index in wanted:
+        for mark in marks_of(tracker, index):
+            again[mark] |= seen[mark]
+            seen[mark] = 1
+    found = [index for index in wanted if any(again[mark] for mark in marks_of(tracker, index))]
+    return sorted(found, key=lambda index: tracker.flow(index).first_frame)
+
+
+def marks_of(tracker: Tracked, index: int) -> set[int]:
+    """Places in the sieve of what two flows have in common where one goes on with the other."""
+    spis = {one.spi for side in (0, 1) for one in tracker.associations(index, side)}
+    return {hash(one) % SIEVE_LEN for one in (*spis, both_ends(tracker.flow(index)))}
+
+
+def both_ends(row: FlowRow) -> frozenset[tuple[bytes, int]]:
+    return frozenset(((row.src, row.sport), (row.dst, row.dport)))
+
+
+def outlines(tracker: Tracked, some: Sequence[int]) -> Iterator[Outline]:
+    for index in some:
+        row = tracker.flow(index)
+        held = [one for side in (0, 1) for one in tracker.associations(index, side)]
+        yield Outline(index, both_ends(row), row.first_frame, row.syn_frame != NEVER, held)
 
 
 def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:

@@ -6,12 +6,12 @@ Knows counts and reasons.  Does not know flows beyond their number: see conclude
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.rows import FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
+from ctcp_forensics._kernel.rows import FLOW_CAP, HOLES_AT_ONCE, SEGMENT_LOG_CAP, GivenUpRow, Tallies
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
@@ -100,15 +100,20 @@ def notes_on_time(reader: Reader) -> tuple[str, ...]:
     return (f"{backwards} frames are earlier than the frame before them",) if backwards else ()
 
 
-def notes_on_places(given_up: GivenUpRow) -> tuple[str, ...]:
+def notes_on_places(given_up: GivenUpRow) -> Iterator[str]:
     """Flows that nothing was to be told of may go for others: what was seen of them was all that was asked."""
-    if not any(given_up):
-        return ()
+    if given_up.bared:
+        yield (
+            f"{given_up.bared} half-open and ended flows of no concern lost what was kept of their holes and "
+            "questions, to make room for that of others"
+        )
+    if not any(given_up[: GivenUpRow._fields.index("bared")]):
+        return
     told = (
         f"{given_up.half_open} half-open and {given_up.ended} ended flows of no concern made room for others"
     )
     rest = given_up.begun_in_mid_stream
-    return (f"{told}; {rest} flows began without a SYN since, perhaps the rest of one" if rest else told,)
+    yield f"{told}; {rest} flows began without a SYN since, perhaps the rest of one" if rest else told
 
 
 def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
@@ -127,6 +132,12 @@ def caps_reached(
         (given_up.half_open_of_concern, at_once, FLOW_CAP, "half-open flows given up unjudged"),
         (given_up.ended_of_concern, at_once, FLOW_CAP, "ended flows given up unjudged"),
         (given_up.alive_of_concern, at_once, FLOW_CAP, "flows given up alive and unjudged"),
+        (
+            given_up.bared_in_question,
+            "holes kept at once, and other evidence in proportion",
+            HOLES_AT_ONCE,
+            "flows, alive or to be judged, lost what was kept of them",
+        ),
         (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
         (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),
         (

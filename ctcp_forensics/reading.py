@@ -30,6 +30,9 @@ CTCP_PORT = 10000
 
 MAX_IN_FULL: Final = 200
 """Flows of a capture that are well and told in full, however many there are: as many as a table shows at a glance."""
+MAX_UNWELL_IN_FULL: Final = 1_000
+"""Other flows of a capture that are told in full: three times what a page tells at length, and some 25 MB of report.
+Where there are more, the gravest are; the others are told in a line each, with their verdicts."""
 MAX_SPLIT: Final = 16
 """A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
 BESIDE_NS: Final = 1_000_000_000
@@ -64,7 +67,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
     max_in_full: int | None = MAX_IN_FULL
-    """Flows that are well and told in full; None tells all."""
+    """Flows that are well and told in full; None tells all flows in full, well or not."""
+    max_unwell_in_full: int = MAX_UNWELL_IN_FULL
+    """The others that are."""
     threads: int | None = None
     """Of which one follows flows while another reads; None: as many as there are cores."""
 

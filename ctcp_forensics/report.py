@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -566,8 +566,9 @@ class BriefVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
-    """Flows that are well, or none of ours, beyond the first ones: told in a line each, in columns.
+    """Flows beyond those that are told in full: told in a line each, in columns.
 
+    They are well, or none of ours; where very many are not well, the gravest are told in full and the rest here.
     None of them has a finding; analyzed with `--in-full` all of them have one.
     """
 
@@ -678,7 +679,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def exit_status(report: Report) -> int:
     """1: at least one flow has the failure; 3: none found, but not everything was looked at; else 0."""
-    if any(finding.verdict == FLAGSHIP for finding in report.findings):
+    in_brief = (told.verdict for brief in report.brief for told in brief.verdicts)
+    if FLAGSHIP in (*(finding.verdict for finding in report.findings), *in_brief):
         return 1
     return 0 if report.coverage.is_complete else 3
 

@@ -8,9 +8,9 @@ flow.  Knows the thresholds that the claims go by.  Does not know their reasons:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import compress, islice
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, islice, product
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ from ctcp_forensics._kernel.rows import Plain, ScreenLimits
 from ctcp_forensics.claims import endings, proof
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
-from ctcp_forensics.verdict import INSUFFICIENT, Confidence
+from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.plain_screen import Conversation
@@ -58,13 +58,34 @@ RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain
 """What a capture that lost something says with a doubt: see verdict.NOTHING_UNREAD."""
 
 
+JUDGED: Final = dict(enumerate(product((row.slug for row in VERDICTS), Confidence), start=1 + max(Plain)))
+"""Words for what the full judgement comes to, where a flow is told in a line all the same."""
+WORDS: Final = {told: word for word, told in JUDGED.items()}
+
+
 class Sifted(msgspec.Struct, frozen=True, kw_only=True):
     """The flows of one capture, by how much is told of them."""
 
-    in_full: Sequence[int]
-    in_brief: Sequence[int]
+    wanted: Sequence[int]
     said: bytes
-    """A `Plain` for each of those in brief."""
+    """A word for each: one of `Plain`, or of those that are `JUDGED`."""
+    is_in_full: bytes
+    """1 for each that is told in full."""
+
+    @property
+    def in_full(self) -> list[int]:
+        return list(compress(self.wanted, self.is_in_full))
+
+    @property
+    def open(self) -> list[int]:
+        """Those that the screen leaves open."""
+        return list(compress(self.wanted, self.said.translate(bytes((1,)).ljust(256, b"\0"))))
+
+    @property
+    def told_briefly(self) -> tuple[list[int], bytes]:
+        """The others, with the word for each."""
+        marks = self.is_in_full.translate(bytes((1, 0)).ljust(256))
+        return list(compress(self.wanted, marks)), bytes(compress(self.said, marks))
 
 
 def sifted(
@@ -72,18 +93,15 @@ def sifted(
 ) -> Sifted:
     """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts."""
     said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
-    is_in_full = first_of_each(said, even_share(Counter(said), max_in_full))
-    is_in_brief = is_in_full.translate(bytes((1, 0)).ljust(256))
-    return Sifted(
-        in_full=list(compress(wanted, is_in_full)),
-        in_brief=list(compress(wanted, is_in_brief)),
-        said=bytes(compress(said, is_in_brief)),
-    )
+    share = even_share(Counter(word for word in said if word != Plain.JUDGE), max_in_full)
+    return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 
 
-def said_of(word: Plain, around: Surroundings) -> tuple[str, Confidence]:
+def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:
     """The verdict and the confidence of a flow, in its capture."""
-    verdict, confidence = SAID[word]
+    if word in JUDGED:
+        return JUDGED[word]
+    verdict, confidence = SAID[Plain(word)]
     is_doubted = word in RESTING_ON_ABSENCE and not around.is_whole
     return verdict, Confidence.CONSISTENT if is_doubted else confidence
 
@@ -97,10 +115,10 @@ def first_of_each(said: bytes, share: int) -> bytearray:
     return marks
 
 
-def even_share(counts: Counter[int], room: int) -> int:
+def even_share(counts: Mapping[Any, int], room: int) -> int:
     """How many of each verdict find room, where what the rare ones leave goes to the frequent ones."""
     share, left = room, room
-    numbers = sorted(number for word, number in counts.items() if word != Plain.JUDGE)
+    numbers = sorted(counts.values())
     for place, number in enumerate(numbers):
         share = left // (len(numbers) - place)
         if number > share:

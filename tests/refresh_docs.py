@@ -423,6 +423,23 @@ CAPS: Final = (
         "the others are told in a line each: the report's `brief`",
     ),
     Cap(
+        "_kernel.rows",
+        "HOLES_AT_ONCE",
+        "holes kept of all flows together",
+        "flows that matter least lose what is kept of them: in the capture's `notes`, or in `coverage.caps`",
+    ),
+    Cap("_kernel.rows", "EPISODES_AT_ONCE", "episodes kept of all flows together", "likewise"),
+    Cap(
+        "_kernel.rows", "ASSOCIATIONS_AT_ONCE", "ESP security associations of all flows together", "likewise"
+    ),
+    Cap("_kernel.rows", "RESETS_AT_ONCE", "RSTs kept of all flows together", "likewise"),
+    Cap(
+        "reading",
+        "MAX_UNWELL_IN_FULL",
+        "other flows of one capture told in full",
+        "the gravest are, dealt out to verdicts, headends and clients; the others in a line each",
+    ),
+    Cap(
         "crosscheck",
         "MAX_IN_FILTER",
         "connections named in the display filter for tshark",

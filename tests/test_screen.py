@@ -238,7 +238,6 @@ def test_a_flow_that_an_icmp_error_quotes_is_in_doubt() -> None:
     ("counts", "share"),
     [
         ({}, 0),
-        ({Plain.JUDGE: 10_000}, 0),
         ({Plain.WELL: 3}, 3),
         ({Plain.WELL: 201}, 200),
         ({Plain.WELL: 150, Plain.CLOSED: 51}, 149),
@@ -256,8 +255,10 @@ def test_the_first_flows_of_every_verdict_are_told_in_full(tmp_path: Path) -> No
     wanted = range(reading.tracker.tallies().flows)
     words = words_of(reading.tracker, wanted)
     found = sifted(reading.tracker, wanted, (), 12)
-    assert sorted([*found.in_full, *found.in_brief]) == list(wanted)
-    assert [Plain(word) for word in found.said] == [words[index] for index in found.in_brief]
+    briefly, said = found.told_briefly
+    assert sorted([*found.in_full, *briefly]) == list(wanted)
+    assert [Plain(word) for word in said] == [words[index] for index in briefly]
+    assert found.open == [index for index in wanted if words[index] == Plain.JUDGE]
     told = Counter(words[index] for index in found.in_full)
     assert told[Plain.JUDGE] == words.count(Plain.JUDGE)
     assert {told[word] for word in set(words) - {Plain.JUDGE}} == {4}

@@ -85,9 +85,17 @@ MAX_EXTENSION_HEADERS = 16
 MAX_MESSAGES_PER_SEGMENT = 64
 """64 KiB is the longest datagram; 64 messages of the 1 KiB that GRO merges fill it."""
 
-FLOW_CAP = 1 << 17
-"""Flows followed at once: about 90 MB where all are followed, each under 1 KiB.  Beyond it those that matter least
-are given up."""
+FLOW_CAP = 100 << 10
+"""Flows followed at once: about 70 MB, and 85 more where every one of them is a tunnel that lost something both ways.
+Beyond it those that matter least are given up."""
+
+HOLES_AT_ONCE = 3 << 15
+EPISODES_AT_ONCE = 1 << 14
+ASSOCIATIONS_AT_ONCE = 1 << 18
+RESETS_AT_ONCE = 1 << 15
+"""Pieces of evidence kept of all flows together: 9, 5, 17 and 1 MB, so that program, table, log, evidence and report
+stay below 300.  A hole and two associations for each flow of a full table; a question for every sixth.  Beyond it the
+flows that matter least lose all that is kept of them."""
 
 LIVE_HOLES = 32
 """Holes kept open per direction; beyond it the oldest that nobody waits for is let go."""
@@ -170,6 +178,10 @@ class GivenUpRow(NamedTuple):
     alive_of_concern: int
     begun_in_mid_stream: int
     """Flows that began without a SYN after the first was given up: some may be the rest of one of these."""
+    bared: int
+    """Half-open and ended flows of no concern that lost the evidence kept of them."""
+    bared_in_question: int
+    """Others that did: alive, or to be judged."""
 
 
 class PulseRow(NamedTuple):

@@ -84,6 +84,7 @@ cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
 
 include "track_state.pxi"
 include "track_ageing.pxi"
+include "track_evidence.pxi"
 include "track_arrival.pxi"
 include "track_segments.pxi"
 include "track_holes.pxi"

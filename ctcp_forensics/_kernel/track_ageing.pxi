@@ -8,6 +8,7 @@ cdef enum:
     QUEUED_SHARE = 8
     HALF_OPEN_SHARE = 2
     FRAME_BITS = 60  # of a rank; the standing is above them
+    BARED_SHARE = 8
     PLACE_AHEAD = 8  # how many places ahead memory is asked for
     NOBODY = 0xFFFF_FFFF  # in a row of the log: its flow was given up
 
@@ -175,10 +176,14 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
 
 
 cdef void give_back_trouble(tracker_t* t, uint32_t handle) noexcept nogil:
-    cdef trouble_t* trouble = <trouble_t*> element(&t.troubles, handle)
-    cdef uint32_t one, before
     if handle == 0:
         return
+    give_back_evidence(t, <trouble_t*> element(&t.troubles, handle))
+    give_back(&t.troubles, handle)
+
+
+cdef void give_back_evidence(tracker_t* t, const trouble_t* trouble) noexcept nogil:
+    cdef uint32_t one, before
     give_back_holes(t, trouble.live_first)
     give_back_holes(t, trouble.kept_first)
     give_back_episodes(t, trouble.kept_episodes_first)
@@ -189,7 +194,6 @@ cdef void give_back_trouble(tracker_t* t, uint32_t handle) noexcept nogil:
         before = reset_at(t, one).before
         give_back(&t.resets, one)
         one = before
-    give_back(&t.troubles, handle)
 
 
 cdef void give_back_holes(tracker_t* t, uint32_t handle) noexcept nogil:
@@ -209,15 +213,18 @@ cdef void give_back_episodes(tracker_t* t, uint32_t handle) noexcept nogil:
 
 
 cdef void give_back_cargo(tracker_t* t, uint32_t handle) noexcept nogil:
-    cdef uint32_t one = (<cargo_t*> element(&t.cargoes, handle)).kept_first
-    cdef uint32_t behind
     if handle == 0:
         return
-    while one:
-        behind = association_at(t, one).next
-        give_back(&t.associations, one)
-        one = behind
+    give_back_associations(t, (<cargo_t*> element(&t.cargoes, handle)).kept_first)
     give_back(&t.cargoes, handle)
+
+
+cdef void give_back_associations(tracker_t* t, uint32_t handle) noexcept nogil:
+    cdef uint32_t behind
+    while handle:
+        behind = association_at(t, handle).next
+        give_back(&t.associations, handle)
+        handle = behind
 
 
 cdef void forget_slot(tracker_t* t, const flow_t* flow, uint32_t handle) noexcept nogil:

@@ -374,6 +374,8 @@ cdef struct pool_t:
     uint32_t room
     uint32_t chunk_room
     uint32_t first_free
+    uint32_t held  # elements in use
+    uint32_t at_once  # how many may be; 0: as many as come
 
 cdef inline void* element(const pool_t* pool, uint32_t handle) noexcept nogil:
     return pool.chunks[handle // CHUNK] + <size_t> (handle % CHUNK) * pool.item_len
@@ -408,6 +410,9 @@ cdef uint32_t take(tracker_t* t, pool_t* pool) noexcept nogil:
     else:
         handle = pool.used
         pool.used += 1
+    pool.held += 1
+    if unlikely(pool.at_once and pool.held > pool.at_once):
+        t.holds_too_much = True
     memcpy(element(pool, handle), element(pool, 0), pool.item_len)
     return handle
 
@@ -415,6 +420,7 @@ cdef uint32_t take(tracker_t* t, pool_t* pool) noexcept nogil:
 cdef inline void give_back(pool_t* pool, uint32_t handle) noexcept nogil:
     (<uint32_t*> element(pool, handle))[0] = pool.first_free
     pool.first_free = handle
+    pool.held -= 1
 
 
 cdef struct silence_t:
@@ -441,6 +447,8 @@ cdef struct ageing_t:  # nothing of it is made before all places are taken
     int64_t* logged_from  # by index: rows of the log before this one belong to who had the place before
     int64_t given_up[6]  # by standing
     int64_t begun_in_mid_stream
+    int64_t bared
+    int64_t bared_in_question
 
 cdef struct found_t:  # the flow of a packet that is to come, and which of its ends sent it; NULL where that is not known
     flow_t* flow
@@ -479,6 +487,7 @@ cdef struct tracker_t:
     bint watches_everything
     bint wants_everything
     bint out_of_memory
+    bint holds_too_much  # of some kind of evidence, or did for a moment
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:
     return &(<flow_t*> t.flows.chunks[handle // CHUNK])[handle % CHUNK]

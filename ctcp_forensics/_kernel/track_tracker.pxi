@@ -147,6 +147,8 @@ cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first
         t.last_ns = max(t.last_ns, p.time_ns)
         take_pulse(&t.pulse, p.time_ns)
         if likely(p.status == TCP_SEGMENT):
+            if unlikely(t.holds_too_much):
+                make_room(t)
             follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
 
 
@@ -285,6 +287,10 @@ cdef class Tracker:
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
+        self.tracker.holes.at_once = rows.HOLES_AT_ONCE
+        self.tracker.episodes.at_once = rows.EPISODES_AT_ONCE
+        self.tracker.associations.at_once = rows.ASSOCIATIONS_AT_ONCE
+        self.tracker.resets.at_once = rows.RESETS_AT_ONCE
         if not begin_tracker(&self.tracker):
             raise MemoryError
         set_defaults(&self.tracker)
@@ -318,7 +324,12 @@ cdef class Tracker:
     def given_up(self):
         self.check_idle()
         cdef ageing_t* ageing = &self.tracker.ageing
-        return rows.GivenUpRow(*[ageing.given_up[i] for i in range(2 * STAGES)], ageing.begun_in_mid_stream)
+        return rows.GivenUpRow(
+            *[ageing.given_up[i] for i in range(2 * STAGES)],
+            ageing.begun_in_mid_stream,
+            ageing.bared,
+            ageing.bared_in_question,
+        )
 
     def pulse(self):
         self.check_idle()
@@ -485,6 +496,7 @@ cdef class Tracker:
         cdef list flows = list(wanted)
         cdef uint32_t* indices
         mark_ports(known, ports)
+        self.forget_order()  # the columns take as much memory as it does, and are asked for last
         indices = self.checked_all(flows)
         try:
             return brief_columns(&self.tracker, indices, <uint32_t> len(flows), known, frames_before)

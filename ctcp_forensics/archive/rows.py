@@ -19,7 +19,7 @@ import msgspec
 from ctcp_forensics import report
 from ctcp_forensics.archive.community import ADDRESSES_REMEMBERED, community_id
 from ctcp_forensics.archive.examine import Examined
-from ctcp_forensics.brief import Line, lines_of
+from ctcp_forensics.brief import Line, counts_of, lines_of
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.conclude.told import digest
 from ctcp_forensics.report import FLAGSHIP, valid_text
@@ -87,7 +87,8 @@ class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
     is_brief: Annotated[
         bool,
         says(
-            "it is well, or none of ours, and told in a line: there is no finding, and its id is of the tables only"
+            "it is told in a line, being well, none of ours, or one of very many that are not: there is no finding, "
+            "and its id is of the tables only"
         ),
     ]
     community_id: Annotated[str | None, says("Community ID v1, to join other tools' logs")]
@@ -224,9 +225,15 @@ def capture_row(one: Examined) -> CaptureRow:
         caps=", ".join(cap.cap for cap in coverage.caps),
         flows_seen=coverage.flows_seen,
         flows_judged=coverage.flows_judged,
-        hits=sum(found.verdict == FLAGSHIP for found in one.report.findings) if one.report else 0,
+        hits=hits_of(one.report) if one.report else 0,
         rules_version=one.rules_version,
     )
+
+
+def hits_of(found: report.Report) -> int:
+    """Flows that died of the failure, told in full or briefly."""
+    in_full = sum(one.verdict == FLAGSHIP for one in found.findings)
+    return in_full + counts_of(found.brief)[FLAGSHIP]
 
 
 def day_of(one: Examined) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from ctcp_forensics.compare.rate import Rate, differ
 from ctcp_forensics.compare.shown import Shown, shown
-from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of, site_of
+from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of, site_of, unwell_in_brief
 from ctcp_forensics.compare.trial import THE_FIREWALL, trial_of
 from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Flow, Report
 
@@ -72,8 +72,9 @@ def compare(before: Report, after: Report) -> Comparison:
     if before.redacted_with != after.redacted_with:
         return _nothing_compared(OF_TWO_KEYS, notes)
     sites, ports = failed_sites(before), ports_of(before)
+    hidden = unwell_in_brief(after, ports)
     pairings = tuple(
-        _pairing(site, *_both(before, flows, after, flows_of(after, site, ports)), after)
+        _pairing(site, *_both(before, flows, after, flows_of(after, site, ports)), after, hidden[site])
         for site, flows in sites.items()
     )
     notes = (*notes, *_elsewhere(after, sites))
@@ -92,8 +93,8 @@ def _both(before: Report, old: list[Flow], after: Report, new: list[Flow]) -> tu
     return shown(before, old, trial), shown(after, new, trial)
 
 
-def _pairing(site: Site, before: Shown, after: Shown, report: Report) -> Pairing:
-    outcome, because = _judged(before, after, report)
+def _pairing(site: Site, before: Shown, after: Shown, report: Report, hidden: int) -> Pairing:
+    outcome, because = _judged(before, after, report, hidden)
     return Pairing(
         site=site,
         outcome=outcome,
@@ -104,8 +105,11 @@ def _pairing(site: Site, before: Shown, after: Shown, report: Report) -> Pairing
     )
 
 
-def _judged(before: Shown, after: Shown, report: Report) -> tuple[Outcome, str]:
-    """The first that applies; what would have to be shown for the next one is not."""
+def _judged(before: Shown, after: Shown, report: Report, hidden: int) -> tuple[Outcome, str]:
+    """The first that applies; what would have to be shown for the next one is not.
+
+    `hidden` flows of after were not well, and only a line is told of them.
+    """
     if not after.flows:
         return Outcome.CANNOT_BE_TOLD, _why_none(report)
     if after.failed:
@@ -115,6 +119,11 @@ def _judged(before: Shown, after: Shown, report: Report) -> tuple[Outcome, str]:
             Outcome.CANNOT_BE_TOLD,
             f"{_flows(after.unwell)} of after failed otherwise or shows too little; from behind the loss this failure "
             "looks like others",
+        )
+    if hidden:
+        return (
+            Outcome.CANNOT_BE_TOLD,
+            f"flows of after that were not well are told briefly: {hidden}; {TELL_ALL}",
         )
     if after.asked_in_vain:
         return (

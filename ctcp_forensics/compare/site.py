@@ -5,10 +5,12 @@ Knows networks.  Ports change with every connection and addresses with every lea
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from ctcp_forensics.report import FLAGSHIP, Flow, Report
+from ctcp_forensics.brief import Line, lines_of
+from ctcp_forensics.report import FLAGSHIP, NEEDS_NO_READING, WELL, Flow, Report
 
 PREFIX_LEN = {4: 24, 6: 64}
 """What one provider or office hands out addresses from, as a rule."""
@@ -24,7 +26,7 @@ class Site:
     headend: str
 
 
-def site_of(flow: Flow) -> Site:
+def site_of(flow: Flow | Line) -> Site:
     return Site(clients=network_of(flow.client.address), headend=network_of(flow.headend.address))
 
 
@@ -47,6 +49,15 @@ def failed_sites(report: Report) -> dict[Site, list[Flow]]:
 def ports_of(report: Report) -> frozenset[int]:
     """Ports of headends on which the failure was seen."""
     return frozenset(flow.headend.port for flow in report.flows if flow.verdict == FLAGSHIP)
+
+
+def unwell_in_brief(report: Report, ports: frozenset[int]) -> Counter[Site]:
+    """Flows on these ports of which a line says that they were not well, and not what they carried."""
+    return Counter(
+        site_of(line)
+        for line in lines_of(report)
+        if line.headend.port in ports and line.verdict not in WELL | NEEDS_NO_READING
+    )
 
 
 def flows_of(report: Report, site: Site, ports: frozenset[int]) -> list[Flow]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics.case import Case
-from ctcp_forensics.cases import cases_of, view_of
+from ctcp_forensics.cases import Docket, cases_of, view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
 from ctcp_forensics.conclude.path import path_of
@@ -50,8 +50,21 @@ def sifted_first(
     from ctcp_forensics.screen import sifted
 
     found = sifted(reading.tracker, wanted, reading.icmp_errors, most)
-    in_full = judged([reading], [cases_of(reading, options, found.in_full)])
-    return *in_full, tuple(briefs_of(reading, found, options.ports))
+    docket = Docket(reading, options, found.open)
+    if len(found.open) > options.max_unwell_in_full:
+        from ctcp_forensics.conclude.gravest import narrowed
+
+        found = narrowed(found, docket, options.max_unwell_in_full)
+    told = [told_by_itself(docket.case(index), reading) for index in found.in_full]
+    flows, findings = tuple(flow for flow, _ in told), tuple(finding for _, finding in told)
+    return flows, findings, (), tuple(briefs_of(reading, found, options.ports))
+
+
+def told_by_itself(case: Case, reading: Reading) -> tuple[report.Flow, report.Finding]:
+    """Of a capture that is no part of a path.  Nothing of the case is kept: the next one takes its place."""
+    told = told_of([(0, case)], [reading])
+    flow = flow_of(told)
+    return flow, finding_of(told, flow)
 
 
 def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:

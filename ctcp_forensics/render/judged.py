@@ -142,9 +142,12 @@ def _weakness(outcome: str) -> int:
 
 def _verdict_sentence(report: Report, judged: list[Judged]) -> str:
     dead = [one for one in judged if one.finding.verdict == FLAGSHIP]
-    flows = count(len(judged) + counts_of(report.brief).total(), "flow")
+    briefly = counts_of(report.brief)
+    flows = count(len(judged) + briefly.total(), "flow")
     if dead:
-        return f"{len(dead)} of {flows}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
+        return (
+            f"{len(dead) + briefly[FLAGSHIP]} of {flows}: {FLAGSHIP_TITLE}, {_where(dead)}, {_how_sure(dead)}"
+        )
     if judged:
         return f"No {FLAGSHIP_TITLE} in {flows}: {tally_of_all(report, judged)}"
     seen = report.coverage

@@ -22,7 +22,11 @@ TINY_EVERY: Final = 4
 
 def follow(data: bytes, chance: random.Random, number: int) -> None:
     """One input, of one in sixteen every row."""
-    tables = path.capped(int(chance.random() * 4) + 1, 64) if number % TINY_EVERY == 0 else nullcontext()
+    tables = (
+        path.capped(int(chance.random() * 4) + 1, 64, int(chance.random() * 9) + 1)
+        if number % TINY_EVERY == 0
+        else nullcontext()
+    )
     with tables:
         if number % EVERY_ROW == 0:
             path.facts(data, chance.choice((1 << 20, 997, 64)))

@@ -26,6 +26,8 @@ class Stage(IntEnum):
 
 
 STAGES: Final = len(Stage)
+BARED_SHARE: Final = 8
+"""An eighth of the evidence is let go at a time: so each piece costs a few looks, however many come."""
 QUEUED_SHARE: Final = 8
 """All flows are ranked again when an eighth of them has been given up: so each costs eight looks, however many come."""
 HALF_OPEN_SHARE: Final = 2
@@ -60,6 +62,11 @@ def looks_encapsulated(d: Direction) -> bool:
     )
 
 
+def ranked(flows: Sequence[Flow], wanted: frozenset[int] | None) -> list[tuple[int, int, int]]:
+    """All flows by their standing, and the longest silent first: standing, last frame, index."""
+    return sorted((standing(flow, wanted), flow.last_frame, index) for index, flow in enumerate(flows))
+
+
 class Queue:
     """Flows in the order in which they are given up, as it was when they were last ranked."""
 
@@ -75,9 +82,11 @@ class Queue:
                     return index
             self._rank(flows, wanted)
 
+    def clear(self) -> None:
+        self._ranked.clear()
+
     def _rank(self, flows: Sequence[Flow], wanted: frozenset[int] | None) -> None:
-        """By standing, and the longest silent first."""
-        order = sorted((standing(flow, wanted), flow.last_frame, index) for index, flow in enumerate(flows))
+        order = ranked(flows, wanted)
         half_open = sum(rank == Stage.HALF_OPEN for rank, _, _ in order)
         count = max(1, len(flows) // QUEUED_SHARE, min(len(flows) // HALF_OPEN_SHARE, half_open))
         self._ranked.extend((index, last_frame) for _, last_frame, index in order[:count])

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened
-from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, is_suspect, standing
+from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, is_suspect, ranked, standing
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
     keep_reset,
@@ -15,6 +15,7 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_reset,
     note_sender,
 )
+from ctcp_forensics._kernel.plain_track.evidence import Held, pieces_of
 from ctcp_forensics._kernel.plain_track.payload import is_damaged
 from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
@@ -61,6 +62,7 @@ class Tracker:
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
         self._queue = Queue()
+        self._held = Held()
         self._given_up = [0] * (2 * STAGES)
         self._begun = 0
         self._begun_in_mid_stream = 0
@@ -83,6 +85,8 @@ class Tracker:
             self._last_ns = max(self._last_ns, packet.time_ns)
             self._pulse.take(packet.time_ns)
             if packet.status == Status.TCP:
+                for kind in self._held.too_many():
+                    self._let_go(kind)
                 self._follow(packet)
 
     def tallies(self) -> Tallies:
@@ -91,7 +95,8 @@ class Tracker:
         )
 
     def given_up(self) -> GivenUpRow:
-        return GivenUpRow._make((*self._given_up, self._begun_in_mid_stream))
+        bared = (self._held.bared, self._held.bared_in_question)
+        return GivenUpRow._make((*self._given_up, self._begun_in_mid_stream, *bared))
 
     def pulse(self) -> PulseRow:
         return self._pulse.row()
@@ -197,6 +202,11 @@ class Tracker:
         index = self._find(p)
         self._segments += 1
         flow = self._flows[index]
+        before = pieces_of(flow)
+        self._take(index, flow, p)
+        self._held.change(before, pieces_of(flow))
+
+    def _take(self, index: int, flow: Flow, p: Packet) -> None:
         side = flow.side_of(p)
         d, peer = flow.directions[side], flow.directions[1 - side]
         note_arrival(flow, d, side, p)
@@ -226,6 +236,12 @@ class Tracker:
         self._begun_in_mid_stream += any(self._given_up) and not p.flags & Tcp.SYN
         return index
 
+    def _let_go(self, kind: int) -> None:
+        """Evidence of the flows that matter least."""
+        order = ranked(self._flows, self._wanted)
+        self._held.make_room(kind, ((rank, self._flows[index]) for rank, _, index in order))
+        self._queue.clear()
+
     def _place(self) -> int:
         """A place for a new flow: one more, or that of the flow that matters least."""
         if len(self._flows) < FLOW_CAP:
@@ -236,6 +252,7 @@ class Tracker:
 
     def _give_up(self, index: int) -> None:
         flow = self._flows[index]
+        self._held.change(pieces_of(flow), [0] * len(pieces_of(flow)))
         self._given_up[standing(flow, self._wanted)] += 1
         self._logged_from[index] = self._unlogged + len(self._log)
         key = ends_in_order((flow.src, flow.sport), (flow.dst, flow.dport))
