@@ -74,6 +74,22 @@ class Rules:
     """What is done is done again."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Aside:
+    """Entries that are to be told apart from others of their length."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def add(self, todo: Todo) -> None:
+        self.files += 1
+        self.bytes += todo.entry.size or 0
+
+    def take(self, todo: Todo) -> None:
+        self.files -= 1
+        self.bytes -= todo.entry.size or 0
+
+
 Hear = Callable[[Sequence[bytes]], None]
 """Told the frames of results as soon as they are acknowledged."""
 
@@ -109,7 +125,7 @@ class Sweep:
         self._found_at_once = FOUND_FIRST
         self._taken_s = 0.0
         self._noted = 0
-        self._told_apart = 0
+        self._aside = Aside()
         self._segment = manifest.next_segment()
 
     def stop(self) -> None:
@@ -170,8 +186,7 @@ class Sweep:
     @property
     def _waits_for_comparison(self) -> bool:
         """So many were set aside that they are told apart before more is looked for."""
-        waiting = self._manifest.set_aside - self._told_apart
-        return waiting >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
+        return self._aside.files >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
 
     def _found_now(self, source: Iterator[Found]) -> list[Found]:
         """Some; fewer where they come slowly."""
@@ -185,17 +200,16 @@ class Sweep:
 
     def _note(self, entries: Sequence[Entry]) -> None:
         self._noted += len(entries)
-        for todo in self._manifest.take_found(entries, anew=self._rules.anew):
-            self._plan(todo)
-
-    def _plan(self, todo: Todo) -> None:
-        self._planner.add(todo)
-        self.tally.found += 1
-        self.tally.found_bytes += todo.entry.size or 0
+        at_once, aside = self._manifest.take_found(entries, anew=self._rules.anew)
+        for todo in at_once:
+            self._planner.add(todo)
+        for todo in aside:
+            self._aside.add(todo)
+        self.tally.found += len(at_once) + len(aside)
+        self.tally.found_bytes += sum(todo.entry.size or 0 for todo in (*at_once, *aside))
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
-        self._told_apart = self._manifest.set_aside
         if self.is_stopping or not self._manifest.lookalikes():
             return
         self._pump(keys("quick-key", self._manifest.without_quick_key()))
@@ -205,14 +219,23 @@ class Sweep:
         while not self.is_stopping:
             self._manifest.settle_alike()
             if next(self._manifest.waiting(), None) is None:
+                self._count_copies()
                 return
             self._pump(self._rest())
+
+    def _count_copies(self) -> None:
+        """Who was set aside and is not to be examined is done with who has the same content."""
+        self.tally.done += self._aside.files
+        self.tally.done_bytes += self._aside.bytes
+        self._aside = Aside()
+        self._look()
 
     def _rest(self) -> Iterator[Batch]:
         rest = self._manifest.waiting()
         while True:
             for todo in islice(rest, FOUND_AT_ONCE):
-                self._plan(todo)
+                self._planner.add(todo)
+                self._aside.take(todo)
             if self._planner.is_empty:
                 return
             yield self._planned()
