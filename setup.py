@@ -1,8 +1,9 @@
 """Builds the compiled core where a C compiler works, and installs without it where none does.
 
-Everything else about the package is in `pyproject.toml`.  Two environment variables:
+Everything else about the package is in `pyproject.toml`.  Three environment variables:
 `CTCP_FORENSICS_PURE=1` skips the core; `CTCP_FORENSICS_BOUNDSCHECK=1` builds it with
-Cython's own checks, so that the whole test suite can run with them.
+Cython's own checks, so that the whole test suite can run with them; `CTCP_FORENSICS_ABI3=1` builds it for
+every Python from 3.11 on instead of for the one that builds, which takes longer to start: decision 24.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from setuptools.command.build_ext import build_ext
 
 OLDEST_PYTHON = "cp311"
 OLDEST_C_API = "0x030B0000"
-
-# Free-threaded Pythons and PyPy have no stable C interface: there the core is built for the one version.
-HAS_STABLE_ABI = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 # Set here and nowhere in the source: a directive in a source file's header would win over these.
 FAST = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
@@ -40,12 +38,18 @@ def is_asked_for(variable: str) -> bool:
     return os.environ.get(variable, "") not in ("", "0")
 
 
+def serves_every_python() -> bool:
+    """Free-threaded Pythons and PyPy have no stable C interface: there the core is built for the one version."""
+    has_stable_abi = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    return has_stable_abi and is_asked_for("CTCP_FORENSICS_ABI3")
+
+
 def core() -> Extension:
     extension = Extension(
         "ctcp_forensics._kernel.core",
         ["ctcp_forensics/_kernel/core.pyx"],
-        define_macros=[("Py_LIMITED_API", OLDEST_C_API)] if HAS_STABLE_ABI else [],
-        py_limited_api=HAS_STABLE_ABI,
+        define_macros=[("Py_LIMITED_API", OLDEST_C_API)] if serves_every_python() else [],
+        py_limited_api=serves_every_python(),
         extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0"],
     )
     extension.cython_c_in_temp = True
@@ -77,7 +81,7 @@ class BuildCoreIfPossible(build_ext):
 
 
 class WheelOfWhatWasBuilt(bdist_wheel):
-    """Tags the wheel after the build: abi3 with the core, any platform without it."""
+    """Tags the wheel after the build: with the core for the Pythons that it serves, any platform without it."""
 
     def run(self) -> None:
         # Whatever an earlier build left there, such as a core, would be packed too.
@@ -90,5 +94,5 @@ class WheelOfWhatWasBuilt(bdist_wheel):
 setup(
     ext_modules=[] if is_asked_for("CTCP_FORENSICS_PURE") else [core()],
     cmdclass={"build_ext": BuildCoreIfPossible, "bdist_wheel": WheelOfWhatWasBuilt},
-    options={"bdist_wheel": {"py_limited_api": OLDEST_PYTHON}} if HAS_STABLE_ABI else {},
+    options={"bdist_wheel": {"py_limited_api": OLDEST_PYTHON}} if serves_every_python() else {},
 )

@@ -45,10 +45,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @cached_property
+    @property
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
-        return None if self.direction is None else self.direction.fatal
+        direction = self.direction
+        return None if direction is None else direction.fatal
 
     @cached_property
     def words(self) -> Sequence[Witness]:
@@ -89,7 +90,7 @@ def assemble(
             flow=flow,
             encapsulation=recognise(flow.to_headend.row, flow.to_client.row),
             surroundings=surroundings,
-            icmp_errors=tuple(quoted.get(ends_of(flow), ())),
+            icmp_errors=tuple(quoted.get(ends_of(flow), ())) if quoted else (),
             rebound_to=rebound.get(flow.index),
             reopened_by=reopened.get(flow.index),
         )
@@ -98,7 +99,8 @@ def assemble(
 
 
 def ends_of(flow: Flow) -> frozenset[tuple[str, int]]:
-    return frozenset((end.address, end.port) for end in (flow.client, flow.headend))
+    client, headend = flow.client, flow.headend
+    return frozenset(((client.address, client.port), (headend.address, headend.port)))
 
 
 def ends_quoted(error: IcmpError) -> frozenset[tuple[str, int]]:
@@ -111,10 +113,11 @@ def reopenings(flows: Sequence[Flow]) -> dict[int, Flow]:
     latest: dict[frozenset[tuple[str, int]], Flow] = {}
     reopened: dict[int, Flow] = {}
     for flow in sorted(flows, key=lambda one: one.row.first_frame):
-        earlier = latest.get(ends_of(flow))
+        ends = ends_of(flow)
+        earlier = latest.get(ends)
         if earlier is not None and flow.row.syn_frame != NEVER:
             reopened[earlier.index] = flow
-        latest[ends_of(flow)] = flow
+        latest[ends] = flow
     return reopened
 
 

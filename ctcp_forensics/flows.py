@@ -73,7 +73,7 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
 
-    @cached_property
+    @property
     def fatal(self) -> Episode | None:
         """The question that was still open at the end, if any."""
         last = self.episodes[-1] if self.episodes else None
@@ -150,7 +150,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     to_client: Direction
     ending: Ending
 
-    @cached_property
+    @property
     def directions(self) -> tuple[Direction, Direction]:
         return self.to_headend, self.to_client
 
@@ -190,8 +190,8 @@ def build_flow(
     row = tracked.flow(index)
     halves = (tracked.direction(index, 0), tracked.direction(index, 1))
     side, because = client_side(row, halves, ports)
-    to_headend = build_direction(tracked, index, side, CLIENT_TO_HEADEND)
-    to_client = build_direction(tracked, index, 1 - side, HEADEND_TO_CLIENT)
+    to_headend = build_direction(tracked, index, side, halves[side], CLIENT_TO_HEADEND)
+    to_client = build_direction(tracked, index, 1 - side, halves[1 - side], HEADEND_TO_CLIENT)
     ends = (endpoint(row.src, row.sport), endpoint(row.dst, row.dport))
     return Flow(
         index=index,
@@ -266,8 +266,7 @@ def client_side(
     return (0 if row.sport >= row.dport else 1), ROLES[3]
 
 
-def build_direction(tracked: Tracked, index: int, side: int, name: str) -> Direction:
-    row = tracked.direction(index, side)
+def build_direction(tracked: Tracked, index: int, side: int, row: DirectionRow, name: str) -> Direction:
     return Direction(
         name=name,
         row=row,

@@ -136,27 +136,29 @@ def take_in(sources: Sequence[Source], options: Options, progress: Progress | No
     """Read every source; files that the user gave one role, one after the other in time, are one capture."""
     named = [(f"c{number}", source) for number, source in enumerate(sources, start=1)]
     intake = _Intake(options=options, progress=progress, is_case=len(sources) > 1)
-    for run in runs_of(named):
+    for run in runs_of(named, allows_private=options.allows_private):
         intake.read_run(run)
     return intake.sorted()
 
 
-def runs_of(named: Sequence[tuple[str, Source]]) -> list[list[tuple[str, Source]]]:
+def runs_of(named: Sequence[tuple[str, Source]], *, allows_private: bool) -> list[list[tuple[str, Source]]]:
     """Sources of one told vantage point together, in the order of their first frames; each other one by itself."""
     runs: dict[str, list[tuple[str, Source]]] = {}
     for name, source in named:
         runs.setdefault(source.vantage or name, []).append((name, source))
-    return [
-        sorted(run, key=lambda one: began_ns(one[1].path)) if len(run) > 1 else run for run in runs.values()
-    ]
+
+    def begin(one: tuple[str, Source]) -> int:
+        return began_ns(one[1].path, allows_private=allows_private)
+
+    return [sorted(run, key=begin) if len(run) > 1 else run for run in runs.values()]
 
 
-def began_ns(path: str) -> int:
+def began_ns(path: str, *, allows_private: bool) -> int:
     """Time of the first frames; what cannot be read comes last and is told of when its turn comes."""
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0) as capture:
+        with open_capture(path, hash_limit=0, allows_private=allows_private) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -255,7 +257,8 @@ class Course:
         """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
         if not self._parts:
             return True
-        last, began = self._parts[-1].account.capture, began_ns(path)
+        last = self._parts[-1].account.capture
+        began = began_ns(path, allows_private=self._options.allows_private)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
     def read(self, name: str, source: Source, progress: Progress | None) -> Account:

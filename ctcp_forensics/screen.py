@@ -19,6 +19,7 @@ from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
 from ctcp_forensics.claims import endings, proof
 from ctcp_forensics.packets import IcmpError
+from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, Confidence
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ SAID: Final = {
     Plain.WELL: ("healthy", Confidence.STRONG),
     Plain.OTHER: ("not-ctcp", Confidence.STRONG),
 }
-"""The verdict and the confidence that the table of verdicts would come to."""
+"""The verdict and the confidence that the table of verdicts would come to, of a capture that is whole."""
+
+RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain.WELL))
+"""What a capture that lost something says with a doubt: see verdict.NOTHING_UNREAD."""
 
 
 class Sifted(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,13 @@ def sifted(
         in_brief=list(compress(wanted, is_in_brief)),
         said=bytes(compress(said, is_in_brief)),
     )
+
+
+def said_of(word: Plain, around: Surroundings) -> tuple[str, Confidence]:
+    """The verdict and the confidence of a flow, in its capture."""
+    verdict, confidence = SAID[word]
+    is_doubted = word in RESTING_ON_ABSENCE and not around.is_whole
+    return verdict, Confidence.CONSISTENT if is_doubted else confidence
 
 
 def first_of_each(said: bytes, share: int) -> bytearray:

@@ -23,3 +23,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     is_damaged: bool = False
     pulse: PulseRow = NO_PULSE
     numbering: Numbering = FROM_ONE_FILE
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing tells that the capture lacks anything."""
+        return not self.dropped_frames and not self.is_damaged

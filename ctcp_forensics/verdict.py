@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN
 from ctcp_forensics.evidence import Answer, Claim, Evidence, Outcome
 from ctcp_forensics.vantage import way_of
 
@@ -79,6 +80,10 @@ PROOF = tuple(claim for link in LINKS.values() for claim in link)
 
 NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
 """What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
+
+NOTHING_UNREAD = (claims.the_capture_is_whole,)
+"""What makes a verdict doubtful that rests on what is absent: it may have been in what the capture lost, and what is
+missing may be missing from the capture alone."""
 
 VERDICTS: tuple[Verdict, ...] = (
     Verdict(
@@ -215,6 +220,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
         requires=(claims.carries_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug="orderly-close",
@@ -222,6 +228,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The connection worked and one end closed it.",
         requires=(claims.carries_ctcp, claims.it_was_closed_in_order, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug="not-ctcp",
@@ -235,6 +242,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="IPsec over TCP at work: nothing missing, nothing left open.",
         requires=(claims.carries_ctcp, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_UNREAD,
     ),
     Verdict(
         slug=INSUFFICIENT,
@@ -352,12 +360,25 @@ class Weighing:
         self.case = own.case
         self._own = own
         self._others = [one for one in everywhere if one is not own]
+        self._outcomes: dict[Claim, Outcome] = {}
 
     def outcome(self, claim: Claim) -> Outcome:
-        return self._settler(claim).to(claim)[0]
+        """Settled once: many rows of the table require the same claims."""
+        known = self._outcomes.get(claim)
+        if known is None:
+            settler = self._settler(claim) if self._others else self._own
+            known = self._outcomes[claim] = settler.to(claim)[0]
+        return known
 
     def holds(self, claim: Claim) -> bool:
-        return self._settler(claim).to(claim)[0] == Outcome.HOLDS
+        return self.outcome(claim) is HOLDS
+
+    def all_hold(self, some: Iterable[Claim]) -> bool:
+        """A loop, since it is most of what judging does: most rows of the table end at their first claim."""
+        for claim in some:  # noqa: SIM110
+            if self.outcome(claim) is not HOLDS:
+                return False
+        return True
 
     def evidence(self, claim: Claim) -> Evidence:
         settler = self._settler(claim)
@@ -372,11 +393,11 @@ class Weighing:
         if not self._others or claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
             return self._own
         others = (one for one in self._others if may_settle(claim, self.case, one.case))
-        return next((one for one in others if one.to(claim)[0] == Outcome.HOLDS), self._own)
+        return next((one for one in others if one.to(claim)[0] is HOLDS), self._own)
 
     def _leaves_open(self, claim: Claim) -> bool:
         own = self._own.to(claim)[0]
-        return own == Outcome.UNKNOWN if claim in PROOF else own != Outcome.HOLDS
+        return own is UNKNOWN if claim in PROOF else own is not HOLDS
 
 
 def may_settle(claim: Claim, case: Case, other: Case) -> bool:
@@ -458,7 +479,7 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
         claim.name: (claim, Role.PROOF)
         for row in VERDICTS[1:]
         for claim in row.requires
-        if claim is not claims.is_something_else and weighing.outcome(claim) == Outcome.UNKNOWN
+        if claim is not claims.is_something_else and weighing.outcome(claim) is UNKNOWN
     }
 
 
@@ -471,7 +492,7 @@ def link_of(name: str) -> str:
 
 
 def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
-    return all(map(weighing.holds, row.requires)) and not any(
+    return weighing.all_hold(row.requires) and not any(
         one.holds(claim)
         for one in everywhere
         for claim in row.refuted_by
@@ -481,8 +502,8 @@ def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighi
 
 
 def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
-    is_doubted = not all(map(weighing.holds, verdict.doubts))
-    if verdict.proven_by and all(map(weighing.holds, verdict.proven_by)):
+    is_doubted = not weighing.all_hold(verdict.doubts)
+    if verdict.proven_by and weighing.all_hold(verdict.proven_by):
         return Confidence.STRONG if is_doubted else Confidence.PROVEN
     return Confidence.CONSISTENT if is_doubted else verdict.confidence
 
@@ -492,7 +513,7 @@ def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
     for row in VERDICTS:
         if row is chosen or not is_undecided(row, weighing) or any(map(weighing.holds, row.refuted_by)):
             continue
-        open_ = [weighing.evidence(one) for one in row.requires if weighing.outcome(one) == Outcome.UNKNOWN]
+        open_ = [weighing.evidence(one) for one in row.requires if weighing.outcome(one) is UNKNOWN]
         yield Alternative(
             verdict=row,
             because="; ".join(one.because for one in open_),
@@ -502,6 +523,10 @@ def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
 
 def is_undecided(row: Verdict, weighing: Weighing) -> bool:
     """Whether something that it requires holds, something is unknown, and nothing fails."""
-    if any(weighing.outcome(claim) == Outcome.FAILS for claim in row.requires):
-        return False
-    return {weighing.outcome(claim) for claim in row.requires} == {Outcome.HOLDS, Outcome.UNKNOWN}
+    outcomes = []
+    for claim in row.requires:
+        outcome = weighing.outcome(claim)
+        if outcome is FAILS:  # most rows end here, at their first claim
+            return False
+        outcomes.append(outcome)
+    return HOLDS in outcomes and UNKNOWN in outcomes

@@ -213,6 +213,18 @@ CAPS: Final = (
         "bytes of memory that an xz stream may ask for",
         "damage, with its byte offset",
     ),
+    Cap(
+        "capture.codecs",
+        "MAX_RATIO",
+        "bytes out of one compressed byte, beyond 64 MiB",
+        "damage; as an archive refused as `archive-bomb-ratio`",
+    ),
+    Cap(
+        "capture.remote.ranges",
+        "AT_ONCE",
+        "ranges of 8 MiB of an object in S3 on their way or ready",
+        "the next is asked for later",
+    ),
     Cap("capture.members.limits", "MAX_DEPTH", "archives in one another", "refused as `archive-too-deep`"),
     Cap(
         "capture.members.limits",
@@ -228,12 +240,6 @@ CAPS: Final = (
     ),
     Cap(
         "capture.members.limits",
-        "MAX_RATIO",
-        "bytes out of one byte of an archive, beyond 64 MiB",
-        "damage; as an archive refused as `archive-bomb-ratio`",
-    ),
-    Cap(
-        "capture.members.limits",
         "MAX_UNPACKED",
         "bytes that come out of one archive",
         "the rest is refused as `archive-too-large`",
@@ -241,8 +247,14 @@ CAPS: Final = (
     Cap(
         "capture.members.limits",
         "MAX_HELD",
-        "bytes of zip archives inside archives, held in memory",
+        "bytes of zip archives that come as a stream, held in memory",
         "refused as `archive-nested-zip-too-large`",
+    ),
+    Cap(
+        "capture.remote.parts",
+        "LONGEST_LEN",
+        "bytes of a far archive in one request",
+        "it is asked again for the rest",
     ),
     Cap(
         "capture.members.limits",
@@ -266,13 +278,13 @@ CAPS: Final = (
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "LONGEST_BLOCK",
         "bytes of one pcapng block that has to be held",
         "damage; nothing behind it is read",
     ),
     Cap(
-        "_kernel.plain_walk",
+        "_kernel.layouts",
         "MAX_INTERFACES",
         "interfaces of one pcapng file",
         "damage; nothing behind it is read",

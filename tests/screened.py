@@ -12,7 +12,7 @@ from ctcp_forensics._kernel import plain_screen
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.case import Case
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.screen import LIMITS, SAID, conversation
+from ctcp_forensics.screen import LIMITS, conversation, said_of
 from ctcp_forensics.verdict import judge
 
 
@@ -35,4 +35,4 @@ def is_contradicted(case: Case, word: Plain) -> bool:
     if word == Plain.JUDGE:
         return False
     judgement = judge(case)
-    return (judgement.verdict.slug, judgement.confidence) != SAID[word]
+    return (judgement.verdict.slug, judgement.confidence) != said_of(word, case.surroundings)

@@ -96,7 +96,10 @@ def test_links_are_followed_where_that_is_asked_for(tmp_path: Path) -> None:
     (folder / "b.pcap").symlink_to(beside / "b001.pcap")
     scanned(tmp_path / "plain", folder)
     assert uris(tmp_path / "plain") == [f"{folder}/000.pcap"]
-    scanned(tmp_path / "followed", folder, "--follow-symlinks")
+    inside = scanned(tmp_path / "inside", folder, "--follow-symlinks")
+    assert uris(tmp_path / "inside") == [f"{folder}/000.pcap"]
+    assert f"{folder}/link: refused: symlink-outside" in inside.stdout
+    scanned(tmp_path / "followed", folder, "--follow-symlinks-outside")
     followed = [
         f"{folder}/000.pcap",
         f"{folder}/b.pcap",

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 import zipfile
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ import pytest
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
 from ctcp_forensics.archive.manifest import Todo
-from ctcp_forensics.archive.planner import LARGEST_TASK, PER_FILE, Planner
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, LARGEST_TASK, PER_FILE, Planner
+from ctcp_forensics.archive.run import keys
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
@@ -111,6 +113,54 @@ def test_who_killed_a_worker_goes_alone_and_members_go_together() -> None:
         sizes.append(len(planner.take()))
     assert sizes[:2] == [1, 1]
     assert sizes[2] >= 40
+
+
+def read_for(members: int, size: int) -> int:
+    """How many members all tasks of one archive pass, each from the first one to its own last, the soonest way."""
+    planner, dealt, passed = Planner(4), 0, 0
+    for number in range(members):
+        planner.add(Todo(entry=Entry(uri=f"/c.tar.gz!/{number}", size=size, stamp="")))
+        while planner.is_ready:
+            dealt += len(planner.take())
+            passed += dealt
+    while not planner.is_empty:
+        dealt += len(planner.take())
+        passed += dealt
+    assert dealt == members
+    return passed
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20, 1 << 32])
+def test_tasks_of_one_archive_read_it_three_times_all_together(size: int) -> None:
+    for members in (100, 1_000, 10_000):
+        assert read_for(members, size) <= 4 * members, "tasks of one size would read it members / size times"
+
+
+def test_keys_of_the_members_of_one_archive_are_asked_for_in_batches_that_grow() -> None:
+    members = [Entry(uri=f"/c.tar.gz!/{number}", size=9, stamp="") for number in range(20_000)]
+    sizes = [len(batch.todos) for batch in keys("whole-key", iter(members))]
+    assert sizes[:4] == [512, 512, 512, 768]
+    assert sum(accumulate(sizes)) <= 4 * len(members) == 4 * sum(sizes)
+    files = [Entry(uri=f"/{number}", size=9, stamp="") for number in range(2_000)]
+    assert [len(batch.todos) for batch in keys("whole-key", iter(files))] == [512, 512, 512, 464]
+
+
+def test_so_many_members_are_waited_for_and_no_more() -> None:
+    planner = Planner(2)
+    planner.add(Todo(entry=Entry(uri="/c.zip!/0", size=1 << 40, stamp="")))
+    planner.take()
+    for number in range(CONTAINER_MEMBERS):
+        assert not planner.is_ready
+        planner.add(Todo(entry=Entry(uri=f"/c.zip!/{number + 1}", size=1, stamp="")))
+    assert planner.is_ready
+    assert planner.is_full
+
+
+def test_behind_the_last_member_of_an_archive_nothing_is_waited_for() -> None:
+    planner = Planner(2)
+    for uri in ("/c.zip!/0", "/c.zip!/1", "/d.pcap"):
+        planner.add(Todo(entry=Entry(uri=uri, size=1 << 40, stamp="")))
+    assert [planner.is_ready and len(planner.take()) for _ in range(3)] == [1, 1, 1]
 
 
 def test_every_name_is_in_one_shard_and_members_are_in_one() -> None:
@@ -237,7 +287,10 @@ def test_other_ports_are_another_question(tmp_path: Path) -> None:
 def test_exit_status_is_that_of_analyze(tmp_path: Path, name: str, content: bytes, status: int) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / name).write_bytes(content)
-    assert scanned(tmp_path / "store", tmp_path / "in").returncode == status
+    ended = scanned(tmp_path / "store", tmp_path / "in")
+    assert ended.returncode == status
+    assert ("no capture could be looked at there" in ended.stderr) == (status == 2)
+    assert ("; 1 more file is none" in ended.stdout) == (status == 2)
 
 
 def test_what_is_not_there_is_told_and_makes_the_coverage_incomplete(tmp_path: Path) -> None:
@@ -324,6 +377,10 @@ def test_poison_is_recorded_with_its_reason_and_stops_nothing(tmp_path: Path) ->
     assert "5 places not wholly looked at" in ended.stdout
 
 
+ENDED_BY_CTRL_C = (130, -signal.SIGINT)
+"""The second, where the signal found the interpreter already leaving; a shell calls both 130."""
+
+
 def test_ctrl_c_once_finishes_what_runs_and_twice_stops(
     archive: Path, undisturbed: list[bytes], tmp_path: Path
 ) -> None:
@@ -341,8 +398,7 @@ def test_ctrl_c_once_finishes_what_runs_and_twice_stops(
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(0.1)
             _, complaints = process.communicate(timeout=60)
-        at_its_end = {-signal.SIGINT} if times == 2 else set()  # where Python has let go of the signal
-        assert process.returncode in {130} | at_its_end, complaints
+        assert process.returncode in ENDED_BY_CTRL_C, complaints
         assert b"Traceback" not in complaints
         assert scanned(store, archive).returncode == 1
         assert results(store) == undisturbed

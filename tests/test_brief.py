@@ -86,6 +86,15 @@ def told_of(line: Line) -> tuple[object, ...]:
     return tuple(line[1:])
 
 
+def test_in_a_torn_capture_no_flow_told_briefly_is_surer_than_one_in_full(made: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.pcap"
+    torn.write_bytes(made.read_bytes()[:-7])
+    told = {(line.verdict, line.confidence) for line in lines_of(diagnose([str(torn)], FEW))}
+    in_full = {(flow.verdict, flow.confidence) for flow in diagnose([str(torn)], ALL).flows}
+    assert ("healthy", "consistent") in told
+    assert told <= in_full
+
+
 def test_what_needs_reading_is_told_in_full(whole: Report, short: Report) -> None:
     assert short.findings
     told = {finding.id for finding in short.findings}
@@ -271,4 +280,4 @@ def test_the_command_says_of_such_a_report_in_one_line_what_is_wrong(short: Repo
     path.write_bytes(msgspec.structs.replace(short, brief=(next(broken())[1],)).to_json())
     told = run("render", str(path))
     assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.endswith("columns of flows that are told briefly are of different lengths\n")
+    assert "broken.json: columns of flows that are told briefly are of different lengths; " in told.stderr

@@ -21,6 +21,7 @@ import pytest
 
 from ctcp_forensics.capture import Capture, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
+from ctcp_forensics.capture.codecs import FEED_LEN, MAX_RATIO, PIECE_LEN, RATIO_FROM, codec_of
 from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -118,6 +119,44 @@ def test_a_savefile_is_cut_into_the_same_chunks_however_it_was_packed(
     assert lengths[0] == lengths[1] == [CHUNK_LEN] * 4 + [len(LARGE) - 4 * CHUNK_LEN]
 
 
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+@pytest.mark.parametrize("length", [PIECE_LEN - 1, PIECE_LEN, PIECE_LEN + 1, 4 * PIECE_LEN, 7 * PIECE_LEN])
+def test_a_stream_may_end_where_a_piece_does(file: File, name: str, compress: Compress, length: int) -> None:
+    """Nothing is left to be fed then, and the end of the stream has not been seen yet."""
+    found, capture = content_of(file(compress(bytes(length))))
+    assert (len(found), capture.compression, capture.notes) == (length, name, ())
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+def test_other_threads_go_on_while_a_stream_is_unpacked(name: str, compress: Compress) -> None:
+    """No thread is made to give way in this test, so the other one runs only if the interpreter lock is let go of."""
+    packed = compress(random.Random(5).randbytes(FEED_LEN // 2) * 2)
+    codec = codec_of(packed)
+    assert codec is not None
+    assert codec.name == name
+    gate, ran = threading.Lock(), threading.Event()
+    gate.acquire()
+
+    def wait() -> None:
+        with gate:
+            ran.set()
+
+    other = threading.Thread(target=wait)
+    other.start()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)
+    try:
+        gate.release()
+        for _ in range(5_000):
+            codec.start().stream.decompress(packed, PIECE_LEN)
+            if ran.is_set():
+                break
+    finally:
+        sys.setswitchinterval(usual)
+    assert ran.is_set()
+    other.join()
+
+
 def test_many_tiny_streams_cost_time_linear_in_the_file(file: File) -> None:
     packed = gzip.compress(b"x") * 50_000
     found, _ = content_of(file(packed))
@@ -145,24 +184,72 @@ def test_a_skippable_frame_before_the_data_is_skipped(file: File) -> None:
     assert (found, capture.compression) == (ONE_FRAME, "zstd")
 
 
-def test_only_one_layer_is_opened(file: File) -> None:
-    with open_capture(str(file(gzip.compress(bz2.compress(ONE_FRAME))))) as capture:
+@pytest.mark.parametrize(
+    ("name", "inner"),
+    [("bzip2", bz2.compress(ONE_FRAME)), ("gzip", gzip.compress(bytes(1 << 24)) * 640)],
+    ids=["bzip2", "10 GB in gzip"],
+)
+def test_only_one_layer_is_opened(file: File, name: str, inner: bytes) -> None:
+    with open_capture(str(file(gzip.compress(inner)))) as capture:
         reader = Reader(capture.chunks(), source="twice.gz")
-        with pytest.raises(CaptureError, match=r"^twice\.gz: byte 0: is compressed once more \(bzip2\)"):
+        with pytest.raises(CaptureError, match=rf"^twice\.gz: byte 0: is compressed once more \({name}\)"):
             list(reader.batches())
 
 
+def longest_window(data: bytes) -> bytes:
+    """As `zstd --long=27` writes it: more is refused, see below."""
+    zstd_module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    options = {zstd_module.CompressionParameter.window_log: 27}
+    compressor = zstd_module.ZstdCompressor(options=options)
+    return bytes(compressor.compress(data) + compressor.flush())
+
+
+@pytest.mark.parametrize(
+    ("name", "compress"),
+    [
+        pytest.param("gzip", gzip.compress, id="gzip"),
+        pytest.param("bzip2", bz2.compress, id="bzip2"),
+        pytest.param("xz", lzma.compress, id="xz"),
+        pytest.param("zstd", longest_window, id="zstd"),
+    ],
+)
+def test_ten_gigabytes_of_zeros_are_not_unpacked(file: File, name: str, compress: Compress) -> None:
+    """Sixteen zeros are a frame without bytes, so that only the ratio tells.  lz4 cannot reach it: one byte is 255."""
+    packed = compress(sf.pcap_header()) + compress(bytes(1 << 24)) * 640
+    tracemalloc.start()
+    with open_capture(str(file(packed))) as capture:
+        reader = Reader(capture.chunks())
+        frames = sum(len(batch) for _, batch in reader.batches())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reader.outcome == "partial"
+    (damage,) = reader.damage
+    assert damage.reason.startswith(f"the {name} data is made to do harm: ")
+    assert f", over {MAX_RATIO} times as many, at byte " in damage.reason
+    assert RATIO_FROM - PIECE_LEN <= 24 + 16 * frames <= RATIO_FROM + 4 * PIECE_LEN
+    assert capture.sha256 == sha256(packed)
+    assert peak < 24 << 20
+
+
+def test_a_window_that_is_too_long_is_refused(file: File) -> None:
+    """RFC 8878 §3.1.1.1.2: a frame names the memory that it needs, here 2 GiB."""
+    frame = bytes.fromhex("28b52ffd 00 a8") + bytes.fromhex("01 00 00")
+    with open_capture(str(file(frame))) as capture:  # noqa: SIM117
+        with pytest.raises(CaptureError, match=r"zstd data is damaged .*too much memory"):
+            list(capture.chunks())
+
+
 def test_a_small_file_that_unpacks_to_a_gigabyte_is_read_in_bounded_memory(file: File) -> None:
-    """The savefile is larger than any limit that a guard against such files could set."""
+    """As well packed as a capture may be."""
     megabytes = 512
-    packed = lzma.compress(bytes(1 << 20)) * megabytes
+    packed = lzma.compress(bytes(1 << 20) + random.Random(3).randbytes(900)) * megabytes
     path = file(packed)
     tracemalloc.start()
     with open_capture(str(path)) as capture:
         total = sum(len(chunk) for chunk in capture.chunks())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert total == megabytes << 20
+    assert total == megabytes * ((1 << 20) + 900)
     assert peak < 16 << 20
 
 

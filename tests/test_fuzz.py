@@ -5,6 +5,7 @@ No exception but CaptureError, both kernels alike whatever the chunks, and a rep
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -27,7 +28,7 @@ from ctcp_forensics._kernel.rows import (
     Trailer,
 )
 from tests import streams
-from tests.fuzz import campaign, mutate, path, seeds
+from tests.fuzz import campaign, documents, mutate, path, seeds, targets
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT.parent / "shared" / "captures" / "public"
@@ -114,6 +115,21 @@ def test_any_stream_makes_a_report(stream: list[Packet]) -> None:
         report = path.report_on(file)
     assert report.coverage.frames == len(stream)
     assert report.coverage.flows_judged == len(report.flows) == len(report.findings)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"), [("kernel", 200), ("whole", 100), ("archives", 100), ("reports", 40), ("stores", 12)]
+)
+def test_a_few_inputs_of_each_target_break_nothing(name: str, inputs: int, tmp_path: Path) -> None:
+    target, chance = targets.targets(tmp_path)[name](), random.Random(9)
+    for number, data in zip(range(1, inputs + 1), target.inputs(chance), strict=False):
+        target.follow(data, chance, number)
+
+
+def test_a_spoilt_document_is_json_and_another_one() -> None:
+    whole = next(targets.report_seeds())
+    spoilt = [documents.spoilt(whole, random.Random(seed)) for seed in range(20)]
+    assert sum(json.loads(one) != json.loads(whole) for one in spoilt) > 15
 
 
 # --- what was found -----------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.capture import Capture, open_capture
+from ctcp_forensics.capture import Capture, codecs, open_capture
 from ctcp_forensics.capture.members import Member, Refused, limits, walk
+from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.capture.turn import opened_in_turn
 from ctcp_forensics.errors import CaptureError
 from tests import savefiles as sf
@@ -184,7 +185,7 @@ def test_in_turn_a_compressed_tar_is_unpacked_once(tmp_path: Path, monkeypatch: 
         opened_files.append(arguments[0])
         return module_level_walk(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ctcp_forensics.capture.turn.walk", counted)
+    monkeypatch.setattr("ctcp_forensics.capture.holder.walk", counted)
     uris = [*(f"{path}!/{name}" for name in names), str(plain)]
     contents = []
     for _, opened in opened_in_turn(uris):
@@ -255,7 +256,7 @@ def test_an_encrypted_member_is_refused_and_its_neighbour_is_read(tmp_path: Path
 
 
 def test_a_bomb_is_told_by_its_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(codecs, "RATIO_FROM", 1 << 20)
     bomb = SMALL + bytes(1 << 24)
     (tmp_path / "zip").write_bytes(zipped({"a.pcap": bomb, "b.pcap": SMALL}))
     with pytest.raises(CaptureError, match="times as many"):
@@ -412,7 +413,7 @@ def test_names_that_are_no_text_open_their_members(tmp_path: Path) -> None:
 
 def test_a_container_that_is_rewritten_while_it_is_read_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "case.zip"
-    path.write_bytes(zipped({"a.pcap": LARGE}, zipfile.ZIP_STORED))
+    path.write_bytes(zipped({"a.pcap": LARGE + bytes(8 * CHUNK_LEN)}, zipfile.ZIP_STORED))
     with open_capture(f"{path}!/a.pcap") as capture:
         chunks = capture.chunks()
         next(chunks)

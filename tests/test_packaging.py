@@ -1,4 +1,4 @@
-"""What a user installs: one wheel for 3.11 and later, and a working package where no compiler is."""
+"""What a user installs: a wheel for one Python or for all, and a working package where no compiler is."""
 
 from __future__ import annotations
 
@@ -147,12 +147,22 @@ def without_compiler(tree: Path, compiled: Built) -> Built:
 
 
 @needs_compiler
-def test_one_wheel_serves_python_3_11_and_later(compiled: Built) -> None:
+def test_a_wheel_is_for_the_python_that_builds_it(compiled: Built) -> None:
     assert compiled.warnings == []
-    assert len(compiled.cores) == 1
-    if STABLE_ABI:
-        assert compiled.tag.startswith("cp311-abi3-")
-        assert ".abi3." in compiled.cores[0]
+    (core,) = compiled.cores
+    assert core.endswith(sysconfig.get_config_var("EXT_SUFFIX"))
+    assert "abi3" not in compiled.tag
+
+
+@needs_compiler
+@pytest.mark.skipif(not STABLE_ABI, reason="this Python has no stable C interface")
+def test_where_it_is_asked_for_one_wheel_serves_python_3_11_and_later(root: Path, tmp_path: Path) -> None:
+    for_all = build(copy_of_the_tree(root, tmp_path / "tree"), CTCP_FORENSICS_ABI3="1")
+    assert for_all.warnings == []
+    assert for_all.tag.startswith("cp311-abi3-")
+    (core,) = for_all.cores
+    assert ".abi3." in core
+    assert kernel_of(for_all.unpacked(tmp_path / "unpacked")) == "compiled"
 
 
 @needs_compiler

@@ -96,7 +96,7 @@ def test_a_plain_command_does_not_load_typer() -> None:
 
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
-    "_kernel", "_kernel.core", "_kernel.plain_walk", "_kernel.rows",
+    "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
     "capture", "capture.ahead", "capture.codecs", "capture.names", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",
@@ -169,3 +169,5 @@ def test_a_capture_that_is_judged_loads_neither_typer_nor_the_table(tmp_path: Pa
         "dataclasses",
     }
     assert {"retrace", "picture", "annotate", "_kernel.plain_match"}.isdisjoint(rooms(loaded))
+    assert {"_kernel.rows_of_frames", "_kernel.rows_of_pairs", "_kernel.columns"}.isdisjoint(rooms(loaded))
+    assert "_kernel.rows_of_flows" in rooms(loaded)

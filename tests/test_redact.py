@@ -47,7 +47,7 @@ ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
 @cache
 def together() -> Report:
     found = diagnose([Source(path=str(path), vantage=vantage) for vantage, path in NAMED.items()], Options())
-    return with_pictures(found, at_most=1, progress=None)
+    return with_pictures(found, at_most=1, progress=None, allows_private=False)
 
 
 def every_report() -> list[Report]:
@@ -442,6 +442,69 @@ def test_trouble_is_one_line_that_says_what_to_do(
     assert answer.returncode == 2
     assert says in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+# --- what is made of stored reports -------------------------------------------------------------------
+
+
+ORIGINALS = ("198.51.100.", "203.0.113.", "failure-client", str(ROOT))
+
+
+@pytest.fixture
+def stored_report(tmp_path: Path) -> str:
+    path = str(tmp_path / "report.json")
+    run("analyze", "-f", "json", "-o", path, str(NAMED["client"]))
+    return path
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_comparison_is_the_same_under_pseudonyms(form: str, stored_report: str, key: str) -> None:
+    plain = run("compare", "-f", form, stored_report, stored_report)
+    hidden = run("compare", "-f", form, "--redact", key, stored_report, stored_report)
+    assert hidden.returncode == plain.returncode == 1
+    assert not any(original in hidden.stdout for original in ORIGINALS)
+    assert "are pseudonyms, by key " in hidden.stdout
+    assert hidden.stdout.split(":")[0] == plain.stdout.split(":")[0]
+
+
+def test_reports_under_two_keys_do_not_compare(stored_report: str, key: str, tmp_path: Path) -> None:
+    hidden = str(tmp_path / "hidden.json")
+    run("redact", "--key", key, stored_report, "-o", hidden)
+    answer = run("compare", stored_report, hidden)
+    assert answer.returncode == 3
+    assert answer.stdout.startswith("cannot-be-told: the two reports are not under the pseudonyms of one key")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_fix_under_pseudonyms_names_nobody_and_says_that_it_is_not_for_pasting(
+    form: str, stored_report: str, key: str
+) -> None:
+    asked = ("fix", stored_report, "--fix", "tcp-state-bypass", "-f", form)
+    plain, hidden = run(*asked), run(*asked, "--redact", key)
+    assert hidden.returncode == plain.returncode == 0
+    assert not any(original in hidden.stdout for original in ORIGINALS)
+    given = read_key_file(Path(key).read_bytes()).given
+    if form == "text":
+        assert "! Not for pasting: addresses are pseudonyms, by key " in hidden.stdout
+        assert typed_lines(undone_text(hidden.stdout, given)) == typed_lines(plain.stdout)
+    else:
+        assert json.loads(plain.stdout)["pack"]["redacted_with"] is None
+        assert json.loads(hidden.stdout)["pack"]["redacted_with"]
+
+
+def typed_lines(pack: str) -> list[str]:
+    """Without comments; the name of a list is made of its addresses, as they stand there."""
+    nameless = re.sub("CTCP-DIAG-[0-9A-F]{8}", "NAME", pack)
+    return [line for line in nameless.splitlines() if not line.startswith("!")]
+
+
+def test_what_is_made_of_a_report_does_not_overwrite_the_key(stored_report: str, key: str) -> None:
+    for asked in (("compare", stored_report), ("fix",)):
+        answer = run(*asked, stored_report, "--redact", key, "-o", key)
+        assert (answer.returncode, answer.stderr) == (
+            2,
+            f"ctcp-diag: {key} is the key: it is not overwritten\n",
+        )
 
 
 # --- the page and the pictures ------------------------------------------------------------------------

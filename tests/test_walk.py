@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_walk
-from ctcp_forensics._kernel.plain_walk import LATEST_NS, Clock, Lengths, PcapLayout, Stop, Walked
+from ctcp_forensics._kernel import layouts
+from ctcp_forensics._kernel.layouts import LATEST_NS, Clock, Lengths, PcapLayout, Stop, Walked
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER, Frame
 from tests import savefiles as sf
 from tests.kernels import WALKS, both_walks, needs_core
@@ -241,7 +241,7 @@ class TestBlocks:
         assert frames[0].number == 1
         assert walk_blocks(kernel, unknown[:60], order=order)[0] == (Stop.SKIP, 0, 112)
 
-    @pytest.mark.parametrize("kind", plain_walk.NUMBERED_KINDS)
+    @pytest.mark.parametrize("kind", layouts.NUMBERED_KINDS)
     def test_wireshark_numbers_records_that_are_no_packets(
         self, kernel: ModuleType, order: str, kind: int
     ) -> None:
@@ -266,7 +266,7 @@ class TestBlocks:
     def test_a_block_that_would_have_to_be_held_is_bounded(
         self, kernel: ModuleType, order: str, kind: int
     ) -> None:
-        most = plain_walk.LONGEST_BLOCK
+        most = layouts.LONGEST_BLOCK
         assert walk_blocks(kernel, sf.block(order, kind, length=most), order=order)[0].stop == Stop.MORE
         longer = sf.block(order, kind, length=most + 4)
         assert walk_blocks(kernel, longer, order=order)[0] == (Stop.BLOCK_TOO_LONG, 0, most + 4)

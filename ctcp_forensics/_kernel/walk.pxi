@@ -4,7 +4,7 @@
 # `end` never lies beyond the buffer, positions are 64-bit, and a length from the capture is compared with what is
 # left before it is added to anything: no sum can wrap, and no byte outside of [start, end) is read.
 
-from ctcp_forensics._kernel.plain_walk import Totals, Walked
+from ctcp_forensics._kernel.layouts import Totals, Walked
 
 cdef extern from *:
     """
@@ -15,7 +15,7 @@ cdef extern from *:
 cdef enum:
     NS_PER_SECOND = 1_000_000_000
 
-    STOP_MORE = 0  # plain_walk.Stop
+    STOP_MORE = 0  # layouts.Stop
     STOP_FULL = 1
     STOP_READ = 2
     STOP_SKIP = 3
@@ -47,9 +47,9 @@ cdef enum:
     OPTION_COMMENT = 1
 
     BATCH_LEN = 4096  # rows.FRAMES_PER_BATCH
-    MAX_INTERFACES = 65536  # plain_walk.MAX_INTERFACES
+    MAX_INTERFACES = 65536  # layouts.MAX_INTERFACES
     RECORD_HEADER_LEN = 16
-    ORIGINAL_FIRST = 1  # plain_walk.Lengths
+    ORIGINAL_FIRST = 1  # layouts.Lengths
     SMALLER_IS_CAPTURED = 2
 
 
@@ -64,7 +64,7 @@ cdef struct frame_t:  # rows.Frame; decode.pxi reads it
     int32_t commented
 
 
-cdef struct totals_t:  # plain_walk.Totals, where numbers begin, and the time of the latest frame that has one
+cdef struct totals_t:  # layouts.Totals, where numbers begin, and the time of the latest frame that has one
     int64_t frames
     int64_t first_ns
     int64_t last_ns
@@ -396,7 +396,7 @@ cdef inline void take_time(frame_t* f, int64_t time_ns, totals_t* seen) noexcept
 
 # --- pcap ----------------------------------------------------------------------------------
 
-cdef struct layout_t:  # plain_walk.PcapLayout
+cdef struct layout_t:  # layouts.PcapLayout
     int32_t big_endian
     int32_t header_len
     int32_t tick_ns

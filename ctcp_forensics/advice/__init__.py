@@ -33,7 +33,7 @@ from ctcp_forensics.advice.conditions import (
 )
 from ctcp_forensics.advice.step import Condition, Recommendation, Situation, Step, always, filled
 
-__all__ = ["Recommendation", "Situation", "offered", "recommend"]
+__all__ = ["Recommendation", "Situation", "has_advice", "offered", "recommend"]
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +113,11 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
     "healthy": (),
     "not-ctcp": (),
 }
+
+
+def has_advice(verdict: str) -> bool:
+    """Whether there is ever anything to do: of what is well the situation need not be worked out."""
+    return OFFERS.get(verdict) != ()
 
 
 def recommend(situation: Situation) -> tuple[Recommendation, ...]:

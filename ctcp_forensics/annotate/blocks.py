@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from dpkt import pcapng
 
-from ctcp_forensics._kernel.plain_walk import padded
+from ctcp_forensics._kernel.layouts import padded
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
 
 COMMENT: Final = 1

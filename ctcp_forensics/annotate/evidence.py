@@ -43,6 +43,8 @@ class Request:
     """Whether the times of several places are told by one clock."""
     is_stored: bool = False
     """The report was made earlier: that the captures are still the same is checked by their hashes as well."""
+    allows_private: bool = False
+    """URLs may lead to hosts that only insiders reach."""
     rewrite: Rewrite | None = None
     """What is done to the bytes of each frame, for instance to hide addresses.  With it nothing else is copied from
     the captures: no comment, no option, no name and no secret that it has not seen."""
@@ -114,7 +116,14 @@ def surveyed(capture: Capture, request: Request, remarks: Remarks) -> Survey:
     stays = None if request.whole else stays_of(capture, flows, request.report)
     progress = request.progress("marking", capture.source)
     named = remarks.frames(capture.id)
-    return survey(capture, stays, named, checks_hash=request.is_stored, progress=progress)
+    return survey(
+        capture,
+        stays,
+        named,
+        checks_hash=request.is_stored,
+        allows_private=request.allows_private,
+        progress=progress,
+    )
 
 
 def stays_of(capture: Capture, flows: Sequence[Flow], found: Report) -> list[Stay]:
@@ -131,6 +140,7 @@ def strand_of(found: Survey, request: Request, remarks: Remarks, places: Places)
         comment=lambda frame: remarks.comment(capture.id, frame, name),
         kinds=frozenset() if request.rewrite else kinds_copied(whole=request.whole),
         rewrite=request.rewrite,
+        allows_private=request.allows_private,
         progress=request.progress("copying", capture.source),
     )
 

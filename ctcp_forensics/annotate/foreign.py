@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from struct import Struct, pack, unpack_from
 from typing import Final
 
-from ctcp_forensics._kernel.plain_walk import LATEST_NS, Clock, padded, time_of
+from ctcp_forensics._kernel.layouts import LATEST_NS, Clock, padded
+from ctcp_forensics._kernel.plain_walk import time_of
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.savefile.pcapng import (

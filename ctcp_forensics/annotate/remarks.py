@@ -202,6 +202,8 @@ def because_of(evidence: Evidence, holds: str = "") -> str:
 
 def around_the_hole(evidence: Evidence, frames: Frames) -> Iterator[Placed]:
     """The frames before and behind it; a segment that passed this point is told of as the missing one."""
+    if not frames:
+        return
     if evidence.because.startswith(PASSED):
         yield *frames[0], "the receiver lacks it"
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.plain_walk import (
+from ctcp_forensics._kernel.layouts import (
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
     NUMBERED_KINDS,
@@ -22,7 +22,7 @@ from ctcp_forensics.annotate import blocks, foreign
 from ctcp_forensics.annotate.foreign import Pairs
 from ctcp_forensics.annotate.marking import Marks
 from ctcp_forensics.annotate.places import Place, Places
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import Capture, open_capture
 from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
@@ -99,6 +99,8 @@ class Strand:
     kinds: frozenset[int]
     """Of blocks that are copied whole."""
     rewrite: Rewrite | None = None
+    allows_private: bool = False
+    """A URL may lead to a host that only insiders reach."""
     progress: Progress | None = None
 
     @property
@@ -112,11 +114,14 @@ class Strand:
     def first_ports(self) -> Sequence[Port]:
         """The interfaces that it tells of before its first frame."""
         beside = Beside(strand=self)
-        with open_capture(self.capture.source, hash_limit=0) as opened:
+        with self._open() as opened:
             reader = Reader(opened.chunks(), source=self.capture.source, on_block=beside.take)
             for _, frames in reader.batches():
                 return beside.ports(reader) if frames else ()
         return ()
+
+    def _open(self) -> Capture:
+        return open_capture(self.capture.source, hash_limit=0, allows_private=self.allows_private)
 
     def items(self) -> Iterator[Keyed]:
         """In the capture's own order, whatever its clock does: nothing goes before what stands before it."""
@@ -127,7 +132,7 @@ class Strand:
 
     def _items(self) -> Iterator[Keyed]:
         beside = Beside(strand=self)
-        with open_capture(self.capture.source, hash_limit=0) as opened:
+        with self._open() as opened:
             reader = Reader(opened.chunks(), source=self.capture.source, on_block=beside.take)
             for buffer, frames in reader.batches():
                 yield from ((0, Copied(content)) for content in beside.drained())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ctcp_forensics._kernel.plain_walk import SECTION_HEADER
+from ctcp_forensics._kernel.layouts import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
 from ctcp_forensics.annotate.strand import check_unchanged
@@ -65,6 +65,7 @@ def survey(
     named: Iterable[int],
     *,
     checks_hash: bool,
+    allows_private: bool,
     progress: Progress | None,
 ) -> Survey:
     """`stays` None wants every frame; the frames `named` are wanted in any case."""
@@ -72,8 +73,8 @@ def survey(
         raise CaptureError("", offset=None, reason=TWICE)
     sections = Sections()
     marker = Marker(stays=stays or ())
-    limit = HASH_LIMIT if capture.content_sha256 is None else None
-    with open_capture(capture.source, hash_limit=limit if checks_hash else 0) as opened:
+    limit = (HASH_LIMIT if capture.content_sha256 is None else None) if checks_hash else 0
+    with open_capture(capture.source, hash_limit=limit, allows_private=allows_private) as opened:
         reader = Reader(opened.chunks(), source=capture.source, on_block=sections.take)
         for buffer, frames in reader.batches():
             if stays:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +64,17 @@ def uri_of(name: Name) -> str:
 
 def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> Entry:
     return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
+
+
+@contextmanager
+def sound(folder: Path) -> Iterator[None]:
+    """While a manifest is read: what SQLite says of a damaged one is told as ours."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{folder / NAME}: is damaged ({error}); scan the same places into a new store"
+        ) from error
 
 
 def connect(path: Path, *, mode: str) -> sqlite3.Connection:

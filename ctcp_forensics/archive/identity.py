@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO, Final
+from io import FileIO
+from typing import Final
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import opened_entries
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.capture.names import containers_of, scheme_of
+from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.errors import CaptureError
 
 EDGE_LEN: Final = 1 << 16
@@ -27,18 +28,18 @@ UNREADABLE: Final = "unreadable"
 
 def quick_key(entry: Entry) -> str:
     """Of the first and last bytes.  Equal keys prove nothing; unequal ones prove that the contents differ."""
-    if scheme_of(entry.uri) is not None:
+    if scheme_of(entry.uri) is not None and not any(containers_of(entry.uri)):
         return _distant_key(entry)
     if is_not_a_file(entry):
         return NO_EDGES
     try:
-        with Path(entry.uri).open("rb", buffering=0) as file:
+        with FileIO(entry.uri, opener=without_waiting) as file:
             return _edges(file)
     except OSError:
         return UNREADABLE
 
 
-def _edges(file: BinaryIO) -> str:
+def _edges(file: FileIO) -> str:
     first = file.read(EDGE_LEN)
     size = file.seek(0, 2)
     file.seek(max(size - EDGE_LEN, 0))
@@ -82,7 +83,7 @@ def _whole_key(entry: Entry, opened: Capture) -> str:
 
 def _file_key(entry: Entry) -> str:
     """Without unpacking it."""
-    with Path(entry.uri).open("rb", buffering=0) as file:
+    with FileIO(entry.uri, opener=without_waiting) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

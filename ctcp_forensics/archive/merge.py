@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ctcp_forensics.archive import segment
-from ctcp_forensics.archive.database import NAME, StoreError, connect
+from ctcp_forensics.archive.database import NAME, StoreError, connect, sound
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.scan import LOCK, locked, prepared
 
@@ -67,6 +67,7 @@ def merge(sources: Sequence[Path], target: Path) -> int:
     with ExitStack() as at_the_end:
         opened = [(folder, at_the_end.enter_context(read_in_peace(folder))) for folder in sources]
         at_the_end.enter_context(locked(prepared(target)))
+        at_the_end.enter_context(sound(target))
         manifest = Manifest(target, terms="merged", rules="merged")
         at_the_end.callback(manifest.close)
         segment.remove_orphans(target / segment.FOLDER, manifest.segment_names())

@@ -6,7 +6,7 @@ towards the end, so that no worker waits long for the last.  Knows sizes.  Does 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Final
 
 from ctcp_forensics.archive.manifest import Todo
@@ -23,6 +23,12 @@ SHARES: Final = 3
 """Of what is known, each worker gets so many tasks more."""
 CONTAINER_TIMES: Final = 8
 """Members of one archive stay together, up to so many times the size of a task: it is opened once for all."""
+CONTAINER_SHARE: Final = 2
+"""And the next task of it is at least one half of all that went before: each task reads the archive from its beginning
+(a compressed tar) or its whole directory (a zip), which tasks of one size would make a square of its length.  Growing
+so, all of them together read it three times."""
+CONTAINER_MEMBERS: Final = 1 << 14
+"""As many members are waited for at most: with their names they are a few megabytes."""
 AHEAD_OF_EACH: Final = 1024
 """Entries known ahead for each worker: two of the largest tasks of small files."""
 
@@ -43,6 +49,11 @@ class Planner:
         self._workers = workers
         self._waiting: deque[Todo] = deque()
         self._weight = 0
+        self._opened: str | None = None
+        self._dealt = 0
+        """The archive that the last task was of, and the weight of what was dealt out of it."""
+        self._inside: Counter[str | None] = Counter()
+        """The weight of what waits, by the archive that it lies in."""
 
     @property
     def is_empty(self) -> bool:
@@ -52,28 +63,52 @@ class Planner:
     def is_full(self) -> bool:
         """Enough is known to make every task as large as it should be."""
         known_enough = self._weight >= LARGEST_TASK * SHARES * self._workers
-        return known_enough or len(self._waiting) >= AHEAD_OF_EACH * self._workers
+        return self.is_ready and (known_enough or len(self._waiting) >= AHEAD_OF_EACH * self._workers)
+
+    @property
+    def is_ready(self) -> bool:
+        """Of an archive that is still being listed, so much waits that the next task of it is worth its opening."""
+        if not self._waiting:
+            return False
+        here, last = (container(self._waiting[at].entry.uri) for at in (0, -1))
+        if here is None or here != last or here != self._opened:
+            return True
+        return len(self._waiting) >= CONTAINER_MEMBERS or self._inside[here] >= self._share
 
     def add(self, todo: Todo) -> None:
         self._waiting.append(todo)
         self._weight += weight(todo)
+        self._inside[container(todo.entry.uri)] += weight(todo)
 
     def take(self) -> list[Todo]:
         """The next task; who has cost a worker its life goes alone."""
         size = min(max(self._weight // (SHARES * self._workers), SMALLEST_TASK), LARGEST_TASK)
         taken, held = [self._next()], weight(self._last)
         while self._waiting and not (self._last.tries or self._waiting[0].tries):
-            if held + weight(self._waiting[0]) > size * self._patience():
+            if held + weight(self._waiting[0]) > self._most(size):
                 break
             taken.append(self._next())
             held += weight(self._last)
+        self._dealt += held
         return taken
 
     def _next(self) -> Todo:
         self._last = self._waiting.popleft()
+        inside = container(self._last.entry.uri)
         self._weight -= weight(self._last)
+        self._inside[inside] -= weight(self._last)
+        if not self._inside[inside]:
+            del self._inside[inside]
+        if inside != self._opened:
+            self._opened, self._dealt = inside, 0
         return self._last
 
-    def _patience(self) -> int:
-        inside = container(self._last.entry.uri)
-        return CONTAINER_TIMES if inside and inside == container(self._waiting[0].entry.uri) else 1
+    def _most(self, size: int) -> int:
+        """What a task may weigh that goes on with the next entry."""
+        if self._opened is None or self._opened != container(self._waiting[0].entry.uri):
+            return size
+        return max(size * CONTAINER_TIMES, self._share)
+
+    @property
+    def _share(self) -> int:
+        return self._dealt // CONTAINER_SHARE

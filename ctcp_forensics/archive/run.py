@@ -24,8 +24,8 @@ from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
-from ctcp_forensics.archive.planner import Planner
-from ctcp_forensics.archive.tally import Tally, Watch
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
+from ctcp_forensics.archive.tally import Aside, Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
 FOUND_FIRST: Final = 16
@@ -72,22 +72,6 @@ class Rules:
     most_tries: int
     anew: bool = False
     """What is done is done again."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Aside:
-    """Entries that are to be told apart from others of their length."""
-
-    files: int = 0
-    bytes: int = 0
-
-    def add(self, todo: Todo) -> None:
-        self.files += 1
-        self.bytes += todo.entry.size or 0
-
-    def take(self, todo: Todo) -> None:
-        self.files -= 1
-        self.bytes -= todo.entry.size or 0
 
 
 Hear = Callable[[Sequence[bytes]], None]
@@ -165,10 +149,11 @@ class Sweep:
 
     def _examinations(self, source: Iterator[Found]) -> Iterator[Batch | None]:
         """Tasks as soon as enough is known for one; None while nothing is."""
-        while not (self._planner.is_empty and (self.tally.is_all_found or self._waits_for_comparison)):
-            if self._planner.is_empty:
+        while not (self._planner.is_empty and self._has_looked_enough):
+            if not self._planner.is_ready:
                 self._look_for_more(source)
-            yield None if self._planner.is_empty else self._planned()
+            is_ready = self._planner.is_ready or (self._has_looked_enough and not self._planner.is_empty)
+            yield self._planned() if is_ready else None
 
     def _planned(self) -> Batch:
         return Batch(kind="examine", todos=self._planner.take())
@@ -182,6 +167,11 @@ class Sweep:
         self._note([one for one in some if isinstance(one, Entry)])
         self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
         return not self.tally.is_all_found
+
+    @property
+    def _has_looked_enough(self) -> bool:
+        """Nothing more is found before what is known has been worked on."""
+        return self.tally.is_all_found or self._waits_for_comparison
 
     @property
     def _waits_for_comparison(self) -> bool:
@@ -204,7 +194,7 @@ class Sweep:
         for todo in at_once:
             self._planner.add(todo)
         for todo in aside:
-            self._aside.add(todo)
+            self._aside.add(todo.entry.size)
         self.tally.found += len(at_once) + len(aside)
         self.tally.found_bytes += sum(todo.entry.size or 0 for todo in (*at_once, *aside))
 
@@ -233,12 +223,18 @@ class Sweep:
     def _rest(self) -> Iterator[Batch]:
         rest = self._manifest.waiting()
         while True:
-            for todo in islice(rest, FOUND_AT_ONCE):
-                self._planner.add(todo)
-                self._aside.take(todo)
+            self._plan_until_ready(rest)
             if self._planner.is_empty:
                 return
             yield self._planned()
+
+    def _plan_until_ready(self, rest: Iterator[Todo]) -> None:
+        while some := list(islice(rest, FOUND_AT_ONCE)):
+            for todo in some:
+                self._planner.add(todo)
+                self._aside.take(todo.entry.size)
+            if self._planner.is_ready:
+                return
 
     # --- doing it ----------------------------------------------------------------------------
 
@@ -384,8 +380,11 @@ def given_up(entry: Entry, at: int, reason: str) -> Answer:
 
 
 def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
-    while some := list(islice(entries, KEYS_AT_ONCE)):
+    """Of members more and more at once, as the planner does it: each batch reads their archive from its beginning."""
+    dealt = 0
+    while some := list(islice(entries, max(KEYS_AT_ONCE, min(dealt // CONTAINER_SHARE, CONTAINER_MEMBERS)))):
         yield Batch(kind=kind, todos=[Todo(entry=entry) for entry in some])
+        dealt = dealt + len(some) if container(some[-1].uri) else 0
 
 
 END: Final = Batch(kind="examine", todos=())

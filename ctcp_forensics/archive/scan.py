@@ -16,7 +16,7 @@ from typing import Final
 
 from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import segment
-from ctcp_forensics.archive.database import StoreError
+from ctcp_forensics.archive.database import StoreError, sound
 from ctcp_forensics.archive.engine import Engine
 from ctcp_forensics.archive.entry import Found
 from ctcp_forensics.archive.examine import Terms
@@ -76,6 +76,7 @@ def scan(wanted: Wanted, watch: Watch, hear: Hear = nobody) -> Swept:
         at_the_end.callback(engine.close)
         folder = prepared(wanted.store)
         at_the_end.enter_context(locked(folder))
+        at_the_end.enter_context(sound(folder))
         manifest = Manifest(folder, terms=wanted.terms.key, rules=RULES_VERSION)
         at_the_end.callback(manifest.close)
         segment.remove_orphans(folder / segment.FOLDER, manifest.segment_names())
@@ -144,8 +145,9 @@ def prepared(folder: Path) -> Path:
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
             raise StoreError(f"{folder}: is a folder of something else; name an empty or a new one as store")
-        (folder / segment.FOLDER).mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()  # first: by it a store is known that somebody was killed in
+        (folder / segment.FOLDER).mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: no store can be made there: {error.strerror}") from error
     return folder

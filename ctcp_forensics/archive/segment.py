@@ -7,6 +7,7 @@ result of it is read without the others.  Knows bytes on disk.  Does not know wh
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.report import valid_text
 
@@ -24,22 +26,37 @@ else:
 
 FOLDER: Final = "segments"
 SUFFIX: Final = ".ndjson.zst"
-LEVEL: Final = 3
+OPTIONS: Final[dict[int, int]] = {
+    zstd.CompressionParameter.compression_level: 3,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
+"""With a checksum (RFC 8878 §3.1.1): a bit that a disk turned must not turn a verdict."""
+DAMAGED: Final = "a result in the store is damaged"
+MEND: Final = "`scan --force` into the same store examines the captures anew"
+OURS: Final = re.compile(rf"\d{{9,}}{re.escape(SUFFIX)}|\.\d{{9,}}{re.escape(SUFFIX)}\.part")
+"""Segments, and those that are being written."""
 
 
 def packed(found: Examined) -> bytes:
     """One result.  A name that is no text is kept as its bytes."""
     if valid_text(found.uri) != found.uri:
         found = msgspec.structs.replace(found, uri=valid_text(found.uri), raw_uri=os.fsencode(found.uri))
-    return zstd.compress(msgspec.json.encode(found) + b"\n", LEVEL)
+    return zstd.compress(msgspec.json.encode(found) + b"\n", options=OPTIONS)
 
 
 def unpacked(frame: bytes) -> Examined:
-    return _examined(zstd.decompress(frame))
+    """Raises StoreError where the frame is not what was written."""
+    try:
+        return _examined(zstd.decompress(frame))
+    except zstd.ZstdError as error:
+        raise StoreError(f"{DAMAGED} ({error}); {MEND}") from error
 
 
 def _examined(line: bytes) -> Examined:
-    found = msgspec.json.decode(line, type=Examined)
+    try:
+        found = msgspec.json.decode(line, type=Examined)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"{DAMAGED} ({error}); {MEND}") from error
     if found.raw_uri is not None:
         found = msgspec.structs.replace(found, uri=os.fsdecode(found.raw_uri), raw_uri=None)
     return found
@@ -48,7 +65,10 @@ def _examined(line: bytes) -> Examined:
 def lines_of(path: Path) -> Iterator[Examined]:
     """Everything that a segment holds."""
     with zstd.open(path, "rb") as lines:
-        yield from map(_examined, lines)
+        try:
+            yield from map(_examined, lines)
+        except (zstd.ZstdError, EOFError) as error:
+            raise StoreError(f"{path}: {DAMAGED} ({error}); {MEND}") from error
 
 
 def frame_at(path: Path, offset: int, length: int) -> bytes:
@@ -66,8 +86,11 @@ def write_durably(path: Path, frames: Sequence[bytes]) -> None:
     """The file is there whole, after a power cut too, when this returns; else it is not there under its name."""
     passing = path.with_name(f".{path.name}.part")
     try:
-        with passing.open("wb", buffering=0) as file:
-            file.write(b"".join(frames))
+        with passing.open(
+            "wb"
+        ) as file:  # buffered: a raw write to a disk that fills up is short, and no error
+            file.writelines(frames)
+            file.flush()
             os.fsync(file.fileno())
         passing.replace(path)
     finally:
@@ -85,8 +108,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_orphans(folder: Path, acknowledged: set[str]) -> int:
-    """Files that were written and never acknowledged: what they hold will be done again."""
-    orphans = [one for one in folder.iterdir() if one.name not in acknowledged]
+    """Files that were written and never acknowledged: what they hold will be done again.
+
+    What a file system keeps there (snapshots, files that are still open elsewhere) is not ours.
+    """
+    orphans = [one for one in folder.iterdir() if OURS.fullmatch(one.name) and one.name not in acknowledged]
     for one in orphans:
         one.unlink()
     return len(orphans)

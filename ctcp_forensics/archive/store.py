@@ -150,7 +150,10 @@ class Store:
     def _told(self, row: tuple[Name, int | None, str, int, int, int, str, Name]) -> Examined:
         name, size, stamp, number, offset, length, rules, first = row
         path = self._path(self._name(number))
-        found = segments.unpacked(segments.frame_at(path, offset, length))
+        try:
+            found = segments.unpacked(segments.frame_at(path, offset, length))
+        except (OSError, StoreError) as error:
+            raise StoreError(f"{path}: byte {offset}: {error}") from error
         told = told_of(found, Entry(uri=uri_of(name), size=size, stamp=stamp))
         return msgspec.structs.replace(under(told, rules), same_as=None if first == name else uri_of(first))
 

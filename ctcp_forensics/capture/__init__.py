@@ -4,7 +4,7 @@ Knows files, pipes and compression, which it finds by content and never by name;
 layer of it is opened.  Does not know what the bytes mean: see savefile.
 
 Nothing seeks, and nothing is held but a few chunks: a file may be larger than memory,
-and a small compressed file may hold a large savefile, so neither needs a limit.
+and a small compressed file may hold a large savefile.  Only what unpacks to more than any capture does is not followed.
 """
 
 from ctcp_forensics.capture.names import STDIN

@@ -10,10 +10,17 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
-PIECE_LEN: Final = 1 << 20
-"""Most bytes that one step unpacks, however well they were compressed."""
+PIECE_LEN: Final = 1 << 18
+"""Most bytes that one step unpacks, however well they were compressed.  So many stay in the second-level cache
+until they are copied into their chunk."""
 FEED_LEN: Final = 1 << 16
 """Bytes handed over at once: what is left at the end of a stream is copied, so that stays short."""
+KEPT_LEN: Final = 4 * PIECE_LEN
+"""The C library keeps freed blocks up to this size for the next piece, see `keep_freed_memory`."""
+MAX_RATIO: Final = 1000
+"""Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
+RATIO_FROM: Final = 1 << 26
+"""64 MiB: below it no ratio does harm."""
 XZ_MEMORY: Final = 1 << 27
 """xz files name their own memory: `xz -9` 65 MiB, a hostile one 4 GiB.  zstd's own limit is this, too."""
 
@@ -109,10 +116,27 @@ def codec_of(head: bytes) -> Codec | None:
     return None
 
 
+def bomb_in_words(packed: int, unpacked: int) -> str | None:
+    """Why bytes are not unpacked any further, where they were packed to do harm."""
+    if unpacked <= max(RATIO_FROM, MAX_RATIO * packed):
+        return None
+    return f"{packed} bytes unpack to {unpacked} and more, over {MAX_RATIO} times as many"
+
+
+def keep_freed_memory() -> None:
+    """Pieces come in memory that was used before, not in pages made anew: up to half of what unpacking takes.
+
+    glibc maps each block of more than 128 KiB and unmaps it when it is freed.  Freeing a larger one raises that bound
+    (mallopt(3), M_MMAP_THRESHOLD); the block itself is never touched.
+    """
+    bytes(KEPT_LEN)
+
+
 class Unpacker:
     """All streams of one compressed file, as one."""
 
     def __init__(self, codec: Codec) -> None:
+        keep_freed_memory()
         self._codec = codec
         self._opened: Opened | None = None
         self._between = b""
@@ -120,8 +144,18 @@ class Unpacker:
         self._streams = 0
         self.offset = 0
         """Bytes fed so far, to within FEED_LEN."""
+        self._unpacked = 0
         self.has_tail = False
         """Something follows the last stream that is not compressed: it is left alone."""
+
+    def feed_guarded(self, block: Buffer) -> Iterator[bytes]:
+        """The same as `feed`, as long as no more comes out than any capture unpacks to."""
+        for piece in self.feed(block):
+            self._unpacked += len(piece)
+            complaint = bomb_in_words(self.offset + FEED_LEN, self._unpacked)
+            if complaint is not None:
+                raise CodecError(f"the {self._codec.name} data is made to do harm: {complaint}")
+            yield piece
 
     def feed(self, block: Buffer) -> Iterator[bytes]:
         """Unpack some more bytes, in pieces of at most PIECE_LEN."""

@@ -13,13 +13,16 @@ from collections.abc import Callable, Generator, Iterator
 from io import FileIO, UnsupportedOperation
 from itertools import chain, cycle
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.remote import Access, Remote
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -204,7 +207,7 @@ class Capture:
         damage = None
         try:
             for block in blocks:
-                yield from unpacker.feed(block)
+                yield from unpacker.feed_guarded(block)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
@@ -251,16 +254,24 @@ def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
         raise damage
 
 
+Opener = Callable[[str, int], int]
+"""As `open` takes one."""
+
+
 def open_capture(
-    source: str, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
+    source: str,
+    *,
+    hash_limit: int | None = HASH_LIMIT,
+    allows_private: bool = False,
+    opener: Opener | None = None,
 ) -> Capture:
     """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
-    A URL of the web leads to public addresses only, unless `allows_private`.
-    Raises CaptureError where there is nothing to read.
+    A URL of the web leads to public addresses only, unless `allows_private`.  A pipe is waited for, unless the
+    `opener` of files does not.  Raises CaptureError where there is nothing to read.
     """
     try:
-        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit)
+        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit, opener)
     except (OSError, ValueError) as error:
         return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
 
@@ -268,31 +279,48 @@ def open_capture(
 def _open_elsewhere(
     source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
 ) -> Capture:
-    """What is no file by that name, or cannot be one: a member's may be longer than any file's.
+    """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
+    if any(containers_of(source)):
+        from ctcp_forensics.capture.holder import Holders
+        from ctcp_forensics.capture.turn import open_member
 
-    A file whose name looks like a member's or a URL goes first.
-    """
+        if (holder := Holders(allows_private=allows_private).of(source)) is not None:
+            return open_member(source, holder, hash_limit=hash_limit)
     if scheme_of(source) is not None:
-        return _open_url(source, hash_limit, allows_private=allows_private)
-    if container_file(source) is None:
-        raise CaptureError(source, offset=None, reason=in_words(error)) from error
-    from ctcp_forensics.capture.turn import open_member
+        from ctcp_forensics.capture.remote import Access
 
-    return open_member(source, hash_limit=hash_limit)
+        return open_object(source, Access(allows_private=allows_private), hash_limit=hash_limit)
+    raise CaptureError(source, offset=None, reason=in_words(error)) from error
 
 
-def _open_url(url: str, hash_limit: int | None, *, allows_private: bool) -> Capture:
-    """Named without what may be a password, wherever the name goes from here.  Loaded when it is needed."""
-    from ctcp_forensics.capture.remote import Access, RemoteError, open_url, without_secrets
+def open_object(url: str, access: Access, *, hash_limit: int | None) -> Capture:
+    """What a URL leads to, named without what may be a password, wherever the name goes from here."""
+    from ctcp_forensics.capture.remote import RemoteError, open_url, without_secrets
 
     name = without_secrets(url)
     try:
-        remote = open_url(url, Access(allows_private=allows_private))
+        remote = open_url(url, access)
     except RemoteError as error:
         raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
     return Capture(
-        name, remote, size=remote.size, stamp=remote.stamp, close=remote.close, hash_limit=hash_limit
+        name,
+        remote,
+        size=remote.size,
+        stamp=remote.stamp,
+        check=lambda: _object_is_the_same(name, remote),
+        close=remote.close,
+        hash_limit=hash_limit,
     )
+
+
+def _object_is_the_same(name: str, remote: Remote) -> tuple[str, ...]:
+    try:
+        if remote.is_current():
+            return ()
+        reason = "changed while it was read; read it again"
+    except OSError as error:
+        reason = f"whether it changed while it was read cannot be told: {error.strerror}"
+    raise CaptureError(name, offset=None, reason=reason)
 
 
 def container_file(source: str) -> str | None:
@@ -300,10 +328,10 @@ def container_file(source: str) -> str | None:
     return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
-def _open_path(path: str, hash_limit: int | None) -> Capture:
+def _open_path(path: str, hash_limit: int | None, opener: Opener | None) -> Capture:
     if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
-    file = FileIO(path)  # the Capture closes it
+    file = FileIO(path, opener=opener)  # the Capture closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)
@@ -316,6 +344,15 @@ def _open_path(path: str, hash_limit: int | None) -> Capture:
         close=file.close,
         hash_limit=hash_limit,
     )
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """What was a file when it was found may be a pipe by now, which nobody fills, or a device that acts when opened."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "is no regular file")
+    return descriptor
 
 
 def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) -> tuple[str, ...]:

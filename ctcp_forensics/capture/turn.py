@@ -1,65 +1,74 @@
 """In turn: many captures opened one after the other, those of one container in one pass over it.
 
-Knows which captures lie in the same file.  Does not know why they are read.
+Knows which captures lie in the same container.  Does not know why they are read.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from ctcp_forensics.capture.members import Member, Only, Refused, walk
+from ctcp_forensics.capture.holder import Holder, Holders
+from ctcp_forensics.capture.members import Member, Only, Refused
 from ctcp_forensics.capture.members.limits import ContainerError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
-from ctcp_forensics.capture.source import HASH_LIMIT, Capture, container_file, in_words, open_capture
-from ctcp_forensics.capture.stamp import stamp_of
+from ctcp_forensics.capture.source import (
+    HASH_LIMIT,
+    Capture,
+    in_words,
+    open_capture,
+    open_object,
+    without_waiting,
+)
 from ctcp_forensics.errors import CaptureError
 
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.remote import Access
+
 Opened = tuple[str, Capture | CaptureError]
+
+ABSENT: Final = "there is no such member in it"
 
 
 def opened_in_turn(
     uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
 ) -> Generator[Opened, None, None]:
-    """Each of the captures, open until the next one is asked for, or why it cannot be opened.
+    """Each of the captures, open until the next one is asked for, or why it cannot be opened.  Pipes are refused.
 
     Neighbours that lie in one container come in the order in which they lie there: a compressed tar is unpacked
     once, not once for each member.
     """
-    for container, group in groupby(uris, key=_container):
-        if container is None:
+
+    def by_itself(uri: str) -> Capture:
+        return open_capture(uri, hash_limit=hash_limit, allows_private=allows_private, opener=without_waiting)
+
+    for holder, group in groupby(uris, key=Holders(allows_private=allows_private).of):
+        if holder is None:
             for uri in group:
-                yield from _by_itself(uri, hash_limit, allows_private=allows_private)
+                yield from _opened(uri, by_itself)
         else:
-            yield from _members_in_turn(container, tuple(group), hash_limit)
+            yield from _members_in_turn(holder, tuple(group), hash_limit)
 
 
-def open_member(uri: str, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
+def open_member(uri: str, holder: Holder, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
     """One member of a container.  Raises CaptureError where there is no such member, or it cannot be read."""
-    container = container_file(uri) or uri
-    walked = walk(container, Only([uri]))
-    reason = "there is no such member in it"
+    walked = holder.walk(Only([uri]))
+    refused: list[Refused] = []
     try:
         for found in walked:
             if isinstance(found, Member):
-                return _capture(found, container, hash_limit, walked.close)
-            reason = found.detail
+                return _capture(found, holder, hash_limit, walked.close)
+            refused.append(found)
     except OSError as error:
-        raise CaptureError(uri, offset=None, reason=in_words(error)) from error
-    raise CaptureError(uri, offset=None, reason=reason)
+        refused.append(Refused(uri=uri, reason="vanished", detail=in_words(error)))
+    return _missing(uri, holder, refused, hash_limit)
 
 
-def _container(uri: str) -> str | None:
-    """The file that holds it; a file whose name merely looks like a member's is none."""
-    return None if os.path.isfile(uri) else container_file(uri)  # noqa: PTH113  # says no, never why not
-
-
-def _by_itself(uri: str, hash_limit: int | None, *, allows_private: bool) -> Iterator[Opened]:
+def _opened(uri: str, opening: Callable[[str], Capture]) -> Iterator[Opened]:
     try:
-        capture = open_capture(uri, hash_limit=hash_limit, allows_private=allows_private)
+        capture = opening(uri)
     except CaptureError as error:
         yield uri, error
     else:
@@ -67,50 +76,65 @@ def _by_itself(uri: str, hash_limit: int | None, *, allows_private: bool) -> Ite
             yield uri, capture
 
 
-def _members_in_turn(container: str, uris: Sequence[str], hash_limit: int | None) -> Iterator[Opened]:
+def _members_in_turn(holder: Holder, uris: Sequence[str], hash_limit: int | None) -> Iterator[Opened]:
     left = dict.fromkeys(uris)
     refused: list[Refused] = []
     try:
-        with closing(walk(container, Only(uris))) as walked:
+        with closing(holder.walk(Only(uris))) as walked:
             for found in walked:
-                if found.uri not in left:
-                    refused += [found] if isinstance(found, Refused) else []
-                    continue
-                del left[found.uri]
                 if isinstance(found, Refused):
-                    yield found.uri, CaptureError(found.uri, offset=None, reason=found.detail)
-                    continue
-                with _capture(found, container, hash_limit) as capture:
-                    yield found.uri, capture
+                    refused.append(found)
+                elif found.uri in left:
+                    del left[found.uri]
+                    with _capture(found, holder, hash_limit) as capture:
+                        yield found.uri, capture
                 if not left:
                     return
     except OSError as error:
-        refused.append(Refused(uri=container, reason="vanished", detail=in_words(error)))
+        refused.append(Refused(uri=holder.uri, reason="vanished", detail=in_words(error)))
     for uri in left:
-        yield uri, CaptureError(uri, offset=None, reason=_why_missing(uri, refused))
+        yield from _opened(uri, lambda uri: _missing(uri, holder, refused, hash_limit))
 
 
-def _why_missing(uri: str, refused: Sequence[Refused]) -> str:
-    """What stopped the walk before it came to a member, if anything did."""
-    around = [one for one in refused if uri.startswith(one.uri + "!")]
-    return f"{around[-1].uri}: {around[-1].detail}" if around else "there is no such member in it"
+def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hash_limit: int | None) -> Capture:
+    """What did not come out of its container: what was refused of it, or stopped the walk before it.
+
+    Who may write one object of a store must not hide others with it: what is only named like a member is opened.
+    """
+    around = [one for one in refused if one.uri == uri or uri.startswith(one.uri + "!")]
+    name = holder.shown(uri)
+    if around:
+        last = around[-1]
+        where = "" if last.uri in (uri, holder.uri) else f"{holder.shown(last.uri)}: "
+        raise CaptureError(name, offset=None, reason=where + last.detail)
+    if holder.access is None or not holder.is_in_a_store:
+        raise CaptureError(name, offset=None, reason=ABSENT)
+    return _object(uri, holder.access, name, hash_limit)
+
+
+def _object(uri: str, access: Access, name: str, hash_limit: int | None) -> Capture:
+    try:
+        return open_object(uri, access, hash_limit=hash_limit)
+    except CaptureError as error:
+        raise CaptureError(name, offset=None, reason=ABSENT) from error
 
 
 def _capture(
-    member: Member, container: str, hash_limit: int | None, close: Callable[[], None] = lambda: None
+    member: Member, holder: Holder, hash_limit: int | None, close: Callable[[], None] = lambda: None
 ) -> Capture:
+    name = holder.shown(member.uri)
     return Capture(
-        member.uri,
-        Pieces(_in_words(member)),
+        name,
+        Pieces(_in_words(member, name)),
         size=member.length,
         stamp=member.stamp,
-        check=lambda: _container_is_the_same(member, container),
+        check=lambda: _holder_is_the_same(member, holder),
         close=close,
         hash_limit=hash_limit,
     )
 
 
-def _in_words(member: Member) -> Iterator[bytes]:
+def _in_words(member: Member, name: str) -> Iterator[bytes]:
     """What is wrong inside the container, said of the member."""
     offset = 0
     try:
@@ -118,12 +142,15 @@ def _in_words(member: Member) -> Iterator[bytes]:
             offset += len(block)
             yield block
     except ContainerError as error:
-        raise CaptureError(member.uri, offset=offset, reason=str(error)) from error
+        raise CaptureError(name, offset=offset, reason=str(error)) from error
 
 
-def _container_is_the_same(member: Member, container: str) -> tuple[str, ...]:
-    if member.stamp.startswith(stamp_of(Path(container).stat()) + "/"):
-        return ()
-    raise CaptureError(
-        member.uri, offset=None, reason=f"{container} changed while it was read; read it again"
-    )
+def _holder_is_the_same(member: Member, holder: Holder) -> tuple[str, ...]:
+    container = holder.shown(holder.uri)
+    try:
+        if member.is_current():
+            return ()
+        reason = f"{container} changed while it was read; read it again"
+    except OSError as error:
+        reason = f"whether {container} changed while it was read cannot be told: {in_words(error)}"
+    raise CaptureError(holder.shown(member.uri), offset=None, reason=reason)

@@ -79,13 +79,11 @@ def the_receiver_had_followed(case: Case) -> Answer:
     settled_by="a capture without drops",
 )
 def the_capture_is_whole(case: Case) -> Answer:
-    """The capture itself lost nothing that could have been the answer."""
+    """The capture itself lost nothing that could have told otherwise, such as the answer."""
     around = case.surroundings
     if around.dropped_frames:
-        return (
-            FAILS,
-            f"the capturing host admits {count(around.dropped_frames, 'dropped frame')}; one may be the answer",
-        )
+        dropped = count(around.dropped_frames, "dropped frame")
+        return FAILS, f"the capturing host admits {dropped}; one may be what is missing here"
     if around.is_damaged:
         return FAILS, "the savefile is damaged; what it lost is not known"
     return HOLDS, "no drop counter is above zero and the savefile is whole"

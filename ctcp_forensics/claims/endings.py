@@ -64,10 +64,12 @@ def the_handshake_failed(case: Case) -> Answer:
 @claim(would_refute="an ESP message", settled_by="the headend's IKE log for this client")
 def ike_never_completed(case: Case) -> Answer:
     """IKE messages were exchanged or repeated, and no ESP ever followed."""
+    if case.has_esp:
+        return FAILS, "ESP messages were seen"
     ike = sum(d.row.ike_messages for d in case.flow.directions)
     repeats = sum(d.row.ike_repeats for d in case.flow.directions)
-    if case.has_esp or not ike:
-        return FAILS, "ESP messages were seen" if case.has_esp else "no IKE message was seen"
+    if not ike:
+        return FAILS, "no IKE message was seen"
     if not any(d.row.ike_opened for d in case.flow.directions):
         return UNKNOWN, "the negotiation began before this capture, if these messages belong to one"
     because = f"{count(ike, 'IKE message')}, {repeats} of them repeated, and no ESP"
@@ -94,6 +96,8 @@ def large_ones_missing(case: Case) -> Answer | None:
     receiver acknowledges what it never got.
     """
     for direction in case.flow.directions:
+        if len(direction.unfilled) < MTU_HOLES:
+            continue
         row = direction.row
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
         if len(lost) < MTU_HOLES or not all(is_sized(hole) for hole in lost):
@@ -113,6 +117,8 @@ def is_sized(hole: Hole) -> bool:
 
 def refused_for_their_size(case: Case) -> Answer | None:
     """A router says so (RFC 1191 §4), and what was outstanding then never arrived."""
+    if not case.icmp_errors:
+        return None
     too_big = [error for error in case.icmp_errors if error.kind == "fragmentation-needed"]
     senders = [sender_quoted(case, error) for error in too_big]
     waiting = any(d.row.next_pos > d.row.acked_pos >= 0 for d in senders)
@@ -176,8 +182,9 @@ def the_window_stayed_closed(case: Case) -> Answer:
         return too_small
     for direction in case.flow.directions:
         receiver = case.flow.opposite(direction).row
-        tried = tried_in_vain(direction)
-        if receiver.last_window == 0 and receiver.zero_windows >= 2 and tried is not None:
+        is_closed = receiver.last_window == 0 and receiver.zero_windows >= 2
+        tried = tried_in_vain(direction) if is_closed else None
+        if tried is not None:
             because = (
                 f"{count(receiver.zero_windows, 'segment')} with window 0, the last of its sender among them; "
                 f"{tried} {way(direction)}"

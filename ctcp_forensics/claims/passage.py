@@ -125,7 +125,9 @@ def the_two_sides_are_confirmed(case: Case) -> Answer:
 
 
 def lacks_answers(connection: Connection, before: Sighting, way: int) -> bool:
-    """Whether a capture lacks something of what comes back: what was asked for there, nobody knows."""
+    """Whether a capture lacks something of what comes back, or all of it: what was asked for there, nobody knows."""
+    if not before.direction(1 - way).row.frames:
+        return True
     return any(
         one.behind is before
         and one.way != way

@@ -26,6 +26,9 @@ TIMER_NS: Final = SECOND
 """Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
 TIMER_JITTER: Final = 0.1
 """Guard iii: 5 ± 0.5 s."""
+KEEP_ALIVE_NS: Final = 5 * SECOND - SECOND // 2
+"""The same 5 ± 0.5 s as a period: where no two ACKs are closer than that, sparse data comes in between by chance, and a
+headend that hears nothing any more repeats its last ACK in that very rhythm."""
 ONE_TO_ONE: Final = 0.25
 """As many ACKs as data segments, give or take a quarter (some ride on data, some are lost): a sender with a
 steady rhythm of its own, such as a ping each second, is answered in that rhythm."""
@@ -203,18 +206,25 @@ def by_their_rhythm(case: Case) -> Answer:
     if is_timer_like(episode):
         period = seconds(row.shortest_interval_ns)
         return FAILS, f"they come every {period} like a keep-alive; {prompted}", row.frames
-    if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
-        return (
-            UNKNOWN,
-            f"only {episode.asks} for {row.new_segments} new segments: a timer may send them",
-            row.frames,
-        )
+    timer = what_a_timer_may_send(episode)
+    if timer is not None:
+        return UNKNOWN, f"{timer}; {prompted}", row.frames
     if row.prompted >= min(DUP_THRESH, episode.asks) and row.prompted * 2 >= episode.asks:
         return HOLDS, prompted, row.frames
     if row.prompted >= DUP_THRESH and asks_once_each(direction, episode):
         one_each = f"{prompted}, in bursts: {count(row.new_segments, 'new segment')} in the same time"
         return HOLDS, one_each, row.frames
     return UNKNOWN, f"only {prompted}", row.frames
+
+
+def what_a_timer_may_send(episode: Episode) -> str | None:
+    """Why the ACKs may be keep-alives, although they have no steady period or the data has the same."""
+    row = episode.row
+    if row.shortest_interval_ns >= KEEP_ALIVE_NS:
+        return f"no two are closer than {seconds(row.shortest_interval_ns)}: a keep-alive may be all they are"
+    if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
+        return f"only {episode.asks} for {row.new_segments} new segments: a timer may send them"
+    return None
 
 
 def comes_in_lumps(episode: Episode) -> bool:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     has_sketch: bool = False
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
+    allows_private: bool = False
+    """URLs may lead to hosts that only insiders reach."""
 
     @property
     def is_drawn(self) -> bool:
@@ -56,7 +58,6 @@ class Request(Rendering, frozen=True, kw_only=True):
     in_full: bool = False
     """Every flow, however many are well."""
     hash_all: bool = False
-    allows_private: bool = False
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -78,16 +79,14 @@ def answer(request: Request) -> int:
     _check_plot(request)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         under_pseudonyms = _veil(request)
-        options = options_of(
-            request.ports, all_tcp=request.all_tcp, hash_all=request.hash_all, in_full=request.in_full
-        )
-        options = msgspec.structs.replace(options, allows_private=request.allows_private)
+        options = options_of(request)
         found = diagnosed(request.sources, options, shows_progress=request.shows_progress)
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)
         complain(report, request.depth)
         if html is not None:
-            _write_page(html, pictured, report, _progress(request.sources, wanted=request.shows_progress))
+            line = _progress(request.sources, wanted=request.shows_progress)
+            _write_page(html, pictured, report, request, line)
         _render(report, request, text)
     _plot(report, request, paths)
     return status(report)
@@ -99,7 +98,7 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     if wanted.is_drawn and not report.pictures:
         from ctcp_forensics.cli.pictures import with_pictures
 
-        return with_pictures(report, at_most=1, progress=None)
+        return with_pictures(report, at_most=1, progress=None, allows_private=wanted.allows_private)
     return report
 
 
@@ -107,7 +106,7 @@ def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int
     """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
     with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
         if html is not None:
-            _write_page(html, found, shown)
+            _write_page(html, found, shown, wanted)
         _render(shown, wanted, text)
     _plot(shown, wanted, [source])
     return status(shown)
@@ -145,10 +144,12 @@ def _page_destination(wanted: Rendering, paths: Sequence[str]) -> AbstractContex
     return page_destination(wanted.page, wanted.output, paths)
 
 
-def _write_page(html: TextIO, found: Report, shown: Report, progress: Progress | None = None) -> None:
+def _write_page(
+    html: TextIO, found: Report, shown: Report, wanted: Rendering, progress: Progress | None = None
+) -> None:
     from ctcp_forensics.cli.page import write_page
 
-    write_page(html, found, shown, progress)
+    write_page(html, found, shown, progress, allows_private=wanted.allows_private)
 
 
 def _veil(request: Request) -> Callable[[Report], Report]:
@@ -194,12 +195,28 @@ def depth(verbose: int, *, quiet: bool) -> Depth:
     return Depth.VERDICT if quiet else Depth(min(Depth.WHAT + verbose, Depth.WHY))
 
 
-def options_of(ports: frozenset[int], *, all_tcp: bool, hash_all: bool, in_full: bool) -> Options:
+class Asked(Protocol):
+    """What of a command's options the analysis depends on."""
+
+    @property
+    def ports(self) -> frozenset[int]: ...
+    @property
+    def all_tcp(self) -> bool: ...
+    @property
+    def in_full(self) -> bool: ...
+    @property
+    def hash_all(self) -> bool: ...
+    @property
+    def allows_private(self) -> bool: ...
+
+
+def options_of(asked: Asked) -> Options:
     return Options(
-        ports=frozenset({CTCP_PORT}) | ports,
-        all_tcp=all_tcp,
-        hash_limit=None if hash_all else HASH_LIMIT,
-        max_in_full=None if in_full else MAX_IN_FULL,
+        ports=frozenset({CTCP_PORT}) | asked.ports,
+        all_tcp=asked.all_tcp,
+        allows_private=asked.allows_private,
+        hash_limit=None if asked.hash_all else HASH_LIMIT,
+        max_in_full=None if asked.in_full else MAX_IN_FULL,
     )
 
 
@@ -218,7 +235,12 @@ def _pictured(report: Report, request: Request) -> Report:
 
     line = _progress(request.sources, wanted=request.shows_progress)
     with line or nullcontext():
-        return with_pictures(report, at_most=request.pictures_wanted, progress=line)
+        return with_pictures(
+            report,
+            at_most=request.pictures_wanted,
+            progress=line,
+            allows_private=request.allows_private,
+        )
 
 
 def _progress(sources: Sequence[Source], *, wanted: bool) -> Progress | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ctcp_forensics.archive import questions
 from ctcp_forensics.archive.answers import ROWS_AT_A_GLANCE, written
+from ctcp_forensics.archive.database import sound
 from ctcp_forensics.archive.overview import overview
 from ctcp_forensics.archive.parquet import Parquet, as_it_is, refreshed
 from ctcp_forensics.archive.store import Store
@@ -51,9 +52,8 @@ def answer(inquiry: Inquiry) -> int:
     """Write the answer; what DuckDB or the store cannot do is one line."""
     _insist_on_question(inquiry)
     try:
-        store = Store.open(inquiry.store)
-        with destination(inquiry.output, ()) as text:
-            write(text, _told(inquiry, store))
+        with sound(Path(inquiry.store)), destination(inquiry.output, ()) as text:
+            write(text, _told(inquiry, Store.open(inquiry.store)))
     except CtcpError as error:
         raise Refused(str(error)) from error
     return 0

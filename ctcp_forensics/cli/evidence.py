@@ -40,6 +40,7 @@ class Wanted:
     all_tcp: bool = False
     in_full: bool = False
     hash_all: bool = False
+    allows_private: bool = False
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -52,10 +53,7 @@ def annotated_of(named: Mapping[str | None, Sequence[str] | None], wanted: Wante
     refuse_standard_input(paths)
     veil = veil_of(wanted)
     with binary_destination(wanted.output, paths) as file:
-        options = options_of(
-            wanted.ports, all_tcp=wanted.all_tcp, hash_all=wanted.hash_all, in_full=wanted.in_full
-        )
-        report = diagnosed(sources, options, shows_progress=wanted.shows_progress)
+        report = diagnosed(sources, options_of(wanted), shows_progress=wanted.shows_progress)
         complain(report if veil is None else veil.over(report), Depth.WHAT)
         return written(report, wanted, file, veil, is_stored=False)
 
@@ -123,6 +121,7 @@ def copied(
             whole=wanted.whole,
             aligns=wanted.aligns,
             is_stored=is_stored,
+            allows_private=wanted.allows_private,
             progress=progress,
         )
         return annotate(request, file.write) if veil is None else annotated_under(veil, request, file)

@@ -31,24 +31,33 @@ def page_destination(
     return destination(name, paths)
 
 
-def write_page(html: TextIO, found: Report, shown: Report, progress: Progress | None = None) -> None:
+def write_page(
+    html: TextIO, found: Report, shown: Report, progress: Progress | None, *, allows_private: bool
+) -> None:
     """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import page
+    from ctcp_forensics.report import ReportError
     from ctcp_forensics.retrace import as_told_by
 
     with progress or nullcontext():
-        traces = [*traces_of_captures(found, progress)]
+        traces = [*traces_of_captures(found, progress, allows_private=allows_private)]
     drawn = {trace.flow for trace in traces}
-    traces += (trace for trace in traces_of_pictures(found) if trace.flow not in drawn)
-    write(html, page(shown, as_told_by(shown, found, traces)))
+    try:
+        traces += (trace for trace in traces_of_pictures(found) if trace.flow not in drawn)
+        told = as_told_by(shown, found, traces)
+    except ReportError as error:
+        raise Refused(str(error)) from error
+    write(html, page(shown, told))
 
 
-def traces_of_captures(report: Report, progress: Progress | None) -> tuple[Trace, ...]:
+def traces_of_captures(
+    report: Report, progress: Progress | None, *, allows_private: bool
+) -> tuple[Trace, ...]:
     """The flows that the page tells at length, whole, where the captures can be read again."""
     from ctcp_forensics.render.page import flows_at_length
     from ctcp_forensics.retrace import MAX_TRACED, retrace
 
-    again = retrace(report, flows_at_length(report), progress)
+    again = retrace(report, flows_at_length(report), progress, allows_private=allows_private)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
     if again.flows_left_out:
@@ -61,10 +70,6 @@ def traces_of_captures(report: Report, progress: Progress | None) -> tuple[Trace
 def traces_of_pictures(report: Report) -> Iterator[Trace]:
     """The decisive seconds that the report keeps: enough for a diagram when the captures are gone."""
     from ctcp_forensics.picture import traces_in
-    from ctcp_forensics.report import ReportError
 
     for picture in report.pictures:
-        try:
-            yield from traces_in(picture)
-        except ReportError as error:
-            raise Refused(str(error)) from error
+        yield from traces_in(picture)

@@ -39,13 +39,13 @@ def a_letter() -> str:
     return text(2, 18, "M", font_family=FONTS, font_size=18)
 
 
-def with_pictures(report: Report, *, at_most: int, progress: Progress | None) -> Report:
+def with_pictures(report: Report, *, at_most: int, progress: Progress | None, allows_private: bool) -> Report:
     """The report with the pictures of its worst flows; captures that cannot be read again are told of."""
     from ctcp_forensics.picture import picture_of
     from ctcp_forensics.retrace import retrace, worst
 
     flows = worst(report, at_most)
-    found = retrace(report, [flow.id for flow in flows], progress)
+    found = retrace(report, [flow.id for flow in flows], progress, allows_private=allows_private)
     for error in found.failed:
         say(f"{error}; it is not drawn")
     made = [picture_of(flow, found.of_flow(flow.id)) for flow in flows]

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.report import Report, ReportError
+from ctcp_forensics.sound import refuse_unsound
 
 STANDARD_INPUT = "-"
 MAX_REPORT_LEN = 1 << 30
@@ -23,20 +23,10 @@ def stored(name: str) -> Report:
     text = _text_of(name)
     try:
         report = Report.from_json(text)
+        refuse_unsound(report)
     except ReportError as error:
         raise Refused(f"{name}: {error}; `ctcp-diag analyze --format json CAPTURE...` writes one") from error
-    _refuse_strangers(name, report)
-    _refuse_broken(name, report)
     return report
-
-
-def _refuse_broken(name: str, report: Report) -> None:
-    """Flows that are told briefly: what is drawn up from a stored report relies on their columns."""
-    try:
-        for _ in lines_of(report):
-            pass
-    except ReportError as error:
-        raise Refused(f"{name}: {error}") from error
 
 
 def _text_of(name: str) -> bytes:
@@ -54,13 +44,3 @@ def _bounded(file: BinaryIO, name: str) -> bytes:
     if len(text) > MAX_REPORT_LEN:
         raise Refused(f"{name}: larger than any report ({MAX_REPORT_LEN} bytes)")
     return text
-
-
-def _refuse_strangers(name: str, report: Report) -> None:
-    """A finding is on a flow of its report: what is drawn up from a stored report relies on that."""
-    known = {flow.id for flow in report.flows}
-    stranger = next((one for one in report.findings if one.flow not in known), None)
-    if stranger is not None:
-        raise Refused(
-            f"{name}: finding {stranger.id} is on flow {stranger.flow}, which the report does not have"
-        )

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from ctcp_forensics.archive.database import sound
 from ctcp_forensics.archive.merge import merge
 from ctcp_forensics.archive.run import Hear
 from ctcp_forensics.archive.scan import Swept, Wanted, coverage_of, found_by, scan
@@ -53,16 +54,19 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
             swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
     except CtcpError as error:
         raise Refused(str(error)) from error
-    store = Store.open(wanted.store)
-    for line in statement(store, swept, quiet=telling.quiet):
-        print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
     try:
-        _hand_over(store, telling)
+        with sound(Path(wanted.store)):
+            store = Store.open(wanted.store)
+            for line in statement(store, swept, quiet=telling.quiet):
+                print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
+            _hand_over(store, telling)
     except CtcpError as error:
         raise Refused(f"{error}; the results are in {wanted.store}") from error
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
+    if swept.coverage.looked_at == 0:
+        say("no capture could be looked at there; `ctcp-diag scan -h` says what a place may be")
     return status(swept.coverage)
 
 
@@ -142,7 +146,8 @@ def looked_at(coverage: StoreCoverage) -> str:
     )
     told = f"{total}: {', '.join(parts)}" if parts else total
     skipped = coverage.files(SKIPPED)
-    return f"{told}; {skipped} more files are none" if skipped else told
+    none = "1 more file is none" if skipped == 1 else f"{skipped} more files are none"
+    return f"{told}; {none}" if skipped else told
 
 
 def coverage_gaps(coverage: StoreCoverage) -> int:
@@ -159,8 +164,9 @@ def merged(sources: Sequence[Path], target: Path) -> int:
     """Join stores and tell what the joined one covers."""
     try:
         news = merge(sources, target)
+        with sound(target):
+            covered = Store.open(target).coverage()
     except CtcpError as error:
         raise Refused(str(error)) from error
-    store = Store.open(target)
-    print(f"{count(news, 'entry', 'entries')} joined; {looked_at(store.coverage())}")
+    print(f"{count(news, 'entry', 'entries')} joined; {looked_at(covered)}")
     return 0

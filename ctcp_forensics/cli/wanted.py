@@ -10,14 +10,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from ctcp_forensics.archive.find import names_in
+from ctcp_forensics.archive.find import Links, names_in
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.reading import CTCP_PORT
 
-__all__ = ["CTCP_PORT", "places_of", "shard_of", "size_of"]
+__all__ = ["CTCP_PORT", "links_of", "places_of", "shard_of", "size_of"]
 
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 NO_PLACE: Final = "no place is named. Give a folder, such as /cases, or --files-from with a list of names."
@@ -41,6 +41,13 @@ def _listed(files_from: str, end: bytes) -> Iterator[str]:
         raise Refused(f"cannot read the list {files_from}: {error.strerror}") from error
     except CtcpError as error:
         raise Refused(str(error)) from error
+
+
+def links_of(follows: bool, follows_outside: bool) -> Links:
+    """The wider wish has the narrower one in it."""
+    if follows_outside:
+        return Links.ANYWHERE
+    return Links.INSIDE if follows else Links.PASSED_OVER
 
 
 def shard_of(text: str | None) -> Shard | None:

@@ -22,6 +22,15 @@ LOOK_FOR_UDP = (
     "whether the client uses them"
 )
 
+NOTHING_TO_MEND = (
+    "the report of before has no flow that died of unanswered duplicate ACKs: nothing was to be mended"
+)
+
+OF_TWO_KEYS = (
+    "the two reports are not under the pseudonyms of one key, so that clients and headends do not compare: undo "
+    "them first, `ctcp-diag redact --undo`"
+)
+
 TELL_ALL = "`ctcp-diag analyze --in-full` makes a report that tells all"
 
 
@@ -59,21 +68,23 @@ class Comparison:
 
 def compare(before: Report, after: Report) -> Comparison:
     """The worst outcome of all sites stands for the whole."""
+    notes = tuple(_notes(before, after))
+    if before.redacted_with != after.redacted_with:
+        return _nothing_compared(OF_TWO_KEYS, notes)
     sites, ports = failed_sites(before), ports_of(before)
     pairings = tuple(
         _pairing(site, *_both(before, flows, after, flows_of(after, site, ports)), after)
         for site, flows in sites.items()
     )
-    notes = (*_notes(before, after), *_elsewhere(after, sites))
+    notes = (*notes, *_elsewhere(after, sites))
     if not pairings:
-        return Comparison(
-            outcome=Outcome.CANNOT_BE_TOLD,
-            because="the report of before has no flow that died of unanswered duplicate ACKs: nothing was to be mended",
-            pairings=(),
-            notes=notes,
-        )
+        return _nothing_compared(NOTHING_TO_MEND, notes)
     worst = min(pairings, key=lambda one: list(Outcome).index(one.outcome))
     return Comparison(outcome=worst.outcome, because=worst.because, pairings=pairings, notes=notes)
+
+
+def _nothing_compared(because: str, notes: tuple[str, ...]) -> Comparison:
+    return Comparison(outcome=Outcome.CANNOT_BE_TOLD, because=because, pairings=(), notes=notes)
 
 
 def _both(before: Report, old: list[Flow], after: Report, new: list[Flow]) -> tuple[Shown, Shown]:
@@ -196,6 +207,8 @@ def _notes(before: Report, after: Report) -> Iterator[str]:
         yield "by their clocks, the captures of after began before those of before had ended"
     if before.tool.rules_version != after.tool.rules_version:
         yield "the two reports were made by different rules"
+    if before.redacted_with is not None and before.redacted_with == after.redacted_with:
+        yield f"addresses, names and hashes are pseudonyms, by key {before.redacted_with}"
 
 
 def _elsewhere(after: Report, sites: Container[Site]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.reading import Part, Reading
-from ctcp_forensics.screen import SAID, Sifted
+from ctcp_forensics.screen import Sifted, said_of
 
 
 def briefs_of(reading: Reading, sifted: Sifted, ports: Collection[int]) -> Iterator[report.Brief]:
@@ -37,7 +37,7 @@ def brief_of(
     words = sorted(set(said))
     return report.Brief(
         capture=part.account.capture.id,
-        verdicts=tuple(verdict_of(Plain(word), said.count(word)) for word in words),
+        verdicts=tuple(verdict_of(reading, Plain(word), said.count(word)) for word in words),
         addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
         verdict=" ".join(said.translate(bytes(places_of(words))).decode()),
         client=columns.client,
@@ -57,6 +57,6 @@ def places_of(words: list[int]) -> Iterator[int]:
     return (ord("0") + words.index(byte) if byte in words else byte for byte in range(256))
 
 
-def verdict_of(word: Plain, flows: int) -> report.BriefVerdict:
-    verdict, confidence = SAID[word]
+def verdict_of(reading: Reading, word: Plain, flows: int) -> report.BriefVerdict:
+    verdict, confidence = said_of(word, reading.surroundings)
     return report.BriefVerdict(verdict=verdict, confidence=confidence, flows=flows)

@@ -9,7 +9,7 @@ import msgspec
 
 from ctcp_forensics import RULES_VERSION, claims, report
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.advice import Recommendation, Situation, recommend
+from ctcp_forensics.advice import Recommendation, Situation, has_advice, recommend
 from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import count, seconds, way
@@ -42,7 +42,7 @@ def finding_of(told: Told, row: report.Flow) -> report.Finding:
         rule_version=RULES_VERSION,
         summary=summary_of(case, judgement),
         evidence=tuple(evidence_of(one, told) for one in judgement.evidence),
-        recommendations=tuple(recommendation_of(one) for one in recommend(situation_of(told, row))),
+        recommendations=recommendations_of(told, row),
         also_possible=tuple(
             report.AlsoPossible(verdict=one.verdict.slug, because=one.because, settled_by=one.settled_by)
             for one in judgement.also_possible
@@ -129,7 +129,8 @@ def display_filters(told: Told) -> dict[str, str]:
     for number, case in enumerate(told.cases):
         first = case.flow.row.first_frame
         for capture in told.per_capture(first, number):
-            found.setdefault(capture, filter_for(case.flow, wanted_at(told, number)))
+            if capture not in found:
+                found[capture] = filter_for(case.flow, wanted_at(told, number))
     return found
 
 
@@ -158,6 +159,12 @@ def filter_for(flow: Flow, wanted: int | None) -> str:
         f"tcp.port == {flow.client.port} && tcp.port == {flow.headend.port}"
     )
     return ends if wanted is None else f"{ends} && (tcp.ack_raw == {wanted} || tcp.seq_raw == {wanted})"
+
+
+def recommendations_of(told: Told, row: report.Flow) -> tuple[report.Recommendation, ...]:
+    if not has_advice(told.judgement.verdict.slug):
+        return ()
+    return tuple(recommendation_of(one) for one in recommend(situation_of(told, row)))
 
 
 def situation_of(told: Told, row: report.Flow) -> Situation:

@@ -6,7 +6,7 @@ Knows which capture and frame a number means.  Does not know what the report mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import msgspec
@@ -69,26 +69,29 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def flow_id(self) -> str:
-        return digest("flow", *self.content)
+        return digest("flow", self.content)
 
     @property
     def finding_id(self) -> str:
         wanted = "" if self.case.episode is None else self.case.episode.wanted_seq
-        return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, *self.content)
+        return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, self.content)
 
     @cached_property
-    def content(self) -> tuple[object, ...]:
+    def content(self) -> str:
         """What all captures hold of this connection, whatever order they were named in."""
-        return tuple(
-            part
-            for some in sorted(map(content_of, (one.flow for one in self.cases)), key=str)
-            for part in some
-        )
+        held = [content_of(one.flow) for one in self.cases]
+        if len(held) > 1:
+            held.sort(key=str)
+        return joined(part for some in held for part in some)
 
 
 def digest(*parts: object) -> str:
     """Sixteen hexadecimal digits over the parts; content only, never a path or an order."""
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(joined(parts).encode()).hexdigest()[:16]
+
+
+def joined(parts: Iterable[object]) -> str:
+    return "\0".join(map(str, parts))
 
 
 def content_of(flow: Flow) -> tuple[object, ...]:

@@ -43,6 +43,7 @@ def configure(report: Report, wish: Wish) -> Pack:
         changes=changes,
         choices=choices,
         left_out=(*left_out, *dict.fromkeys(beyond)),
+        redacted_with=report.redacted_with,
     )
 
 

@@ -63,6 +63,8 @@ class Pack:
     changes: tuple[Change, ...] = ()
     choices: tuple[Choice, ...] = ()
     left_out: tuple[str, ...] = ()
+    redacted_with: str | None = None
+    """The key by whose pseudonyms the lines speak: for showing, and not for pasting."""
 
 
 def change_of(step: Step, subjects: Sequence[Subject], wish: Wish) -> Change:

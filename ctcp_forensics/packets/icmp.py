@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ctcp_forensics._kernel.rows import Frame
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import Frame
 
 ICMP_KINDS: Final = {
     (3, 4): "fragmentation-needed",

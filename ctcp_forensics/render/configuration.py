@@ -36,6 +36,8 @@ def as_json(pack: Pack, tool: Tool) -> Iterator[str]:
 
 def _lines(pack: Pack, tool: Tool) -> Iterator[str]:
     yield from _comment(f"{tool.name} {tool.version}, commands for {_device(pack.syntax)}. {WARNING}")
+    if pack.redacted_with is not None:
+        yield from _comment(f"Not for pasting: addresses are pseudonyms, by key {pack.redacted_with}.")
     for told in pack.left_out:
         yield from _comment(f"left out: {told}")
     if pack.choices:

@@ -129,10 +129,15 @@ def _link(says: str, claims: list[Evidence]) -> Link:
             shown[capture] = shown.get(capture, ()) + numbers
     return Link(
         says=says,
-        outcome=max((claim.outcome for claim in claims), key=WEAKER.index),
+        outcome=max((claim.outcome for claim in claims), key=_weakness),
         because="; ".join(claim.because for claim in claims),
         frames=shown,
     )
+
+
+def _weakness(outcome: str) -> int:
+    """A word that a later version may have added is as good as not knowing."""
+    return WEAKER.index(outcome if outcome in WEAKER else "unknown")
 
 
 def _verdict_sentence(report: Report, judged: list[Judged]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
-from ctcp_forensics.report import Report
+from ctcp_forensics.report import Report, ReportError
 from ctcp_forensics.retrace.assemble import names_of, traces_of
 from ctcp_forensics.retrace.errand import MAX_TRACED, Seat, chosen, runs_of, worst
 from ctcp_forensics.retrace.second import Sighted, read_again
@@ -37,15 +37,22 @@ class Retraced:
 
 
 def retrace(
-    report: Report, flows: Collection[str] | None = None, progress: Progress | None = None
+    report: Report,
+    flows: Collection[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    allows_private: bool = False,
 ) -> Retraced:
-    """Trace the flows with these ids, or those that are worth a picture; every capture is read once."""
+    """Trace the flows with these ids, or those that are worth a picture; every capture is read once.
+
+    A URL leads to public addresses only, unless `allows_private`.
+    """
     wanted, left_out = chosen(report, flows)
     sighted: dict[Seat, Sighted] = {}
     failed: list[CaptureError] = []
     for run in runs_of(report, wanted):
         try:
-            found, strange = read_again(run, progress)
+            found, strange = read_again(run, progress, allows_private=allows_private)
         except CaptureError as error:
             failed.append(error)
         else:
@@ -56,11 +63,16 @@ def retrace(
 
 
 def as_told_by(shown: Report, found: Report, traces: Sequence[Trace]) -> tuple[Trace, ...]:
-    """The traces of `found` under the names of `shown`, which is the same report, or the same under pseudonyms."""
+    """The traces of `found` under the names of `shown`, which is the same report, or the same under pseudonyms.
+
+    Raises ReportError where a stored picture is of a place at which the report does not see the flow.
+    """
     flows = {one.id: (one, other) for one, other in zip(found.flows, shown.flows, strict=True)}
     told = []
     for trace in traces:
         one, other = flows[trace.flow]
         names = dict(zip(names_of(found, one), names_of(shown, other), strict=True))
+        if trace.place not in names:
+            raise ReportError(f"the picture of flow {one.id} is of a place where the flow was not seen")
         told.append(replace(trace, flow=other.id, place=names[trace.place]))
     return tuple(told)

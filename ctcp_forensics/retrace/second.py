@@ -62,7 +62,9 @@ class _Reel:
     numbers: dict[Seat, int]
 
 
-def read_again(run: Run, progress: Progress | None) -> tuple[dict[Seat, Sighted], list[CaptureError]]:
+def read_again(
+    run: Run, progress: Progress | None, *, allows_private: bool = False
+) -> tuple[dict[Seat, Sighted], list[CaptureError]]:
     """Read the captures of a run; what is not as the report says is told.  Raises CaptureError."""
     share = fair_share([errand.seen.frames for errand in run.errands], TRACE_CAP)
     interfaces = dict.fromkeys(errand.seen.interface for errand in run.errands)
@@ -74,7 +76,7 @@ def read_again(run: Run, progress: Progress | None) -> tuple[dict[Seat, Sighted]
     for described in run.captures:
         for reel in reels:
             want_those_of(described, run, reel, before[-1])
-        before.append(read_part(described, reels, before[-1], progress))
+        before.append(read_part(described, reels, before[-1], progress, allows_private=allows_private))
     return sort_out(run, reels, tuple(before[:-1]))
 
 
@@ -103,12 +105,14 @@ def want_those_of(described: Described, run: Run, reel: _Reel, before: int) -> N
             )
 
 
-def read_part(described: Described, reels: list[_Reel], before: int, progress: Progress | None) -> int:
+def read_part(
+    described: Described, reels: list[_Reel], before: int, progress: Progress | None, *, allows_private: bool
+) -> int:
     """One pass over one file; how many frames are numbered now."""
     if described.source == STDIN:
         raise CaptureError(STDIN, offset=None, reason=ONLY_ONCE)
-    is_hashed = described.content_sha256 is not None
-    with open_capture(described.source, hash_limit=None if is_hashed else 0) as capture:
+    limit = 0 if described.content_sha256 is None else None
+    with open_capture(described.source, hash_limit=limit, allows_private=allows_private) as capture:
         refuse_other_size(described, capture)
         reader = Reader(capture.chunks(), source=described.source, first_number=before + 1)
         for buffer, frames in batches_in_order(reader):

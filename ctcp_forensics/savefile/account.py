@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from ctcp_forensics._kernel.plain_walk import Totals
+from ctcp_forensics._kernel.layouts import Totals
 
 MAX_COMMENTS: Final = 1000
 MAX_DAMAGE: Final = 64

@@ -8,11 +8,13 @@ queues explain is where it belongs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.savefile.reader import Batch, FrameTable, Reader
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import Frame
 
 LATE_NS: Final = 100_000_000
 """Capturing queues are emptied many times a second; a clock that is set moves by more than 100 ms."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ctcp_forensics._kernel.plain_walk import Lengths, PcapLayout
+from ctcp_forensics._kernel.layouts import Lengths, PcapLayout
 from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile.account import Interface

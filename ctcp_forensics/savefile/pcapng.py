@@ -7,11 +7,11 @@ blocks, of which there are millions, are walked by the kernel.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ctcp_forensics._kernel.plain_walk import (
+from ctcp_forensics._kernel.layouts import (
     LATEST_NS,
     LONGEST_BLOCK,
     NS_PER_SECOND,
@@ -21,9 +21,11 @@ from ctcp_forensics._kernel.plain_walk import (
     Clock,
     padded,
 )
-from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.savefile.account import Interface
 from ctcp_forensics.savefile.window import Buffer
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import Frame
 
 MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_MAGIC: Final = 0x1A2B3C4D

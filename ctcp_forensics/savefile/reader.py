@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from types import ModuleType
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel.plain_walk import (
+from ctcp_forensics._kernel.layouts import (
     ENHANCED_PACKET,
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
@@ -28,12 +28,15 @@ from ctcp_forensics._kernel.plain_walk import (
     Totals,
     Walked,
 )
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER, Frame
+from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import pcap, pcapng
 from ctcp_forensics.savefile.account import MAX_COMMENTS, Account, Comment, Damage, Interface
 from ctcp_forensics.savefile.foreign import PEEKED_LEN, describe
 from ctcp_forensics.savefile.window import Buffer, Window
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import Frame
 
 Outcome = Literal["complete", "partial", "rejected"]
 

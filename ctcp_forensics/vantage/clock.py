@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ctcp_forensics._kernel.rows import DelayRow
 from ctcp_forensics.vantage.envelope import GRAIN_NS, STEEPEST, Point, lower_hull, mirrored, room, widest
 from ctcp_forensics.vantage.skew import Slopes
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import DelayRow
 
 TO_HEADEND, TO_CLIENT = 0, 1
 """The ways of DelayRow, as this package names them."""

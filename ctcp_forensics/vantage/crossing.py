@@ -11,18 +11,21 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from ctcp_forensics._kernel import course
-from ctcp_forensics._kernel.rows import NEVER, CourseRow, StrayRow
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.flows import Direction, Flow
 from ctcp_forensics.vantage.clock import TO_HEADEND, Offset
 from ctcp_forensics.vantage.pairing import side_of
 from ctcp_forensics.vantage.view import View
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import CourseRow, StrayRow
 
 SLACK_NS: Final = 1_000_000_000
 """What is under way so long before a capture ends may arrive behind its end (ctcp-protocol §5, D21: wait 1 s)."""

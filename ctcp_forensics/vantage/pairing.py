@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from ctcp_forensics._kernel import Matching, Tracker
-from ctcp_forensics._kernel.rows import NEVER, DelayRow, PairRow
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Flow, roles_rank, turned
 from ctcp_forensics.vantage.clock import (
     STRETCHES,
@@ -25,6 +25,9 @@ from ctcp_forensics.vantage.clock import (
     skew_of,
 )
 from ctcp_forensics.vantage.view import View
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import DelayRow, PairRow
 
 FEWEST_MESSAGES: Final = 3
 """Eight bytes of an ordinary payload may be alike by chance; three times in one flow they are not."""

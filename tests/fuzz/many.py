@@ -1,9 +1,10 @@
-"""Many: a million small mutated captures through the compiled kernel, in one process.
+"""Many: a million small mutated inputs to one target, in one process.
 
-    CTCP_FORENSICS_BOUNDSCHECK=1 pip install --editable . && python -m tests.fuzz.many --count 1000000 --seed 1
+    CTCP_FORENSICS_BOUNDSCHECK=1 pip install --editable .
+    python -m tests.fuzz.many --target whole --count 1000000 --seed 1
 
-Where the campaign asks much of each input (both kernels, reports, joins), this asks little of very many: that none
-of Cython's checks goes off up to the tracker, with full and with tiny tables, nor where rows are asked for.
+Where the campaign asks much of each input (both kernels, reports, joins), this asks little of very many.  What breaks
+is kept in a file and named.
 """
 
 from __future__ import annotations
@@ -11,82 +12,57 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Final
 
 from ctcp_forensics import _kernel
-from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.packets import Decoder
-from ctcp_forensics.savefile import Reader
-from tests.fuzz import campaign, path, seeds
+from tests.fuzz.targets import Target, targets
 
-LONGEST: Final = 6_000
-"""Bytes of a seed: short ones are spoilt in more places for their size, and are done sooner."""
-VARIANTS: Final = 15
-"""Of each input, with a few bytes changed: changing them costs next to nothing."""
 TOLD_EVERY: Final = 20_000
-EDGES: Final = (0, 1, 2, 0x0F, 0x10, 0x40, 0x7F, 0x80, 0xFE, 0xFF)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Send very many small mutated captures through the kernel.")
+    with tempfile.TemporaryDirectory() as folder:
+        known = targets(Path(folder))
+        asked = arguments(list(known))
+        print(f"{_kernel.NAME} kernel, {asked.target}, seed {asked.seed}", flush=True)
+        return many(known[asked.target](), asked)
+
+
+def arguments(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Send very many small mutated inputs to one target.")
+    parser.add_argument("--target", choices=names, default="kernel")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    chance, began = random.Random(asked.seed), time.monotonic()
-    corpus = [seed for seed in seeds.made() if len(seed) <= LONGEST]
-    print(f"{_kernel.NAME} kernel, {len(corpus)} seeds, seed {asked.seed}", flush=True)
-    for number, data in zip(range(1, asked.count + 1), many(corpus, chance), strict=False):
-        follow(data, chance, number)
+    parser.add_argument("--keep", type=Path, default=Path("culprits"), help="folder for what breaks")
+    parser.add_argument(
+        "--go-on", type=int, default=0, metavar="N", help="after so many culprits, not at the first"
+    )
+    return parser.parse_args()
+
+
+def many(target: Target, asked: argparse.Namespace) -> int:
+    chance, began, culprits = random.Random(asked.seed), time.monotonic(), 0
+    for number, data in zip(range(1, asked.count + 1), target.inputs(chance), strict=False):
+        try:
+            target.follow(data, chance, number)
+        except Exception as error:  # noqa: BLE001  # any at all is what is looked for
+            culprits += 1
+            keep(data, asked.keep / f"{asked.target}-{asked.seed}-{number}", error)
+            if culprits > asked.go_on:
+                return 1
         if number % TOLD_EVERY == 0:
             print(f"{number} in {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{asked.count} executions, nothing found")
-    return 0
+    print(f"{asked.count} executions, {culprits or 'nothing'} found")
+    return 1 if culprits else 0
 
 
-def many(corpus: list[bytes], chance: random.Random) -> Iterator[bytes]:
-    for data in campaign.inputs(corpus, [], chance):
-        yield data
-        for _ in range(VARIANTS):
-            yield edited(data, chance)
-
-
-def edited(data: bytes, chance: random.Random) -> bytes:
-    """A few bytes on edges or anywhere."""
-    edit = bytearray(data)
-    for _ in range(chance.randrange(1, 6)):
-        at = int(chance.random() * len(edit))
-        edit[at : at + 1] = bytes(
-            [chance.choice(EDGES) if chance.random() < 0.5 else int(chance.random() * 256)]
-        )
-    return bytes(edit)
-
-
-def follow(data: bytes, chance: random.Random, number: int) -> None:
-    """One input, of one in sixteen every row; what breaks is printed whole, since it is short."""
-    tables = path.capped(int(chance.random() * 4) + 1, 64) if number % 4 == 0 else nullcontext()
-    try:
-        with tables:
-            if number % (VARIANTS + 1) == 0:
-                path.facts(data, chance.choice((1 << 20, 997, 64)))
-            else:
-                track(data)
-    except BaseException:
-        print(f"input {number}: {data.hex()}", file=sys.stderr, flush=True)
-        raise
-
-
-def track(data: bytes) -> None:
-    reader, decoder = Reader([data]), Decoder()
-    tracker = _kernel.Tracker(ports=(10_000,))
-    with suppress(CaptureError):
-        for buffer, frames in reader.batches():
-            tracker.feed(decoder.decode(buffer, frames))
-    decoder.finish()
-    for index in tracker.suspects(frozenset({10_000})):
-        tracker.direction(index, 0), tracker.direction(index, 1), tracker.holes(index, 0)
+def keep(data: bytes, place: Path, error: Exception) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+    print(f"{place}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

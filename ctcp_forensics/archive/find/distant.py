@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.archive.entry import Found, Refusal
-from ctcp_forensics.archive.find.looking import told
-from ctcp_forensics.capture.members import is_container
-from ctcp_forensics.capture.members.streams import Replay, look
+from ctcp_forensics.archive.find.looking import inside, told
+from ctcp_forensics.capture.holder import Holder, Holders
+from ctcp_forensics.capture.members import EVERYTHING, Below, Selection, is_container
+from ctcp_forensics.capture.members.streams import Look, Replay, look
+from ctcp_forensics.capture.names import containers_of
+from ctcp_forensics.savefile import begins_savefile
 
 if TYPE_CHECKING:
     from ctcp_forensics.capture.remote import Access, Listed
@@ -21,12 +25,12 @@ if TYPE_CHECKING:
 ASKED_AT_ONCE: Final = 100
 """First bytes are asked for side by side: one after the other a million objects would take a day."""
 SEEN_LEN: Final = 1 << 13
-"""8 KiB: what is compressed shows its content within them, but for bzip2, whose blocks are long."""
+"""8 KiB: most of what is compressed shows its content within them."""
 
 
 def behind_url(url: str, access: Access) -> Iterator[Found]:
     """All captures that a URL leads to."""
-    from ctcp_forensics.capture.remote import RemoteError, has_secrets, listed, without_secrets
+    from ctcp_forensics.capture.remote import has_secrets, without_secrets
 
     if has_secrets(url):
         detail = (
@@ -34,12 +38,38 @@ def behind_url(url: str, access: Access) -> Iterator[Found]:
         )
         yield Refusal(uri=without_secrets(url), reason="secret-in-url", detail=detail, is_trouble=True)
         return
+    holder = Holders(allows_private=access.allows_private).of(url) if any(containers_of(url)) else None
+    yield from _listed(url, access) if holder is None else _inside_of(holder, url, access)
+
+
+def _listed(url: str, access: Access) -> Iterator[Found]:
+    from ctcp_forensics.capture.remote import RemoteError, listed
+
     objects = listed(url, access)
     try:
         while some := list(islice(objects, ASKED_AT_ONCE)):
             yield from _looked_at(some, access)
     except RemoteError as error:
         yield Refusal(uri=url, reason="unreachable", detail=str(error.strerror), is_trouble=True)
+
+
+def _inside_of(holder: Holder, url: str, access: Access) -> Iterator[Found]:
+    """What a member's name leads to: the member, or all below it.  An object may be called like one."""
+    found = _members(holder, Below(url))
+    first = next(found, None)
+    if first is None:
+        yield from _listed(url, access)
+        return
+    yield first
+    yield from found
+
+
+def _members(holder: Holder, selection: Selection = EVERYTHING) -> Iterator[Found]:
+    try:
+        for found in holder.walk(selection):
+            yield inside(found)
+    except OSError as error:
+        yield Refusal(uri=holder.uri, reason="unreachable", detail=str(error.strerror), is_trouble=True)
 
 
 def _looked_at(objects: Sequence[Listed], access: Access) -> Iterator[Found]:
@@ -49,12 +79,26 @@ def _looked_at(objects: Sequence[Listed], access: Access) -> Iterator[Found]:
         if isinstance(head, RemoteError):
             yield Refusal(uri=one.url, reason="unreadable", detail=str(head.strerror), is_trouble=True)
         else:
-            yield _found(one, head)
+            yield from _found(one, head, access)
 
 
-def _found(one: Listed, head: bytes) -> Found:
+def _found(one: Listed, head: bytes, access: Access) -> Iterator[Found]:
     seen = look(Replay(io.BytesIO(head)))
-    if is_container(seen):
-        detail = "archives behind URLs are not looked into; download it first"
-        return Refusal(uri=one.url, reason="distant-archive", detail=detail, is_trouble=True)
-    return told(one.url, one.size, one.stamp, seen)
+    if seen.complaint and len(head) == SEEN_LEN:
+        seen = _seen_further(one.url, access) or seen
+    if not begins_savefile(seen.head) and is_container(seen):
+        yield from _members(Holder(one.url, access))
+    else:
+        yield told(one.url, one.size, one.stamp, seen)
+
+
+def _seen_further(url: str, access: Access) -> Look | None:
+    """A block of bzip2, zstd or lz4 may be longer than what all are asked for; None where there is no more."""
+    from ctcp_forensics.capture.remote import RemoteError
+    from ctcp_forensics.capture.remote.container import open_container
+
+    try:
+        with closing(open_container(url, access)) as opened:
+            return look(Replay(opened.stream))
+    except RemoteError:
+        return None

@@ -97,7 +97,7 @@ class Descent:
             yield _broken(path, error)
             return
         if self.options.links is Links.INSIDE and not _lies_in(target, self._real_root):
-            detail = "leads out of the folder that was named; name the place that it leads to"
+            detail = "leads out of the folder that was named; name the place it leads to, or --follow-symlinks-outside"
             yield Refusal(uri=path, reason="symlink-outside", detail=detail, is_trouble=True)
             return
         yield from self._followed(path, target)

@@ -59,7 +59,7 @@ def members_of(path: str, selection: Selection = EVERYTHING) -> Iterator[Found]:
     """The captures inside an archive."""
     try:
         for found in walk(path, selection):
-            yield _inside(found)
+            yield inside(found)
     except OSError as error:
         yield unreadable(path, error)
 
@@ -97,7 +97,8 @@ def _seen(path: str) -> Look:
         os.close(descriptor)
 
 
-def _inside(found: Walked) -> Found:
+def inside(found: Walked) -> Found:
+    """A member, or what was not followed there."""
     if isinstance(found, Refused):
         return Refusal(uri=found.uri, reason=found.reason, detail=found.detail, is_trouble=True)
     return told(found.uri, found.size, found.stamp, found.seen, found.length)

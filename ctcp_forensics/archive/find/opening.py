@@ -10,13 +10,16 @@ from contextlib import closing
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.capture import HASH_LIMIT, Capture, open_capture
+from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.turn import opened_in_turn
 from ctcp_forensics.errors import CaptureError
 
 
 def open_entry(entry: Entry, *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False) -> Capture:
     """Raises CaptureError where another file has taken its place, or where it was rewritten."""
-    capture = open_capture(entry.uri, hash_limit=hash_limit, allows_private=allows_private)
+    capture = open_capture(
+        entry.uri, hash_limit=hash_limit, allows_private=allows_private, opener=without_waiting
+    )
     try:
         check_unchanged(entry, capture)
     except CaptureError:

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-MAX_RATIO: Final = 1000
-"""Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
-RATIO_FROM: Final = 1 << 26
-"""64 MiB: below it no ratio does harm."""
+from ctcp_forensics.capture.codecs import bomb_in_words
+
 MAX_DEPTH: Final = 4
 """Containers in containers: a backup of a case of a day of captures, and one more."""
 MAX_MEMBERS: Final = 250_000
@@ -20,7 +18,8 @@ MAX_MEMBERS: Final = 250_000
 MAX_UNPACKED: Final = 1 << 40
 """Bytes of one file, 1 TiB: a day's work of one core."""
 MAX_HELD: Final = 1 << 26
-"""64 MiB of zip archives inside containers: a zip is read from its end, so these are held in memory."""
+"""64 MiB of zip archives inside containers, or from a server that sends no parts: a zip is read from its end, so these
+are held in memory."""
 MAX_DIRECTORY: Final = 1 << 24
 """16 MiB of a zip archive's directory, about 150,000 members: the library reads it in one piece."""
 MAX_HEADERS: Final = 1 << 20
@@ -34,6 +33,10 @@ class ContainerError(Exception):
         super().__init__(detail)
         self.reason = reason
         """A short stable word."""
+
+
+class OutOfReachError(ContainerError):
+    """Nothing more of the outermost container can be had: what is in it is not to blame."""
 
 
 def damaged(detail: str) -> ContainerError:
@@ -68,7 +71,8 @@ class Budget:
         if self.held + count > MAX_HELD:
             raise ContainerError(
                 "archive-nested-zip-too-large",
-                f"a zip archive inside an archive is held in memory, at most {MAX_HELD} bytes; unpack the outer one",
+                "a zip archive that only comes from its beginning to its end is held in memory, at most "
+                f"{MAX_HELD} bytes; unpack what it lies in, or download it",
             )
         self.held += count
 
@@ -93,9 +97,7 @@ class Meter:
         for piece in pieces:
             self.unpacked += len(piece)
             self.budget.count_unpacked(len(piece))
-            if self.unpacked > RATIO_FROM and self.unpacked > MAX_RATIO * self.packed:
-                raise ContainerError(
-                    "archive-bomb-ratio",
-                    f"{self.packed} bytes unpack to {self.unpacked} and more, over {MAX_RATIO} times as many",
-                )
+            complaint = bomb_in_words(self.packed, self.unpacked)
+            if complaint is not None:
+                raise ContainerError("archive-bomb-ratio", complaint)
             yield piece

@@ -10,16 +10,17 @@ import io
 import os
 import stat
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from ctcp_forensics.capture.members import tars, zips
-from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerError, Meter
+from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerError, Meter, OutOfReachError
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import Look, Pieces, Readable, Replay, look, unpacked
 from ctcp_forensics.capture.names import containers_of, member_uri
+from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.stamp import stamp_of
 
 UNREAD: Final = (
@@ -28,6 +29,7 @@ UNREAD: Final = (
     (b"MSCF\0\0\0\0", "cab"),
 )
 """Containers that nothing here reads."""
+UNPACKED_BY: Final = {"7z": "7z x", "rar": "unrar x", "cab": "cabextract"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Member:
     seen: Look
     content: Pieces
     """From its first byte on."""
+    is_current: Callable[[], bool]
+    """Whether the outermost container is still the one that was opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,41 +123,69 @@ def _is_tar(seen: Look) -> bool:
 # --- the walk --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """The outermost container, open at its beginning."""
+
+    uri: str
+    stamp: str
+    stream: Readable
+    seekable: zips.Seekable | None
+    """The same with random access; None: it only comes from its beginning to its end."""
+    is_current: Callable[[], bool]
+
+
 def walk(path: str, selection: Selection = EVERYTHING) -> Generator[Walked, None, None]:
     """The members of a container that is a file.  Raises OSError where it cannot be opened."""
     with open_regular(path) as file:
-        before = os.fstat(file.fileno())
-        replay = Replay(cast(Readable, file))
-        seen = look(replay)
-        course = _Course(selection)
-        if _is_zip(seen) and seen.codec is None:
-            yield from course.followed(path, course.zip_members(path, stamp_of(before), file, depth=1))
-        else:
-            yield from course.container(path, stamp_of(before), seen, replay.blocks(), depth=1)
-        if stamp_of(os.fstat(file.fileno())) != stamp_of(before):
-            yield Refused(
-                uri=path, reason="changed", detail="it was written to while it was read; scan it again"
-            )
+        stamp = stamp_of(os.fstat(file.fileno()))
+        whole = Whole(
+            uri=path,
+            stamp=stamp,
+            stream=cast(Readable, file),
+            seekable=file,
+            is_current=lambda: stamp_of(os.fstat(file.fileno())) == stamp,
+        )
+        yield from walk_through(whole, selection)
+
+
+def walk_through(whole: Whole, selection: Selection) -> Iterator[Walked]:
+    """The members of what is open."""
+    replay = Replay(whole.stream)
+    seen = look(replay)
+    course = _Course(selection, whole.is_current)
+    if _is_zip(seen) and seen.codec is None and whole.seekable is not None:
+        members = course.zip_members(whole.uri, whole.stamp, whole.seekable, depth=1)
+        yield from course.followed(whole.uri, members)
+    else:
+        yield from course.container(whole.uri, whole.stamp, seen, replay.blocks(), depth=1)
+    if not whole.is_current():
+        yield Refused(
+            uri=whole.uri, reason="changed", detail="it was written to while it was read; scan it again"
+        )
 
 
 def open_regular(path: str) -> BinaryIO:
-    """A file and nothing that merely has a name like one: no pipe is waited for, no device is touched."""
+    """A file and nothing that merely has a name like one, also when it takes that one's place now."""
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(None, "is no regular file")
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    return os.fdopen(without_waiting(path, os.O_RDONLY), "rb")
 
 
 class _Course:
     """One walk, with what is left of its budget."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, is_current: Callable[[], bool]) -> None:
         self._selection = selection
+        self._is_current = is_current
         self._budget = Budget()
 
     def followed(self, uri: str, members: Iterator[Walked]) -> Iterator[Walked]:
         """What could be had, and why there is no more."""
         try:
             yield from members
+        except OutOfReachError:
+            raise
         except ContainerError as error:
             yield Refused(uri=uri, reason=error.reason, detail=str(error))
 
@@ -176,7 +208,10 @@ class _Course:
         elif _is_tar(seen):
             yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
         elif name := unread_name(seen.head):
-            raise ContainerError("archive-unsupported", f"is a {name} archive; unpack it first")
+            raise ContainerError(
+                "archive-unsupported",
+                f"is a {name} archive, which is not looked into; unpack it ({UNPACKED_BY[name]}) and name the folder",
+            )
         else:
             raise ContainerError("no-archive", "is no zip or tar archive")
 
@@ -210,6 +245,8 @@ class _Course:
         replay = Replay(Pieces(part.pieces()))
         try:
             seen = look(replay)
+        except OutOfReachError:
+            raise
         except ContainerError as error:
             yield Refused(uri=uri, reason=error.reason, detail=str(error))
             return
@@ -223,4 +260,5 @@ class _Course:
                 stamp=stamp,
                 seen=seen,
                 content=Pieces(replay.blocks()),
+                is_current=self._is_current,
             )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 from zlib import crc32
 
-from ctcp_forensics.capture.codecs import CODECS, PIECE_LEN
+from ctcp_forensics.capture.codecs import CODECS, PIECE_LEN, keep_freed_memory
 from ctcp_forensics.capture.members.limits import MAX_DIRECTORY, Budget, ContainerError, Meter, damaged
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import blocks_of, unpacked
@@ -161,6 +161,7 @@ def _inflated(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """RFC 1951: one stream, without a mark at its beginning."""
     from isal import igzip_lib
 
+    keep_freed_memory()
     stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
     error: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls it an instance
     try:

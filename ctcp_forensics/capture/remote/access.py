@@ -34,8 +34,7 @@ class PrivateAddressError(RemoteError):
 
     def __init__(self, host: str, address: str) -> None:
         super().__init__(
-            f"{host} is {address}, which is no public address; "
-            "--allow-private-addresses of analyze and scan lets it be read"
+            f"{host} is {address}, which is no public address; --allow-private-addresses lets it be read"
         )
 
 

@@ -13,6 +13,8 @@ from ctcp_forensics.capture.names import scheme_of
 WEB: Final = frozenset({"http", "https"})
 OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 """Object stores: what follows the bucket is a key, in which `?` and `#` mean nothing."""
+HOSTS: Final = frozenset({"sftp", "ssh"})
+"""What follows the host is a path, likewise; who logs in there is no secret, a password is."""
 
 
 def is_pattern(url: str) -> bool:
@@ -24,6 +26,8 @@ def has_secrets(url: str) -> bool:
     """A password, or a query, in which signatures and tokens are handed on."""
     if scheme_of(url) in OBJECTS:
         return "@" in url.split("/", 3)[2]
+    if scheme_of(url) in HOSTS:
+        return ":" in url.split("/", 3)[2].rpartition("@")[0]
     parts = urlsplit(url)
     return bool(parts.query) or "@" in parts.netloc
 
@@ -32,7 +36,7 @@ def without_secrets(url: str) -> str:
     """The same place, as it may be written down."""
     if scheme_of(url) is None or not has_secrets(url):
         return url
-    if scheme_of(url) in OBJECTS:
+    if scheme_of(url) in OBJECTS | HOSTS:
         scheme, _, rest = url.partition("://")
         netloc, slash, key = rest.partition("/")
         return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{key}"

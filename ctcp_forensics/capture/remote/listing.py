@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB, is_pattern
-from ctcp_forensics.capture.remote.library import EXTRAS, file_system
+from ctcp_forensics.capture.remote.library import file_system, is_sftp, names_versions, within
 from ctcp_forensics.capture.remote.opening import attempted, open_url, stamp_of
 from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
@@ -38,12 +38,13 @@ def listed(url: str, access: Access) -> Iterator[Listed]:
     if scheme in WEB:
         yield _asked(url, access)
         return
-    system: Any = attempted(lambda: file_system(scheme))
+    system: Any = attempted(lambda: file_system(url))
+    root = _root(url)
     pattern = url if is_pattern(url) else None
     begin = _fixed_part(url) if pattern else url
-    objects = _s3(system, begin) if EXTRAS.get(scheme) == "s3" else _any(system, begin)
+    objects = _s3(system, begin) if names_versions(url) else _any(system, begin)
     for one in _in_our_words(objects):
-        found = Listed(f"{scheme}://{one['name']}", one.get("size"), stamp_of(one))
+        found = Listed(root + one["name"], one.get("size"), stamp_of(one))
         if pattern is None or fnmatchcase(found.url, pattern):
             yield found
 
@@ -64,8 +65,10 @@ def edges(url: str, size: int, count: int) -> tuple[bytes, bytes] | None:
 
 
 def _parts(urls: list[str], starts: list[int], ends: list[int]) -> list[bytes | RemoteError]:
-    system: Any = attempted(lambda: file_system(str(scheme_of(urls[0]))))
-    parts: list[Any] = attempted(lambda: system.cat_ranges(urls, starts, ends, on_error="return"))
+    system: Any = attempted(lambda: file_system(urls[0]))
+    parts: list[Any] = attempted(
+        lambda: system.cat_ranges([within(url) for url in urls], starts, ends, on_error="return")
+    )
     return [in_words(part) if isinstance(part, BaseException) else bytes(part) for part in parts]
 
 
@@ -87,6 +90,12 @@ def _asked(url: str, access: Access) -> Listed:
     remote = open_url(url, access)
     remote.close()
     return Listed(url, remote.size, remote.stamp)
+
+
+def _root(url: str) -> str:
+    """What stands before the names of a listing: object stores have the bucket in them, a host's files not the host."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}" if is_sftp(url) else f"{scheme.lower()}://"
 
 
 def _fixed_part(pattern: str) -> str:
@@ -122,9 +131,10 @@ def _s3(system: Any, url: str) -> Iterator[dict[str, Any]]:
 
 def _any(system: Any, url: str) -> Iterator[dict[str, Any]]:
     """By folder, so that one folder's names are in memory."""
-    if system.isfile(url):
-        yield system.info(url)
+    place = within(url)
+    if system.isfile(place):
+        yield system.info(place)
         return
-    for _, _, files in system.walk(url, detail=True):
+    for _, _, files in system.walk(place, detail=True):
         for name in sorted(files):
             yield files[name]

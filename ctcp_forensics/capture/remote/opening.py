@@ -12,10 +12,15 @@ from typing import Any, Protocol, TypeVar
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
-from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system
+from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system, is_sftp, names_versions, within
+from ctcp_forensics.capture.remote.ranges import Ranges
 from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
 Answer = TypeVar("Answer")
+
+
+def _always() -> bool:
+    return True
 
 
 class Stream(Protocol):
@@ -34,6 +39,8 @@ class Remote:
     size: int | None
     stamp: str
     """Changes when the object does; empty where the other side does not say."""
+    is_current: Callable[[], bool] = _always
+    """Asked at the end, where nothing makes sure of it on the way.  Raises RemoteError."""
     position: int = 0
 
     def readinto(self, buffer: memoryview, /) -> int:
@@ -72,10 +79,47 @@ def _web(url: str, access: Access) -> Remote:
 
 
 def _object(url: str) -> Remote:
-    system: Any = file_system(str(scheme_of(url)))
+    system: Any = file_system(url)
+    if is_sftp(url):
+        return _file_of_host(system, url)
     file = system.open(url, "rb", block_size=BLOCK_LEN, cache_type="readahead")
-    details = file.details if hasattr(file, "details") else system.info(url)
-    return Remote(file, details.get("size"), stamp_of(details))
+    details = file.details if hasattr(file, "details") else system.info(within(url))
+    stamp = stamp_of(details)
+    is_current = _always if names_versions(url) else lambda: stamp_now(system, url) == stamp
+    size, stream = details.get("size"), file
+    if names_versions(url) and size > BLOCK_LEN:
+        stream = Ranges(
+            file._fetch_range, size, BLOCK_LEN
+        )  # what fsspec's own buffer calls: each has If-Match
+    return Remote(stream, size, stamp, is_current)
+
+
+def _file_of_host(system: Any, url: str) -> Remote:
+    """Its library reads ahead by itself, and knows no `readinto`."""
+    details = system.info(within(url))
+    stamp = stamp_of(details)
+    stream = _Read(system.open(within(url), "rb"))
+    return Remote(stream, details.get("size"), stamp, lambda: stamp_now(system, url) == stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What only reads, as a stream."""
+
+    file: Any
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        read = self.file.read(len(buffer))
+        buffer[: len(read)] = read
+        return len(read)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def stamp_now(system: Any, url: str) -> str:
+    """Of what lies there by now.  Raises RemoteError."""
+    return attempted(lambda: stamp_of(system.info(within(url))))
 
 
 def stamp_of(details: dict[str, Any]) -> str:

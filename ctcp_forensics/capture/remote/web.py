@@ -38,17 +38,24 @@ PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
 class Page:
-    """One version of what a URL leads to.  Opens at once; raises OSError and RemoteError."""
+    """One version of what a URL leads to, or a part of one that is known.
 
-    def __init__(self, url: str, access: Access) -> None:
+    Opens at once; raises OSError and RemoteError.
+    """
+
+    def __init__(
+        self, url: str, access: Access, *, etag: str = "", begin: int = 0, end: int | None = None
+    ) -> None:
         self._url = url
         self._opener = opener_for(access)
-        self._position = 0
+        self.etag, self._position, self._end = etag, begin, end
         self._left = TRIES
         self._answer = self._ask()
         self.size = _length(self._answer)
         self.stamp = _stamp(self._answer.headers)
-        self._etag = self._answer.headers.get("ETag", "")
+        self.etag = self._answer.headers.get("ETag", "")
+        self.gives_parts = _is_strong(self.etag) and self._answer.headers.get("Accept-Ranges") == "bytes"
+        """RFC 9110 §14.3; whoever asks for parts names the version."""
 
     def close(self) -> None:
         self._answer.close()
@@ -66,12 +73,13 @@ class Page:
             self._go_on()
 
     def _is_whole(self) -> bool:
-        return self.size is None or self._position >= self.size
+        end = self.size if self._end is None else self._end
+        return end is None or self._position >= end
 
     def _go_on(self) -> None:
         """From where it broke, if it is still the same."""
         self._answer.close()
-        if not self._etag or self._etag.startswith("W/"):
+        if not _is_strong(self.etag):
             raise RemoteError(
                 f"the connection broke after {self._position} bytes, and the server does not say how to tell a version"
             )
@@ -97,21 +105,25 @@ class Page:
 
     def _request(self) -> Request:
         headers = {"Accept-Encoding": "identity"}
-        if self._position:
-            headers |= {"Range": f"bytes={self._position}-", "If-Match": self._etag}
+        if self.etag:
+            last = "" if self._end is None else self._end - 1
+            headers |= {"Range": f"bytes={self._position}-{last}", "If-Match": self.etag}
         return Request(self._url, headers=headers)  # noqa: S310 - the opener knows no scheme but those of the web
 
     def _checked(self, answer: HTTPResponse) -> HTTPResponse:
         """A server that knows no ranges begins again; one that does not know If-Match may send another version."""
-        if self._position == 0:
+        if not self.etag:
             return answer
-        if answer.headers.get("ETag", "") != self._etag:
+        if answer.headers.get("ETag", "") != self.etag:
             raise ChangedError("while it was read")
-        if answer.status != 206 or not _begins_at(answer.headers, self._position):
-            raise RemoteError(
-                f"the connection broke after {self._position} bytes, and the server sends no rest"
-            )
+        if not self._is_the_rest(answer):
+            raise RemoteError(f"the server does not send what follows its first {self._position} bytes")
         return answer
+
+    def _is_the_rest(self, answer: HTTPResponse) -> bool:
+        if answer.status == 206:
+            return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {self._position}-")
+        return self._position == 0 and self._end is None
 
 
 def _refused(status: int) -> OSError:
@@ -144,12 +156,13 @@ def _length(answer: HTTPResponse) -> int | None:
     return int(told) if told.isdecimal() else None
 
 
+def _is_strong(etag: str) -> bool:
+    """RFC 9110 §8.8.1: a weak one may be that of other bytes."""
+    return bool(etag) and not etag.startswith("W/")
+
+
 def _stamp(headers: HTTPMessage) -> str:
     return str(headers.get("ETag") or headers.get("Last-Modified") or "")
-
-
-def _begins_at(headers: HTTPMessage, position: int) -> bool:
-    return str(headers.get("Content-Range", "")).startswith(f"bytes {position}-")
 
 
 # --- who may be asked --------------------------------------------------------------------------

@@ -33,6 +33,14 @@ class RemoteError(OSError):
         super().__init__(None, words)
 
 
+class AbsentError(RemoteError):
+    """Nothing is there."""
+
+
+class DeniedError(RemoteError):
+    """What is there is not for these credentials; some stores say so of what is not there, too."""
+
+
 class ChangedError(RemoteError):
     """The object is another one by now."""
 
@@ -46,10 +54,14 @@ def in_words(error: BaseException) -> RemoteError:
         return error
     if type(error).__name__ == "FileExpired":
         return ChangedError("while it was read")
-    if isinstance(error, FileNotFoundError):
-        return RemoteError("there is nothing at this address")
-    if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS:
+    if type(error).__name__ == "HostKeyNotVerifiable":
         return RemoteError(
+            "nobody vouches for the host: its key is not in ~/.ssh/known_hosts; log in by ssh once"
+        )
+    if isinstance(error, FileNotFoundError):
+        return AbsentError("there is nothing at this address")
+    if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS:
+        return DeniedError(
             f"access is denied{_code(error)}; the credentials are missing, have expired or do not allow it"
         )
     if isinstance(error, TimeoutError):

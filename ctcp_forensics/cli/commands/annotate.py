@@ -20,6 +20,7 @@ from ctcp_forensics.cli.commands.captures import (
     NoProgressOption,
     OutsideOption,
     PortOption,
+    PrivateOption,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -74,6 +75,7 @@ def annotate(
     all_tcp: AllTcpOption = False,
     in_full: InFullOption = False,
     sha256: HashOption = False,
+    allow_private_addresses: PrivateOption = False,
     redact: RedactOption = None,
     no_progress: NoProgressOption = False,
     debug: DebugOption = False,  # as above
@@ -96,6 +98,7 @@ def annotate(
         all_tcp=all_tcp,
         in_full=in_full,
         hash_all=sha256,
+        allows_private=allow_private_addresses,
         redact=redact,
         shows_progress=not no_progress,
     )

@@ -10,6 +10,7 @@ from ctcp_forensics.cli.commands.app import (
     ColorOption,
     DebugOption,
     OutputOption,
+    RedactOption,
     app,
 )
 from ctcp_forensics.cli.ends import Done
@@ -36,6 +37,7 @@ def compare(
         CheckFormat, typer.Option("--format", "-f", help="How the comparison is written.")
     ] = CheckFormat.TABLE,
     output: OutputOption = STANDARD_OUTPUT,
+    redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
     debug: DebugOption = False,  # as above
 ) -> None:
@@ -44,11 +46,13 @@ def compare(
     Flows are matched by the networks of both ends. That nothing failed is no proof where nothing was lost.
     """
     from ctcp_forensics import compare as comparing
+    from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
     from ctcp_forensics.render.comparison import as_json, comparison
     from ctcp_forensics.render.look import Depth
 
-    found = comparing.compare(stored(before), stored(after))
+    under_pseudonyms = veil(redact, output)
+    found = comparing.compare(under_pseudonyms(stored(before)), under_pseudonyms(stored(after)))
     lines = as_json(found) if form == CheckFormat.JSON else comparison(found, look(Depth.WHAT, color, output))
     with destination(output, [before, after]) as text:
         write(text, lines)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import DebugOption, OutputOption, app
+from ctcp_forensics.cli.commands.app import DebugOption, OutputOption, RedactOption, app
 from ctcp_forensics.cli.commands.render import ReportArgument
 from ctcp_forensics.cli.ends import Done, Refused
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
@@ -69,12 +69,14 @@ def fix(
     ] = "global_policy",
     form: Annotated[PackFormat, typer.Option("--format", "-f", help="How it is written.")] = PackFormat.TEXT,
     output: OutputOption = STANDARD_OUTPUT,
+    redact: RedactOption = None,
     debug: DebugOption = False,  # as above
 ) -> None:
     """Print the change that a stored report recommends, for exactly the hosts and ports of its flows.
 
     Blocks to apply, to verify and to roll back, with what each costs. Nothing is ever sent to a device.
     """
+    from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
     from ctcp_forensics.configuration import ConfigurationError, Names, Syntax, Wish, configure
     from ctcp_forensics.render.configuration import as_json, configuration
@@ -88,7 +90,7 @@ def fix(
             syntax=Syntax(syntax),
             names=Names(**{key: name for key, name in known.items() if name is not None}),
         )
-        read = stored(report)
+        read = veil(redact, output)(stored(report))
         pack = configure(read, wish)
     except ConfigurationError as error:
         raise Refused(str(error)) from error

@@ -20,6 +20,7 @@ from ctcp_forensics.cli.commands.app import (
     VerboseOption,
     app,
 )
+from ctcp_forensics.cli.commands.captures import PrivateOption
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 
@@ -44,6 +45,7 @@ def render(
     page: PageOption = None,
     plot: PlotOption = None,
     sketch: SketchOption = False,
+    allow_private_addresses: PrivateOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     redact: RedactOption = None,
@@ -68,6 +70,7 @@ def render(
         plot=plot,
         has_sketch=sketch,
         page=page,
+        allows_private=allow_private_addresses,
     )
     under_pseudonyms = veil(redact, output, page, plot)
     found = drawable(stored(report), look)

@@ -84,7 +84,11 @@ def scan(
     port: PortOption = None,
     all_tcp: AllTcpOption = False,
     follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="Follow links in folders, wherever they lead.")
+        bool,
+        typer.Option("--follow-symlinks", help="Follow links that stay inside the folder that is named."),
+    ] = False,
+    follow_symlinks_outside: Annotated[
+        bool, typer.Option("--follow-symlinks-outside", help="Follow links wherever they lead.")
     ] = False,
     allow_private_addresses: PrivateOption = False,
     force: Annotated[bool, typer.Option("--force", help="Do again what is done.")] = False,
@@ -123,10 +127,9 @@ def scan(
     judged, from what is stored.  One bad file stops nothing: it is recorded with its reason.
     """
     from ctcp_forensics.archive.examine import Terms
-    from ctcp_forensics.archive.find import Links
     from ctcp_forensics.archive.scan import Wanted
     from ctcp_forensics.cli.sweeping import Telling, answer
-    from ctcp_forensics.cli.wanted import CTCP_PORT, places_of, shard_of, size_of
+    from ctcp_forensics.cli.wanted import CTCP_PORT, links_of, places_of, shard_of, size_of
 
     wanted = Wanted(
         places=places_of(places or (), files_from, is_null=null),
@@ -141,7 +144,7 @@ def scan(
         most_tries=tries,
         anew=force,
         allows_private=allow_private_addresses,
-        links=Links.ANYWHERE if follow_symlinks else Links.PASSED_OVER,
+        links=links_of(follow_symlinks, follow_symlinks_outside),
     )
     if siem is not None and ndjson is None:
         raise Refused(
