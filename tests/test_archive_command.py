@@ -96,7 +96,10 @@ def test_links_are_followed_where_that_is_asked_for(tmp_path: Path) -> None:
     (folder / "b.pcap").symlink_to(beside / "b001.pcap")
     scanned(tmp_path / "plain", folder)
     assert uris(tmp_path / "plain") == [f"{folder}/000.pcap"]
-    scanned(tmp_path / "followed", folder, "--follow-symlinks")
+    inside = scanned(tmp_path / "inside", folder, "--follow-symlinks")
+    assert uris(tmp_path / "inside") == [f"{folder}/000.pcap"]
+    assert f"{folder}/link: refused: symlink-outside" in inside.stdout
+    scanned(tmp_path / "followed", folder, "--follow-symlinks-outside")
     followed = [
         f"{folder}/000.pcap",
         f"{folder}/b.pcap",
@@ -166,7 +169,7 @@ def test_entries_of_one_length_do_not_wait_for_the_end_of_the_search(
     seen, done_before_the_last = Tally(), []
 
     def watch(tally: Tally) -> None:
-        seen.done = tally.done
+        seen.done, seen.found = tally.done, tally.found
 
     def found() -> Iterator[Found]:
         yield from entries[:-1]
@@ -176,6 +179,7 @@ def test_entries_of_one_length_do_not_wait_for_the_end_of_the_search(
     parts = scan.Wanted(places=(), store=tmp_path / "in-parts", terms=Terms(), engine=engine, found=found())
     swept = scan.scan(parts, watch)
     assert done_before_the_last[0] > 20
+    assert (seen.found, seen.done) == (90, 90)
     assert (swept.coverage.files("analyzed"), swept.coverage.files(SAME)) == (60, 30)
     assert results(tmp_path / "in-parts") == results(tmp_path / "at-once")
 

@@ -63,8 +63,6 @@ class Manifest:
 
     def __init__(self, folder: Path, *, terms: str, rules: str) -> None:
         self._terms, self._rules = terms, rules
-        self.set_aside = 0
-        """Entries of the length of another that were noted, to be told apart from it."""
         self._db = connect(folder / NAME, mode="rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -97,12 +95,17 @@ class Manifest:
 
     # --- what was found ----------------------------------------------------------------------
 
-    def take_found(self, entries: Iterable[Entry], *, anew: bool) -> list[Todo]:
-        """Note what was found; those that have to be examined and have the size of no other, at once."""
+    def take_found(self, entries: Iterable[Entry], *, anew: bool) -> tuple[list[Todo], list[Todo]]:
+        """Note what was found: what can be examined at once, and what is set aside since another has its length."""
+        at_once, aside = list[Todo](), list[Todo]()
         with self.transaction():
-            return [todo for entry in entries if (todo := self._taken(entry, anew=anew)) is not None]
+            for entry in entries:
+                state, todo = self._taken(entry, anew=anew)
+                if state != DONE:
+                    (aside if state == LOOKALIKE else at_once).append(todo)
+        return at_once, aside
 
-    def _taken(self, entry: Entry, *, anew: bool) -> Todo | None:
+    def _taken(self, entry: Entry, *, anew: bool) -> tuple[str, Todo]:
         name = name_of(entry.uri)
         row = self._db.execute(
             "SELECT e.state, e.size, e.stamp, e.tries, e.run, r.terms, r.rules, r.status, e.content FROM entries e "
@@ -110,20 +113,18 @@ class Manifest:
             (name,),
         ).fetchone()
         if row is not None and row[4] == self.run:
-            return None  # it was found twice
+            return DONE, Todo(entry=entry)  # it was found twice: nothing is left to do
         if row is not None and not anew and self._still_holds(entry, *row):
             self._db.execute("UPDATE entries SET run = ? WHERE uri = ?", (self.run, name))
-            self.set_aside += row[0] == LOOKALIKE
-            return Todo(entry=entry, tries=row[3]) if row[0] == WAITING else None
+            return row[0], Todo(entry=entry, tries=row[3])
         state = LOOKALIKE if self._has_a_lookalike(name, entry.content_len) else WAITING
-        self.set_aside += state == LOOKALIKE
         self._db.execute(
             "INSERT INTO entries (uri, size, length, stamp, state, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT "
             "(uri) DO UPDATE SET size = ?2, length = ?3, stamp = ?4, state = ?5, run = ?6, tries = 0, quick = NULL, "
             "content = NULL",
             (name, entry.size, entry.content_len, entry.stamp, state, self.run),
         )
-        return Todo(entry=entry) if state == WAITING else None
+        return state, Todo(entry=entry)
 
     def _still_holds(self, entry: Entry, state: str, size: int | None, stamp: str, *row: object) -> bool:
         """What is noted of it is of this very file, and what was done was done under these terms and rules."""

@@ -25,7 +25,7 @@ from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
-from ctcp_forensics.archive.tally import Tally, Watch
+from ctcp_forensics.archive.tally import Aside, Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
 
 FOUND_FIRST: Final = 16
@@ -109,7 +109,7 @@ class Sweep:
         self._found_at_once = FOUND_FIRST
         self._taken_s = 0.0
         self._noted = 0
-        self._told_apart = 0
+        self._aside = Aside()
         self._segment = manifest.next_segment()
 
     def stop(self) -> None:
@@ -176,8 +176,7 @@ class Sweep:
     @property
     def _waits_for_comparison(self) -> bool:
         """So many were set aside that they are told apart before more is looked for."""
-        waiting = self._manifest.set_aside - self._told_apart
-        return waiting >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
+        return self._aside.files >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
 
     def _found_now(self, source: Iterator[Found]) -> list[Found]:
         """Some; fewer where they come slowly."""
@@ -191,17 +190,16 @@ class Sweep:
 
     def _note(self, entries: Sequence[Entry]) -> None:
         self._noted += len(entries)
-        for todo in self._manifest.take_found(entries, anew=self._rules.anew):
-            self._plan(todo)
-
-    def _plan(self, todo: Todo) -> None:
-        self._planner.add(todo)
-        self.tally.found += 1
-        self.tally.found_bytes += todo.entry.size or 0
+        at_once, aside = self._manifest.take_found(entries, anew=self._rules.anew)
+        for todo in at_once:
+            self._planner.add(todo)
+        for todo in aside:
+            self._aside.add(todo.entry.size)
+        self.tally.found += len(at_once) + len(aside)
+        self.tally.found_bytes += sum(todo.entry.size or 0 for todo in (*at_once, *aside))
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
-        self._told_apart = self._manifest.set_aside
         if self.is_stopping or not self._manifest.lookalikes():
             return
         self._pump(keys("quick-key", self._manifest.without_quick_key()))
@@ -211,8 +209,16 @@ class Sweep:
         while not self.is_stopping:
             self._manifest.settle_alike()
             if next(self._manifest.waiting(), None) is None:
+                self._count_copies()
                 return
             self._pump(self._rest())
+
+    def _count_copies(self) -> None:
+        """Who was set aside and is not to be examined is done with who has the same content."""
+        self.tally.done += self._aside.files
+        self.tally.done_bytes += self._aside.bytes
+        self._aside = Aside()
+        self._look()
 
     def _rest(self) -> Iterator[Batch]:
         rest = self._manifest.waiting()
@@ -225,7 +231,8 @@ class Sweep:
     def _plan_until_ready(self, rest: Iterator[Todo]) -> None:
         while some := list(islice(rest, FOUND_AT_ONCE)):
             for todo in some:
-                self._plan(todo)
+                self._planner.add(todo)
+                self._aside.take(todo.entry.size)
             if self._planner.is_ready:
                 return
 

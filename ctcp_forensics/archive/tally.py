@@ -28,4 +28,21 @@ class Tally:
     """…and how long."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Aside:
+    """Entries that are to be told apart from others of their length."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def add(self, size: int | None) -> None:
+        self.files += 1
+        self.bytes += size or 0
+
+    def take(self, size: int | None) -> None:
+        """It is to be examined."""
+        self.files -= 1
+        self.bytes -= size or 0
+
+
 Watch = Callable[[Tally], None]
