@@ -7,13 +7,16 @@ judge: see verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics._kernel.rows import NEVER, FlowRow
 from ctcp_forensics.case import Case, Outline, assemble, by_ends, case_of, rebindings, reopenings
-from ctcp_forensics.flows import Flow, Tracked, build_flow
+from ctcp_forensics.flows import Flow, build_flow
 from ctcp_forensics.reading import Options, Reading
 from ctcp_forensics.vantage import View
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.tracked import Tracked
 
 SIEVE_LEN: Final = 1 << 22
 """Bytes: of a full table of tunnels, with two SPIs each, one flow in ten looks related by mistake."""
