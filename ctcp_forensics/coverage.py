@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.rows import FLOW_CAP, HOLES_AT_ONCE, SEGMENT_LOG_CAP, GivenUpRow, Tallies
+from ctcp_forensics._kernel.rows import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
@@ -135,7 +135,7 @@ def caps_reached(
         (
             given_up.bared_in_question,
             "holes kept at once, and other evidence in proportion",
-            HOLES_AT_ONCE,
+            ALL_HOLES_KEPT,
             "flows, alive or to be judged, lost what was kept of them",
         ),
         (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),

@@ -424,15 +424,15 @@ CAPS: Final = (
     ),
     Cap(
         "_kernel.rows",
-        "HOLES_AT_ONCE",
+        "ALL_HOLES_KEPT",
         "holes kept of all flows together",
         "flows that matter least lose what is kept of them: in the capture's `notes`, or in `coverage.caps`",
     ),
-    Cap("_kernel.rows", "EPISODES_AT_ONCE", "episodes kept of all flows together", "likewise"),
+    Cap("_kernel.rows", "ALL_EPISODES_KEPT", "episodes kept of all flows together", "likewise"),
     Cap(
-        "_kernel.rows", "ASSOCIATIONS_AT_ONCE", "ESP security associations of all flows together", "likewise"
+        "_kernel.rows", "ALL_ASSOCIATIONS_KEPT", "ESP security associations of all flows together", "likewise"
     ),
-    Cap("_kernel.rows", "RESETS_AT_ONCE", "RSTs kept of all flows together", "likewise"),
+    Cap("_kernel.rows", "ALL_RESETS_KEPT", "RSTs kept of all flows together", "likewise"),
     Cap(
         "reading",
         "MAX_UNWELL_IN_FULL",

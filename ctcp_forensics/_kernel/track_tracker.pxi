@@ -287,10 +287,10 @@ cdef class Tracker:
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
-        self.tracker.holes.at_once = rows.HOLES_AT_ONCE
-        self.tracker.episodes.at_once = rows.EPISODES_AT_ONCE
-        self.tracker.associations.at_once = rows.ASSOCIATIONS_AT_ONCE
-        self.tracker.resets.at_once = rows.RESETS_AT_ONCE
+        self.tracker.holes.at_once = rows.ALL_HOLES_KEPT
+        self.tracker.episodes.at_once = rows.ALL_EPISODES_KEPT
+        self.tracker.associations.at_once = rows.ALL_ASSOCIATIONS_KEPT
+        self.tracker.resets.at_once = rows.ALL_RESETS_KEPT
         if not begin_tracker(&self.tracker):
             raise MemoryError
         set_defaults(&self.tracker)

@@ -53,7 +53,7 @@ def capped(flows: int, segments: int, evidence: int | None = None) -> Iterator[N
     """Tables of flows and of logged segments that fill up soon, and no more than so many pieces of any evidence."""
     with ExitStack() as patches:
         for kind in ("HOLES", "EPISODES", "ASSOCIATIONS", "RESETS") if evidence else ():
-            patches.enter_context(mock.patch.object(rows, f"{kind}_AT_ONCE", evidence))
+            patches.enter_context(mock.patch.object(rows, f"ALL_{kind}_KEPT", evidence))
         for module in (rows, sys.modules[plain_track.Tracker.__module__]):
             patches.enter_context(mock.patch.object(module, "FLOW_CAP", flows))
             patches.enter_context(mock.patch.object(module, "SEGMENT_LOG_CAP", segments))

@@ -21,10 +21,10 @@ class Held:
     def __init__(self) -> None:
         self._counts = [0] * len(KINDS)
         self._caps: Final = (
-            rows.HOLES_AT_ONCE,
-            rows.EPISODES_AT_ONCE,
-            rows.ASSOCIATIONS_AT_ONCE,
-            rows.RESETS_AT_ONCE,
+            rows.ALL_HOLES_KEPT,
+            rows.ALL_EPISODES_KEPT,
+            rows.ALL_ASSOCIATIONS_KEPT,
+            rows.ALL_RESETS_KEPT,
         )
         self.bared = self.bared_in_question = 0
 
