@@ -79,7 +79,7 @@ def analyzed(uri: str, *judged: tuple[Flow, Finding], days: int = 0, stamp: str 
         status="analyzed",
         content=sha256(uri.encode(errors="surrogateescape")).hexdigest(),
         report=told,
-        rules_version="1",
+        rules_version=RULES_VERSION,
         frames=214,
         bytes=218_304,
     )

@@ -870,15 +870,15 @@ def test_a_damaged_picture_is_one_line(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     run("analyze", FAILURE, "-f", "json", "--pictures", "-o", str(kept))
     told_ = json.loads(kept.read_text())
-    for spoil in (
-        {"flow": "nobody"},
-        {"direction": "sideways"},
-        {"places": [told_["pictures"][0]["places"][0] | {"pos": "x"}]},
+    for spoil, complaint in (
+        ({"flow": "nobody"}, "a picture names nobody, which the report does not have"),
+        ({"direction": "sideways"}, "the picture of flow"),
+        ({"places": [told_["pictures"][0]["places"][0] | {"pos": "x"}]}, "the picture of flow"),
     ):
         kept.write_text(json.dumps(told_ | {"pictures": [told_["pictures"][0] | spoil]}))
         ended = run("render", "-q", str(kept), "--plot", str(tmp_path / "none.svg"))
         assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-        assert "the picture of flow" in ended.stderr
+        assert complaint in ended.stderr
 
 
 def test_of_healthy_flows_one_is_drawn_and_of_none_none(tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ from backports import zstd
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.find import FindOptions, find, opened_entries
 from ctcp_forensics.archive.store import Store
-from ctcp_forensics.capture import open_capture
-from ctcp_forensics.capture.codecs import RATIO_FROM
+from ctcp_forensics.capture import codecs, open_capture
 from ctcp_forensics.capture.members import limits
 from ctcp_forensics.capture.remote import RemoteError
 from ctcp_forensics.capture.remote import access as access_module
@@ -295,7 +294,7 @@ def test_what_local_archives_are_refused_for_is_refused_of_far_ones(
     overlapping = bytearray(zipped({"a": NOISE[:100], "b": NOISE[:100]}))
     second = overlapping.rindex(b"PK\x01\x02")
     overlapping[second + 42 : second + 46] = bytes(4)
-    bomb = gzip.compress(tarred({"zero.pcap": SAMPLE[:24] + bytes(RATIO_FROM * 2)}))
+    bomb = gzip.compress(tarred({"zero.pcap": SAMPLE[:24] + bytes(codecs.RATIO_FROM * 2)}))
     made = {
         "deep": deep,
         "overlap": bytes(overlapping),
@@ -313,7 +312,7 @@ def test_what_local_archives_are_refused_for_is_refused_of_far_ones(
     assert (f"{bucket}/many", "archive-too-many-members") in refusals(
         list(find([f"{bucket}/many"], ANYWHERE))
     )
-    monkeypatch.setattr(limits, "MAX_RATIO", 500)
+    monkeypatch.setattr(codecs, "MAX_RATIO", 500)
     with pytest.raises(CaptureError, match="unpack to"):
         content(f"{bucket}/bomb!/zero.pcap")
 
