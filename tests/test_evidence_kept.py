@@ -105,6 +105,28 @@ def test_messages_missing_from_an_association_stay_counted(kernel: Any) -> None:
     assert tracker.given_up().bared_in_question == 3
 
 
+@each_kernel
+def test_what_one_kind_lost_may_be_room_enough_for_the_next(kernel: Any) -> None:
+    """The first flow has most of the holes, so that its association is the only one that goes with them."""
+    talk = Talk()
+    for port in range(ROOM):
+        talk.works(port)
+        talk.carries_ctcp(port)
+    for segment in range(4):
+        talk.says(0, Tcp.ACK, seq=310 + 200 * segment, ack=200, payload_len=10)
+    for port in range(1, ROOM - 3):
+        talk.says(port, Tcp.ACK, seq=310, ack=200, payload_len=10)
+    for port in range(ROOM - 3, ROOM):
+        talk.says(port, Tcp.ACK, seq=210, ack=200, payload_len=10)
+    talk.works(ROOM)
+    assert bared(kernel, talk).given_up().bared_in_question == 0, "there are sixteen of each"
+    talk.carries_ctcp(ROOM, seq=310)
+    talk.works(99)
+    tracker = bared(kernel, talk)
+    assert tracker.given_up().bared_in_question == 1
+    assert [len(tracker.associations(index, 0)) for index in range(ROOM + 1)] == [0, *[1] * ROOM]
+
+
 # --- the twins, and what is told ----------------------------------------------------------------------
 
 
