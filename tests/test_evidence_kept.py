@@ -157,3 +157,14 @@ def test_the_report_says_so_and_its_coverage_is_not_complete() -> None:
     assert cap.reached_by.endswith("lost what was kept of them")
     assert exit_status(found) == 3
     assert not diagnose([path], Options()).coverage.caps
+
+
+def test_no_verdict_that_rests_on_absence_is_strong_where_evidence_was_let_go() -> None:
+    """What was lost is not known any more, so that the flow looks as if nothing had been."""
+    with capped(100, 40_960, 1):
+        (finding,) = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options()).findings
+        told_briefly = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options(max_in_full=0)).brief
+    assert (finding.verdict, finding.confidence) == ("orderly-close", "consistent")
+    (doubt,) = [one for one in finding.evidence if one.claim == "the-capture-is-whole"]
+    assert doubt.because.startswith("evidence was let go")
+    assert [one.confidence for brief in told_briefly for one in brief.verdicts] == ["consistent"]
