@@ -104,7 +104,7 @@ def notes_on_places(given_up: GivenUpRow) -> Iterator[str]:
     """Flows that nothing was to be told of may go for others: what was seen of them was all that was asked."""
     if given_up.bared:
         yield (
-            f"{given_up.bared} half-open and ended flows of no concern lost what was kept of their holes and "
+            f"{given_up.bared} times a half-open or ended flow of no concern lost what was kept of its holes and "
             "questions, to make room for that of others"
         )
     if not any(given_up[: GivenUpRow._fields.index("bared")]):
@@ -136,7 +136,7 @@ def caps_reached(
             given_up.bared_in_question,
             "holes kept at once, and other evidence in proportion",
             ALL_HOLES_KEPT,
-            "flows, alive or to be judged, lost what was kept of them",
+            "times a flow, alive or to be judged, lost what was kept of it",
         ),
         (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
         (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),

@@ -327,6 +327,7 @@ class Course:
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
+                times_bared=reel.tracker.given_up().bared_in_question,
                 pulse=reel.tracker.pulse() if self._is_case or interface is not None else NO_PULSE,
                 numbering=numbering_of(self._parts),
             ),

@@ -21,10 +21,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     dropped_frames: int = 0
     """By its own interface counters."""
     is_damaged: bool = False
+    times_bared: int = 0
+    """A flow that may be judged lost the evidence kept of it, to make room for that of others."""
     pulse: PulseRow = NO_PULSE
     numbering: Numbering = FROM_ONE_FILE
 
     @property
     def is_whole(self) -> bool:
-        """Nothing tells that the capture lacks anything."""
-        return not self.dropped_frames and not self.is_damaged
+        """Nothing tells that the capture, or what was kept of it, lacks anything."""
+        return not (self.dropped_frames or self.is_damaged or self.times_bared)

@@ -13,14 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.archive import run, scan, segment
+from ctcp_forensics import RULES_VERSION
+from ctcp_forensics.archive import planner, run, scan, segment
 from ctcp_forensics.archive.database import StoreError
-from ctcp_forensics.archive.engine import Job
+from ctcp_forensics.archive.engine import Ended, Job, Running
 from ctcp_forensics.archive.engine.inline import InlineEngine
 from ctcp_forensics.archive.entry import Entry, Found
 from ctcp_forensics.archive.examine import Terms
+from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.store import SAME, Store
 from ctcp_forensics.archive.tally import Tally
+from ctcp_forensics.archive.task import work
 from ctcp_forensics.cli import headway
 from ctcp_forensics.pipeline import Options, diagnose
 from tests.savefiles import record
@@ -308,3 +311,62 @@ def test_nobody_hears_of_a_run_that_wants_no_line(clock: Clock, monkeypatch: pyt
         clock.now_ns = 60 * SECOND_NS
         watch(Tally())
     assert log.getvalue() == ""
+
+
+class Crowded:
+    """Two workers: the first dies of its first task, and until the end of the other one there is room for one task."""
+
+    workers = 2
+
+    def __init__(self) -> None:
+        self._inside = InlineEngine(work)
+        self._jobs: list[Job] = []
+        self._has_died = False
+        self.in_vain: list[float] = []
+        """How long was waited each time where no more tasks could be had."""
+
+    @property
+    def room(self) -> int:
+        return self.workers - len(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def wait(self, timeout_s: float) -> list[Ended]:
+        if self.room == 0 and not self._has_died:
+            self._has_died = True
+            return [Ended(number=self._jobs.pop(0).number, answers=[], death="died", is_exact=False)]
+        if self.room == 0 and len(self.in_vain) < 5:
+            self.in_vain.append(timeout_s)
+            return []
+        if not self._jobs:
+            return []
+        self._inside.submit(self._jobs.pop(0))
+        return self._inside.wait(timeout_s)
+
+    def running(self) -> list[Running]:
+        return []
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_who_goes_again_and_has_no_worker_is_waited_for_at_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stops: bool
+) -> None:
+    monkeypatch.setattr(planner, "SMALLEST_TASK", 1)
+    folder, engine = scan.prepared(tmp_path / "store"), Crowded()
+    entries = [entry_of(path) for path in sorted(of_many_lengths(tmp_path / "in", 12).iterdir())]
+    manifest = Manifest(folder, terms=Terms().key, rules=RULES_VERSION)
+    rules = run.Rules(terms=Terms(), time_limit_s=None, most_tries=3)
+
+    def watch(_tally: Tally) -> None:
+        sweep.is_stopping = stops and bool(engine.in_vain)
+
+    sweep = run.Sweep(folder, manifest, engine, rules, watch)
+    sweep.run(entries)
+    manifest.close()
+    assert len(engine.in_vain) == 5
+    assert min(engine.in_vain) > 0
+    assert (sweep.tally.done == 12) is not stops

@@ -15,10 +15,12 @@ import zipfile
 from itertools import accumulate
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
+from ctcp_forensics.archive.facts import FACTS_VERSION, Facts
 from ctcp_forensics.archive.manifest import Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, LARGEST_TASK, PER_FILE, Planner
 from ctcp_forensics.archive.run import keys
@@ -27,6 +29,7 @@ from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.surroundings import NO_PULSE
+from tests.fuzz.path import capped
 from tests.sweeps import (
     SAMPLES,
     children_of,
@@ -73,6 +76,22 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
         again = judged_again(kept, terms)
         assert again.report is not None
         assert again.report.to_json() == expected
+
+
+def test_evidence_that_was_let_go_is_remembered_and_facts_from_before_there_was_a_bound_say_there_was_none() -> (
+    None
+):
+    with capped(100, 40_960, 1):
+        found = examine(entry_of(SAMPLES / "loss-tolerated.pcap"), Terms())
+    kept = unpacked(packed(found))
+    assert kept.facts is not None
+    assert kept.facts.surroundings.times_bared > 0
+    assert judged_again(kept, Terms()).report == found.report
+    document = msgspec.json.decode(msgspec.json.encode(kept.facts))
+    del document["surroundings"]["times_bared"]
+    before = msgspec.json.decode(msgspec.json.encode(document), type=Facts)
+    assert before.version == FACTS_VERSION
+    assert before.surroundings.times_bared == 0
 
 
 def test_a_name_that_is_no_text_survives(tmp_path: Path) -> None:

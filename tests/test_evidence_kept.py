@@ -105,6 +105,28 @@ def test_messages_missing_from_an_association_stay_counted(kernel: Any) -> None:
     assert tracker.given_up().bared_in_question == 3
 
 
+@each_kernel
+def test_what_one_kind_lost_may_be_room_enough_for_the_next(kernel: Any) -> None:
+    """The first flow has most of the holes, so that its association is the only one that goes with them."""
+    talk = Talk()
+    for port in range(ROOM):
+        talk.works(port)
+        talk.carries_ctcp(port)
+    for segment in range(4):
+        talk.says(0, Tcp.ACK, seq=310 + 200 * segment, ack=200, payload_len=10)
+    for port in range(1, ROOM - 3):
+        talk.says(port, Tcp.ACK, seq=310, ack=200, payload_len=10)
+    for port in range(ROOM - 3, ROOM):
+        talk.says(port, Tcp.ACK, seq=210, ack=200, payload_len=10)
+    talk.works(ROOM)
+    assert bared(kernel, talk).given_up().bared_in_question == 0, "there are sixteen of each"
+    talk.carries_ctcp(ROOM, seq=310)
+    talk.works(99)
+    tracker = bared(kernel, talk)
+    assert tracker.given_up().bared_in_question == 1
+    assert [len(tracker.associations(index, 0)) for index in range(ROOM + 1)] == [0, *[1] * ROOM]
+
+
 # --- the twins, and what is told ----------------------------------------------------------------------
 
 
@@ -132,6 +154,18 @@ def test_the_report_says_so_and_its_coverage_is_not_complete() -> None:
     with capped(100, 4096, 1):
         found = diagnose([path], Options())
     (cap,) = [one for one in found.coverage.caps if one.cap.startswith("holes kept at once")]
-    assert cap.reached_by.endswith("lost what was kept of them")
+    assert cap.reached_by == "c1: 55 times a flow, alive or to be judged, lost what was kept of it"
+    assert found.coverage.flows_seen == 1, "one may lose some again and again"
     assert exit_status(found) == 3
     assert not diagnose([path], Options()).coverage.caps
+
+
+def test_no_verdict_that_rests_on_absence_is_strong_where_evidence_was_let_go() -> None:
+    """What was lost is not known any more, so that the flow looks as if nothing had been."""
+    with capped(100, 40_960, 1):
+        (finding,) = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options()).findings
+        told_briefly = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options(max_in_full=0)).brief
+    assert (finding.verdict, finding.confidence) == ("orderly-close", "consistent")
+    (doubt,) = [one for one in finding.evidence if one.claim == "the-capture-is-whole"]
+    assert doubt.because.startswith("evidence was let go")
+    assert [one.confidence for brief in told_briefly for one in brief.verdicts] == ["consistent"]

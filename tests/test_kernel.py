@@ -432,6 +432,33 @@ def test_without_memory_the_tracker_says_so_and_answers_no_more() -> None:
     assert answer.stdout.split() == ["refused"] * 3, answer.stderr
 
 
+OUT_OF_MEMORY_WHILE_MAKING_ROOM = """
+import resource
+from ctcp_forensics._kernel import core, rows
+from ctcp_forensics._kernel.plain_decode import NO_PACKET
+
+rows.ALL_HOLES_KEPT, rows.FLOW_CAP = 1, 1 << 26  # a ranking takes 1 GiB, and as much to sort it
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + (3 << 29), -1))
+packets, tracker = core.Packets(), core.Tracker()
+for n in range(16):
+    ends = {"src": bytes([n % 2, 0, 0, 1]), "sport": 500, "dst": bytes(4), "dport": 443, "frame": n + 1}
+    packets.append(NO_PACKET._replace(status=0, flags=16, seq=200 * n, payload_len=10, print64=n, **ends))
+try:
+    tracker.feed(packets)
+except MemoryError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's addresses so")
+def test_without_memory_to_rank_flows_nothing_is_ranked() -> None:
+    root = Path(rows.__file__).parents[2]
+    command = [sys.executable, "-c", OUT_OF_MEMORY_WHILE_MAKING_ROOM]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (0, "refused\n"), answer.stderr
+
+
 def test_a_row_cannot_be_settled_as_a_segment_that_nobody_decoded() -> None:
     packets = core.Packets()
     packets.append(plain_decode.NO_PACKET)

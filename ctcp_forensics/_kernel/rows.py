@@ -179,9 +179,9 @@ class GivenUpRow(NamedTuple):
     begun_in_mid_stream: int
     """Flows that began without a SYN after the first was given up: some may be the rest of one of these."""
     bared: int
-    """Half-open and ended flows of no concern that lost the evidence kept of them."""
+    """How often a half-open or ended flow of no concern lost the evidence kept of it; one may lose some again."""
     bared_in_question: int
-    """Others that did: alive, or to be judged."""
+    """How often another one did: alive, or to be judged."""
 
 
 class PulseRow(NamedTuple):

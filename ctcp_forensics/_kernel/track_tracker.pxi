@@ -149,6 +149,8 @@ cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first
         if likely(p.status == TCP_SEGMENT):
             if unlikely(t.holds_too_much):
                 make_room(t)
+            if unlikely(t.out_of_memory):  # what is half made is not to be used
+                return
             follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
 
 

@@ -81,11 +81,19 @@ KEPT: Final[tuple[type[tuple[object, ...]], ...]] = (
 )
 
 
+SINCE_THEN: Final = frozenset({"times_bared"})
+"""Names whose default is true of all facts that were kept without them, so that captures need not be read again: before
+there was a bound, no evidence was let go."""
+
+
 def _version() -> str:
     """Of the names of all that is kept: facts with other names are of no use, whatever else they say."""
     names = [(kind.__name__, *cast(type[NamedTuple], kind)._fields) for kind in KEPT]
     structs = (Surroundings, IcmpError, Half, FlowFacts, Facts)
-    names += [(kind.__name__, *kind.__struct_fields__) for kind in structs]
+    names += [
+        (kind.__name__, *(name for name in kind.__struct_fields__ if name not in SINCE_THEN))
+        for kind in structs
+    ]
     return hashlib.sha256(repr(names).encode()).hexdigest()[:12]
 
 

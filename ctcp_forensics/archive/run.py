@@ -254,9 +254,14 @@ class Sweep:
             nothing_more = self.is_stopping or (is_exhausted and not self._again)
             if nothing_more and not self._flying:
                 return
-            is_at_rest = bool(self._flying) and not self._again and not look_for_more()
+            is_at_rest = bool(self._flying) and not self._goes_on_at_once and not look_for_more()
             ended += self._engine.wait((TOGETHER_S if ended else PAUSE_S) if is_at_rest else 0)
             self._look()
+
+    @property
+    def _goes_on_at_once(self) -> bool:
+        """Something goes again, and there is a worker for it: who waits for one is not looked after without a pause."""
+        return bool(self._again) and self._engine.room > 0 and not self.is_stopping
 
     def _is_due(self, ended: Sequence[Ended]) -> bool:
         """A death is seen to at once; so is what nobody would add to."""

@@ -86,9 +86,8 @@ def write_durably(path: Path, frames: Sequence[bytes]) -> None:
     """The file is there whole, after a power cut too, when this returns; else it is not there under its name."""
     passing = path.with_name(f".{path.name}.part")
     try:
-        with passing.open(
-            "wb"
-        ) as file:  # buffered: a raw write to a disk that fills up is short, and no error
+        with passing.open("wb") as file:
+            # Buffered: a raw write to a disk that fills up is short, and no error.
             file.writelines(frames)
             file.flush()
             os.fsync(file.fileno())

@@ -86,4 +86,7 @@ def the_capture_is_whole(case: Case) -> Answer:
         return FAILS, f"the capturing host admits {dropped}; one may be what is missing here"
     if around.is_damaged:
         return FAILS, "the savefile is damaged; what it lost is not known"
+    if around.times_bared:
+        times = count(around.times_bared, "time")
+        return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
     return HOLDS, "no drop counter is above zero and the savefile is whole"

@@ -33,8 +33,8 @@ class Held:
             count + more - less for count, more, less in zip(self._counts, now, before, strict=True)
         ]
 
-    def too_many(self) -> list[int]:
-        return [kind for kind in KINDS if self._counts[kind] > self._caps[kind]]
+    def has_too_many(self, kind: int) -> bool:
+        return self._counts[kind] > self._caps[kind]
 
     def make_room(self, kind: int, order: Iterable[tuple[int, Flow]]) -> None:
         """Let go all that is kept of flow after flow, each with its standing, until there is room for this kind."""

@@ -15,7 +15,7 @@ from ctcp_forensics._kernel.plain_track.arrival import (
     note_reset,
     note_sender,
 )
-from ctcp_forensics._kernel.plain_track.evidence import Held, pieces_of
+from ctcp_forensics._kernel.plain_track.evidence import KINDS, Held, pieces_of
 from ctcp_forensics._kernel.plain_track.payload import is_damaged
 from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
@@ -85,8 +85,7 @@ class Tracker:
             self._last_ns = max(self._last_ns, packet.time_ns)
             self._pulse.take(packet.time_ns)
             if packet.status == Status.TCP:
-                for kind in self._held.too_many():
-                    self._let_go(kind)
+                self._make_room()
                 self._follow(packet)
 
     def tallies(self) -> Tallies:
@@ -235,6 +234,12 @@ class Tracker:
         self._begun += 1
         self._begun_in_mid_stream += any(self._given_up) and not p.flags & Tcp.SYN
         return index
+
+    def _make_room(self) -> None:
+        """Kind by kind: what one of them lost may be room enough for the next."""
+        for kind in KINDS:
+            if self._held.has_too_many(kind):
+                self._let_go(kind)
 
     def _let_go(self, kind: int) -> None:
         """Evidence of the flows that matter least."""
