@@ -234,14 +234,17 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
 
 def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
     """An answer is missing only if there was time for it."""
-    row, speaker = case.flow.row, case.flow.sent_by(case.flow.row.silence_to_direction).row
+    row = case.flow.row
+    speaker = case.flow.sent_by(row.silence_to_direction)
     began_ns = row.tail_first_ns
     if row.tail_first_frame < row.silence_to_frame:  # the same end had spoken last before the silence
         began_ns += row.longest_silence_ns
-    over_ns = case.surroundings.last_ns if speaker.rst_frame == NEVER else speaker.rst_ns
+    closed = speaker.row.rst_frame != NEVER
+    over_ns = speaker.row.rst_ns if closed else case.surroundings.last_ns
     waited_ns = over_ns - began_ns
     if row.tail_frames >= ALONE_SEGMENTS and waited_ns >= REPLY_NS:
-        return HOLDS, f"{silence} and {row.tail_frames - 1} more had no answer", frames
+        alone = f"the last {count(row.tail_frames, 'frame')} all go {way(speaker)}"
+        return HOLDS, f"{silence} had no answer; {alone}", frames
     return UNKNOWN, f"{silence}; the capture is over before an answer could be missed", frames
 
 
