@@ -102,12 +102,19 @@ def large_ones_missing(case: Case) -> Answer | None:
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
         if len(lost) < MTU_HOLES or not all(is_sized(hole) for hole in lost):
             continue
-        smallest = min(hole.length // max(1, hole.row.esp_missing) for hole in lost)
-        if min(smallest, row.smallest_missing_len) > row.max_payload_len:
-            sizes = f"{len(lost)} segments of {smallest} bytes or more are missing"
-            because = f"{way(direction)}: {sizes}, all up to {row.max_payload_len} bytes arrive"
+        smallest = min(row.smallest_missing_len, *(hole.length // segments_in(hole) for hole in lost))
+        if smallest > row.max_payload_len:
+            missing = count(sum(segments_in(hole) for hole in lost), "segment")
+            because = (
+                f"{way(direction)}: {missing} are missing in {count(len(lost), 'hole')}, {smallest} bytes or more "
+                f"a segment; all up to {row.max_payload_len} bytes arrive"
+            )
             return HOLDS, because, [hole.row.opened_frame for hole in lost[:8]]
     return None
+
+
+def segments_in(hole: Hole) -> int:
+    return max(1, hole.row.esp_missing)
 
 
 def is_sized(hole: Hole) -> bool:
