@@ -136,7 +136,7 @@ def refused_for_their_size(case: Case) -> Answer | None:
 
 
 @claim(
-    would_refute="no ICMP error about this flow",
+    would_refute="a segment that passed after the last that came through, or an ICMP error that quotes another flow",
     settled_by="an asp-drop capture on the firewall",
     looks_beyond=True,
 )
@@ -419,7 +419,7 @@ def messages_without_reply(case: Case) -> Answer | None:
 
 
 @claim(
-    would_refute="any later frame of the flow",
+    would_refute="any later frame of the flow, or, with captures at two places, one that passed from one to the other",
     settled_by="a capture of the link itself, or the interface log",
     looks_beyond=True,
 )
