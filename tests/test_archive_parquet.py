@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -332,6 +333,16 @@ def test_free_sql_reads_the_tables_and_nothing_else(made: MadeStore, tmp_path: P
             list(tables.ask(sql.format(file=file, folder=tmp_path)).rows)
         assert list(tables.ask("SELECT finding FROM findings").rows) == [("x1",)]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_what_duckdb_says_is_told_in_one_line_without_its_drawing(made: MadeStore) -> None:
+    made.add(analyzed("/a.pcap", dead(1)))
+    with Tables(refreshed(made.store, made.folder)) as tables, pytest.raises(QueryError) as found:
+        tables.ask("SELECT endin FROM flows")
+    assert re.fullmatch(
+        r'Binder Error: .*"endin" not found.* Candidate bindings: [^\n]*"ending"[^\n]*', str(found.value)
+    )
+    assert "LINE 1" not in str(found.value)
 
 
 @pytest.mark.parametrize(

@@ -392,6 +392,16 @@ def test_what_was_lost_on_any_link_counts_once_against_what_set_out() -> None:
     assert (rate.lost, rate.sent) == (4, 100)
 
 
+def test_a_rate_by_esp_numbers_says_that_it_ends_at_the_capture_point() -> None:
+    """What is lost behind it skips no ESP number there: `0 of 100` beside a proven loss is no contradiction."""
+    facts = Directions(client_to_headend=DirectionFacts(messages=100, esp_missing=0))
+    one = report_of(msgspec.structs.replace(reports.DEAD_FLOW, directions=facts))
+    assert compare(one, one).pairings[0].signs == (
+        "loss client-to-headend up to the capture point: 0 of 100 (0.00 % to 3.70 %) before, 0 of 100 (0.00 % to "
+        "3.70 %) after; the 95 % intervals overlap, so no difference is shown",
+    )
+
+
 # --- any two reports ------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.render.judged import headline, links, worst_first
 from ctcp_forensics.render.look import COLORED, Depth, Look
 from ctcp_forensics.render.markdown import code, prose
+from ctcp_forensics.render.path import clocks_of
 from ctcp_forensics.render.wording import clean, duration, endpoint, frames, sized, utc
 from ctcp_forensics.report import Endpoint, Evidence, Failed, Report
 from tests import reports
@@ -231,6 +232,17 @@ def test_a_link_is_as_weak_as_its_weakest_claim_and_a_guard_that_fails_is_told()
         ("lost", "unknown", "x; y", {"c1": (3, 1), "c2": (9,)}),
         ("c", "fails", "z", {}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("matches", "why"), [(19, "fewer than 20 matches"), (20, "they span less than a minute")]
+)
+def test_a_skew_that_is_not_told_has_its_one_reason(matches: int, why: str) -> None:
+    (path,) = reports.case().paths
+    piece = msgspec.structs.replace(path.clocks[0].pieces[1], matches=matches)
+    clock = msgspec.structs.replace(path.clocks[0], pieces=(piece,))
+    (told,) = clocks_of(msgspec.structs.replace(path, clocks=(clock,)))
+    assert told.endswith(f"by {matches} matches; no skew: {why}")
 
 
 # --- single values ------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ ORDER BY first_ns NULLS LAST, uri, flow""",
 IN_SQL: Final = {one.name: one for one in (WHO_ELSE, TREND, HITS)}
 OF_THE_MANIFEST: Final = {
     "coverage": "What was looked at and what was not, in files and bytes.",
-    "unreadable": "Every capture that was not wholly read, and everything that was not followed, with the reason.",
+    "unreadable": "Every capture that was not wholly read, and everything that was refused, with the reason.",
 }
 OVERVIEW: Final = "overview"
 ALL: Final = {name: one.says for name, one in IN_SQL.items()} | OF_THE_MANIFEST

@@ -20,6 +20,7 @@ from ctcp_forensics.archive.schema import nothing
 from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
+    import duckdb
     from duckdb import DuckDBPyConnection
 
 ROWS_AT_ONCE: Final = 10_000
@@ -59,7 +60,7 @@ class Tables:
             asked = self._base.cursor().execute(sql, dict(given or {}))
             names = _told_apart([column[0] for column in asked.description or ()])
         except duckdb.Error as error:
-            raise QueryError(str(error)) from error
+            raise QueryError(_in_one_line(error)) from error
         return Answer(names, _rows(asked))
 
     def __enter__(self) -> Tables:
@@ -92,6 +93,12 @@ def _insist_on_reading(base: DuckDBPyConnection, sql: str) -> None:
             raise QueryError(f"{name}() runs a text as SQL, which cannot be looked at beforehand")
 
 
+def _in_one_line(error: duckdb.Error) -> str:
+    """What DuckDB says, without the drawing below it: an error has one line, and the reader wrote the SQL."""
+    words, _, _ = str(error).partition("\n\nLINE ")
+    return " ".join(words.splitlines())
+
+
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
     """Every object of a JSON value."""
     left = [tree]
@@ -118,4 +125,4 @@ def _rows(asked: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
         while some := asked.fetchmany(ROWS_AT_ONCE):
             yield from some
     except duckdb.Error as error:
-        raise QueryError(str(error)) from error
+        raise QueryError(_in_one_line(error)) from error

@@ -102,12 +102,19 @@ def large_ones_missing(case: Case) -> Answer | None:
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
         if len(lost) < MTU_HOLES or not all(is_sized(hole) for hole in lost):
             continue
-        smallest = min(hole.length // max(1, hole.row.esp_missing) for hole in lost)
-        if min(smallest, row.smallest_missing_len) > row.max_payload_len:
-            sizes = f"{len(lost)} segments of {smallest} bytes or more are missing"
-            because = f"{way(direction)}: {sizes}, all up to {row.max_payload_len} bytes arrive"
+        smallest = min(row.smallest_missing_len, *(hole.length // segments_in(hole) for hole in lost))
+        if smallest > row.max_payload_len:
+            missing = count(sum(segments_in(hole) for hole in lost), "segment")
+            because = (
+                f"{way(direction)}: {missing} are missing in {count(len(lost), 'hole')}, {smallest} bytes or more "
+                f"a segment; all up to {row.max_payload_len} bytes arrive"
+            )
             return HOLDS, because, [hole.row.opened_frame for hole in lost[:8]]
     return None
+
+
+def segments_in(hole: Hole) -> int:
+    return max(1, hole.row.esp_missing)
 
 
 def is_sized(hole: Hole) -> bool:
@@ -129,7 +136,7 @@ def refused_for_their_size(case: Case) -> Answer | None:
 
 
 @claim(
-    would_refute="no ICMP error about this flow",
+    would_refute="a segment that passed after the last that came through, or an ICMP error that quotes another flow",
     settled_by="an asp-drop capture on the firewall",
     looks_beyond=True,
 )
@@ -234,14 +241,17 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
 
 def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
     """An answer is missing only if there was time for it."""
-    row, speaker = case.flow.row, case.flow.sent_by(case.flow.row.silence_to_direction).row
+    row = case.flow.row
+    speaker = case.flow.sent_by(row.silence_to_direction)
     began_ns = row.tail_first_ns
     if row.tail_first_frame < row.silence_to_frame:  # the same end had spoken last before the silence
         began_ns += row.longest_silence_ns
-    over_ns = case.surroundings.last_ns if speaker.rst_frame == NEVER else speaker.rst_ns
+    closed = speaker.row.rst_frame != NEVER
+    over_ns = speaker.row.rst_ns if closed else case.surroundings.last_ns
     waited_ns = over_ns - began_ns
     if row.tail_frames >= ALONE_SEGMENTS and waited_ns >= REPLY_NS:
-        return HOLDS, f"{silence} and {row.tail_frames - 1} more had no answer", frames
+        alone = f"the last {count(row.tail_frames, 'frame')} all go {way(speaker)}"
+        return HOLDS, f"{silence} had no answer; {alone}", frames
     return UNKNOWN, f"{silence}; the capture is over before an answer could be missed", frames
 
 
@@ -409,7 +419,7 @@ def messages_without_reply(case: Case) -> Answer | None:
 
 
 @claim(
-    would_refute="any later frame of the flow",
+    would_refute="any later frame of the flow, or, with captures at two places, one that passed from one to the other",
     settled_by="a capture of the link itself, or the interface log",
     looks_beyond=True,
 )

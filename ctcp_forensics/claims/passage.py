@@ -157,7 +157,7 @@ def what_was_said_last_never_arrived(case: Case) -> Answer:
         gone = crossing.withheld or sum(one.frame >= row.tail_first_frame for one in crossing.lost)
         if gone >= DUP_THRESH and connection.location_of(crossing) in (CLIENT_ASA, ASA_HEADEND):
             there = place(case, connection.sightings.index(crossing.behind))
-            because = f"the last {count(gone, 'segment')} {way(speaker)} did not reach {there}"
+            because = f"of the last segments {way(speaker)}, {gone} did not reach {there}"
             return HOLDS, because, [row.tail_first_frame, row.last_frame]
     return FAILS, "what was said last passed the next capture too, or nobody knows"
 

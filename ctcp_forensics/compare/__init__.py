@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ctcp_forensics.compare.rate import Rate, differ
+from ctcp_forensics.compare.rate import BY_CROSSINGS, BY_ESP_NUMBERS, Rate, differ
 from ctcp_forensics.compare.shown import Shown, shown
 from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of, site_of, unwell_in_brief
 from ctcp_forensics.compare.trial import THE_FIREWALL, trial_of
@@ -30,6 +30,9 @@ OF_TWO_KEYS = (
     "the two reports are not under the pseudonyms of one key, so that clients and headends do not compare: undo "
     "them first, `ctcp-diag redact --undo`"
 )
+
+# What is lost behind a capture point skips no ESP number there: a rate by them is of the way to it alone.
+WHERE_COUNTED = {BY_CROSSINGS: "", BY_ESP_NUMBERS: " up to the capture point"}
 
 TELL_ALL = "`ctcp-diag analyze --in-full` makes a report that tells all"
 
@@ -186,9 +189,9 @@ def _signs(before: Shown, after: Shown) -> Iterator[str]:
 
 
 def _rates(before: Rate, after: Rate) -> str:
-    what = f"loss {after.direction}"
+    what = f"loss {after.direction}{WHERE_COUNTED[after.counted_by]}"
     if before.counted_by != after.counted_by:
-        return f"{what}: counted in different ways, by {before.counted_by} and by {after.counted_by}"
+        return f"loss {after.direction}: counted in different ways, by {before.counted_by} and by {after.counted_by}"
     told = f"{_rate(before)} before, {_rate(after)} after"
     if not differ(before, after):
         return f"{what}: {told}; the 95 % intervals overlap, so no difference is shown"

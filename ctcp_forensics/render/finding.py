@@ -214,7 +214,7 @@ def _facts(facts: DirectionFacts) -> str:
 
 
 def _episode(episode: Episode, names: Names) -> str:
-    asked = f"{episode.duplicate_acks} duplicate ACKs"
+    asked = count(episode.duplicate_acks, "duplicate ACK")
     if episode.sack_duplicate_acks:
         asked += f" ({episode.sack_duplicate_acks} by RFC 6675, with new SACK blocks)"
     first = {name: (frame,) for name, frame in episode.first_duplicate_ack_frame.items()}

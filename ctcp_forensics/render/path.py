@@ -21,6 +21,7 @@ from ctcp_forensics.report import (
     Place,
     Report,
 )
+from ctcp_forensics.vantage.clock import SKEW_MATCHES
 
 ARROW = " → "
 WHERE = {
@@ -130,11 +131,17 @@ def _piece(piece: ClockPiece) -> str:
         f"{offsets(piece.offset_low_ns, piece.offset_high_ns)}, by {count(piece.matches, 'match', 'matches')}"
     )
     if piece.skew_low_ppm is None:
-        return f"{known}; no skew: fewer than 20 matches, or less than a minute"
+        return f"{known}; no skew: {_why_no_skew(piece)}"
     between = f"{ppm(piece.skew_low_ppm)} to {ppm(piece.skew_high_ppm)}"
     if piece.skew_ppm is None:
         return f"{known}; skew {between} ppm"
     return f"{known}; skew {ppm(piece.skew_ppm)} ppm ({between})"
+
+
+def _why_no_skew(piece: ClockPiece) -> str:
+    if piece.matches < SKEW_MATCHES:
+        return f"fewer than {SKEW_MATCHES} matches"
+    return "they span less than a minute"
 
 
 # --- one flow on it -------------------------------------------------------------------------------
