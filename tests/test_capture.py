@@ -333,7 +333,9 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_directory(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match=r": is a directory; name the files in it$"):
+    with pytest.raises(
+        CaptureError, match=r": is a directory; name the files in it, or let `ctcp-diag scan`"
+    ):
         open_capture(str(tmp_path))
 
 

@@ -186,7 +186,7 @@ def test_a_path_that_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:
     assert answer.status == 2
     assert answer.err.splitlines() == [
         f"ctcp-diag: {tmp_path}/missing.pcap: there is no such file",
-        f"ctcp-diag: {tmp_path}: is a directory; name the files in it",
+        f"ctcp-diag: {tmp_path}: is a directory; name the files in it, or let `ctcp-diag scan` look at all of it",
         "ctcp-diag: : a file without a name was asked for",
         "ctcp-diag: /dev/null: byte 0: is empty",
     ]

@@ -392,7 +392,7 @@ def in_words(error: OSError | ValueError) -> str:
         case FileNotFoundError():
             return "there is no such file"
         case IsADirectoryError():
-            return "is a directory; name the files in it"
+            return "is a directory; name the files in it, or let `ctcp-diag scan` look at all of it"
         case PermissionError():
             return "no permission to read it"
         case OSError(strerror=str(words)):

@@ -66,7 +66,9 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
     if swept.coverage.looked_at == 0:
-        say("no capture could be looked at there; `ctcp-diag scan -h` says what a place may be")
+        say(
+            "no capture could be looked at there; `ctcp-diag scan -h` says what a place may be, and which links"
+        )
     return status(swept.coverage)
 
 
