@@ -1,7 +1,8 @@
-"""Where the project lies, and which kernel joins logs that tests wrote down."""
+"""Where the project lies, what every test may rely on, and which kernel joins logs that tests wrote down."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from ctcp_forensics.vantage import crossing, pairing
 # No test is timed: a busy machine is no defect.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# A shell lets its background jobs ignore Ctrl-C, and whatever they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

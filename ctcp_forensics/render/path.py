@@ -21,7 +21,6 @@ from ctcp_forensics.report import (
     Place,
     Report,
 )
-from ctcp_forensics.vantage.clock import SKEW_MATCHES
 
 ARROW = " → "
 WHERE = {
@@ -139,6 +138,10 @@ def _piece(piece: ClockPiece) -> str:
 
 
 def _why_no_skew(piece: ClockPiece) -> str:
+    from ctcp_forensics.vantage.clock import (
+        SKEW_MATCHES,  # few reports tell of a path, and its rooms are many
+    )
+
     if piece.matches < SKEW_MATCHES:
         return f"fewer than {SKEW_MATCHES} matches"
     return "they span less than a minute"
