@@ -107,3 +107,17 @@ def test_what_goes_wrong_is_told_where_its_range_would_be_read() -> None:
             assert memory == OBJECT[at : at + RANGE_LEN]
         with pytest.raises(OSError, match="gone"):
             ranges.readinto(memory)
+
+
+def test_nothing_is_read_behind_a_range_that_failed() -> None:
+    def fetch(start: int, end: int) -> bytes:
+        if start == RANGE_LEN:
+            raise ConnectionError("reset")
+        return there(start, end)
+
+    memory = memoryview(bytearray(RANGE_LEN))
+    with ranges_of(fetch) as ranges:
+        assert ranges.readinto(memory) == RANGE_LEN
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                ranges.readinto(memory)

@@ -47,8 +47,9 @@ class Ranges:
         self._ask()
         if not self._coming:
             return b""
-        wanted, coming = self._coming.popleft()
-        part = coming.result()
+        wanted, coming = self._coming[0]
+        part = coming.result()  # a range that failed stays the next one: who asks again hears so again
+        self._coming.popleft()
         self._at_once = min(2 * self._at_once, RANGES_AHEAD)
         if len(part) < wanted:
             self._coming.clear()
