@@ -45,7 +45,7 @@ cdef size_t write_decimal(char* text, int64_t value) noexcept nogil:
     """How many characters it took."""
     cdef char backwards[MOST_DIGITS]
     cdef size_t sign = value < 0
-    cdef uint64_t rest = 0 - <uint64_t> value if sign else <uint64_t> value
+    cdef uint64_t rest = <uint64_t> (-(value + 1)) + 1 if sign else <uint64_t> value  # the lowest has no positive
     cdef size_t length = 0
     cdef size_t i
     while rest or length == 0:
