@@ -397,6 +397,13 @@ def test_the_core_takes_no_packet_that_it_cannot_hold() -> None:
     assert len(packets) == 0
 
 
+def run_alone(script: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, whose memory may be limited."""
+    root = Path(rows.__file__).parents[2]
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
 OUT_OF_MEMORY = """
 import resource
 from ctcp_forensics._kernel import core
@@ -426,9 +433,7 @@ for ask in (lambda: tracker.feed(packets), tracker.tallies, lambda: tracker.flow
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's addresses so")
 def test_without_memory_the_tracker_says_so_and_answers_no_more() -> None:
-    root = Path(rows.__file__).parents[2]
-    command = [sys.executable, "-c", OUT_OF_MEMORY]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    answer = run_alone(OUT_OF_MEMORY)
     assert answer.stdout.split() == ["refused"] * 3, answer.stderr
 
 
@@ -453,9 +458,7 @@ except MemoryError:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's addresses so")
 def test_without_memory_to_rank_flows_nothing_is_ranked() -> None:
-    root = Path(rows.__file__).parents[2]
-    command = [sys.executable, "-c", OUT_OF_MEMORY_WHILE_MAKING_ROOM]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    answer = run_alone(OUT_OF_MEMORY_WHILE_MAKING_ROOM)
     assert (answer.returncode, answer.stdout) == (0, "refused\n"), answer.stderr
 
 
