@@ -138,11 +138,6 @@ class Reader:
         return self._frames.totals.out_of_order
 
     @property
-    def snapped_frames(self) -> int:
-        """Frames that were longer on the wire than what was captured of them."""
-        return self._frames.totals.snapped
-
-    @property
     def interfaces(self) -> tuple[Interface, ...]:
         return tuple(self._account.interfaces)
 
