@@ -122,6 +122,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         part = self.parts[max(at, 0)]
         return part.account.capture.id, frame - part.frames_before
 
+    def by_capture(self, frames: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """The same of several frames, by capture."""
+        if len(self.parts) == 1:
+            (part,) = self.parts
+            return {part.account.capture.id: tuple([frame - part.frames_before for frame in frames])}
+        found: dict[str, list[int]] = {}
+        for frame in frames:
+            capture, local = self.locate(frame)
+            found.setdefault(capture, []).append(local)
+        return {capture: tuple(some) for capture, some in found.items()}
+
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that was read, and what could not be."""
