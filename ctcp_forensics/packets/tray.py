@@ -5,6 +5,7 @@ Knows what is decoded and what not yet: any thread that has the tray may do it. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -40,3 +41,26 @@ class Tray(msgspec.Struct):
     def clear(self) -> None:
         self.frames.clear()
         self.buffer, self.is_decoded = b"", False
+
+
+class Pile(msgspec.Struct):
+    """The batches of one chunk, on trays that are used for one chunk after the other."""
+
+    trays: list[Tray] = msgspec.field(default_factory=list)
+    height: int = 0
+
+    def __iter__(self) -> Iterator[Tray]:
+        return iter(self.trays[: self.height])
+
+    def add(self, buffer: bytes | bytearray | memoryview, frames: HandedOver) -> None:
+        if self.height == len(self.trays):
+            self.trays.append(Tray())
+        self.trays[self.height].load(buffer, frames)
+        self.height += 1
+
+    def decode(self) -> None:
+        for tray in self:
+            tray.decode()
+
+    def clear(self) -> None:
+        self.height = 0
