@@ -7,17 +7,22 @@ However many threads there are, the same steps are taken in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
-import msgspec
-
-from ctcp_forensics.capture import Capture, Hands, Relay, hands_for
+from ctcp_forensics.capture import Capture, Relay, cores
 from ctcp_forensics.packets import Pile, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
+
+MOST_HANDS: Final = 2
+"""As many as there were cores to measure on.  What is done in turns takes half of the time where frames are short, so
+that more would wait."""
+WORTH_SHARING: Final = 1 << 23
+"""8 MiB: 3 ms of work for one, of which starting a thread would take a third."""
 
 Opening = Callable[[Iterable[Buffer]], Reader]
 
 
-class Steps(msgspec.Struct, frozen=True, kw_only=True):
+class Steps(NamedTuple):
     """What is done with each batch, in the order of the capture, by one thread at a time."""
 
     begin: Callable[[Reader], None]
@@ -33,7 +38,16 @@ def followed(capture: Capture, opening: Opening, steps: Steps, *, threads: int |
     return shared(capture, opening, steps, count) if count > 1 else relayed(capture, opening, steps, threads)
 
 
+def hands_for(capture: Capture, threads: int | None) -> int:
+    """So many may share the work; one where a capture has to be read from its beginning to its end, or is short."""
+    if capture.size is None or capture.size < WORTH_SHARING or not capture.is_read_anywhere:
+        return 1
+    return min(cores() if threads is None else threads, MOST_HANDS)
+
+
 def shared(capture: Capture, opening: Opening, steps: Steps, count: int) -> Reader:
+    from ctcp_forensics.capture.hands import Hands  # a small capture needs no thread
+
     hands = Hands(capture, Pile, count)
     reader = opening(hands.chunks())
     hands.run(Sharing(reader, steps))

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.capture import hands as hands_module
+from ctcp_forensics import batches
+from ctcp_forensics.batches import MOST_HANDS, hands_for
 from ctcp_forensics.capture import open_capture, source
-from ctcp_forensics.capture.hands import WORTH_SHARING, Hands, hands_for
+from ctcp_forensics.capture.hands import Hands
 from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN = 10
@@ -26,7 +27,6 @@ CONTENT = bytes(range(1, 248))
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "CHUNK_LEN", CHUNK_LEN)
-    monkeypatch.setattr(hands_module, "WORTH_SHARING", 0)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,8 @@ def test_only_long_files_that_lie_there_as_they_are_have_several_hands(
 ) -> None:
     (tmp_path / "packed").write_bytes(b"\x1f\x8b\x08\x00" + bytes(100))
     with open_capture(str(path)) as capture, open_capture(str(tmp_path / "packed")) as packed:
-        assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, hands_module.MOST_HANDS]
-        assert hands_for(packed, 2) == 1
-        monkeypatch.setattr(hands_module, "WORTH_SHARING", WORTH_SHARING)
         assert hands_for(capture, 2) == 1
+        monkeypatch.setattr(batches, "WORTH_SHARING", len(CONTENT))
+        assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, MOST_HANDS]
+        monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+        assert hands_for(packed, 2) == 1

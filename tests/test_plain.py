@@ -97,6 +97,7 @@ def test_a_plain_command_does_not_load_typer() -> None:
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
+    "batches",
     "capture", "capture.ahead", "capture.codecs", "capture.names", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",

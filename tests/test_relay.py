@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ctcp_forensics import batches
 from ctcp_forensics._kernel.rows import Frame
-from ctcp_forensics.capture import hands, source
 from ctcp_forensics.capture import relay as relay_module
+from ctcp_forensics.capture import source
 from ctcp_forensics.capture.relay import TRAYS, TRAYS_ALONE, Relay, cores
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.pipeline import Options, diagnose
@@ -254,7 +255,7 @@ def report_of(path: Path, threads: int | None) -> bytes:
     at=st.integers(0, 5),
     threads=st.sampled_from([1, 2, None]),
     chunk_len=st.sampled_from([600, 4096, 65_536, 1 << 20]),
-    worth_sharing=st.sampled_from([0, hands.WORTH_SHARING]),
+    worth_sharing=st.sampled_from([0, batches.WORTH_SHARING]),
     slow=st.sampled_from(["nothing", "reading", "copying", "decoding", "following", "all"]),
     seed=st.integers(0, 1000),
 )
@@ -270,7 +271,7 @@ def test_a_report_is_the_same_however_the_threads_run(
     expected = report_of(captures[at], 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "CHUNK_LEN", chunk_len)
-        patch.setattr(hands, "WORTH_SHARING", worth_sharing)
+        patch.setattr(batches, "WORTH_SHARING", worth_sharing)
         patch.setattr(relay_module, "TRAYS_ALONE", seed % 2)
         slow_down(patch, slow, random.Random(seed))
         assert report_of(captures[at], threads) == expected

@@ -1,31 +1,23 @@
 """Hands: a long file worked on by several threads, each with chunks of its own from the copy to the last step.
 
-Knows whose turn it is.  Does not know what is done with a chunk.  What a core has copied it also walks and decodes, so
-bytes come near one core and no other.  What must be done in the order of the file is done in turns, and a turn goes
-from hand to hand: nothing needs a lock, and what is under way is a chunk for each hand.
+Knows whose turn it is.  Does not know what is done with a chunk, nor whether sharing pays.  What a core has copied it
+also walks and decodes, so bytes come near one core and no other.  What must be done in the order of the file is done
+in turns, and a turn goes from hand to hand: nothing needs a lock, and what is under way is a chunk for each hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from ctcp_forensics.capture.codecs import Buffer
-from ctcp_forensics.capture.relay import cores
 from ctcp_forensics.capture.source import Capture, memories
 from ctcp_forensics.errors import CaptureError
-
-if TYPE_CHECKING:
-    from queue import SimpleQueue
-
-MOST_HANDS: Final = 2
-"""As many as there were cores to measure on.  What is done in turns takes half of the time where frames are short, so
-that more would wait."""
-WORTH_SHARING: Final = 1 << 23
-"""8 MiB: 3 ms of work for one, of which starting a thread would take a third."""
 
 Load = TypeVar("Load")
 Load_contra = TypeVar("Load_contra", contravariant=True)
@@ -42,13 +34,6 @@ class Work(Protocol[Load_contra]):
 
     def follow(self, load: Load_contra, /) -> None:
         """In the order of the file, and the chunk's memory is used again behind it."""
-
-
-def hands_for(capture: Capture, threads: int | None) -> int:
-    """So many may share the work; one where a capture has to be read from its beginning to its end, or is short."""
-    if capture.size is None or capture.size < WORTH_SHARING or not capture.is_read_anywhere:
-        return 1
-    return min(cores() if threads is None else threads, MOST_HANDS)
 
 
 class Hands(Generic[Load]):
@@ -78,8 +63,6 @@ class Hands(Generic[Load]):
 
     def run(self, work: Work[Load]) -> None:
         """Until `collect` has come to an end and everything was followed; an error of any step surfaces here."""
-        from threading import Thread
-
         mine, *others = self._hands
         threads = [Thread(target=self._try, args=(hand, work), name="hand", daemon=True) for hand in others]
         for thread in threads:
@@ -181,8 +164,6 @@ class _Turns:
     """One after the other, and then the first again."""
 
     def __init__(self, count: int) -> None:
-        from queue import SimpleQueue  # a small capture needs no thread
-
         self._tokens: list[SimpleQueue[None]] = [SimpleQueue() for _ in range(count)]
         self.give(0)
 

@@ -43,24 +43,25 @@ class Tray(msgspec.Struct):
         self.buffer, self.is_decoded = b"", False
 
 
-class Pile(msgspec.Struct):
+class Pile:
     """The batches of one chunk, on trays that are used for one chunk after the other."""
 
-    trays: list[Tray] = msgspec.field(default_factory=list)
-    height: int = 0
+    def __init__(self) -> None:
+        self._trays: list[Tray] = []
+        self._height = 0
 
     def __iter__(self) -> Iterator[Tray]:
-        return iter(self.trays[: self.height])
+        return iter(self._trays[: self._height])
 
     def add(self, buffer: bytes | bytearray | memoryview, frames: HandedOver) -> None:
-        if self.height == len(self.trays):
-            self.trays.append(Tray())
-        self.trays[self.height].load(buffer, frames)
-        self.height += 1
+        if self._height == len(self._trays):
+            self._trays.append(Tray())
+        self._trays[self._height].load(buffer, frames)
+        self._height += 1
 
     def decode(self) -> None:
         for tray in self:
             tray.decode()
 
     def clear(self) -> None:
-        self.height = 0
+        self._height = 0
