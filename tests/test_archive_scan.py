@@ -78,8 +78,8 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
     kept = unpacked(packed(found))
     assert kept == found
     if found.judged:
-        assert kept.can_be_judged_again
         assert kept.facts is not None
+        assert kept.facts.version == FACTS_VERSION
         assert kept.facts.surroundings.pulse == NO_PULSE  # a capture by itself is compared with none
         again = judged_again(kept, terms)
         assert again.report is not None
