@@ -1,4 +1,4 @@
-"""Captures on other hosts and in other stores, by the servers that people run: OpenSSH, and fakes of Google's and Azure's.
+"""Captures on other hosts and in other stores, by servers: OpenSSH, and stand-ins for Google's and Azure's.
 
 Each test skips, and says why, where its server is not installed.
 """
