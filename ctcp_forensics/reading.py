@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, Relay, open_capture
+from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Capture, Hashing, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
@@ -50,11 +50,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hash_limit: int | None, *, allows_private: bool = False) -> Capture:
+    def open(self, hashing: Hashing, *, allows_private: bool = False) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hash_limit=hash_limit, allows_private=allows_private)
+        return self.opened or open_capture(self.path, hashing=hashing, allows_private=allows_private)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +64,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     all_tcp: bool = False
     allows_private: bool = False
     """URLs may lead to hosts that only insiders reach."""
-    hash_limit: int | None = HASH_LIMIT
-    """Captures longer than this are not hashed; None hashes all."""
+    hashing: Hashing = BY_THE_WAY
     max_in_full: int | None = MAX_IN_FULL
     """Flows that are well and told in full; None tells all flows in full, well or not."""
     max_unwell_in_full: int = MAX_UNWELL_IN_FULL
@@ -163,7 +162,7 @@ def began_ns(path: str, *, allows_private: bool) -> int:
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0, allows_private=allows_private) as capture:
+        with open_capture(path, hashing=UNHASHED, allows_private=allows_private) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -232,9 +231,9 @@ def twins_in(captures: Sequence[report.Capture]) -> dict[str, str]:
 
 def is_same(one: report.Capture, other: report.Capture) -> bool:
     """By the hash of the content; what is too long to be hashed, by its counts and its times to the nanosecond."""
-    if one.content_sha256 is None or other.content_sha256 is None:
+    if one.content_digest is None or other.content_digest is None:
         return one.tcp_segments == other.tcp_segments
-    return one.content_sha256 == other.content_sha256
+    return one.content_digest == other.content_digest
 
 
 # --- one vantage point ---------------------------------------------------------------------------
@@ -270,7 +269,7 @@ class Course:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
+        with source.open(self._options.hashing, allows_private=self._options.allows_private) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
                 chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
                 reader = Reader(chunks, source=source.path, first_number=before + 1)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.capture import Capture, open_capture, source
+from ctcp_forensics.capture import Capture, Hashing, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import FEED_LEN, MAX_RATIO, PIECE_LEN, RATIO_FROM, codec_of
 from ctcp_forensics.capture.source import CHUNK_LEN
@@ -84,7 +84,7 @@ File = Callable[[bytes], Path]
 def test_a_file_is_read_to_its_end_and_hashed(file: File, content: bytes) -> None:
     found, capture = content_of(file(content))
     assert found == content
-    assert capture.sha256 == capture.content_sha256 == sha256(content)
+    assert capture.digest == capture.content_digest == sha256(content)
     assert (capture.compression, capture.size, capture.position) == (None, len(content), len(content))
     assert no_reader_is_left()
 
@@ -96,7 +96,7 @@ def test_compression_is_found_by_content(file: File, name: str, compress: Compre
     found, capture = content_of(file(packed))
     assert found == content
     assert (capture.compression, capture.size) == (name, len(packed))
-    assert (capture.sha256, capture.content_sha256) == (sha256(packed), sha256(content))
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content))
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -175,7 +175,7 @@ def test_what_follows_the_compressed_data_is_left_alone_and_said(file: File, tai
     found, capture = content_of(file(packed))
     assert found == ONE_FRAME
     assert capture.notes == ("what follows the gzip data is not gzip, and is left alone",)
-    assert capture.sha256 == sha256(packed)
+    assert capture.digest == sha256(packed)
 
 
 def test_a_skippable_frame_before_the_data_is_skipped(file: File) -> None:
@@ -227,7 +227,7 @@ def test_ten_gigabytes_of_zeros_are_not_unpacked(file: File, name: str, compress
     assert damage.reason.startswith(f"the {name} data is made to do harm: ")
     assert f", over {MAX_RATIO} times as many, at byte " in damage.reason
     assert RATIO_FROM - PIECE_LEN <= 24 + 16 * frames <= RATIO_FROM + 4 * PIECE_LEN
-    assert capture.sha256 == sha256(packed)
+    assert capture.digest == sha256(packed)
     assert peak < 24 << 20
 
 
@@ -257,17 +257,33 @@ def test_a_small_file_that_unpacks_to_a_gigabyte_is_read_in_bounded_memory(file:
     ("limit", "is_hashed"), [(len(LARGE) - 1, False), (len(LARGE), True), (None, True), (10, False)]
 )
 def test_only_files_up_to_a_limit_are_hashed(file: File, limit: int | None, is_hashed: bool) -> None:
-    with open_capture(str(file(LARGE)), hash_limit=limit) as capture:
+    with open_capture(str(file(LARGE)), hashing=Hashing(limit=limit)) as capture:
         assert sum(len(chunk) for chunk in capture.chunks()) == len(LARGE)
     expected = sha256(LARGE) if is_hashed else None
-    assert (capture.sha256, capture.content_sha256) == (expected, expected)
+    assert (capture.digest, capture.content_digest) == (expected, expected)
 
 
 def test_a_small_file_with_a_large_savefile_inside_is_hashed_by_itself(file: File) -> None:
     packed = gzip.compress(bytes(1 << 20))
-    with open_capture(str(file(packed)), hash_limit=100_000) as capture:
+    with open_capture(str(file(packed)), hashing=Hashing(limit=100_000)) as capture:
         assert sum(len(chunk) for chunk in capture.chunks()) == 1 << 20
-    assert (capture.sha256, capture.content_sha256) == (sha256(packed), None)
+    assert (capture.digest, capture.content_digest) == (sha256(packed), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "digest"),
+    [
+        (b"", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"),
+        (b"abc", "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"),
+    ],
+)
+def test_what_a_sweep_takes_is_what_b3sum_says(file: File, content: bytes, digest: str) -> None:
+    """Its values as its authors publish them: of the file, and of what is inside."""
+    for packed in (content, gzip.compress(content)):
+        with open_capture(str(file(packed)), hashing=Hashing("blake3")) as capture:
+            assert b"".join(capture.chunks()) == content
+        assert capture.content_digest == digest
+        assert (capture.digest == digest) == (packed == content)
 
 
 # --- standard input ----------------------------------------------------------------------------
@@ -277,7 +293,7 @@ import sys
 from ctcp_forensics.capture import open_capture
 with open_capture("-") as capture:
     total = sum(len(chunk) for chunk in capture.chunks())
-print(total, capture.size, capture.compression, capture.content_sha256)
+print(total, capture.size, capture.compression, capture.content_digest)
 """
 
 
@@ -386,7 +402,7 @@ def test_a_cut_compressed_file_gives_what_came_before(file: File, name: str, com
         damage.reason
         == f"the {name} data ends early, at byte {len(cut)} of the file, inside frame {frames + 1}"
     )
-    assert capture.sha256 == sha256(cut)
+    assert capture.digest == sha256(cut)
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -399,7 +415,7 @@ def test_damaged_compressed_data_is_said_and_the_file_still_hashed(
         with pytest.raises(CaptureError, match=f"the {name} data (is damaged|ends early)"):
             for _ in capture.chunks():
                 pass
-        assert capture.sha256 == sha256(bytes(packed))
+        assert capture.digest == sha256(bytes(packed))
     assert no_reader_is_left()
 
 
@@ -482,7 +498,7 @@ def test_one_thread_reads_a_large_file_without_another(
         chunks = [bytes(chunk) for chunk in capture.chunks(threads=1)]
     assert b"".join(chunks) == LARGE
     assert [len(chunk) for chunk in chunks] == threaded
-    assert capture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert capture.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -492,7 +508,7 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
         for _ in range(taken):
             next(chunks)
     assert no_reader_is_left()
-    assert capture.sha256 is None
+    assert capture.digest is None
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -506,7 +522,7 @@ def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
             next(chunks)
         assert not taken or not no_reader_is_left()
     assert no_reader_is_left()
-    assert (capture.sha256, capture.content_sha256) == (None, None)
+    assert (capture.digest, capture.content_digest) == (None, None)
 
 
 def test_chunks_that_are_kept_stay_good_for_so_many_more(file: File) -> None:

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ctcp_forensics.archive.database import NAME, SCHEMA, SCHEMA_VERSION, Name, connect, entry_of, name_of
+from ctcp_forensics.archive.database import (
+    HASHES,
+    NAME,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Name,
+    connect,
+    entry_of,
+    name_of,
+    version_of,
+)
 from ctcp_forensics.archive.entry import Entry, Refusal
 from ctcp_forensics.archive.examine import ANALYZED
 from ctcp_forensics.archive.facts import FACTS_VERSION
 from ctcp_forensics.archive.identity import NO_EDGES, UNREADABLE
 from ctcp_forensics.archive.task import Answer
-from ctcp_forensics.capture import HASH_LIMIT
+from ctcp_forensics.capture import HASH_LIMIT, HashName
 from ctcp_forensics.capture.names import scheme_of
 
 ROWS_AT_ONCE: Final = 512
@@ -61,19 +71,26 @@ class Placed:
 class Manifest:
     """The one writer."""
 
-    def __init__(self, folder: Path, *, terms: str, rules: str) -> None:
+    def __init__(self, folder: Path, *, terms: str, rules: str, version: int = SCHEMA_VERSION) -> None:
+        """`version` is that of a store that is begun now."""
         self._terms, self._rules = terms, rules
         self._db = connect(folder / NAME, mode="rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._create()
+        if version_of(self._db) == 0:
+            self._create(version)
+        self.version = version_of(self._db)
         with self.transaction():
             self.run = self._one("INSERT INTO runs (terms, rules) VALUES (?, ?) RETURNING id", terms, rules)
 
-    def _create(self) -> None:
+    @property
+    def hash_name(self) -> HashName:
+        """By which contents are known here."""
+        return HASHES[self.version]
+
+    def _create(self, version: int) -> None:
         """All tables or none: what a power cut leaves behind has version 0, and is begun anew."""
-        self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {version};COMMIT;")
 
     def close(self) -> None:
         self._db.close()

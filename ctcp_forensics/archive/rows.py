@@ -57,7 +57,8 @@ class CaptureRow(msgspec.Struct, frozen=True, kw_only=True):
     uri: Uri
     same_as: Annotated[str | None, says("another capture with the same content, which this was told from")]
     size: Annotated[int | None, says("bytes as stored")]
-    content: Annotated[str | None, says("SHA-256 of the content as stored")]
+    content: Annotated[str | None, says("hash of the content as stored")]
+    hash: Annotated[str | None, says("which: `blake3`, or `sha256` in a store that an older version began")]
     status: Annotated[str, says("`analyzed`, `partial`, `rejected` or `failed`")]
     reason: Annotated[str, says("why it was rejected or failed")]
     format: Annotated[str | None, says("`pcap` or `pcapng`")]
@@ -209,6 +210,7 @@ def capture_row(one: Examined) -> CaptureRow:
         same_as=None if one.same_as is None else shown(one.same_as),
         size=one.size,
         content=one.content,
+        hash=told.digest.name if told and told.digest else None,
         status=one.status,
         reason=valid_text(one.reason),
         format=told.format if told else None,

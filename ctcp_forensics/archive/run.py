@@ -26,7 +26,7 @@ from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
-from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
+from ctcp_forensics.archive.task import Answer, Kind, Task, answer_of, answered, item_of, payload_of
 
 FOUND_FIRST: Final = 16
 FOUND_AT_ONCE: Final = 256
@@ -288,14 +288,15 @@ class Sweep:
         self._flying[self._number] = batch
         stored = [self._frame_of(one) for one in batch.kept] or [b""] * len(batch.todos)
         items = [item_of(todo.entry, frame) for todo, frame in zip(batch.todos, stored, strict=True)]
-        payload = payload_of(
-            batch.kind,
-            items,
-            self._rules.terms,
-            self._rules.time_limit_s,
+        task = Task(
+            kind=batch.kind,
+            items=tuple(items),
+            terms=self._rules.terms,
+            hash_name=self._manifest.hash_name,
+            time_limit_s=self._rules.time_limit_s,
             allows_private=self._rules.allows_private,
         )
-        self._engine.submit(Job(number=self._number, payload=payload))
+        self._engine.submit(Job(number=self._number, payload=payload_of(task)))
 
     def _frame_of(self, kept: Kept) -> bytes:
         return segment.frame_at(self._segments / kept.segment, kept.offset, kept.length)

@@ -13,7 +13,7 @@ from msgspec import inspect
 
 from ctcp_forensics.archive.rows import TABLES
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of the tables: where it changes, the files are made anew from the segments."""
 PARTITION: Final = "day"
 SQL_TYPES: Final = {inspect.StrType: "VARCHAR", inspect.IntType: "BIGINT", inspect.BoolType: "BOOLEAN"}

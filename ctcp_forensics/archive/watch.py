@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import UNHASHED, open_capture
 from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -163,7 +163,7 @@ def _time_of(stamp: str) -> int:
 def ends_with_whole_record(uri: str) -> bool:
     """The savefile was read to its end and nothing was missing there."""
     try:
-        with open_capture(uri, hash_limit=0, opener=without_waiting) as capture:
+        with open_capture(uri, hashing=UNHASHED, opener=without_waiting) as capture:
             reader = Reader(capture.chunks(), source=uri)
             for _ in reader.batches():
                 pass

@@ -7,8 +7,21 @@ Nothing seeks, and nothing is held but a few chunks: a file may be larger than m
 and a small compressed file may hold a large savefile.  Only what unpacks to more than any capture does is not followed.
 """
 
+from ctcp_forensics.capture.digest import BY_THE_WAY, HASH_LIMIT, UNHASHED, WHOLLY, Hashing, HashName
 from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.relay import TRAYS, Relay
-from ctcp_forensics.capture.source import HASH_LIMIT, Capture, open_capture
+from ctcp_forensics.capture.source import Capture, open_capture
 
-__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Capture", "Relay", "open_capture"]
+__all__ = [
+    "BY_THE_WAY",
+    "HASH_LIMIT",
+    "STDIN",
+    "TRAYS",
+    "UNHASHED",
+    "WHOLLY",
+    "Capture",
+    "HashName",
+    "Hashing",
+    "Relay",
+    "open_capture",
+]

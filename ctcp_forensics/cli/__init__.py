@@ -35,14 +35,39 @@ def _answer(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"ctcp-diag {__version__}")
         return 0
-    if arguments[:1] == ["analyze"] and not HELP & set(arguments):
-        from ctcp_forensics.cli.analysis import answer
-        from ctcp_forensics.cli.plain import plain_request
+    status = None if HELP & set(arguments) else _plain_answer(arguments)
+    return _understood_by_typer(arguments) if status is None else status
 
-        request = plain_request(arguments)
-        if request is not None:
-            return answer(request)
-    return _understood_by_typer(arguments)
+
+def _plain_answer(arguments: Sequence[str]) -> int | None:
+    """Of what scripts ask day by day; None where Typer has to say what the words mean."""
+    match arguments[:1]:
+        case ["analyze"]:
+            return _plain_analysis(arguments)
+        case ["scan"]:
+            return _plain_scan(arguments)
+        case _:
+            return None
+
+
+def _plain_analysis(words: Sequence[str]) -> int | None:
+    from ctcp_forensics.cli.analysis import answer
+    from ctcp_forensics.cli.plain import plain_request
+
+    request = plain_request(words)
+    return None if request is None else answer(request)
+
+
+def _plain_scan(words: Sequence[str]) -> int | None:
+    from ctcp_forensics.cli.plain_scan import plain_sweep
+
+    asked = plain_sweep(words)
+    if asked is None:
+        return None
+    from ctcp_forensics.cli.sweeping import answer
+
+    wanted, telling = asked
+    return answer(wanted, telling, watches=False)
 
 
 def _understood_by_typer(arguments: Sequence[str]) -> int:
