@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from ctcp_forensics.archive.database import (
     HASHES,
@@ -38,16 +39,14 @@ PAGE_PARAMETER: Final = 9
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
+class Todo(msgspec.Struct, frozen=True, kw_only=True):
     """An entry that waits to be examined."""
 
     entry: Entry
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Where a result lies."""
 
     id: int
@@ -57,8 +56,7 @@ class Kept:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """An answer, and where its frame lies in the segment that is to be acknowledged."""
 
     entry: Entry

@@ -9,10 +9,11 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.database import (
@@ -38,8 +39,7 @@ FROM_SOURCE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One entry of a source, and its result."""
 
     row: Row

@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -45,8 +44,7 @@ KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes one task."""
 
     kind: Kind
@@ -62,8 +60,7 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How a run goes about it."""
 
     terms: Terms
@@ -362,7 +359,7 @@ class Sweep:
     def _acknowledge(self, answers: Sequence[Placed]) -> None:
         name, offset, placed = segment.name_of(self._segment), 0, []
         for one in answers:
-            placed.append(replace(one, offset=offset))
+            placed.append(msgspec.structs.replace(one, offset=offset))
             offset += len(one.answer.frame)
         segment.write_durably(self._segments / name, [one.answer.frame for one in placed])
         self._manifest.acknowledge(self._segment, name, placed)

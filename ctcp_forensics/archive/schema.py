@@ -6,9 +6,9 @@ Knows names, types and meanings.  Does not know a value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, cast
 
+import msgspec
 from msgspec import inspect
 
 from ctcp_forensics.archive.rows import TABLES
@@ -19,8 +19,7 @@ PARTITION: Final = "day"
 SQL_TYPES: Final = {inspect.StrType: "VARCHAR", inspect.IntType: "BIGINT", inspect.BoolType: "BOOLEAN"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column of a table."""
 
     name: str

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -122,8 +121,7 @@ def _in_turn(opened: Opened, left: dict[str, int], task: Task) -> Iterator[Answe
             return
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """From one opened entry to the next."""
 
     entry: Entry

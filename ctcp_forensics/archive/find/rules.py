@@ -5,8 +5,9 @@ Knows no file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Links(Enum):
@@ -18,8 +19,7 @@ class Links(Enum):
     ANYWHERE = "anywhere"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindOptions:
+class FindOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the user wishes."""
 
     links: Links = Links.PASSED_OVER
