@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import io
@@ -21,7 +22,16 @@ import pytest
 
 from ctcp_forensics.capture import Capture, Hashing, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
-from ctcp_forensics.capture.codecs import FEED_LEN, MAX_RATIO, PIECE_LEN, RATIO_FROM, codec_of
+from ctcp_forensics.capture.codecs import (
+    FEED_LEN,
+    HEAD_LEN,
+    MAGIC_LEN,
+    MAX_RATIO,
+    PIECE_LEN,
+    RATIO_FROM,
+    SKIPPABLE,
+    codec_of,
+)
 from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -35,6 +45,14 @@ LARGE = sf.pcap_header() + b"".join(sf.record(data=bytes([n % 256]) * 997) for n
 def zstd(data: bytes) -> bytes:
     module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     return bytes(module.compress(data))
+
+
+def zstd_in_parts(*parts: bytes) -> bytes:
+    """As a program does it that does not know how much will come."""
+    compressor = pytest.importorskip(
+        "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    ).ZstdCompressor()
+    return b"".join(map(compressor.compress, parts)) + bytes(compressor.flush())
 
 
 def lz4(data: bytes) -> bytes:
@@ -284,6 +302,49 @@ def test_what_a_sweep_takes_is_what_b3sum_says(file: File, content: bytes, diges
             assert b"".join(capture.chunks()) == content
         assert capture.content_digest == digest
         assert (capture.digest == digest) == (packed == content)
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 65_535, 65_791, 65_792, 1 << 20])
+def test_zstd_and_lz4_may_tell_how_much_they_hold(length: int) -> None:
+    content = bytes(length)
+    frame = pytest.importorskip("lz4.frame")
+    for packed in (zstd(content), frame.compress(content, store_size=True)):
+        codec = codec_of(packed[:MAGIC_LEN])
+        assert codec is not None
+        assert codec.told_len((packed + bytes(HEAD_LEN))[:HEAD_LEN]) == length
+        assert codec.told_len(packed[: HEAD_LEN - 5]) is None
+
+
+def test_most_streams_do_not_tell_how_much_they_hold() -> None:
+    skippable = SKIPPABLE[0] + bytes(HEAD_LEN)
+    streamed = zstd_in_parts(bytes(9), bytes(9))
+    frame = pytest.importorskip("lz4.frame")
+    for packed in (
+        frame.compress(bytes(99), store_size=False),
+        skippable,
+        streamed,
+        gzip.compress(bytes(99)),
+    ):
+        codec = codec_of(packed[:MAGIC_LEN])
+        assert codec is not None
+        assert codec.told_len((packed + bytes(HEAD_LEN))[:HEAD_LEN]) is None
+
+
+def until_broken(capture: Capture) -> Iterator[bytes]:
+    with contextlib.suppress(CaptureError):
+        yield from map(bytes, capture.chunks())
+
+
+def test_of_content_that_is_told_to_be_too_long_not_even_the_beginning_is_hashed(file: File) -> None:
+    content = random.Random(5).randbytes(300_000)
+    cut = zstd(content)[:200_000]
+    digests = []
+    for limit in (299_999, 300_000):
+        with open_capture(str(file(cut)), hashing=Hashing(limit=limit)) as capture:
+            held = b"".join(until_broken(capture))
+        assert capture.digest == sha256(cut)
+        digests.append(capture.content_digest)
+    assert digests == [None, sha256(held)]
 
 
 # --- standard input ----------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
-from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
@@ -105,9 +105,13 @@ class Capture:
 
     def _read(self) -> Generator[Buffer, None, None]:
         """The content, hashed where it is taken: whoever makes it is often the slower one."""
-        digest, broken = Digest(self.hashing), None
+        blocks = self._blocks()
+        first = next(blocks, memoryview(b""))
+        codec = codec_of(bytes(first[:MAGIC_LEN]))
+        told_len = None if codec is None else codec.told_len(bytes(first[:HEAD_LEN]))
+        digest, broken = Digest(self.hashing.for_length(told_len)), None
         try:
-            for chunk in self._content():
+            for chunk in self._content(codec, chain((first,), blocks)):
                 digest.update(chunk)
                 yield chunk
         except CaptureError as error:
@@ -129,16 +133,13 @@ class Capture:
         """Chunks that somebody may still look at, with the one that is being made."""
         return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
 
-    def _content(self) -> Iterator[Buffer]:
-        blocks = self._blocks()
-        first = next(blocks, memoryview(b""))
-        codec = codec_of(bytes(first[:MAGIC_LEN]))
+    def _content(self, codec: Codec | None, blocks: Iterator[memoryview]) -> Iterator[Buffer]:
         if codec is None:
-            yield from self._as_it_lies(chain((first,), blocks))
+            yield from self._as_it_lies(blocks)
             self._is_at_end = True
         else:
             self.compression = codec.name
-            packed = self._ahead(self._hashed(chain((first,), blocks)))
+            packed = self._ahead(self._hashed(blocks))
             yield from self._ahead(in_chunks(self._unpacked(codec, packed), self._alive))
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
