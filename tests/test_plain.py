@@ -143,6 +143,7 @@ def test_a_plain_sweep_loads_neither_typer_nor_what_reads_archives(tmp_path: Pat
 
 NOT_FOR_A_SWEEP = {
     *("typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark", "duckdb", "dataclasses"),
+    *("typing_extensions", "inspect", "shutil"),
     *("tarfile", "zipfile", "subprocess", "tempfile", "argparse", "json", "logging", "isal", "bz2", "lzma"),
 }
 
@@ -168,7 +169,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
     "capture", "capture.ahead", "capture.codecs", "capture.digest", "capture.names",
     "capture.relay", "capture.source", "capture.stamp",
-    "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain", "cli.words",
+    "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
@@ -180,6 +181,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
 NOT_FOR_A_SMALL_CAPTURE = {
     "typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark",
     "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
+    "typing_extensions", "inspect", "ast", "dis", "tokenize",
     "threading", "queue", "subprocess", "bz2", "lzma", "zlib", "isal", "json", "logging",
 }  # fmt: skip
 

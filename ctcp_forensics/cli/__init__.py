@@ -41,13 +41,12 @@ def _answer(arguments: list[str]) -> int:
 
 def _plain_answer(arguments: Sequence[str]) -> int | None:
     """Of what scripts ask day by day; None where Typer has to say what the words mean."""
-    match arguments[:1]:
-        case ["analyze"]:
-            return _plain_analysis(arguments)
-        case ["scan"]:
-            return _plain_scan(arguments)
-        case _:
-            return None
+    if arguments[:1] not in (["analyze"], ["scan"]):
+        return None
+    from ctcp_forensics.cli.lean import load_records
+
+    load_records()
+    return _plain_analysis(arguments) if arguments[0] == "analyze" else _plain_scan(arguments)
 
 
 def _plain_analysis(words: Sequence[str]) -> int | None:

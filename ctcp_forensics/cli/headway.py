@@ -3,7 +3,6 @@
 Knows the clock and standard error.  Does not know what is swept.
 """
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -40,6 +39,8 @@ class Headway:
         self.has_written = True
         line = headway(tally, now_ns - self._began_ns)
         if self._before:
+            import shutil  # on a terminal only
+
             line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(f"{self._before}{line}{self._behind}")
         self._stream.flush()
