@@ -94,8 +94,21 @@ class Manifest:
         self._db.close()
 
     @contextmanager
+    def passing_transaction(self) -> Iterator[None]:
+        """Of what would be found out again: nothing waits for the disk, and a power cut takes it back whole.
+
+        With the next durable one it is durable, too: both are in one log, which is synced up to its end.
+        """
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Durable when it is left."""
+        """Durable when it is left, unless it is a passing one."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -113,7 +126,7 @@ class Manifest:
     def take_found(self, entries: Iterable[Entry], *, anew: bool) -> tuple[list[Todo], list[Todo]]:
         """Note what was found: what can be examined at once, and what is set aside since another has its length."""
         at_once, aside = list[Todo](), list[Todo]()
-        with self.transaction():
+        with self.passing_transaction():
             for entry in entries:
                 state, todo = self._taken(entry, anew=anew)
                 if state != DONE:
@@ -159,7 +172,7 @@ class Manifest:
         rows = [(name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals]
         if not rows:
             return
-        with self.transaction():
+        with self.passing_transaction():
             self.note_refusals(rows)
 
     def finish(self) -> None:
@@ -193,7 +206,7 @@ class Manifest:
         self._take_keys("UPDATE entries SET content = ? WHERE uri = ?", keys)
 
     def _take_keys(self, query: str, keys: Iterable[tuple[Entry, str]]) -> None:
-        with self.transaction():
+        with self.passing_transaction():
             self._db.executemany(query, [(key, name_of(entry.uri)) for entry, key in keys])
 
     def release_unlike(self) -> None:

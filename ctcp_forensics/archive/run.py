@@ -28,8 +28,9 @@ from ctcp_forensics.archive.tally import Aside, Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, Task, answer_of, answered, item_of, payload_of
 
 FOUND_FIRST: Final = 16
-FOUND_AT_ONCE: Final = 256
-"""The first few are noted by themselves, so that the workers have something to do; each time twice as many."""
+FOUND_AT_ONCE: Final = 64
+"""The first few are noted by themselves, so that the workers have something to do; then more, but never so many that a
+worker who is done waits for more than a millisecond or two."""
 FINDING_S: Final = 0.01
 """So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
