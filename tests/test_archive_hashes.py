@@ -97,6 +97,7 @@ def test_stores_of_different_hashes_are_not_merged_and_leave_the_target_as_it_wa
     swept(new, folder)
     with pytest.raises(StoreError, match=r"old by sha256 and .*new by blake3: merge those of one version"):
         merge([new, old], tmp_path / "target")
+    assert not (tmp_path / "target").exists()
     assert merge([old], tmp_path / "target") == 2
     with pytest.raises(StoreError, match=r"target by sha256 and .*new by blake3"):
         merge([new], tmp_path / "target")

@@ -70,14 +70,14 @@ class Incoming(msgspec.Struct, frozen=True):
 def merge(sources: Sequence[Path], target: Path) -> int:
     """Into a new store or into one that is there already; returns how many entries were new or are newer.
 
-    Raises StoreError where one is no store, of another version, or in use.
+    Raises StoreError where one is no store, of another version, of another hash, or in use.
     """
     with ExitStack() as at_the_end:
         opened = [(folder, at_the_end.enter_context(read_in_peace(folder))) for folder in sources]
-        at_the_end.enter_context(locked(prepared(target)))
-        at_the_end.enter_context(sound(target))
         versions = {version_of(db): folder for folder, db in opened}
         refuse_other_hashes(versions)
+        at_the_end.enter_context(locked(prepared(target)))
+        at_the_end.enter_context(sound(target))
         manifest = Manifest(
             target, terms="merged", rules="merged", version=min(versions, default=SCHEMA_VERSION)
         )
