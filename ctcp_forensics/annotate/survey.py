@@ -14,7 +14,7 @@ from ctcp_forensics._kernel.layouts import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
 from ctcp_forensics.annotate.strand import check_unchanged
-from ctcp_forensics.capture import STDIN, UNHASHED, open_capture
+from ctcp_forensics.capture import STDIN, UNHASHED, Access, open_capture
 from ctcp_forensics.coverage import hashing_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
@@ -66,7 +66,7 @@ def survey(
     named: Iterable[int],
     *,
     checks_hash: bool,
-    allows_private: bool,
+    access: Access,
     progress: Progress | None,
 ) -> Survey:
     """`stays` None wants every frame; the frames `named` are wanted in any case."""
@@ -75,7 +75,7 @@ def survey(
     sections = Sections()
     marker = Marker(stays=stays or ())
     hashing = hashing_of(capture) if checks_hash else UNHASHED
-    with open_capture(capture.source, hashing=hashing, allows_private=allows_private) as opened:
+    with open_capture(capture.source, hashing=hashing, access=access) as opened:
         reader = Reader(opened.chunks(), source=capture.source, on_block=sections.take)
         for buffer, frames in reader.batches():
             if stays:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import opened_entries
-from ctcp_forensics.capture import Capture, Hashing, HashName
+from ctcp_forensics.capture import Access, Capture, Hashing, HashName
 from ctcp_forensics.capture.digest import Digest
 from ctcp_forensics.capture.names import containers_of, scheme_of
 from ctcp_forensics.capture.source import CHUNK_LEN, without_waiting
@@ -65,10 +65,10 @@ def _distant_key(entry: Entry) -> str:
 
 
 def whole_keys(
-    entries: Sequence[Entry], name: HashName, *, allows_private: bool = False
+    entries: Sequence[Entry], name: HashName, *, access: Access = Access.PUBLIC_ONLY
 ) -> Iterator[tuple[Entry, str]]:
     """The hash of the content as stored, the same that a report has; neighbours in one archive in one pass over it."""
-    for entry, opened in opened_entries(entries, hashing=Hashing(name, None), allows_private=allows_private):
+    for entry, opened in opened_entries(entries, hashing=Hashing(name, None), access=access):
         yield entry, UNREADABLE if isinstance(opened, CaptureError) else _whole_key(entry, opened)
 
 

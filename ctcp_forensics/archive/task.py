@@ -20,7 +20,7 @@ from ctcp_forensics.archive.find import opened_entries
 from ctcp_forensics.archive.identity import quick_key, whole_keys
 from ctcp_forensics.archive.limits import TimeIsUp, time_limit
 from ctcp_forensics.archive.segment import packed, unpacked
-from ctcp_forensics.capture import Capture, Hashing, HashName
+from ctcp_forensics.capture import Access, Capture, Hashing, HashName
 from ctcp_forensics.capture.digest import BLAKE3
 from ctcp_forensics.errors import CaptureError
 
@@ -56,8 +56,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     hash_name: HashName = BLAKE3
     """By which the store knows contents."""
     time_limit_s: float | None = None
-    allows_private: bool = False
-    """Hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +104,7 @@ def _examined(task: Task) -> Iterator[Answer]:
             opened_entries(
                 [task.items[at].entry for at in left.values()],
                 hashing=Hashing(task.hash_name),
-                allows_private=task.allows_private,
+                access=task.access,
             )
         ) as opened:
             yield from _in_turn(opened, left, task)
@@ -182,7 +181,7 @@ def _quick_keys(task: Task) -> Iterator[Answer]:
 
 def _whole_keys(task: Task) -> Iterator[Answer]:
     number = {item.entry: at for at, item in enumerate(task.items)}
-    for entry, key in whole_keys(list(number), task.hash_name, allows_private=task.allows_private):
+    for entry, key in whole_keys(list(number), task.hash_name, access=task.access):
         yield Answer(at=number[entry], key=key)
 
 

@@ -7,6 +7,7 @@ Nothing seeks, and nothing is held but a few chunks: a file may be larger than m
 and a small compressed file may hold a large savefile.  Only what unpacks to more than any capture does is not followed.
 """
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.digest import BY_THE_WAY, HASH_LIMIT, UNHASHED, WHOLLY, Hashing, HashName
 from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.relay import TRAYS, Relay
@@ -19,6 +20,7 @@ __all__ = [
     "TRAYS",
     "UNHASHED",
     "WHOLLY",
+    "Access",
     "Capture",
     "HashName",
     "Hashing",
