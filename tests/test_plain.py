@@ -167,7 +167,7 @@ def test_a_plain_command_does_not_load_typer() -> None:
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
-    "capture", "capture.ahead", "capture.codecs", "capture.digest", "capture.names",
+    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.names",
     "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
