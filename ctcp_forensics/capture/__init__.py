@@ -10,7 +10,7 @@ and a small compressed file may hold a large savefile.  Only what unpacks to mor
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.digest import BY_THE_WAY, HASH_LIMIT, UNHASHED, WHOLLY, Hashing, HashName
 from ctcp_forensics.capture.names import STDIN
-from ctcp_forensics.capture.relay import TRAYS, Relay
+from ctcp_forensics.capture.relay import TRAYS, Relay, cores
 from ctcp_forensics.capture.source import Capture, open_capture
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "HashName",
     "Hashing",
     "Relay",
+    "cores",
     "open_capture",
 ]
