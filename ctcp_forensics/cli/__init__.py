@@ -43,9 +43,7 @@ def _plain_answer(arguments: Sequence[str]) -> int | None:
     """Of what scripts ask day by day; None where Typer has to say what the words mean."""
     if arguments[:1] not in (["analyze"], ["scan"]):
         return None
-    from ctcp_forensics.cli.lean import load_records
-
-    load_records()
+    _load_records()
     return _plain_analysis(arguments) if arguments[0] == "analyze" else _plain_scan(arguments)
 
 
