@@ -108,14 +108,15 @@ def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
     "batches",
-    "capture", "capture.ahead", "capture.codecs", "capture.names", "capture.relay", "capture.source", "capture.stamp",
+    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.names", "capture.relay",
+    "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
     "render", "render.look", "render.path", "render.wording", "report",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
-    "savefile.reader", "savefile.window", "surroundings",
+    "savefile.reader", "savefile.window", "savefile.wording", "surroundings",
 }  # fmt: skip
 """Each costs a fraction of a millisecond.  Judging, pairing, pages and pictures are not among them."""
 NOT_FOR_A_SMALL_CAPTURE = {

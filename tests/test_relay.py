@@ -97,6 +97,30 @@ def test_a_tray_is_in_one_hand_at_a_time_and_their_number_is_bounded() -> None:
     assert len(made) == TRAYS
 
 
+def test_who_fills_trays_is_told_that_it_would_have_to_wait_for_the_next_one() -> None:
+    is_let_go = threading.Event()
+    said = []
+
+    def work(_: list[int]) -> None:
+        is_let_go.wait()
+
+    with Relay(list[int], work, threads=2) as relay:
+        is_let_go.set()
+        for _ in range(TRAYS_ALONE):
+            relay.take()
+            relay.pass_on([])
+        is_let_go.clear()
+        for _ in range(TRAYS - 1):
+            tray = relay.take()
+            said.append(relay.is_behind)
+            relay.pass_on(tray)
+            sleep(0.02)  # the worker takes the first of them
+        relay.take()
+        said.append(relay.is_behind)
+        is_let_go.set()
+    assert said == [False] * (TRAYS - 1) + [True]
+
+
 def test_an_error_of_the_work_surfaces_where_trays_are_filled_and_nothing_is_done_after_it() -> None:
     done: list[int] = []
 
