@@ -508,6 +508,7 @@ cdef struct tracker_t:
     pulse_t pulse
     segment_t** log  # a ring of chunks, filled in as they are reached
     int64_t log_chunks
+    segment_t* latest_chunk  # that the latest row is in
     int64_t log_first  # rows are numbered from the first that was ever logged
     int64_t log_end
     int64_t log_cap

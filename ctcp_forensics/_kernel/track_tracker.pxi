@@ -7,14 +7,22 @@ cdef inline segment_t* logged(const tracker_t* t, int64_t number) noexcept nogil
 
 
 cdef segment_t* new_segment(tracker_t* t) noexcept nogil:
+    cdef int64_t place = t.log_end % LOG_CHUNK
+    if unlikely(place == 0):
+        t.latest_chunk = next_chunk(t)
+    if unlikely(t.latest_chunk == NULL):
+        t.out_of_memory = True
+        return NULL
+    t.log_end += 1
+    return &t.latest_chunk[place]
+
+
+cdef segment_t* next_chunk(tracker_t* t) noexcept nogil:
+    """Of the ring: new where it is reached for the first time, NULL where there is no memory for it."""
     cdef int64_t chunk = (t.log_end // LOG_CHUNK) % t.log_chunks
     if t.log[chunk] == NULL:
         t.log[chunk] = <segment_t*> carve(&t.arena, LOG_CHUNK * sizeof(segment_t))
-        if t.log[chunk] == NULL:
-            t.out_of_memory = True
-            return NULL
-    t.log_end += 1
-    return logged(t, t.log_end - 1)
+    return t.log[chunk]
 
 
 cdef void log_segment(
