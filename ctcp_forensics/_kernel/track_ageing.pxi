@@ -24,20 +24,21 @@ cdef int stage_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
     cdef const trouble_t* troubles = seen_trouble(t, one)
     cdef const trouble_t* others = seen_trouble(t, other)
     cdef int64_t segments
-    if troubles.ending or others.ending or (one.fin_frame != NEVER and other.fin_frame != NEVER):
+    if troubles.ending or others.ending or (has_frame(flow, FIRST_FIN) and has_frame(flow, FIRST_FIN + 1)):
         return STAGE_ENDED
     segments = <int64_t> one.frames + other.frames - counted(t, troubles, COPIES) - counted(t, others, COPIES)
     return STAGE_HALF_OPEN if segments <= max(1, <int64_t> flow.syns) else STAGE_ALIVE
 
 
-cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d) noexcept nogil:
+cdef bint looks_encapsulated(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
+    cdef const direction_t* d = &flow.directions[side]
     cdef const cargo_t* cargo = seen_cargo(t, d)
     return (
         cargo.trailer_cisco
         or cargo.trailer_weak
         or longest_run(cargo, d) >= WATCHED_RUN
-        or d.start.signature == SIGNATURE_IKETCP
-        or d.start.signature == SIGNATURE_RAW_IKE
+        or flow.bounds[side].signature == SIGNATURE_IKETCP
+        or flow.bounds[side].signature == SIGNATURE_RAW_IKE
     )
 
 
@@ -47,11 +48,7 @@ cdef inline bint has_port(const uint64_t* ports, const flow_t* flow) noexcept no
 
 cdef bint is_suspect(const tracker_t* t, const flow_t* flow, const uint64_t* ports) noexcept nogil:
     """Whether it looks like IPsec over TCP in any way, or uses one of the ports."""
-    return (
-        has_port(ports, flow)
-        or looks_encapsulated(t, &flow.directions[0])
-        or looks_encapsulated(t, &flow.directions[1])
-    )
+    return has_port(ports, flow) or looks_encapsulated(t, flow, 0) or looks_encapsulated(t, flow, 1)
 
 
 cdef int standing_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
@@ -172,7 +169,17 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
         give_back_cargo(t, flow.directions[side].cargo)
     if flow.address_len == 16:
         give_back(&t.ends, flow.src_end)
+    give_back_oddity(t, flow.oddity)
     memcpy(flow, flow_at(t, 0), sizeof(flow_t))
+
+
+cdef void give_back_oddity(tracker_t* t, uint32_t handle) noexcept nogil:
+    cdef uint32_t far = (<oddity_t*> element(&t.oddities, handle)).far
+    if handle == 0:
+        return
+    if far:
+        give_back(&t.fars, far)
+    give_back(&t.oddities, handle)
 
 
 cdef void give_back_trouble(tracker_t* t, uint32_t handle) noexcept nogil:

@@ -201,6 +201,8 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
         and t.log != NULL
         and begin_pool(t, &t.flows, sizeof(flow_t))
         and begin_pool(t, &t.ends, sizeof(ends_t))
+        and begin_pool(t, &t.oddities, sizeof(oddity_t))
+        and begin_pool(t, &t.fars, sizeof(far_t))
         and begin_pool(t, &t.troubles, sizeof(trouble_t))
         and begin_pool(t, &t.carries, sizeof(carry_t))
         and begin_pool(t, &t.endings, sizeof(ending_t))
@@ -215,6 +217,8 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
 cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.flows.chunks)
     free(t.ends.chunks)
+    free(t.oddities.chunks)
+    free(t.fars.chunks)
     free(t.troubles.chunks)
     free(t.carries.chunks)
     free(t.endings.chunks)
@@ -247,9 +251,10 @@ cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
     flow.tail_direction, flow.data_tail_direction = NEVER, NEVER
     flow.tail_first_frame, flow.tail_first_ns = NEVER, NEVER
     flow.data_tail_first_frame, flow.data_tail_first_ns = NEVER, NEVER
-    flow.silence_from_frame, flow.silence_to_frame = NEVER, NEVER
-    flow.syn_frame, flow.syn_ack_frame = NEVER, NEVER
+    flow.first_frame = NEVER
+    memset(flow.frames, 0xFF, sizeof(flow.frames))  # NOT_NOTED
     for side in range(2):
+        flow.bounds[side].first_ns, flow.bounds[side].fin_ns = NEVER, NEVER
         set_direction_defaults(&flow.directions[side])
 
 
@@ -257,8 +262,6 @@ cdef void set_direction_defaults(direction_t* d) noexcept nogil:
     d.acked_pos, d.advanced_ns, d.advanced_frame = NEVER, NEVER, NEVER
     d.last_frame, d.last_ns = NEVER, NEVER
     d.data_last_frame, d.data_last_ns = NEVER, NEVER
-    d.fin_frame, d.fin_ns = NEVER, NEVER
-    d.start.first_frame, d.start.first_ns, d.start.data_first_frame = NEVER, NEVER, NEVER
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
@@ -499,7 +502,7 @@ cdef class Tracker:
 
     def began_in(self, index):
         """The first frame of a flow."""
-        return self.at(index).directions[0].start.first_frame
+        return self.at(index).first_frame
 
     def screen(self, wanted, limits, quoted):
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
