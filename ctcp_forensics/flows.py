@@ -277,6 +277,11 @@ def build_episode(tracked: Logged, index: int, side: int, row: DirectionRow, one
     )
 
 
+def closed_by(kind: EndingKind, direction: str) -> str:
+    article = "an" if kind == EndingKind.RST else "a"
+    return f"{article} {kind.name} went {direction.replace('-', ' ')}"
+
+
 def ending_of(
     row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int, numbering: Numbering
 ) -> Ending:
@@ -293,8 +298,10 @@ def ending_of(
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)
-        article = "an" if kind == EndingKind.RST else "a"
-        because = f"{article} {kind.name} went {name.replace('-', ' ')} in {numbering.tell(frame)}"
+        resets = to_headend.row.rsts + to_client.row.rsts if kind == EndingKind.RST else 0
+        because = (
+            f"{closed_by(kind, name)} in {numbering.tell(frame)}{f', one of {resets}' if resets > 1 else ''}"
+        )
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:
