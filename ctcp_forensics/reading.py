@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -17,12 +18,13 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, Relay, open_capture
+from ctcp_forensics.batches import Steps, followed
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, Capture, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
-from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
+from ctcp_forensics.savefile import Buffer, FrameTable, Reader
 from ctcp_forensics.surroundings import NO_PULSE, Surroundings
 
 CTCP_PORT = 10000
@@ -50,11 +52,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hash_limit: int | None, *, allows_private: bool = False) -> Capture:
+    def open(self, hash_limit: int | None, *, access: Access = Access.PUBLIC_ONLY) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hash_limit=hash_limit, allows_private=allows_private)
+        return self.opened or open_capture(self.path, hash_limit=hash_limit, access=access)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +64,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
-    allows_private: bool = False
-    """URLs may lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
     max_in_full: int | None = MAX_IN_FULL
@@ -123,6 +124,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         part = self.parts[max(at, 0)]
         return part.account.capture.id, frame - part.frames_before
 
+    def by_capture(self, frames: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """The same of several frames, by capture."""
+        if len(self.parts) == 1:
+            (part,) = self.parts
+            return {part.account.capture.id: tuple([frame - part.frames_before for frame in frames])}
+        found: dict[str, list[int]] = {}
+        for frame in frames:
+            capture, local = self.locate(frame)
+            found.setdefault(capture, []).append(local)
+        return {capture: tuple(some) for capture, some in found.items()}
+
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that was read, and what could not be."""
@@ -141,29 +153,29 @@ def take_in(sources: Sequence[Source], options: Options, progress: Progress | No
     """Read every source; files that the user gave one role, one after the other in time, are one capture."""
     named = [(f"c{number}", source) for number, source in enumerate(sources, start=1)]
     intake = _Intake(options=options, progress=progress, is_case=len(sources) > 1)
-    for run in runs_of(named, allows_private=options.allows_private):
+    for run in runs_of(named, access=options.access):
         intake.read_run(run)
     return intake.sorted()
 
 
-def runs_of(named: Sequence[tuple[str, Source]], *, allows_private: bool) -> list[list[tuple[str, Source]]]:
+def runs_of(named: Sequence[tuple[str, Source]], *, access: Access) -> list[list[tuple[str, Source]]]:
     """Sources of one told vantage point together, in the order of their first frames; each other one by itself."""
     runs: dict[str, list[tuple[str, Source]]] = {}
     for name, source in named:
         runs.setdefault(source.vantage or name, []).append((name, source))
 
     def begin(one: tuple[str, Source]) -> int:
-        return began_ns(one[1].path, allows_private=allows_private)
+        return began_ns(one[1].path, access=access)
 
     return [sorted(run, key=begin) if len(run) > 1 else run for run in runs.values()]
 
 
-def began_ns(path: str, *, allows_private: bool) -> int:
+def began_ns(path: str, *, access: Access) -> int:
     """Time of the first frames; what cannot be read comes last and is told of when its turn comes."""
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0, allows_private=allows_private) as capture:
+        with open_capture(path, hash_limit=0, access=access) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -263,22 +275,20 @@ class Course:
         if not self._parts:
             return True
         last = self._parts[-1].account.capture
-        began = began_ns(path, allows_private=self._options.allows_private)
+        began = began_ns(path, access=self._options.access)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
     def read(self, name: str, source: Source, progress: Progress | None) -> Account:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
-            with Relay(Tray, self._follow, threads=self._options.threads) as relay:
-                chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
-                reader = Reader(chunks, source=source.path, first_number=before + 1)
-                for buffer, frames in batches_in_order(reader):
-                    self._begin(reader)
-                    pass_on(buffer, frames, relay)
-                    if progress is not None:
-                        progress(capture.position, capture.size)
+        with source.open(self._options.hash_limit, access=self._options.access) as capture:
+            reader = followed(
+                capture,
+                partial(Reader, source=source.path, first_number=before + 1),
+                Steps(begin=self._begin, follow=self._follow, tell=partial(tell, capture, progress)),
+                threads=self._options.threads,
+            )
             decoder.finish()
             tracker = self._whole.tracker
             account = account_of(name, capture, reader, decoder, tracker.tallies(), tracker.given_up())
@@ -365,13 +375,9 @@ class Reel(msgspec.Struct, kw_only=True):
         self.tracker.feed(tray.packets)
 
 
-def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
-    """Who has less to do decodes: the thread that reads, where the one that follows flows has trays waiting."""
-    tray = relay.take()
-    tray.load(buffer, frames)
-    if relay.is_behind:
-        tray.decode()
-    relay.pass_on(tray)
+def tell(capture: Capture, progress: Progress | None) -> None:
+    if progress is not None:
+        progress(capture.position, capture.size)
 
 
 def are_vantage_points(reels: Sequence[Reel]) -> bool:

@@ -15,6 +15,7 @@ from itertools import chain, cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
@@ -22,7 +23,7 @@ from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access, Remote
+    from ctcp_forensics.capture.remote import Remote
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -94,6 +95,7 @@ class Capture:
         self._hash_limit = 0 if is_too_long else hash_limit
         self._kept = 0
         self._threads: int | None = None
+        self._given: Iterator[memoryview] | None = None
         self._is_at_end = False
         self._packed_sha256: str | None = None
         self._chunks = self._read()
@@ -114,14 +116,37 @@ class Capture:
         self._chunks.close()
         self._close()
 
-    def chunks(self, *, kept: int = 0, threads: int | None = None) -> Iterator[Buffer]:
+    @property
+    def is_read_anywhere(self) -> bool:
+        """Whether any part can be read by itself, as `block_at` does: a file on disk that is not compressed."""
+        if not isinstance(self._file, FileIO) or self.size is None or not hasattr(os, "preadv"):
+            return False
+        return codec_of(os.pread(self._file.fileno(), MAGIC_LEN, 0)) is None
+
+    def block_at(self, number: int, memory: memoryview) -> memoryview:
+        """The file's block of that number, which may be short at the end; any thread may ask for any, at any time."""
+        descriptor, begin, filled = cast(FileIO, self._file).fileno(), number * len(memory), 0
+        try:
+            while filled < len(memory):
+                count = os.preadv(descriptor, [memory[filled:]], begin + filled)
+                if not count:
+                    break
+                filled += count
+        except OSError as error:
+            raise self._unreadable(begin + filled, error) from error
+        return memory[:filled]
+
+    def chunks(
+        self, *, kept: int = 0, threads: int | None = None, blocks: Iterator[memoryview] | None = None
+    ) -> Iterator[Buffer]:
         """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
 
-        With one of the `threads` nothing is read before it is asked for.
+        With one of the `threads` nothing is read before it is asked for.  `blocks` are the file's, in order, where
+        somebody else reads it with `block_at`.
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
-        self._kept, self._threads = kept, threads
+        self._kept, self._threads, self._given = kept, threads, blocks
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
@@ -151,7 +176,7 @@ class Capture:
         return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
 
     def _content(self) -> Iterator[Buffer]:
-        blocks = self._blocks()
+        blocks = self._blocks() if self._given is None else self._counted(self._given)
         first = next(blocks, memoryview(b""))
         codec = codec_of(bytes(first[:MAGIC_LEN]))
         if codec is None:
@@ -184,6 +209,12 @@ class Capture:
                 self.notes += self._check()
                 return
 
+    def _counted(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
+        for block in blocks:
+            self.position += len(block)
+            yield block
+        self.notes += self._check()
+
     def _memories(self) -> Iterator[memoryview]:
         """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
         if self.size is not None and self.size < CHUNK_LEN:
@@ -200,11 +231,12 @@ class Capture:
                     break
                 filled += count
         except OSError as error:
-            raise CaptureError(
-                self.source, offset=self.position + filled, reason=f"cannot be read on: {in_words(error)}"
-            ) from error
+            raise self._unreadable(self.position + filled, error) from error
         self.position += filled
         return filled
+
+    def _unreadable(self, offset: int, error: OSError) -> CaptureError:
+        return CaptureError(self.source, offset=offset, reason=f"cannot be read on: {in_words(error)}")
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
         unpacker = Unpacker(codec)
@@ -266,34 +298,32 @@ def open_capture(
     source: str,
     *,
     hash_limit: int | None = HASH_LIMIT,
-    allows_private: bool = False,
+    access: Access = Access.PUBLIC_ONLY,
     opener: Opener | None = None,
 ) -> Capture:
     """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
-    A URL of the web leads to public addresses only, unless `allows_private`.  A pipe is waited for, unless the
+    A URL of the web leads to public addresses only, unless the `access` is wider.  A pipe is waited for, unless the
     `opener` of files does not.  Raises CaptureError where there is nothing to read.
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit, opener)
     except (OSError, ValueError) as error:
-        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
+        return _open_elsewhere(source, hash_limit, error, access=access)
 
 
 def _open_elsewhere(
-    source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
+    source: str, hash_limit: int | None, error: OSError | ValueError, *, access: Access
 ) -> Capture:
     """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
     if any(containers_of(source)):
         from ctcp_forensics.capture.holder import Holders
         from ctcp_forensics.capture.turn import open_member
 
-        if (holder := Holders(allows_private=allows_private).of(source)) is not None:
+        if (holder := Holders(access).of(source)) is not None:
             return open_member(source, holder, hash_limit=hash_limit)
     if scheme_of(source) is not None:
-        from ctcp_forensics.capture.remote import Access
-
-        return open_object(source, Access(allows_private=allows_private), hash_limit=hash_limit)
+        return open_object(source, access, hash_limit=hash_limit)
     raise CaptureError(source, offset=None, reason=in_words(error)) from error
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
-from ctcp_forensics.capture import HASH_LIMIT
+from ctcp_forensics.capture import HASH_LIMIT, Access
 from ctcp_forensics.cli.ends import TROUBLE, say
-from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.output import destination, look, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
 from ctcp_forensics.render import render
@@ -41,8 +41,7 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     has_sketch: bool = False
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
-    allows_private: bool = False
-    """URLs may lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
     @property
     def is_drawn(self) -> bool:
@@ -98,7 +97,7 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     if wanted.is_drawn and not report.pictures:
         from ctcp_forensics.cli.pictures import with_pictures
 
-        return with_pictures(report, at_most=1, progress=None, allows_private=wanted.allows_private)
+        return with_pictures(report, at_most=1, progress=None, access=wanted.access)
     return report
 
 
@@ -113,6 +112,9 @@ def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int
 
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    if wanted.form == "json":
+        write_utf8(text, report.to_json())
+        return
     seen_as = look(wanted.depth, wanted.color, wanted.output)
     write(text, render(report, wanted.form, seen_as))
     if wanted.has_sketch and wanted.form == "table":
@@ -149,7 +151,7 @@ def _write_page(
 ) -> None:
     from ctcp_forensics.cli.page import write_page
 
-    write_page(html, found, shown, progress, allows_private=wanted.allows_private)
+    write_page(html, found, shown, progress, access=wanted.access)
 
 
 def _veil(request: Request) -> Callable[[Report], Report]:
@@ -207,14 +209,14 @@ class Asked(Protocol):
     @property
     def hash_all(self) -> bool: ...
     @property
-    def allows_private(self) -> bool: ...
+    def access(self) -> Access: ...
 
 
 def options_of(asked: Asked) -> Options:
     return Options(
         ports=frozenset({CTCP_PORT}) | asked.ports,
         all_tcp=asked.all_tcp,
-        allows_private=asked.allows_private,
+        access=asked.access,
         hash_limit=None if asked.hash_all else HASH_LIMIT,
         max_in_full=None if asked.in_full else MAX_IN_FULL,
     )
@@ -239,7 +241,7 @@ def _pictured(report: Report, request: Request) -> Report:
             report,
             at_most=request.pictures_wanted,
             progress=line,
-            allows_private=request.allows_private,
+            access=request.access,
         )
 
 
