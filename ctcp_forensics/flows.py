@@ -21,6 +21,7 @@ from ctcp_forensics._kernel.rows import (
     EpisodeRow,
     FlowRow,
 )
+from ctcp_forensics._kernel.rows_of_flows import was_bared
 from ctcp_forensics.episodes import Episode, Hole
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
@@ -92,6 +93,11 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         another.  What the network lost of such a stream is a hole.
         """
         return 0 if self.row.trailer_absent else self.row.esp_missing
+
+    @cached_property
+    def is_bared(self) -> bool:
+        """Holes, questions or associations of it were let go, to make room for those of other flows."""
+        return was_bared(self.row, len(self.holes), len(self.episodes), len(self.associations))
 
     @property
     def shows_loss(self) -> bool:
