@@ -166,6 +166,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         asked = [(question.is_open, question.asks, d) for d, question in self.questions]
         return max(asked, key=lambda one: one[:2])[2] if asked else None
 
+    @property
+    def ended_ns(self) -> int:
+        """When its last frames came; its latest time may lie before them, where a clock was set back."""
+        return min(self.row.last_ns, max(d.row.last_ns for d in self.directions))
+
     def sent_by(self, side: int) -> Direction:
         """The direction that the kernel knows by the number `side`."""
         return self.to_headend if side == self.client_side else self.to_client
