@@ -21,6 +21,7 @@ from ctcp_forensics._kernel.rows import (
     Plain,
     ScreenLimits,
 )
+from ctcp_forensics._kernel.rows_of_flows import was_bared
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.tracked import Tracked
@@ -35,6 +36,7 @@ class Half(NamedTuple):
     row: DirectionRow
     episodes: list[EpisodeRow]
     unfilled: list[HoleRow]
+    is_bared: bool
 
 
 class Close(NamedTuple):
@@ -122,10 +124,16 @@ def said_of(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) ->
 
 
 def half_of(tracked: Tracked, index: int, side: int) -> Half:
-    return Half(
+    row, episodes, holes = (
         tracked.direction(index, side),
         tracked.episodes(index, side),
-        [hole for hole in tracked.holes(index, side) if hole.filled_frame == NEVER],
+        tracked.holes(index, side),
+    )
+    return Half(
+        row,
+        episodes,
+        [hole for hole in holes if hole.filled_frame == NEVER],
+        was_bared(row, len(holes), len(episodes), len(tracked.associations(index, side))),
     )
 
 
@@ -211,6 +219,7 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
     losing = [half for half in halves if shows_loss(half)]
     if (
         not is_certain(rows, limits)
+        or any(half.is_bared for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
         or not all(went_on(half, rows) for half in losing)

@@ -322,6 +322,8 @@ cdef uint8_t said_of_ctcp(
     cdef int side
     if not is_certain(halves, limits) or is_negotiating(halves) or is_without_reply(t, flow, halves, limits):
         return PLAIN_JUDGE
+    if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
+        return PLAIN_JUDGE
     for side in range(2):
         if shows_loss(t, &halves[side]):
             is_losing = True
@@ -352,6 +354,17 @@ cdef uint8_t said_of_others(
     if close.is_reset and not was_announced(halves, close, limits):
         return PLAIN_RESET
     return PLAIN_OTHER if is_read else PLAIN_UNREAD
+
+
+cdef bint was_bared(const tracker_t* t, const half_t* half) noexcept nogil:
+    cdef const trouble_t* trouble = half.trouble
+    cdef uint32_t holes = <uint32_t> trouble.kept_count + trouble.live_count
+    cdef uint32_t episodes = <uint32_t> trouble.kept_episodes_count + (trouble.episode != 0)
+    return (
+        holes < min(counted(t, trouble, HOLES_OPENED), HOLES_KEPT)
+        or episodes < min(counted(t, trouble, EPISODES_BEGUN), <uint32_t> EPISODES_KEPT)
+        or half.cargo.kept_count < min(half.cargo.associations, ASSOCIATIONS_KEPT)
+    )
 
 
 cdef int64_t absent_in(const half_t* half) noexcept nogil:
