@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,20 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_track
 from ctcp_forensics._kernel.rows import NEVER, Checksum, Mark, Packet, TraceColumns, Trailer
 from tests import streams
-from tests.judged import compiled_kernel
+from tests.kernels import PLAIN, compiled, each_kernel
 from tests.naive import Sent
 from tests.test_track import HANDSHAKE, histories, packet
 
-PLAIN = types.SimpleNamespace(
-    Packets=plain_decode.Packets, Tracker=plain_track.Tracker, Tracer=plain_track.Tracer
-)
-KERNELS = [pytest.param(PLAIN, id="plain")]
-if (compiled := compiled_kernel()) is not None:
-    KERNELS.append(pytest.param(compiled, id="compiled"))
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 MOST = settings(max_examples=300, deadline=None)
 COUNTED = {
     Mark.AGAIN: "retransmissions",
