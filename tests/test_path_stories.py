@@ -27,7 +27,7 @@ from ctcp_forensics.pipeline import Options, Source, diagnose
 from ctcp_forensics.vantage import TO_HEADEND, Crossing, Path
 from ctcp_forensics.verdict import CONFIDENCES, FLAGSHIP, PROOF, Judgement, Role
 from tests.judged import Followed, Judged, Together, followed_bytes, followed_rows, together
-from tests.kernels import PLAIN, compiled, needs_core
+from tests.kernels import COMPILED, PLAIN, needs_core
 from tests.test_stories import FINDERS as OF_ONE_FLOW
 from tests.test_stories import labelled, read_stories, wire_of, without_prints
 from tests.vantages import Seen, seen_by, stands_of
@@ -71,7 +71,7 @@ def test_a_path_story_as_bytes_through_the_plain_kernel(name: str, monkeypatch: 
 def test_a_path_story_as_bytes_through_the_compiled_kernel(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_bytes(path_stories()[name], compiled, monkeypatch)
+    run_bytes(path_stories()[name], COMPILED, monkeypatch)
 
 
 def run_bytes(story: dict[str, Any], kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction
 from tests.judged import Judged, judged, judged_rows, tracked_bytes
-from tests.kernels import PLAIN, compiled, needs_core
+from tests.kernels import COMPILED, PLAIN, needs_core
 from tests.wire import Wire, frames_of, packets_of, told
 
 STORIES = Path(__file__).parent / "stories"
@@ -70,7 +70,7 @@ def test_a_story_as_bytes_through_the_plain_kernel(name: str, monkeypatch: pytes
 @needs_core
 @pytest.mark.parametrize("name", stories())
 def test_a_story_as_bytes_through_the_compiled_kernel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_bytes(stories()[name], compiled, monkeypatch)
+    run_bytes(stories()[name], COMPILED, monkeypatch)
 
 
 def run_bytes(story: dict[str, Any], kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,7 @@ class Reader:
         self._commented = 0
         """Frames with comments, of the batches before."""
         self._is_open = False
+        self._wants_more = False
         self.format = ""
         """As capinfos names it: pcap, nsecpcap, modpcap, nokiapcap, …, pcapng; empty where it is neither."""
 
@@ -171,6 +172,10 @@ class Reader:
         if self._window.broken is not None and not self._account.damage:
             self._end_within("")
 
+    def let_go(self) -> bool:
+        """Whether the next batch is looked for in the next chunk.  If so the reader needs the present one no more."""
+        return self._wants_more and self._window.let_go()
+
     def _open(self) -> Callable[[], Walked]:
         """Read what stands before the first frame; how to walk on from there."""
         head = self._window.peek(PEEKED_LEN)
@@ -207,6 +212,7 @@ class Reader:
         while True:
             walked = walk()
             self._window.start = walked.position
+            self._wants_more = walked.stop == Stop.MORE
             if len(self._frames):
                 self._collect_comments()
                 yield self._window.buffer, self._frames
