@@ -5,8 +5,6 @@ Knows the order of the rooms, as pipeline does, without files.  Does not know wh
 
 from __future__ import annotations
 
-import importlib
-import types
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -22,19 +20,12 @@ from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.vantage import Path, View, acquaintance, crossing, pairing, paths_of
 from ctcp_forensics.verdict import Judgement, judge, judge_together
+from tests.kernels import COMPILED
 from tests.screened import contradictions
 from tests.vantages import Seen
 from tests.wire import Wire, frames_of, icmp_errors_of, packets_of
 
 PORTS = frozenset({10000})
-
-
-def compiled_kernel() -> types.ModuleType | None:
-    """The compiled twin, where it was built."""
-    try:
-        return importlib.import_module("ctcp_forensics._kernel.core")
-    except ImportError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +132,7 @@ def followed(seen: Seen, tracker: Any, icmp_errors: list[IcmpError]) -> Followed
 def together(places: list[Followed]) -> Together:
     """As conclude puts them together, numbered in the order of `places`; their own kernel joins their logs."""
     is_plain = any(isinstance(place.tracker, plain_track.Tracker) for place in places)
-    kernel: Any = plain_match if is_plain else compiled_kernel()
+    kernel: Any = plain_match if is_plain else COMPILED
     with (
         patch.object(pairing, "Matching", kernel.Matching),
         patch.object(acquaintance, "sharing", kernel.sharing),

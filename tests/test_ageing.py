@@ -20,10 +20,10 @@ from ctcp_forensics.report import Report
 from ctcp_forensics.verdict import FLAGSHIP
 from tests import streams
 from tests.fuzz.path import PLAIN, capped
-from tests.judged import compiled_kernel
+from tests.kernels import COMPILED
 from tests.test_kernel import assert_same_flows
 
-compiled = compiled_kernel()
+compiled = COMPILED
 KERNELS = [pytest.param(PLAIN, id="plain")]
 if compiled is not None:
     KERNELS.append(pytest.param(compiled, id="compiled"))

@@ -15,7 +15,8 @@ import dpkt
 import pytest
 
 from ctcp_forensics.cli import main
-from ctcp_forensics.crosscheck import FlowCheck, crosscheck, reasons, segments
+from ctcp_forensics.crosscheck import FlowCheck, crosscheck, reasons
+from ctcp_forensics.crosscheck.comparing import segments
 from ctcp_forensics.crosscheck.labels import By, Seen, labels_of
 from ctcp_forensics.crosscheck.reasons import RULES, explanation
 from ctcp_forensics.crosscheck.wireshark import Kind

@@ -6,7 +6,6 @@ The bytes are written here or by wire; what dpkt reads in the same bytes is aske
 from __future__ import annotations
 
 import struct
-import types
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_walk
 from ctcp_forensics._kernel.rows import (
     MAX_EXTENSION_HEADERS,
     MAX_MESSAGES_PER_SEGMENT,
@@ -28,16 +26,8 @@ from ctcp_forensics._kernel.rows import (
     Status,
     Trailer,
 )
-from tests.judged import compiled_kernel
+from tests.kernels import each_kernel
 from tests.wire import COOKIE, MAGIC2, esp, frame_bytes, ike_payload, joined, plain, told
-
-PLAIN = types.SimpleNamespace(
-    Frames=plain_walk.Frames, Packets=plain_decode.Packets, decode=plain_decode.decode
-)
-KERNELS = [pytest.param(PLAIN, id="plain")]
-if (compiled := compiled_kernel()) is not None:
-    KERNELS.append(pytest.param(compiled, id="compiled"))
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 
 ETHERNET = 1
 MACS = bytes(12)

@@ -9,32 +9,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk, rows
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, rows
 from ctcp_forensics._kernel.rows import Frame, Packet, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from ctcp_forensics.screen import LIMITS
 from tests import streams
+from tests.kernels import PLAIN
 
 core: Any = pytest.importorskip(
     "ctcp_forensics._kernel.core", reason="the compiled core is not built here", exc_type=ImportError
 )
-plain: Any = SimpleNamespace(
-    Frames=plain_walk.Frames,
-    Interfaces=plain_walk.Interfaces,
-    walk_pcap=plain_walk.walk_pcap,
-    walk_pcapng=plain_walk.walk_pcapng,
-    Packets=plain_decode.Packets,
-    decode=plain_decode.decode,
-    Tracker=plain_track.Tracker,
-)
+plain: Any = PLAIN
 
 PUBLIC = Path(__file__).parent.parent.parent / "shared" / "captures" / "public"
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -13,14 +13,13 @@ import sys
 from collections.abc import Sequence
 from itertools import combinations, product
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, rows
+from ctcp_forensics._kernel import plain_match, rows
 from ctcp_forensics._kernel.rows import (
     NEVER,
     Checksum,
@@ -33,22 +32,9 @@ from ctcp_forensics._kernel.rows import (
     Tcp,
 )
 from tests import streams
-from tests.judged import compiled_kernel
-from tests.kernels import needs_core
+from tests.kernels import COMPILED, PLAIN, each_kernel, needs_core
 from tests.streams import MS
 
-PLAIN: Any = SimpleNamespace(
-    Packets=plain_decode.Packets,
-    Tracker=plain_track.Tracker,
-    Matching=plain_match.Matching,
-    course=plain_match.course,
-    sharing=plain_match.sharing,
-)
-COMPILED: Any = compiled_kernel()
-each_kernel = pytest.mark.parametrize(
-    "kernel",
-    [pytest.param(PLAIN, id="plain"), pytest.param(COMPILED, id="compiled", marks=needs_core)],
-)
 SOME = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FEW = settings(SOME, max_examples=30)
 LATE_NS = 1 << 62

@@ -73,8 +73,8 @@ def test_no_hit_is_said_in_as_many_words(tmp_path: Path) -> None:
 def test_beyond_its_rows_the_page_says_how_many_there_are(
     made: MadeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctcp_forensics.archive.overview.MAX_HITS", 1)
-    monkeypatch.setattr("ctcp_forensics.archive.overview.MAX_TROUBLES", 1)
+    monkeypatch.setattr("ctcp_forensics.archive.overview.document.MAX_HITS", 1)
+    monkeypatch.setattr("ctcp_forensics.archive.overview.document.MAX_TROUBLES", 1)
     text = page_of(made)
     assert "The newest 1; 1 older ones are not on this page" in text
     assert "1 more are not on this page" in text

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.render import page as page_room
-from ctcp_forensics.render.page import flows_at_length, page
+from ctcp_forensics.render.page import document, flows_at_length, page
 from ctcp_forensics.render.page.assets import SCRIPTS, STYLES, assets, policy, text_of
 from ctcp_forensics.render.page.columns import packed_trace
 from ctcp_forensics.render.page.packing import embedded, packed, planes, steps
@@ -28,7 +27,7 @@ from tests import reports
 from tests.hostile_reports import PAYLOADS, hostile
 from tests.traces import long_trace, row
 
-VENDOR = Path(page_room.__file__).parent / "vendor"
+VENDOR = Path(document.__file__).parent / "vendor"
 UNCLOSED = {"meta", "br", "input", "link", "img", "hr"}
 
 
@@ -178,24 +177,24 @@ def many(count: int) -> Report:
 def test_many_flows_are_cut_where_it_is_said_and_the_file_stays_small(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_room, "MAX_ROWS", 900)
+    monkeypatch.setattr(document, "MAX_ROWS", 900)
     text = said(many(1_000))
     words = Elements(text).text
     assert "100 more flows are not in this page" in words
     assert "700 flows stand in the table only" in words
     assert "800 more flows are in this file and need its script" in words
-    assert text.count("<article") == page_room.ARTICLES_AT_A_GLANCE
+    assert text.count("<article") == document.ARTICLES_AT_A_GLANCE
     assert len(text) < 2_000_000
     (rows,) = re.findall(r'id="rows">([^<]*)<', text)
     told = json.loads(zlib.decompress(b64decode(rows), -15))
     assert [one["number"] for one in told] == list(range(1, 901))
-    assert [one["told"] for one in told].count(True) == page_room.MAX_ARTICLES
+    assert [one["told"] for one in told].count(True) == document.MAX_ARTICLES
 
 
 def test_diagrams_are_dropped_flow_by_flow_where_there_is_too_much_to_draw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_room, "MAX_ROWS_DRAWN", 50)
+    monkeypatch.setattr(document, "MAX_ROWS_DRAWN", 50)
     text = said(reports.mixed(), long_trace(40, flow="f3"), long_trace(30, flow="f1"))
     assert 'id="trace-0"' in text
     assert 'id="trace-1"' not in text  # the worse flow is drawn, whatever the order of the traces
@@ -226,7 +225,7 @@ def test_the_page_names_no_address_that_could_be_loaded() -> None:
 
 
 def test_every_script_and_style_of_the_folder_is_in_the_page() -> None:
-    folder = Path(page_room.__file__).parent
+    folder = Path(document.__file__).parent
     assert {path.name for path in folder.glob("*.js")} == set(SCRIPTS)
     assert {path.name for path in folder.glob("*.css")} | {"vendor/uPlot.min.css"} == set(STYLES)
     assert not [name for name in (*SCRIPTS, *STYLES) if "\r" in text_of(name)]  # the parser would change it

@@ -26,9 +26,10 @@ from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.pipeline import Options, Source, diagnose
 from ctcp_forensics.vantage import TO_HEADEND, Crossing, Path
 from ctcp_forensics.verdict import CONFIDENCES, FLAGSHIP, PROOF, Judgement, Role
-from tests.judged import Followed, Judged, Together, compiled_kernel, followed_bytes, followed_rows, together
+from tests.judged import Followed, Judged, Together, followed_bytes, followed_rows, together
+from tests.kernels import COMPILED, PLAIN, needs_core
 from tests.test_stories import FINDERS as OF_ONE_FLOW
-from tests.test_stories import PLAIN, labelled, read_stories, wire_of, without_prints
+from tests.test_stories import labelled, read_stories, wire_of, without_prints
 from tests.vantages import Seen, seen_by, stands_of
 from tests.wire import frames_of, packets_of, pcap_of
 
@@ -65,14 +66,12 @@ def test_a_path_story_as_bytes_through_the_plain_kernel(name: str, monkeypatch: 
     run_bytes(path_stories()[name], PLAIN, monkeypatch)
 
 
+@needs_core
 @each_story
 def test_a_path_story_as_bytes_through_the_compiled_kernel(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kernel = compiled_kernel()
-    if kernel is None or not hasattr(kernel, "Matching"):
-        pytest.skip("the compiled kernel is not built here, or does not join logs")
-    run_bytes(path_stories()[name], kernel, monkeypatch)
+    run_bytes(path_stories()[name], COMPILED, monkeypatch)
 
 
 def run_bytes(story: dict[str, Any], kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:

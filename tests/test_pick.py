@@ -14,7 +14,7 @@ from ctcp_forensics._kernel.rows import Packet, Status
 from ctcp_forensics.savefile import Reader
 from ctcp_forensics.savefile.pcapng import Block
 from tests import savefiles as sf
-from tests.kernels import WALKS, compiled, needs_core
+from tests.kernels import COMPILED, WALKS, needs_core
 
 V4 = st.sampled_from([bytes([10, 0, 0, n]) for n in range(3)])
 V6 = st.sampled_from([bytes(15) + bytes([n]) for n in range(3)])
@@ -36,10 +36,9 @@ def packets_of(made: list[tuple[tuple[bytes, int, bytes, int], Status]]) -> list
 def test_the_packets_between_wanted_ends_are_picked_whichever_way_they_go(
     wanted: list[tuple[bytes, int, bytes, int]], made: list[tuple[tuple[bytes, int, bytes, int], Status]]
 ) -> None:
-    assert compiled is not None
-    plain, core = plain_pick.Picker(), compiled.Picker()
+    plain, core = plain_pick.Picker(), COMPILED.Picker()
     assert [plain.want(*ends) for ends in wanted] == [core.want(*ends) for ends in wanted]
-    rows, plain_rows, core_rows = packets_of(made), plain_decode.Packets(), compiled.Packets()
+    rows, plain_rows, core_rows = packets_of(made), plain_decode.Packets(), COMPILED.Packets()
     for row in rows:
         plain_rows.append(row)
         core_rows.append(row)
@@ -55,9 +54,8 @@ def test_the_packets_between_wanted_ends_are_picked_whichever_way_they_go(
 
 @needs_core
 def test_ends_of_two_kinds_are_refused() -> None:
-    assert compiled is not None
     with pytest.raises(ValueError, match="both alike"):
-        compiled.Picker().want(bytes(4), 1, bytes(16), 2)
+        COMPILED.Picker().want(bytes(4), 1, bytes(16), 2)
 
 
 @pytest.mark.parametrize("kernel", WALKS)

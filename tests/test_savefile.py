@@ -26,7 +26,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Comment, Damage, Interface, Reader
 from ctcp_forensics.savefile.account import MAX_COMMENTS, MAX_DAMAGE, MAX_INTERFACE_TEXT
 from tests import savefiles as sf
-from tests.kernels import WALKS, both_walks, compiled, needs_core
+from tests.kernels import COMPILED, WALKS, both_walks, needs_core
 
 SHARED = Path(__file__).parent.parent / ".." / "shared" / "captures"
 needs_captures = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/captures is not here")
@@ -611,7 +611,7 @@ def test_mutated_savefiles_never_raise_and_both_kernels_agree(
     seen = read(bytes(mutated), cuts=tuple(cuts), kernel=plain_walk)
     assert (seen.error is None) == (seen.reader.outcome in ("complete", "partial"))
     assert (
-        read(bytes(mutated), kernel=plain_walk if compiled is None else compiled).everything
+        read(bytes(mutated), kernel=plain_walk if COMPILED is None else COMPILED).everything
         == seen.everything
     )
 

@@ -36,7 +36,7 @@ from ctcp_forensics.flows import build_flow
 from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, read
 from ctcp_forensics.screen import LIMITS, even_share, sifted
 from tests import streams
-from tests.judged import compiled_kernel
+from tests.kernels import COMPILED
 from tests.screened import contradictions, is_contradicted, words_of
 from tests.test_kernel import followed, plain
 
@@ -45,7 +45,7 @@ SAMPLES = sorted(
 )
 RECORDED = sorted((Path(__file__).parent / "recorded").rglob("*.pcap*"))
 ALL = Options(all_tcp=True)
-KERNEL = compiled_kernel() or plain
+KERNEL = COMPILED or plain
 SECOND = 1_000_000_000
 
 

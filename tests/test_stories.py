@@ -6,7 +6,6 @@ through decoding and tracking of the plain and of the compiled kernel.  All thre
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,25 +15,17 @@ import pytest
 import yaml
 
 from ctcp_forensics import claims
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk
+from ctcp_forensics._kernel import plain_decode
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction
-from tests.judged import Judged, compiled_kernel, judged, judged_rows, tracked_bytes
+from tests.judged import Judged, judged, judged_rows, tracked_bytes
+from tests.kernels import COMPILED, PLAIN, needs_core
 from tests.wire import Wire, frames_of, packets_of, told
 
 STORIES = Path(__file__).parent / "stories"
 OPENINGS: dict[str, str] = yaml.safe_load((STORIES / "openings.yml").read_text(encoding="utf-8"))
 KEYS = {"name", "says", "opens", "carries", "snap_len", "isn", "capture", "story", "expect"}
-
-PLAIN = types.SimpleNamespace(
-    Frames=plain_walk.Frames,
-    Packets=plain_decode.Packets,
-    decode=plain_decode.decode,
-    Tracker=plain_track.Tracker,
-    Matching=plain_match.Matching,
-    course=plain_match.course,
-)
 
 
 @cache
@@ -76,12 +67,10 @@ def test_a_story_as_bytes_through_the_plain_kernel(name: str, monkeypatch: pytes
     run_bytes(stories()[name], PLAIN, monkeypatch)
 
 
+@needs_core
 @pytest.mark.parametrize("name", stories())
 def test_a_story_as_bytes_through_the_compiled_kernel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = compiled_kernel()
-    if kernel is None:
-        pytest.skip("the compiled kernel is not built here")
-    run_bytes(stories()[name], kernel, monkeypatch)
+    run_bytes(stories()[name], COMPILED, monkeypatch)
 
 
 def run_bytes(story: dict[str, Any], kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,20 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_track
 from ctcp_forensics._kernel.rows import NEVER, Checksum, Mark, Packet, TraceColumns, Trailer
 from tests import streams
-from tests.judged import compiled_kernel
+from tests.kernels import COMPILED, PLAIN, each_kernel, needs_core
 from tests.naive import Sent
 from tests.test_track import HANDSHAKE, histories, packet
 
-PLAIN = types.SimpleNamespace(
-    Packets=plain_decode.Packets, Tracker=plain_track.Tracker, Tracer=plain_track.Tracer
-)
-KERNELS = [pytest.param(PLAIN, id="plain")]
-if (compiled := compiled_kernel()) is not None:
-    KERNELS.append(pytest.param(compiled, id="compiled"))
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 MOST = settings(max_examples=300, deadline=None)
 COUNTED = {
     Mark.AGAIN: "retransmissions",
@@ -72,24 +63,24 @@ def traced_history(kernel: Any, history: Sequence[Sent], **fields: Any) -> dict[
 # --- the two kernels, and the tracker ------------------------------------------------------------
 
 
-@pytest.mark.skipif(compiled is None, reason="the compiled core is not built")
+@needs_core
 @MOST
 @given(stream=streams.packets(), cap=st.sampled_from([1, 2, 5, 1000]))
 def test_both_kernels_trace_the_same(stream: list[Packet], cap: int) -> None:
     tracker, plain = traced(PLAIN, stream, cap)
-    _, core = traced(compiled, stream, cap)
+    _, core = traced(COMPILED, stream, cap)
     for number in range(tracker.tallies().flows):
         assert core.index(number) == plain.index(number)
         assert core.segments(number) == plain.segments(number)
         assert columns(core, number) == columns(plain, number)
 
 
-@pytest.mark.skipif(compiled is None, reason="the compiled core is not built")
+@needs_core
 @pytest.mark.parametrize("seed", range(3))
 def test_both_kernels_trace_long_streams_alike(seed: int) -> None:
     stream = list(streams.long_stream(seed, 2500))
     tracker, plain = traced(PLAIN, stream)
-    _, core = traced(compiled, stream)
+    _, core = traced(COMPILED, stream)
     assert [columns(core, at) for at in range(tracker.tallies().flows)] == [
         columns(plain, at) for at in range(tracker.tallies().flows)
     ]
@@ -218,13 +209,12 @@ def test_a_flow_whose_first_frame_never_comes_has_no_rows(kernel: Any) -> None:
     assert all(not column for column in tracer.columns(0))
 
 
+@needs_core
 def test_addresses_are_of_one_kind() -> None:
-    if compiled is None:
-        pytest.skip("the compiled core is not built")
     with pytest.raises(ValueError, match="both alike"):
-        compiled.Tracer().want(bytes(4), 1, bytes(16), 2, 5)
+        COMPILED.Tracer().want(bytes(4), 1, bytes(16), 2, 5)
     with pytest.raises(IndexError):
-        compiled.Tracer().columns(0)
+        COMPILED.Tracer().columns(0)
 
 
 @each_kernel

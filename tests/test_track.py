@@ -5,7 +5,6 @@ Both kernels are held to it, each with sequence spaces that begin anywhere, also
 
 from __future__ import annotations
 
-import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_track
+from ctcp_forensics._kernel import plain_track
 from ctcp_forensics._kernel.rows import (
     ASSOCIATIONS_KEPT,
     DUP_ACK_FRAMES_KEPT,
@@ -32,18 +31,12 @@ from ctcp_forensics._kernel.rows import (
     Trailer,
 )
 from tests import naive
-from tests.judged import compiled_kernel
+from tests.kernels import PLAIN, each_kernel
 from tests.naive import Sent
 
 ENDS = ((b"\xc0\x00\x02\x0a", 49_731), (b"\xc6\x33\x64\x14", 10_000))
 STEP_NS = 20_000_000
 FEW = settings(max_examples=60, deadline=None)
-
-PLAIN = types.SimpleNamespace(Packets=plain_decode.Packets, Tracker=plain_track.Tracker)
-KERNELS = [pytest.param(PLAIN, id="plain")]
-if (compiled := compiled_kernel()) is not None:
-    KERNELS.append(pytest.param(compiled, id="compiled"))
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 
 
 # --- histories become packets ------------------------------------------------------------------

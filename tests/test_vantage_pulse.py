@@ -17,7 +17,8 @@ from ctcp_forensics._kernel.plain_track import pulse as plain_pulse
 from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, SILENCES_KEPT, Packet, PulseRow
 from ctcp_forensics.surroundings import NO_PULSE
 from ctcp_forensics.vantage.pulse import shows_a_frame, was_running
-from tests.test_track import each_kernel, tracked
+from tests.kernels import each_kernel
+from tests.test_track import tracked
 
 SECOND = 1_000_000_000
 TIMES = st.lists(st.integers(0, 40), min_size=1, max_size=30)

@@ -15,8 +15,9 @@ from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import opened_entries
 from ctcp_forensics.capture import Access, Capture, Hashing, HashName
 from ctcp_forensics.capture.digest import Digest
+from ctcp_forensics.capture.files import without_waiting
 from ctcp_forensics.capture.names import containers_of, scheme_of
-from ctcp_forensics.capture.source import CHUNK_LEN, without_waiting
+from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.errors import CaptureError
 
 EDGE_LEN: Final = 1 << 16

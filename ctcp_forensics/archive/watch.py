@@ -19,7 +19,7 @@ import msgspec
 
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.capture import UNHASHED, open_capture
-from ctcp_forensics.capture.source import without_waiting
+from ctcp_forensics.capture.files import without_waiting
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 

@@ -10,9 +10,9 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from ctcp_forensics.capture.access import Access
+from ctcp_forensics.capture.files import container_file
 from ctcp_forensics.capture.members import Selection, Walked, walk
 from ctcp_forensics.capture.names import containers_of, scheme_of
-from ctcp_forensics.capture.source import container_file
 
 
 class Holder(NamedTuple):

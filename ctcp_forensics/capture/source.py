@@ -1,29 +1,24 @@
-"""Source: what the user named → an open Capture, its chunks, size and hashes.
+"""Source: an open Capture: its chunks, uncompressed, its size and its hashes.
 
-Knows paths, standard input and what can be wrong with them.
+Knows a stream of bytes and how it ends.  Does not know what was named, nor where that lies: see opening.
 """
 
 from __future__ import annotations
 
 import os
-import stat
-import sys
 from collections.abc import Callable, Generator, Iterator
-from io import FileIO, UnsupportedOperation
+from io import FileIO
 from itertools import chain, cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
-from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
-from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
-from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Remote
+    pass
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -268,130 +263,6 @@ def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
         yield memory[:held]
     if damage is not None:
         raise damage
-
-
-Opener = Callable[[str, int], int]
-"""As `open` takes one."""
-
-
-def open_capture(
-    source: str,
-    *,
-    hashing: Hashing = BY_THE_WAY,
-    access: Access = Access.PUBLIC_ONLY,
-    opener: Opener | None = None,
-) -> Capture:
-    """A path, a URL, `container!/member`, or `-` for standard input; `hashing` says what is hashed on the way.
-
-    A URL of the web leads to public addresses only, unless the `access` is wider.  A pipe is waited for, unless the
-    `opener` of files does not.  Raises CaptureError where there is nothing to read.
-    """
-    try:
-        return _open_stdin(hashing) if source == STDIN else _open_path(source, hashing, opener)
-    except (OSError, ValueError) as error:
-        return _open_elsewhere(source, hashing, error, access=access)
-
-
-def _open_elsewhere(source: str, hashing: Hashing, error: OSError | ValueError, *, access: Access) -> Capture:
-    """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
-    if any(containers_of(source)):
-        from ctcp_forensics.capture.holder import Holders
-        from ctcp_forensics.capture.turn import open_member
-
-        if (holder := Holders(access).of(source)) is not None:
-            return open_member(source, holder, hashing=hashing)
-    if scheme_of(source) is not None:
-        return open_object(source, access, hashing=hashing)
-    raise CaptureError(source, offset=None, reason=in_words(error)) from error
-
-
-def open_object(url: str, access: Access, *, hashing: Hashing) -> Capture:
-    """What a URL leads to, named without what may be a password, wherever the name goes from here."""
-    from ctcp_forensics.capture.remote import RemoteError, open_url, without_secrets
-
-    name = without_secrets(url)
-    try:
-        remote = open_url(url, access)
-    except RemoteError as error:
-        raise CaptureError(name, offset=None, reason=str(error.strerror)) from None
-    return Capture(
-        name,
-        remote,
-        size=remote.size,
-        stamp=remote.stamp,
-        check=lambda: _object_is_the_same(name, remote),
-        close=remote.close,
-        hashing=hashing,
-    )
-
-
-def _object_is_the_same(name: str, remote: Remote) -> tuple[str, ...]:
-    try:
-        if remote.is_current():
-            return ()
-        reason = "changed while it was read; read it again"
-    except OSError as error:
-        reason = f"whether it changed while it was read cannot be told: {error.strerror}"
-    raise CaptureError(name, offset=None, reason=reason)
-
-
-def container_file(source: str) -> str | None:
-    """The file that `a.zip!/b.tar!/c.pcap` begins with; None where there is none."""
-    return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
-
-
-def _open_path(path: str, hashing: Hashing, opener: Opener | None) -> Capture:
-    if not path:
-        raise CaptureError(path, offset=None, reason="a file without a name was asked for")
-    file = FileIO(path, opener=opener)  # the Capture closes it
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        return Capture(path, file, size=None, close=file.close, hashing=hashing)
-    return Capture(
-        path,
-        file,
-        size=status.st_size,
-        stamp=stamp_of(status),
-        check=lambda: _still_the_same(path, status, os.fstat(file.fileno())),
-        close=file.close,
-        hashing=hashing,
-    )
-
-
-def without_waiting(path: str, flags: int) -> int:
-    """What was a file when it was found may be a pipe by now, which nobody fills, or a device that acts when opened."""
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(None, "is no regular file")
-    return descriptor
-
-
-def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) -> tuple[str, ...]:
-    """A note on a file that somebody appends to; one that was rewritten may be two versions in one."""
-    if stamp_of(before) == stamp_of(after):
-        return ()
-    if has_grown(before, after):
-        return ("was still being written while it was read; what was there is told",)
-    raise CaptureError(path, offset=after.st_size, reason="changed while it was read; read it again")
-
-
-def _open_stdin(hashing: Hashing) -> Capture:
-    """Left open at the end: it is not ours."""
-    if sys.stdin is None or sys.stdin.closed:
-        raise CaptureError(STDIN, offset=None, reason="standard input is closed")
-    if sys.stdin.isatty():
-        raise CaptureError(STDIN, offset=None, reason="standard input is a terminal; pipe a capture into it")
-    try:
-        size = _size(sys.stdin.fileno())
-    except UnsupportedOperation:
-        size = None
-    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size, hashing=hashing)
-
-
-def _size(descriptor: int) -> int | None:
-    found = os.fstat(descriptor)
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def in_words(error: OSError | ValueError) -> str:

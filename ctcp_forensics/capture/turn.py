@@ -12,17 +12,13 @@ from typing import Final
 
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.digest import BY_THE_WAY, Hashing
+from ctcp_forensics.capture.files import open_file, without_waiting
 from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import Member, Only, Refused
 from ctcp_forensics.capture.members.limits import ContainerError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
-from ctcp_forensics.capture.source import (
-    Capture,
-    in_words,
-    open_capture,
-    open_object,
-    without_waiting,
-)
+from ctcp_forensics.capture.names import scheme_of
+from ctcp_forensics.capture.source import Capture, in_words
 from ctcp_forensics.errors import CaptureError
 
 Opened = tuple[str, Capture | CaptureError]
@@ -40,7 +36,7 @@ def opened_in_turn(
     """
 
     def by_itself(uri: str) -> Capture:
-        return open_capture(uri, hashing=hashing, access=access, opener=without_waiting)
+        return _in_no_container(uri, access, hashing)
 
     for holder, group in groupby(uris, key=Holders(access).of):
         if holder is None:
@@ -110,7 +106,20 @@ def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hashing: Hash
     return _object(uri, holder.access, name, hashing)
 
 
+def _in_no_container(uri: str, access: Access, hashing: Hashing) -> Capture:
+    try:
+        return open_file(uri, hashing, without_waiting)
+    except (OSError, ValueError) as error:
+        if scheme_of(uri) is None:
+            raise CaptureError(uri, offset=None, reason=in_words(error)) from error
+    from ctcp_forensics.capture.objects import open_object
+
+    return open_object(uri, access, hashing=hashing)
+
+
 def _object(uri: str, access: Access, name: str, hashing: Hashing) -> Capture:
+    from ctcp_forensics.capture.objects import open_object
+
     try:
         return open_object(uri, access, hashing=hashing)
     except CaptureError as error:

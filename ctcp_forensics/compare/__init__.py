@@ -117,25 +117,24 @@ def _judged(before: Shown, after: Shown, report: Report, hidden: int) -> tuple[O
         return Outcome.CANNOT_BE_TOLD, _why_none(report)
     if after.failed:
         return Outcome.NOT_FIXED, f"{_flows(after.failed)} of after died of it again"
+    doubt = _doubt(after, report, hidden)
+    return _tested(before, after) if doubt is None else (Outcome.CANNOT_BE_TOLD, doubt)
+
+
+def _doubt(after: Shown, report: Report, hidden: int) -> str | None:
+    """Why the failure may be there all the same, though no flow is said to have died of it."""
     if after.unwell:
         return (
-            Outcome.CANNOT_BE_TOLD,
             f"{_flows(after.unwell)} of after failed otherwise or shows too little; from behind the loss this failure "
-            "looks like others",
+            "looks like others"
         )
     if hidden:
-        return (
-            Outcome.CANNOT_BE_TOLD,
-            f"flows of after that were not well are told briefly: {hidden}; {TELL_ALL}",
-        )
+        return f"flows of after that were not well are told briefly: {hidden}; {TELL_ALL}"
     if after.asked_in_vain:
-        return (
-            Outcome.CANNOT_BE_TOLD,
-            "somebody still asks for what is lost and is not answered, though nothing died",
-        )
+        return "somebody still asks for what is lost and is not answered, though nothing died"
     if not report.coverage.is_complete:
-        return Outcome.CANNOT_BE_TOLD, "not all of after was read: a failure may be in what was not"
-    return _tested(before, after)
+        return "not all of after was read: a failure may be in what was not"
+    return None
 
 
 def _tested(before: Shown, after: Shown) -> tuple[Outcome, str]:

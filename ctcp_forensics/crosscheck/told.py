@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ctcp_forensics.crosscheck import Crosscheck, Differing, FlowCheck
+from ctcp_forensics.crosscheck.comparing import Crosscheck, Differing, FlowCheck
 from ctcp_forensics.flows import Endpoint
 
 HEADERS = ("fact", "both", "ctcp-diag only", "tshark only")

@@ -19,11 +19,12 @@ from ctcp_forensics.vantage.connection import (
     witnesses,
 )
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
+from ctcp_forensics.vantage.link import Link
 from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between, signs_of_a_box
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.pairing import share_messages
-from ctcp_forensics.vantage.path import Link, Path, paths_of
+from ctcp_forensics.vantage.path import Path, paths_of
 from ctcp_forensics.vantage.view import FIREWALL, View
 
 __all__ = [

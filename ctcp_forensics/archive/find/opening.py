@@ -11,7 +11,7 @@ from contextlib import closing
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.capture import BY_THE_WAY, Capture, Hashing, open_capture
 from ctcp_forensics.capture.access import Access
-from ctcp_forensics.capture.source import without_waiting
+from ctcp_forensics.capture.files import without_waiting
 from ctcp_forensics.capture.turn import opened_in_turn
 from ctcp_forensics.errors import CaptureError
 

@@ -17,9 +17,9 @@ from ctcp_forensics.archive.entry import Found, Refusal
 from ctcp_forensics.archive.find.folders import Descent
 from ctcp_forensics.archive.find.looking import behind_link, looked_at, members_of, unreadable
 from ctcp_forensics.archive.find.rules import AS_USUAL, FindOptions
+from ctcp_forensics.capture.files import container_file
 from ctcp_forensics.capture.members import Below
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.capture.source import container_file
 
 MAX_REMEMBERED: Final = 1_000_000
 """Names of the user's, remembered so that one that comes again is passed over; later ones are found again, and whoever

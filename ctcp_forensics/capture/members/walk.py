@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
 
+from ctcp_forensics.capture.files import without_waiting
 from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerError, Meter, OutOfReachError
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import Look, Pieces, Readable, Replay, look, unpacked
 from ctcp_forensics.capture.names import containers_of, member_uri
-from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.stamp import stamp_of
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from ctcp_forensics.render.wording import clean
 FONTS: Final = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 WIDTH_OF_A_LETTER: Final = 0.56
 """Of the font's size, on average, in the widest of the fonts: a label must not run out of its room."""
+SMALL: Final = 11
+"""The size of what is read after everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
