@@ -162,7 +162,7 @@ cdef uint32_t freed_place(tracker_t* t) noexcept nogil:
     if ageing.next <= ageing.named:
         ageing.left[ageing.left_count] = one.handle
         ageing.left_count += 1
-    elif t.named_at_once and one.rank >> FRAME_BITS >= STAGES:
+    elif is_to_be_named(t, <int> (one.rank >> FRAME_BITS)):
         ageing.next -= 1
         t.waits = True
         return 0
@@ -170,6 +170,13 @@ cdef uint32_t freed_place(tracker_t* t) noexcept nogil:
         ageing.given_up[one.rank >> FRAME_BITS] += 1
     give_up(t, one.handle)
     return one.handle
+
+
+cdef bint is_to_be_named(const tracker_t* t, int standing) noexcept nogil:
+    """Of a flood of half-open flows only so many are."""
+    if not t.named_at_once or standing < STAGES:
+        return False
+    return standing != STAGES + STAGE_HALF_OPEN or t.ageing.half_open_named < t.half_open_cap
 
 
 cdef list name_those_leaving(tracker_t* t):
@@ -184,6 +191,7 @@ cdef list name_those_leaving(tracker_t* t):
         ageing.named += 1
         if last_speaker(flow_at(t, one.handle)).last_frame == <int64_t> (one.rank & FRAME_MASK):
             found.append(one.handle - 1)
+            ageing.half_open_named += one.rank >> FRAME_BITS == STAGES + STAGE_HALF_OPEN
     return found
 
 

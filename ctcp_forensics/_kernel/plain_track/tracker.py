@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened, settled
-from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, is_suspect, ranked
+from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, Stage, is_suspect, ranked, stage
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
     keep_reset,
@@ -23,6 +23,7 @@ from ctcp_forensics._kernel.plain_track.state import Flow
 from ctcp_forensics._kernel.rows import (
     EPISODES_KEPT,
     FLOW_CAP,
+    HALF_OPEN_NAMED,
     NEVER,
     SEGMENT_LOG_CAP,
     AssociationRow,
@@ -66,6 +67,7 @@ class Tracker:
         self._wanted = None if wanted is None else frozenset(wanted)
         self._named_at_once = named_at_once
         self._left: list[int] = []
+        self._half_open_named = 0
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
         self._queue = Queue()
@@ -105,7 +107,9 @@ class Tracker:
     def leaving(self) -> list[int]:
         """Flows that are given up next, unless they speak before: they are named, and go without another word."""
         self._left.clear()
-        return self._queue.name(self._flows, self._named_at_once)
+        named = self._queue.name(self._flows, self._named_at_once)
+        self._half_open_named += sum(stage(self._flows[index]) == Stage.HALF_OPEN for index in named)
+        return named
 
     def left(self) -> list[int]:
         """Those of the flows named last whose place was taken, in that order."""
@@ -275,7 +279,12 @@ class Tracker:
         if not self._named_at_once or not self._is_full or self._known(p) != NEVER:
             return False
         rank, _ = self._queue.first(self._flows, self._wanted)
-        return rank >= STAGES and not self._queue.is_named
+        return self._is_to_be_named(rank) and not self._queue.is_named
+
+    def _is_to_be_named(self, rank: int) -> bool:
+        """Of a flood of half-open flows only so many are."""
+        is_half_open = rank == STAGES + Stage.HALF_OPEN
+        return rank >= STAGES and not (is_half_open and self._half_open_named >= HALF_OPEN_NAMED)
 
     def _make_room(self) -> None:
         """Kind by kind: what one of them lost may be room enough for the next."""
