@@ -19,10 +19,10 @@ import msgspec
 from tabulate import tabulate
 
 from ctcp_forensics import RULES_VERSION
+from ctcp_forensics.archive.columns import TABLES
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, Index, connected
-from ctcp_forensics.archive.rows import TABLES
 from ctcp_forensics.archive.scan import prepared
 from ctcp_forensics.archive.schema import DERIVED, Column, columns, derived
 from ctcp_forensics.archive.store import Store

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Packets, Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Capture, Relay, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, Capture, Relay, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
@@ -56,11 +56,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hash_limit: int | None, *, allows_private: bool = False) -> Capture:
+    def open(self, hash_limit: int | None, *, access: Access = Access.PUBLIC_ONLY) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hash_limit=hash_limit, allows_private=allows_private)
+        return self.opened or open_capture(self.path, hash_limit=hash_limit, access=access)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +68,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
-    allows_private: bool = False
-    """URLs may lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
     hash_limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
     max_in_full: int | None = MAX_IN_FULL
@@ -149,29 +148,29 @@ def take_in(sources: Sequence[Source], options: Options, progress: Progress | No
     """Read every source; files that the user gave one role, one after the other in time, are one capture."""
     named = [(f"c{number}", source) for number, source in enumerate(sources, start=1)]
     intake = _Intake(options=options, progress=progress, is_case=len(sources) > 1)
-    for run in runs_of(named, allows_private=options.allows_private):
+    for run in runs_of(named, access=options.access):
         intake.read_run(run)
     return intake.sorted()
 
 
-def runs_of(named: Sequence[tuple[str, Source]], *, allows_private: bool) -> list[list[tuple[str, Source]]]:
+def runs_of(named: Sequence[tuple[str, Source]], *, access: Access) -> list[list[tuple[str, Source]]]:
     """Sources of one told vantage point together, in the order of their first frames; each other one by itself."""
     runs: dict[str, list[tuple[str, Source]]] = {}
     for name, source in named:
         runs.setdefault(source.vantage or name, []).append((name, source))
 
     def begin(one: tuple[str, Source]) -> int:
-        return began_ns(one[1].path, allows_private=allows_private)
+        return began_ns(one[1].path, access=access)
 
     return [sorted(run, key=begin) if len(run) > 1 else run for run in runs.values()]
 
 
-def began_ns(path: str, *, allows_private: bool) -> int:
+def began_ns(path: str, *, access: Access) -> int:
     """Time of the first frames; what cannot be read comes last and is told of when its turn comes."""
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0, allows_private=allows_private) as capture:
+        with open_capture(path, hash_limit=0, access=access) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -274,14 +273,14 @@ class Course:
         if not self._parts:
             return True
         last = self._parts[-1].account.capture
-        began = began_ns(path, allows_private=self._options.allows_private)
+        began = began_ns(path, access=self._options.access)
         return began >= self._whole.tracker.tallies().last_ns - BESIDE_NS and began != last.first_ns
 
     def read(self, name: str, source: Source, progress: Progress | None) -> Account:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hash_limit, allows_private=self._options.allows_private) as capture:
+        with source.open(self._options.hash_limit, access=self._options.access) as capture:
             with Relay(Tray, self._follow, threads=self._options.threads) as relay:
                 chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
                 reader = Reader(chunks, source=source.path, first_number=before + 1)

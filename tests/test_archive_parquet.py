@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from ctcp_forensics.archive import parquet
+from ctcp_forensics.archive.columns import TABLES, Row
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.parquet import FOLDER, INDEX, refreshed
-from ctcp_forensics.archive.rows import TABLES, Row, rows_of
+from ctcp_forensics.archive.rows import rows_of
 from ctcp_forensics.archive.schema import columns
 from ctcp_forensics.archive.tables import QueryError, Tables
 from tests.made_stores import DAY_NS, MadeStore, analyzed, dead, healthy, rejected

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from ctcp_forensics.capture import Access
 from ctcp_forensics.cli.pictures import with_pictures
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
@@ -47,7 +48,7 @@ ROLES = [f"--{vantage}={path}" for vantage, path in NAMED.items()]
 @cache
 def together() -> Report:
     found = diagnose([Source(path=str(path), vantage=vantage) for vantage, path in NAMED.items()], Options())
-    return with_pictures(found, at_most=1, progress=None, allows_private=False)
+    return with_pictures(found, at_most=1, progress=None, access=Access.PUBLIC_ONLY)
 
 
 def every_report() -> list[Report]:

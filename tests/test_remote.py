@@ -22,9 +22,8 @@ import pytest
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import open_entry
 from ctcp_forensics.archive.store import Store
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import Access, open_capture
 from ctcp_forensics.capture.remote import (
-    Access,
     ChangedError,
     Remote,
     has_secrets,
@@ -32,14 +31,14 @@ from ctcp_forensics.capture.remote import (
     open_url,
     without_secrets,
 )
-from ctcp_forensics.capture.remote import access as access_module
+from ctcp_forensics.capture.remote import hosts as hosts_module
 from ctcp_forensics.capture.remote import web as web_module
-from ctcp_forensics.capture.remote.access import is_public
+from ctcp_forensics.capture.remote.hosts import is_public
 from ctcp_forensics.errors import CaptureError
 from tests.faulty import Script, faulty_proxy, refuses, resets_after, truncates_to
 
 SAMPLE = Path("samples/failure-client.pcap")
-HERE = Access(allows_private=True)
+HERE = Access.ANYWHERE
 BODY = bytes(range(256)) * 4096  # 1 MiB
 SECRET = "wJalrXUtnFEMIEXAMPLESECRET"  # noqa: S105
 
@@ -403,13 +402,13 @@ def web() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_page_is_read(web: tuple[str, list[str]]) -> None:
-    assert content(f"{web[0]}/a.pcap", allows_private=True) == BODY
-    assert content(f"{web[0]}/to?/a.pcap", allows_private=True) == BODY
-    assert content(f"{web[0]}/busy", allows_private=True) == BODY
+    assert content(f"{web[0]}/a.pcap", access=Access.ANYWHERE) == BODY
+    assert content(f"{web[0]}/to?/a.pcap", access=Access.ANYWHERE) == BODY
+    assert content(f"{web[0]}/busy", access=Access.ANYWHERE) == BODY
 
 
 def test_a_page_that_breaks_is_read_on_from_there(web: tuple[str, list[str]]) -> None:
-    assert content(f"{web[0]}/breaks", allows_private=True) == BODY
+    assert content(f"{web[0]}/breaks", access=Access.ANYWHERE) == BODY
     assert web[1] == ["/breaks", "/breaks bytes=300000-"]
 
 
@@ -424,18 +423,18 @@ def test_a_page_is_never_put_together_of_two_versions(
     path: str, words: str, web: tuple[str, list[str]]
 ) -> None:
     with pytest.raises(CaptureError, match=words):
-        content(web[0] + path, allows_private=True)
+        content(web[0] + path, access=Access.ANYWHERE)
 
 
 def test_what_will_not_be_better_is_said_at_once(web: tuple[str, list[str]]) -> None:
     with pytest.raises(CaptureError, match="asks to come again in 3600 seconds"):
-        content(f"{web[0]}/later", allows_private=True)
+        content(f"{web[0]}/later", access=Access.ANYWHERE)
     with pytest.raises(CaptureError, match="access is denied"):
-        content(f"{web[0]}/secret", allows_private=True)
+        content(f"{web[0]}/secret", access=Access.ANYWHERE)
     with pytest.raises(CaptureError, match="leads from http:// to ftp://"):
-        content(f"{web[0]}/to?ftp://127.0.0.1/a", allows_private=True)
+        content(f"{web[0]}/to?ftp://127.0.0.1/a", access=Access.ANYWHERE)
     with pytest.raises(CaptureError, match="the server answers 302"):
-        content(f"{web[0]}/to?file:///etc/passwd", allows_private=True)
+        content(f"{web[0]}/to?file:///etc/passwd", access=Access.ANYWHERE)
     assert len(web[1]) == 4
 
 
@@ -451,7 +450,7 @@ def test_a_redirect_to_a_private_address_is_refused(
     web: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """127.0.0.1 plays the public web here, and 127.0.0.2 the inside."""
-    monkeypatch.setattr(access_module, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(hosts_module, "is_public", lambda address: address == "127.0.0.1")
     inside = web[0].replace("127.0.0.1", "127.0.0.2")
     assert content(f"{web[0]}/a.pcap") == BODY
     with pytest.raises(CaptureError, match=r"127\.0\.0\.2 is 127\.0\.0\.2, which is no public address"):
@@ -501,6 +500,6 @@ def test_what_may_be_a_secret_is_not_shown(url: str, shown: str) -> None:
 
 def test_a_broken_url_is_named_without_its_secrets() -> None:
     with pytest.raises(CaptureError) as raised:
-        open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", allows_private=True)
+        open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", access=Access.ANYWHERE)
     assert "hunter2" not in str(raised.value)
     assert raised.value.source == "https://localhost:1/a.pcap?…"

@@ -26,10 +26,10 @@ from backports import zstd
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.find import FindOptions, find, opened_entries
 from ctcp_forensics.archive.store import Store
-from ctcp_forensics.capture import codecs, open_capture
+from ctcp_forensics.capture import Access, codecs, open_capture
 from ctcp_forensics.capture.members import limits
 from ctcp_forensics.capture.remote import RemoteError
-from ctcp_forensics.capture.remote import access as access_module
+from ctcp_forensics.capture.remote import hosts as hosts_module
 from ctcp_forensics.capture.remote.parts import FIRST_LEN, LONGEST_LEN, Parts
 from ctcp_forensics.errors import CaptureError
 from tests.archives import tarred, zipped
@@ -41,7 +41,7 @@ __all__ = ["moto", "store"]
 SAMPLE = Path("samples/failure-client.pcap").read_bytes()
 HEALTHY = Path("samples/healthy.pcap").read_bytes()
 NOISE = random.Random(7).randbytes(3 << 20)
-ANYWHERE = FindOptions(allows_private=True)
+ANYWHERE = FindOptions(access=Access.ANYWHERE)
 
 
 def long_capture(seed: int = 1, length: int = 3 << 20) -> bytes:
@@ -62,7 +62,7 @@ def refusals(found: list[Found]) -> list[tuple[str, str]]:
 def read(found: list[Entry]) -> dict[str, bytes | str]:
     """What each of them holds, or why it cannot be had."""
     told: dict[str, bytes | str] = {}
-    for entry, opened in opened_entries(found, allows_private=True):
+    for entry, opened in opened_entries(found, access=Access.ANYWHERE):
         try:
             if isinstance(opened, CaptureError):
                 raise opened
@@ -443,26 +443,26 @@ def test_an_archive_on_the_web_is_read_by_its_parts(depot: tuple[str, Any]) -> N
     address, shelf = depot
     shelf.bodies["/a.zip"] = zipped({"x.bin": NOISE, "a.pcap": SAMPLE, "l.pcap": long_capture()})
     shelf.bodies["/a.tar"] = tarred({"x.bin": NOISE, "a.pcap": SAMPLE})
-    assert content(f"{address}/a.zip!/a.pcap", allows_private=True) == SAMPLE
-    assert content(f"{address}/to?{address}/a.zip!/l.pcap", allows_private=True) == long_capture()
-    assert content(f"{address}/a.tar!/a.pcap", allows_private=True) == SAMPLE
+    assert content(f"{address}/a.zip!/a.pcap", access=Access.ANYWHERE) == SAMPLE
+    assert content(f"{address}/to?{address}/a.zip!/l.pcap", access=Access.ANYWHERE) == long_capture()
+    assert content(f"{address}/a.tar!/a.pcap", access=Access.ANYWHERE) == SAMPLE
     assert [one.uri for one in entries(f"{address}/a.zip")] == [
         f"{address}/a.zip!/a.pcap",
         f"{address}/a.zip!/l.pcap",
     ]
     shelf.faults[:] = ["503", "breaks", "", "breaks", "503"]
-    assert content(f"{address}/a.zip!/l.pcap", allows_private=True) == long_capture()
+    assert content(f"{address}/a.zip!/l.pcap", access=Access.ANYWHERE) == long_capture()
     assert shelf.faults == []
 
 
 def test_a_signature_opens_a_member_and_is_not_shown(depot: tuple[str, Any]) -> None:
     address, shelf = depot
     shelf.bodies["/a.zip"] = zipped({"a.pcap": SAMPLE, "bad.pcap": SAMPLE})
-    with open_capture(f"{address}/a.zip?sig=hunter2!/a.pcap", allows_private=True) as capture:
+    with open_capture(f"{address}/a.zip?sig=hunter2!/a.pcap", access=Access.ANYWHERE) as capture:
         assert capture.source == f"{address}/a.zip?…!/a.pcap"
         assert b"".join(bytes(chunk) for chunk in capture.chunks()) == SAMPLE
     with pytest.raises(CaptureError) as raised:
-        open_capture(f"{address}/a.zip?sig=hunter2!/none.pcap", allows_private=True)
+        open_capture(f"{address}/a.zip?sig=hunter2!/none.pcap", access=Access.ANYWHERE)
     assert "hunter2" not in f"{raised.value}{raised.value.__cause__}"
 
 
@@ -506,17 +506,17 @@ def test_a_server_that_sends_no_parts_is_read_from_beginning_to_end(
 ) -> None:
     address, shelf = depot
     shelf.bodies["/plain.zip"] = zipped({"a.pcap": SAMPLE})
-    assert content(f"{address}/plain.zip!/a.pcap", allows_private=True) == SAMPLE
+    assert content(f"{address}/plain.zip!/a.pcap", access=Access.ANYWHERE) == SAMPLE
     assert all("bytes" not in one for one in shelf.asked)
     monkeypatch.setattr(limits, "MAX_HELD", 1000)
     with pytest.raises(CaptureError, match=r"held in memory, at most 1000 bytes; .*download it"):
-        content(f"{address}/plain.zip!/a.pcap", allows_private=True)
+        content(f"{address}/plain.zip!/a.pcap", access=Access.ANYWHERE)
 
 
 def test_a_page_that_changes_between_two_parts_is_told(depot: tuple[str, Any]) -> None:
     address, shelf = depot
     shelf.bodies["/a.zip"] = zipped({"a.pcap": long_capture(1, 20 << 20)})
-    with open_capture(f"{address}/a.zip!/a.pcap", allows_private=True) as capture:
+    with open_capture(f"{address}/a.zip!/a.pcap", access=Access.ANYWHERE) as capture:
         chunks = capture.chunks()
         next(chunks)
         shelf.etags["/a.zip"] = '"v2"'
@@ -533,7 +533,7 @@ def test_private_addresses_stay_refused_for_every_part(
     with pytest.raises(CaptureError, match="which is no public address; --allow-private-addresses"):
         open_capture(f"{address}/a.zip!/a.pcap")
     assert shelf.asked == []
-    monkeypatch.setattr(access_module, "is_public", lambda one: one == "127.0.0.1")
+    monkeypatch.setattr(hosts_module, "is_public", lambda one: one == "127.0.0.1")
     assert content(f"{address}/a.zip!/a.pcap") == SAMPLE
     inside = address.replace("127.0.0.1", "127.0.0.2")
     with pytest.raises(CaptureError, match=r"127\.0\.0\.2, which is no public address"):

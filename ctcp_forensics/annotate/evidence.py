@@ -17,6 +17,7 @@ from ctcp_forensics.annotate.places import Places, places_of
 from ctcp_forensics.annotate.remarks import Remarks, remarks_on
 from ctcp_forensics.annotate.strand import Rewrite, Strand, kinds_copied
 from ctcp_forensics.annotate.survey import Survey, survey
+from ctcp_forensics.capture import Access
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.wording import labels
@@ -43,8 +44,7 @@ class Request:
     """Whether the times of several places are told by one clock."""
     is_stored: bool = False
     """The report was made earlier: that the captures are still the same is checked by their hashes as well."""
-    allows_private: bool = False
-    """URLs may lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
     rewrite: Rewrite | None = None
     """What is done to the bytes of each frame, for instance to hide addresses.  With it nothing else is copied from
     the captures: no comment, no option, no name and no secret that it has not seen."""
@@ -121,7 +121,7 @@ def surveyed(capture: Capture, request: Request, remarks: Remarks) -> Survey:
         stays,
         named,
         checks_hash=request.is_stored,
-        allows_private=request.allows_private,
+        access=request.access,
         progress=progress,
     )
 
@@ -140,7 +140,7 @@ def strand_of(found: Survey, request: Request, remarks: Remarks, places: Places)
         comment=lambda frame: remarks.comment(capture.id, frame, name),
         kinds=frozenset() if request.rewrite else kinds_copied(whole=request.whole),
         rewrite=request.rewrite,
-        allows_private=request.allows_private,
+        access=request.access,
         progress=request.progress("copying", capture.source),
     )
 

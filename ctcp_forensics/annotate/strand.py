@@ -22,7 +22,7 @@ from ctcp_forensics.annotate import blocks, foreign
 from ctcp_forensics.annotate.foreign import Pairs
 from ctcp_forensics.annotate.marking import Marks
 from ctcp_forensics.annotate.places import Place, Places
-from ctcp_forensics.capture import Capture, open_capture
+from ctcp_forensics.capture import Access, Capture, open_capture
 from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
@@ -99,8 +99,7 @@ class Strand:
     kinds: frozenset[int]
     """Of blocks that are copied whole."""
     rewrite: Rewrite | None = None
-    allows_private: bool = False
-    """A URL may lead to a host that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
     progress: Progress | None = None
 
     @property
@@ -121,7 +120,7 @@ class Strand:
         return ()
 
     def _open(self) -> Capture:
-        return open_capture(self.capture.source, hash_limit=0, allows_private=self.allows_private)
+        return open_capture(self.capture.source, hash_limit=0, access=self.access)
 
     def items(self) -> Iterator[Keyed]:
         """In the capture's own order, whatever its clock does: nothing goes before what stands before it."""

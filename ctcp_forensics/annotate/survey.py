@@ -14,7 +14,7 @@ from ctcp_forensics._kernel.layouts import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
 from ctcp_forensics.annotate.strand import check_unchanged
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, open_capture
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, open_capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Capture
@@ -65,7 +65,7 @@ def survey(
     named: Iterable[int],
     *,
     checks_hash: bool,
-    allows_private: bool,
+    access: Access,
     progress: Progress | None,
 ) -> Survey:
     """`stays` None wants every frame; the frames `named` are wanted in any case."""
@@ -74,7 +74,7 @@ def survey(
     sections = Sections()
     marker = Marker(stays=stays or ())
     limit = (HASH_LIMIT if capture.content_sha256 is None else None) if checks_hash else 0
-    with open_capture(capture.source, hash_limit=limit, allows_private=allows_private) as opened:
+    with open_capture(capture.source, hash_limit=limit, access=access) as opened:
         reader = Reader(opened.chunks(), source=capture.source, on_block=sections.take)
         for buffer, frames in reader.batches():
             if stays:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import opened_entries
-from ctcp_forensics.capture import Capture
+from ctcp_forensics.capture import Access, Capture
 from ctcp_forensics.capture.names import containers_of, scheme_of
 from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.errors import CaptureError
@@ -63,9 +63,11 @@ def _distant_key(entry: Entry) -> str:
     return NO_EDGES if both is None or entry.size is None else _key(entry.size, *both)
 
 
-def whole_keys(entries: Sequence[Entry], *, allows_private: bool = False) -> Iterator[tuple[Entry, str]]:
+def whole_keys(
+    entries: Sequence[Entry], *, access: Access = Access.PUBLIC_ONLY
+) -> Iterator[tuple[Entry, str]]:
     """SHA-256 of the content as stored, the same that a report has; neighbours in one archive in one pass over it."""
-    for entry, opened in opened_entries(entries, hash_limit=None, allows_private=allows_private):
+    for entry, opened in opened_entries(entries, hash_limit=None, access=access):
         yield entry, UNREADABLE if isinstance(opened, CaptureError) else _whole_key(entry, opened)
 
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from ctcp_forensics.archive.rows import TABLES, CaptureRow, Row, rows_of
+from ctcp_forensics.archive.columns import TABLES, CaptureRow, Row
+from ctcp_forensics.archive.rows import rows_of
 from ctcp_forensics.archive.schema import LAYOUT, derived, json_columns, nothing
 from ctcp_forensics.errors import CtcpError
 

@@ -1,9 +1,7 @@
-"""Rows: one result of an archive as rows of three tables: captures, flows, findings.
+"""Rows: one result of an archive as rows of its three tables: captures, flows, findings.
 
-Knows the columns, what each means, and where in a report it stands.  Does not know how tables are kept: see parquet.
-
-A column is added and never renamed or removed, as in the report.  Every integer fits 64 bits with a sign; times are
-nanoseconds since 1970 UTC of the capture's own clock.
+Knows where in a report each column stands, and what is made of it.  Does not know what a column means nor how tables
+are kept: see columns, parquet.
 """
 
 from __future__ import annotations
@@ -12,17 +10,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics import report
+from ctcp_forensics.archive.columns import CaptureRow, FindingRow, FlowRow, Row
 from ctcp_forensics.archive.community import ADDRESSES_REMEMBERED, community_id
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.brief import Line, counts_of, lines_of
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.conclude.told import digest
-from ctcp_forensics.report import FLAGSHIP, valid_text
+from ctcp_forensics.report import FLAGSHIP, Endpoint, valid_text
 
 UNKNOWN_DAY: Final = "unknown"
 DUP_THRESH: Final = 3
@@ -35,175 +34,30 @@ LATEST_NS: Final = 2**63 - 1
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_NS: Final = 1_000_000_000
 
-
-def says(text: str) -> msgspec.Meta:
-    """What a column means, for the schema and the documents."""
-    return msgspec.Meta(description=text)
-
-
-Day = Annotated[str, says("UTC day of the capture's first frame, `unknown` without one; the partition")]
-Uri = Annotated[
-    str, says("what `ctcp-diag analyze` opens; what is not printable, and a backslash, as an escape")
-]
-FirstNs = Annotated[int | None, says("first frame")]
-LastNs = Annotated[int | None, says("last frame")]
-Rules = Annotated[str, says("version of the rules that judged")]
-
-
-class CaptureRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One capture of the archive and what became of it."""
-
-    day: Day
-    uri: Uri
-    same_as: Annotated[str | None, says("another capture with the same content, which this was told from")]
-    size: Annotated[int | None, says("bytes as stored")]
-    content: Annotated[str | None, says("SHA-256 of the content as stored")]
-    status: Annotated[str, says("`analyzed`, `partial`, `rejected` or `failed`")]
-    reason: Annotated[str, says("why it was rejected or failed")]
-    format: Annotated[str | None, says("`pcap` or `pcapng`")]
-    vantage: Annotated[str | None, says("where it was taken, as far as is known")]
-    bytes: Annotated[int, says("bytes read, as stored")]
-    frames: Annotated[int, says("frames read")]
-    tcp_segments: Annotated[int, says("of them TCP")]
-    undecoded: Annotated[int, says("frames that nobody could decode")]
-    dropped: Annotated[int | None, says("frames that the capturing program says it lost")]
-    first_ns: FirstNs
-    last_ns: LastNs
-    damages: Annotated[int, says("places of damage listed")]
-    damage: Annotated[str, says("the first of them")]
-    caps: Annotated[str, says("limits that were reached, by name")]
-    flows_seen: Annotated[int, says("TCP connections in it")]
-    flows_judged: Annotated[int, says("of them judged")]
-    hits: Annotated[int, says("flows that died of unanswered duplicate ACKs")]
-    rules_version: Rules
-
-
-class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One flow that was judged, as one capture shows it; of one told briefly some columns are null."""
-
-    day: Day
-    uri: Uri
-    flow: Annotated[str, says("id of the flow: of its content, the same wherever the capture lies")]
-    is_brief: Annotated[
-        bool,
-        says(
-            "it is told in a line, being well, none of ours, or one of very many that are not: there is no finding, "
-            "and its id is of the tables only"
-        ),
-    ]
-    community_id: Annotated[str | None, says("Community ID v1, to join other tools' logs")]
-    verdict: Annotated[str, says("see VERDICTS.md")]
-    confidence: Annotated[str, says("`proven`, `strong`, `consistent` or `undetermined`")]
-    direction: Annotated[str | None, says("of the bytes that were lost")]
-    client: Annotated[str, says("address of the client")]
-    client_port: Annotated[int, says("its port")]
-    client_network: Annotated[str, says("its network: /24, of IPv6 /48")]
-    headend: Annotated[str, says("address of the headend")]
-    headend_port: Annotated[int, says("its port")]
-    encapsulation: Annotated[str | None, says("what the flow carries")]
-    grade: Annotated[str | None, says("how sure that is")]
-    first_ns: FirstNs
-    last_ns: LastNs
-    ending: Annotated[str | None, says("`fin`, `rst`, `silence`, `capture-ended` or `open`")]
-    ending_by: Annotated[str | None, says("who ended it")]
-    firewall: Annotated[
-        str | None,
-        says(
-            "the firewall's place, where it is known to have made the ACKs or the RST, or to have lost the segment"
-        ),
-    ]
-    loss_location: Annotated[str | None, says("where the decisive segment was lost")]
-    ack_author: Annotated[str | None, says("who made the duplicate ACKs")]
-    rst_author: Annotated[str | None, says("who made the RST")]
-    is_lossy: Annotated[
-        bool | None, says("bytes or ESP numbers never came, or three duplicate ACKs asked for one byte")
-    ]
-    segments: Annotated[int, says("TCP segments, both directions")]
-    payload_bytes: Annotated[int | None, says("bytes of payload, both directions")]
-    episodes: Annotated[int | None, says("runs of duplicate ACKs that ask for one byte")]
-    unanswered: Annotated[int | None, says("of those kept, the ones that nobody answered")]
-    duplicate_acks: Annotated[int | None, says("RFC 5681 section 2")]
-    missing_bytes: Annotated[int | None, says("bytes that never came")]
-    retransmissions: Annotated[int | None, says("segments sent again")]
-    esp_missing: Annotated[int | None, says("ESP numbers that never came")]
-    rules_version: Rules
-
-
-class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one flow, with what `who-else` asks for."""
-
-    day: Day
-    uri: Uri
-    finding: Annotated[str, says("id of the finding: of its content, the same wherever the capture lies")]
-    flow: Annotated[str, says("id of its flow, for `annotate --flow`")]
-    verdict: Annotated[str, says("see VERDICTS.md")]
-    title: Annotated[str, says("the verdict in words")]
-    confidence: Annotated[str, says("`proven`, `strong`, `consistent` or `undetermined`")]
-    summary: Annotated[str, says("what happened, in a sentence or two")]
-    direction: Annotated[str | None, says("of the bytes that were lost")]
-    client: Annotated[str, says("address of the client")]
-    client_port: Annotated[int, says("its port")]
-    client_network: Annotated[str, says("its network: /24, of IPv6 /48")]
-    headend: Annotated[str, says("address of the headend")]
-    headend_port: Annotated[int, says("its port")]
-    community_id: Annotated[str | None, says("Community ID v1, to join other tools' logs")]
-    firewall: Annotated[str | None, says("as in `flows`")]
-    first_ns: FirstNs
-    last_ns: LastNs
-    episodes: Annotated[int, says("runs of duplicate ACKs that ask for one byte")]
-    duplicate_acks: Annotated[int, says("RFC 5681 section 2")]
-    missing_bytes: Annotated[int, says("bytes that never came")]
-    retransmissions: Annotated[int, says("segments sent again")]
-    display_filter: Annotated[str, says("for Wireshark")]
-    rule_version: Annotated[str, says("version of the rule that judged")]
-
-
-Row = CaptureRow | FlowRow | FindingRow
-TABLES: Final[dict[str, type[Row]]] = {"captures": CaptureRow, "flows": FlowRow, "findings": FindingRow}
-_OF_THE_CAPTURE: Final = frozenset({"day", "uri"})
-_TOLD_BRIEFLY: Final = frozenset(
-    {
-        *(
-            "day",
-            "uri",
-            "rules_version",
-            "flow",
-            "is_brief",
-            "community_id",
-            "verdict",
-            "confidence",
-            "segments",
-        ),
-        *("client", "client_port", "client_network", "headend", "headend_port", "first_ns", "last_ns"),
-    }
-)
-_UNTOLD: Final[dict[str, Any]] = dict.fromkeys(
-    name for name in FlowRow.__struct_fields__ if name not in _TOLD_BRIEFLY
-)
-_SHARED: Final = tuple(
-    name
-    for name in FindingRow.__struct_fields__
-    if name in FlowRow.__struct_fields__ and name not in _OF_THE_CAPTURE
-)
+_SHARED: Final = tuple(name for name in FindingRow.__struct_fields__ if name in FlowRow.__struct_fields__)
+"""What a finding says of its flow."""
 
 
 def rows_of(one: Examined) -> Iterator[Row]:
     """The rows of one result: that of the capture, and those of its flows and findings."""
     yield capture_row(one)
-    facts = _facts_by_flow(one)
-    yield from _flow_rows(one, facts)
-    yield from _brief_rows(one)
-    yield from _finding_rows(one, facts)
+    if one.report is not None:
+        flows = _flow_rows(one, one.report)
+        yield from flows.values()
+        yield from _brief_rows(one, one.report)
+        yield from _finding_rows(one.report, flows)
 
 
 def finding_rows(one: Examined) -> Iterator[FindingRow]:
-    return _finding_rows(one, _facts_by_flow(one))
+    return iter(()) if one.report is None else _finding_rows(one.report, _flow_rows(one, one.report))
+
+
+# --- captures ------------------------------------------------------------------------------------
 
 
 def capture_row(one: Examined) -> CaptureRow:
-    told = one.report.captures[0] if one.report is not None and one.report.captures else None
-    coverage = one.report.coverage if one.report is not None else report.Coverage(captures=0)
-    return CaptureRow(
+    """What became of it, and as much as its report tells."""
+    row = CaptureRow(
         day=day_of(one),
         uri=shown(one.uri),
         same_as=None if one.same_as is None else shown(one.same_as),
@@ -211,22 +65,39 @@ def capture_row(one: Examined) -> CaptureRow:
         content=one.content,
         status=one.status,
         reason=valid_text(one.reason),
-        format=told.format if told else None,
-        vantage=told.vantage if told else None,
         bytes=one.bytes,
-        frames=told.frames if told else one.frames,
-        tcp_segments=told.tcp_segments if told else 0,
-        undecoded=sum(some.frames for some in told.undecoded) if told else 0,
-        dropped=_dropped(told),
-        first_ns=_time(told.first_ns if told else None),
-        last_ns=_time(told.last_ns if told else None),
-        damages=len(told.damage) if told else 0,
-        damage=told.damage[0].reason if told and told.damage else "",
-        caps=", ".join(cap.cap for cap in coverage.caps),
-        flows_seen=coverage.flows_seen,
-        flows_judged=coverage.flows_judged,
-        hits=hits_of(one.report) if one.report else 0,
+        frames=one.frames,
         rules_version=one.rules_version,
+    )
+    if one.report is None:
+        return row
+    row = _with_coverage(row, one.report)
+    return _with_capture(row, one.report.captures[0]) if one.report.captures else row
+
+
+def _with_coverage(row: CaptureRow, found: report.Report) -> CaptureRow:
+    return replace(
+        row,
+        caps=", ".join(cap.cap for cap in found.coverage.caps),
+        flows_seen=found.coverage.flows_seen,
+        flows_judged=found.coverage.flows_judged,
+        hits=hits_of(found),
+    )
+
+
+def _with_capture(row: CaptureRow, told: report.Capture) -> CaptureRow:
+    return replace(
+        row,
+        format=told.format,
+        vantage=told.vantage,
+        frames=told.frames,
+        tcp_segments=told.tcp_segments,
+        undecoded=sum(some.frames for some in told.undecoded),
+        dropped=_dropped(told),
+        first_ns=_time(told.first_ns),
+        last_ns=_time(told.last_ns),
+        damages=len(told.damage),
+        damage=told.damage[0].reason if told.damage else "",
     )
 
 
@@ -244,103 +115,92 @@ def day_of(one: Examined) -> str:
     return (EPOCH + timedelta(seconds=first_ns // SECOND_NS)).date().isoformat()
 
 
-# --- flows and findings --------------------------------------------------------------------------
+def _time(time_ns: int | None) -> int | None:
+    """A pcapng block may claim any time; one that 64 bits do not hold is none."""
+    return time_ns if time_ns is not None and -LATEST_NS <= time_ns <= LATEST_NS else None
 
 
-Facts = dict[str, Any]
+def _dropped(told: report.Capture) -> int | None:
+    known = [one.dropped for one in told.interfaces if one.dropped is not None]
+    return sum(known) if known else None
 
 
-def _facts_by_flow(one: Examined) -> dict[str, Facts]:
-    return {flow.id: _facts_of(flow) for flow in one.report.flows} if one.report is not None else {}
+# --- flows ---------------------------------------------------------------------------------------
 
 
-def _flow_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FlowRow]:
-    place: dict[str, Any] = {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
-    for told in facts.values():
-        yield FlowRow(**place, **told)
+def _flow_rows(one: Examined, found: report.Report) -> dict[str, FlowRow]:
+    """Those told in full, by the id of the flow."""
+    place = _place_of(one)
+    return {flow.id: _flow_row(flow, place) for flow in found.flows}
 
 
-def _brief_rows(one: Examined) -> Iterator[FlowRow]:
-    """Flows that are told in a line: what the line does not say is null."""
-    place: dict[str, Any] = {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
-    for line in lines_of(one.report) if one.report is not None else ():
-        yield FlowRow(**place, **_UNTOLD, **_facts_of_line(line))
+def _brief_rows(one: Examined, found: report.Report) -> Iterator[FlowRow]:
+    place = _place_of(one)
+    return (_brief_row(line, place) for line in lines_of(found))
 
 
-def _facts_of_line(line: Line) -> Facts:
-    ends = (line.client.address, line.client.port, line.headend.address, line.headend.port)
-    return {
-        "flow": digest("brief", *ends, line.first_ns, line.last_ns, line.first_frame),
-        "is_brief": True,
-        "community_id": community_id(*ends),
-        "verdict": line.verdict,
-        "confidence": line.confidence,
-        "client": line.client.address,
-        "client_port": line.client.port,
-        "client_network": network_of(line.client.address),
-        "headend": line.headend.address,
-        "headend_port": line.headend.port,
-        "first_ns": _time(line.first_ns),
-        "last_ns": _time(line.last_ns),
-        "segments": line.to_headend + line.to_client,
-    }
+def _place_of(one: Examined) -> dict[str, Any]:
+    """The columns that are the same in all rows of a capture."""
+    return {"day": day_of(one), "uri": shown(one.uri), "rules_version": one.rules_version}
 
 
-def _finding_rows(one: Examined, facts: dict[str, Facts]) -> Iterator[FindingRow]:
-    day, uri = day_of(one), shown(one.uri)
-    for found in one.report.findings if one.report is not None else ():
-        told = facts[found.flow]
-        yield FindingRow(
-            day=day,
-            uri=uri,
-            finding=found.id,
-            title=found.title,
-            summary=found.summary,
-            display_filter=found.display_filter,
-            rule_version=found.rule_version,
-            **{name: told[name] for name in _SHARED},
-        )
-
-
-def _facts_of(flow: report.Flow) -> Facts:
-    """What a row of `flows` says of the flow itself."""
+def _flow_row(flow: report.Flow, place: dict[str, Any]) -> FlowRow:
     both = (flow.directions.client_to_headend, flow.directions.headend_to_client)
+    return FlowRow(
+        **place,
+        **_ends(flow.client, flow.headend),
+        flow=flow.id,
+        is_brief=False,
+        verdict=flow.verdict,
+        confidence=flow.confidence,
+        direction=flow.direction,
+        encapsulation=flow.encapsulation.kind,
+        grade=flow.encapsulation.grade,
+        first_ns=_time(flow.first_ns),
+        last_ns=_time(flow.last_ns),
+        ending=flow.ending.kind,
+        ending_by=flow.ending.by,
+        firewall=firewall_of(flow),
+        loss_location=flow.loss_location,
+        ack_author=flow.ack_author,
+        rst_author=flow.rst_author,
+        is_lossy=is_lossy(flow),
+        segments=sum(way.segments for way in both),
+        payload_bytes=sum(way.payload_bytes for way in both),
+        episodes=flow.episodes_total,
+        unanswered=sum(episode.answered is False for episode in flow.episodes),
+        duplicate_acks=sum(way.duplicate_acks for way in both),
+        missing_bytes=sum(way.missing_bytes for way in both),
+        retransmissions=sum(way.retransmissions for way in both),
+        esp_missing=sum(way.esp_missing for way in both),
+    )
+
+
+def _brief_row(line: Line, place: dict[str, Any]) -> FlowRow:
+    """What the line does not say is null; an id is made of what it does say."""
+    ends = (line.client.address, line.client.port, line.headend.address, line.headend.port)
+    return FlowRow(
+        **place,
+        **_ends(line.client, line.headend),
+        flow=digest("brief", *ends, line.first_ns, line.last_ns, line.first_frame),
+        is_brief=True,
+        verdict=line.verdict,
+        confidence=line.confidence,
+        first_ns=_time(line.first_ns),
+        last_ns=_time(line.last_ns),
+        segments=line.to_headend + line.to_client,
+    )
+
+
+def _ends(client: Endpoint, headend: Endpoint) -> dict[str, Any]:
     return {
-        "flow": flow.id,
-        "is_brief": False,
-        "community_id": community_of(flow),
-        "verdict": flow.verdict,
-        "confidence": flow.confidence,
-        "direction": flow.direction,
-        "client": flow.client.address,
-        "client_port": flow.client.port,
-        "client_network": network_of(flow.client.address),
-        "headend": flow.headend.address,
-        "headend_port": flow.headend.port,
-        "encapsulation": flow.encapsulation.kind,
-        "grade": flow.encapsulation.grade,
-        "first_ns": _time(flow.first_ns),
-        "last_ns": _time(flow.last_ns),
-        "ending": flow.ending.kind,
-        "ending_by": flow.ending.by,
-        "firewall": firewall_of(flow),
-        "loss_location": flow.loss_location,
-        "ack_author": flow.ack_author,
-        "rst_author": flow.rst_author,
-        "is_lossy": is_lossy(flow),
-        "segments": sum(way.segments for way in both),
-        "payload_bytes": sum(way.payload_bytes for way in both),
-        "episodes": flow.episodes_total,
-        "unanswered": sum(episode.answered is False for episode in flow.episodes),
-        "duplicate_acks": sum(way.duplicate_acks for way in both),
-        "missing_bytes": sum(way.missing_bytes for way in both),
-        "retransmissions": sum(way.retransmissions for way in both),
-        "esp_missing": sum(way.esp_missing for way in both),
+        "community_id": community_id(client.address, client.port, headend.address, headend.port),
+        "client": client.address,
+        "client_port": client.port,
+        "client_network": network_of(client.address),
+        "headend": headend.address,
+        "headend_port": headend.port,
     }
-
-
-def community_of(flow: report.Flow) -> str | None:
-    return community_id(flow.client.address, flow.client.port, flow.headend.address, flow.headend.port)
 
 
 def firewall_of(flow: report.Flow) -> str | None:
@@ -370,14 +230,17 @@ def network_of(address: str) -> str:
     return str(ip_network((at.packed, length), strict=False))
 
 
-# --- captures ------------------------------------------------------------------------------------
+# --- findings ------------------------------------------------------------------------------------
 
 
-def _dropped(told: report.Capture | None) -> int | None:
-    known = [one.dropped for one in told.interfaces if one.dropped is not None] if told else []
-    return sum(known) if known else None
-
-
-def _time(time_ns: int | None) -> int | None:
-    """A pcapng block may claim any time; one that 64 bits do not hold is none."""
-    return time_ns if time_ns is not None and -LATEST_NS <= time_ns <= LATEST_NS else None
+def _finding_rows(found: report.Report, flows: dict[str, FlowRow]) -> Iterator[FindingRow]:
+    for finding in found.findings:
+        flow = flows[finding.flow]
+        yield FindingRow(
+            finding=finding.id,
+            title=finding.title,
+            summary=finding.summary,
+            display_filter=finding.display_filter,
+            rule_version=finding.rule_version,
+            **{name: getattr(flow, name) for name in _SHARED},
+        )

@@ -27,6 +27,7 @@ from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
+from ctcp_forensics.capture.access import Access
 
 FOUND_FIRST: Final = 16
 FOUND_AT_ONCE: Final = 256
@@ -68,7 +69,7 @@ class Rules:
 
     terms: Terms
     time_limit_s: float | None
-    allows_private: bool = False
+    access: Access = Access.PUBLIC_ONLY
     most_tries: int
     anew: bool = False
     """What is done is done again."""
@@ -293,7 +294,7 @@ class Sweep:
             items,
             self._rules.terms,
             self._rules.time_limit_s,
-            allows_private=self._rules.allows_private,
+            access=self._rules.access,
         )
         self._engine.submit(Job(number=self._number, payload=payload))
 

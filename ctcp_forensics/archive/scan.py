@@ -27,6 +27,7 @@ from ctcp_forensics.archive.run import Hear, Rules, Sweep, nobody
 from ctcp_forensics.archive.shard import Shard, part_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
 from ctcp_forensics.archive.tally import Watch
+from ctcp_forensics.capture.access import Access
 
 LOCK: Final = "lock"
 TIME_LIMIT_S: Final = 300.0
@@ -55,8 +56,7 @@ class Wanted:
     links: Links = Links.PASSED_OVER
     found: Iterable[Found] | None = None
     """What somebody found already; None: what is at the places."""
-    allows_private: bool = False
-    """Also URLs that lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +92,14 @@ def rules_of(wanted: Wanted) -> Rules:
     return Rules(
         terms=wanted.terms,
         time_limit_s=wanted.time_limit_s,
-        allows_private=wanted.allows_private,
+        access=wanted.access,
         most_tries=wanted.most_tries,
         anew=wanted.anew,
     )
 
 
 def found_by(wanted: Wanted) -> Iterator[Found]:
-    options = FindOptions(links=wanted.links, store=str(wanted.store), allows_private=wanted.allows_private)
+    options = FindOptions(links=wanted.links, store=str(wanted.store), access=wanted.access)
     found = find(wanted.places, options)
     return found if wanted.shard is None else part_of(found, wanted.shard)
 

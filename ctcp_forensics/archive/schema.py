@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from msgspec import inspect
 
-from ctcp_forensics.archive.rows import TABLES
+from ctcp_forensics.archive.columns import TABLES
 
 LAYOUT: Final = 1
 """Of the tables: where it changes, the files are made anew from the segments."""

@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 
 from ctcp_forensics import __version__
+from ctcp_forensics.archive.columns import CaptureRow, FindingRow
 from ctcp_forensics.archive.examine import Examined
-from ctcp_forensics.archive.rows import EPOCH, SECOND_NS, CaptureRow, FindingRow, capture_row, finding_rows
+from ctcp_forensics.archive.rows import EPOCH, SECOND_NS, capture_row, finding_rows
 from ctcp_forensics.report import FLAGSHIP, NEEDS_NO_READING
 
 SCHEMA_VERSION: Final = "1.0"

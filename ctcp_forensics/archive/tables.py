@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ctcp_forensics.archive.columns import TABLES
 from ctcp_forensics.archive.parquet import Parquet, connected, parquet_source
-from ctcp_forensics.archive.rows import TABLES
 from ctcp_forensics.archive.schema import nothing
 from ctcp_forensics.errors import CtcpError
 

@@ -21,7 +21,7 @@ from ctcp_forensics.archive.find import opened_entries
 from ctcp_forensics.archive.identity import quick_key, whole_keys
 from ctcp_forensics.archive.limits import TimeIsUp, time_limit
 from ctcp_forensics.archive.segment import packed, unpacked
-from ctcp_forensics.capture import Capture
+from ctcp_forensics.capture import Access, Capture
 from ctcp_forensics.errors import CaptureError
 
 Kind = Literal["examine", "judge", "quick-key", "whole-key"]
@@ -54,8 +54,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     terms: Terms
     time_limit_s: float | None = None
-    allows_private: bool = False
-    """Hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +86,7 @@ def payload_of(
     terms: Terms,
     time_limit_s: float | None,
     *,
-    allows_private: bool = False,
+    access: Access = Access.PUBLIC_ONLY,
 ) -> bytes:
     return msgspec.msgpack.encode(
         Task(
@@ -95,7 +94,7 @@ def payload_of(
             items=tuple(items),
             terms=terms,
             time_limit_s=time_limit_s,
-            allows_private=allows_private,
+            access=access,
         )
     )
 
@@ -115,7 +114,7 @@ def _examined(task: Task) -> Iterator[Answer]:
     left = {item.entry.uri: at for at, item in enumerate(task.items)}
     while left:
         with closing(
-            opened_entries([task.items[at].entry for at in left.values()], allows_private=task.allows_private)
+            opened_entries([task.items[at].entry for at in left.values()], access=task.access)
         ) as opened:
             yield from _in_turn(opened, left, task)
 
@@ -192,7 +191,7 @@ def _quick_keys(task: Task) -> Iterator[Answer]:
 
 def _whole_keys(task: Task) -> Iterator[Answer]:
     number = {item.entry: at for at, item in enumerate(task.items)}
-    for entry, key in whole_keys(list(number), allows_private=task.allows_private):
+    for entry, key in whole_keys(list(number), access=task.access):
         yield Answer(at=number[entry], key=key)
 
 

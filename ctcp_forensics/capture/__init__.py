@@ -7,8 +7,9 @@ Nothing seeks, and nothing is held but a few chunks: a file may be larger than m
 and a small compressed file may hold a large savefile.  Only what unpacks to more than any capture does is not followed.
 """
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.relay import TRAYS, Relay
 from ctcp_forensics.capture.source import HASH_LIMIT, Capture, open_capture
 
-__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Capture", "Relay", "open_capture"]
+__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Access", "Capture", "Relay", "open_capture"]

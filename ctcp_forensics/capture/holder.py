@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.members import Selection, Walked, walk
 from ctcp_forensics.capture.names import containers_of, scheme_of
 from ctcp_forensics.capture.source import container_file
-
-if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access
 
 
 class Holder(NamedTuple):
@@ -51,8 +49,8 @@ class Holder(NamedTuple):
 class Holders:
     """Who holds what; each URL is asked about once."""
 
-    def __init__(self, *, allows_private: bool) -> None:
-        self._allows_private = allows_private
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._known: dict[str, Holder | None] = {}
 
     def of(self, uri: str) -> Holder | None:
@@ -72,8 +70,6 @@ class Holders:
     def _behind(self, url: str) -> Holder | None:
         if url not in self._known:
             from ctcp_forensics.capture.members.distant import is_archive
-            from ctcp_forensics.capture.remote import Access
 
-            access = Access(allows_private=self._allows_private)
-            self._known[url] = Holder(url, access) if is_archive(url, access) else None
+            self._known[url] = Holder(url, self._access) if is_archive(url, self._access) else None
         return self._known[url]

@@ -15,6 +15,7 @@ from itertools import chain, cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
@@ -22,7 +23,7 @@ from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access, Remote
+    from ctcp_forensics.capture.remote import Remote
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -266,34 +267,32 @@ def open_capture(
     source: str,
     *,
     hash_limit: int | None = HASH_LIMIT,
-    allows_private: bool = False,
+    access: Access = Access.PUBLIC_ONLY,
     opener: Opener | None = None,
 ) -> Capture:
     """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
 
-    A URL of the web leads to public addresses only, unless `allows_private`.  A pipe is waited for, unless the
+    A URL of the web leads to public addresses only, unless the `access` is wider.  A pipe is waited for, unless the
     `opener` of files does not.  Raises CaptureError where there is nothing to read.
     """
     try:
         return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit, opener)
     except (OSError, ValueError) as error:
-        return _open_elsewhere(source, hash_limit, error, allows_private=allows_private)
+        return _open_elsewhere(source, hash_limit, error, access=access)
 
 
 def _open_elsewhere(
-    source: str, hash_limit: int | None, error: OSError | ValueError, *, allows_private: bool
+    source: str, hash_limit: int | None, error: OSError | ValueError, *, access: Access
 ) -> Capture:
     """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
     if any(containers_of(source)):
         from ctcp_forensics.capture.holder import Holders
         from ctcp_forensics.capture.turn import open_member
 
-        if (holder := Holders(allows_private=allows_private).of(source)) is not None:
+        if (holder := Holders(access).of(source)) is not None:
             return open_member(source, holder, hash_limit=hash_limit)
     if scheme_of(source) is not None:
-        from ctcp_forensics.capture.remote import Access
-
-        return open_object(source, Access(allows_private=allows_private), hash_limit=hash_limit)
+        return open_object(source, access, hash_limit=hash_limit)
     raise CaptureError(source, offset=None, reason=in_words(error)) from error
 
 

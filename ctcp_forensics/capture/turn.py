@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import Member, Only, Refused
 from ctcp_forensics.capture.members.limits import ContainerError
@@ -24,16 +25,13 @@ from ctcp_forensics.capture.source import (
 )
 from ctcp_forensics.errors import CaptureError
 
-if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access
-
 Opened = tuple[str, Capture | CaptureError]
 
 ABSENT: Final = "there is no such member in it"
 
 
 def opened_in_turn(
-    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, allows_private: bool = False
+    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, access: Access = Access.PUBLIC_ONLY
 ) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.  Pipes are refused.
 
@@ -42,9 +40,9 @@ def opened_in_turn(
     """
 
     def by_itself(uri: str) -> Capture:
-        return open_capture(uri, hash_limit=hash_limit, allows_private=allows_private, opener=without_waiting)
+        return open_capture(uri, hash_limit=hash_limit, access=access, opener=without_waiting)
 
-    for holder, group in groupby(uris, key=Holders(allows_private=allows_private).of):
+    for holder, group in groupby(uris, key=Holders(access).of):
         if holder is None:
             for uri in group:
                 yield from _opened(uri, by_itself)

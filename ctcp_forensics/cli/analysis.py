@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
-from ctcp_forensics.capture import HASH_LIMIT
+from ctcp_forensics.capture import HASH_LIMIT, Access
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write
 from ctcp_forensics.pipeline import diagnose
@@ -41,8 +41,7 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     has_sketch: bool = False
     page: str | None = None
     """Where the HTML page goes; None: none is wanted."""
-    allows_private: bool = False
-    """URLs may lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
     @property
     def is_drawn(self) -> bool:
@@ -98,7 +97,7 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     if wanted.is_drawn and not report.pictures:
         from ctcp_forensics.cli.pictures import with_pictures
 
-        return with_pictures(report, at_most=1, progress=None, allows_private=wanted.allows_private)
+        return with_pictures(report, at_most=1, progress=None, access=wanted.access)
     return report
 
 
@@ -149,7 +148,7 @@ def _write_page(
 ) -> None:
     from ctcp_forensics.cli.page import write_page
 
-    write_page(html, found, shown, progress, allows_private=wanted.allows_private)
+    write_page(html, found, shown, progress, access=wanted.access)
 
 
 def _veil(request: Request) -> Callable[[Report], Report]:
@@ -207,14 +206,14 @@ class Asked(Protocol):
     @property
     def hash_all(self) -> bool: ...
     @property
-    def allows_private(self) -> bool: ...
+    def access(self) -> Access: ...
 
 
 def options_of(asked: Asked) -> Options:
     return Options(
         ports=frozenset({CTCP_PORT}) | asked.ports,
         all_tcp=asked.all_tcp,
-        allows_private=asked.allows_private,
+        access=asked.access,
         hash_limit=None if asked.hash_all else HASH_LIMIT,
         max_in_full=None if asked.in_full else MAX_IN_FULL,
     )
@@ -239,7 +238,7 @@ def _pictured(report: Report, request: Request) -> Report:
             report,
             at_most=request.pictures_wanted,
             progress=line,
-            allows_private=request.allows_private,
+            access=request.access,
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from ctcp_forensics.annotate import TWICE, Request, Written, annotate, concerned
-from ctcp_forensics.capture import STDIN
+from ctcp_forensics.capture import STDIN, Access
 from ctcp_forensics.cli.analysis import complain, diagnosed, options_of, sources_of
 from ctcp_forensics.cli.ends import TROUBLE, Done, Refused, say
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, binary_destination
@@ -40,7 +40,7 @@ class Wanted:
     all_tcp: bool = False
     in_full: bool = False
     hash_all: bool = False
-    allows_private: bool = False
+    access: Access = Access.PUBLIC_ONLY
     redact: str | None = None
     """A key file."""
     shows_progress: bool = True
@@ -121,7 +121,7 @@ def copied(
             whole=wanted.whole,
             aligns=wanted.aligns,
             is_stored=is_stored,
-            allows_private=wanted.allows_private,
+            access=wanted.access,
             progress=progress,
         )
         return annotate(request, file.write) if veil is None else annotated_under(veil, request, file)

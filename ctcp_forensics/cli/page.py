@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
+from ctcp_forensics.capture import Access
 from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import destination, write
 from ctcp_forensics.cli.progress import Progress
@@ -32,7 +33,7 @@ def page_destination(
 
 
 def write_page(
-    html: TextIO, found: Report, shown: Report, progress: Progress | None, *, allows_private: bool
+    html: TextIO, found: Report, shown: Report, progress: Progress | None, *, access: Access
 ) -> None:
     """The page of the report that may be shown; its diagrams are of what was found, under the names that are shown."""
     from ctcp_forensics.render.page import page
@@ -40,7 +41,7 @@ def write_page(
     from ctcp_forensics.retrace import as_told_by
 
     with progress or nullcontext():
-        traces = [*traces_of_captures(found, progress, allows_private=allows_private)]
+        traces = [*traces_of_captures(found, progress, access=access)]
     drawn = {trace.flow for trace in traces}
     try:
         traces += (trace for trace in traces_of_pictures(found) if trace.flow not in drawn)
@@ -50,14 +51,12 @@ def write_page(
     write(html, page(shown, told))
 
 
-def traces_of_captures(
-    report: Report, progress: Progress | None, *, allows_private: bool
-) -> tuple[Trace, ...]:
+def traces_of_captures(report: Report, progress: Progress | None, *, access: Access) -> tuple[Trace, ...]:
     """The flows that the page tells at length, whole, where the captures can be read again."""
     from ctcp_forensics.render.page import flows_at_length
     from ctcp_forensics.retrace import MAX_TRACED, retrace
 
-    again = retrace(report, flows_at_length(report), progress, allows_private=allows_private)
+    again = retrace(report, flows_at_length(report), progress, access=access)
     for failed in again.failed:
         say(f"no diagram of {failed.source}: {failed.reason}")
     if again.flows_left_out:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from ctcp_forensics.capture import Access
 from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination
 from ctcp_forensics.cli.progress import Progress
@@ -39,13 +40,13 @@ def a_letter() -> str:
     return text(2, 18, "M", font_family=FONTS, font_size=18)
 
 
-def with_pictures(report: Report, *, at_most: int, progress: Progress | None, allows_private: bool) -> Report:
+def with_pictures(report: Report, *, at_most: int, progress: Progress | None, access: Access) -> Report:
     """The report with the pictures of its worst flows; captures that cannot be read again are told of."""
     from ctcp_forensics.picture import picture_of
     from ctcp_forensics.retrace import retrace, worst
 
     flows = worst(report, at_most)
-    found = retrace(report, [flow.id for flow in flows], progress, allows_private=allows_private)
+    found = retrace(report, [flow.id for flow in flows], progress, access=access)
     for error in found.failed:
         say(f"{error}; it is not drawn")
     made = [picture_of(flow, found.of_flow(flow.id)) for flow in flows]

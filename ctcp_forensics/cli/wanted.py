@@ -43,7 +43,7 @@ def _listed(files_from: str, end: bytes) -> Iterator[str]:
         raise Refused(str(error)) from error
 
 
-def links_of(follows: bool, follows_outside: bool) -> Links:
+def links_of(*, follows: bool, follows_outside: bool) -> Links:
     """The wider wish has the narrower one in it."""
     if follows_outside:
         return Links.ANYWHERE

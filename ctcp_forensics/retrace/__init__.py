@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from ctcp_forensics.capture import Access
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Report, ReportError
@@ -41,18 +42,18 @@ def retrace(
     flows: Collection[str] | None = None,
     progress: Progress | None = None,
     *,
-    allows_private: bool = False,
+    access: Access = Access.PUBLIC_ONLY,
 ) -> Retraced:
     """Trace the flows with these ids, or those that are worth a picture; every capture is read once.
 
-    A URL leads to public addresses only, unless `allows_private`.
+    A URL leads to public addresses only, unless the `access` is wider.
     """
     wanted, left_out = chosen(report, flows)
     sighted: dict[Seat, Sighted] = {}
     failed: list[CaptureError] = []
     for run in runs_of(report, wanted):
         try:
-            found, strange = read_again(run, progress, allows_private=allows_private)
+            found, strange = read_again(run, progress, access=access)
         except CaptureError as error:
             failed.append(error)
         else:

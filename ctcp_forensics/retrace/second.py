@@ -13,7 +13,7 @@ from typing import Final
 
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, DirectionRow, EpisodeRow, HoleRow, TraceColumns
-from ctcp_forensics.capture import STDIN, Capture, open_capture
+from ctcp_forensics.capture import STDIN, Access, Capture, open_capture
 from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
@@ -63,7 +63,7 @@ class _Reel:
 
 
 def read_again(
-    run: Run, progress: Progress | None, *, allows_private: bool = False
+    run: Run, progress: Progress | None, *, access: Access = Access.PUBLIC_ONLY
 ) -> tuple[dict[Seat, Sighted], list[CaptureError]]:
     """Read the captures of a run; what is not as the report says is told.  Raises CaptureError."""
     share = fair_share([errand.seen.frames for errand in run.errands], TRACE_CAP)
@@ -76,7 +76,7 @@ def read_again(
     for described in run.captures:
         for reel in reels:
             want_those_of(described, run, reel, before[-1])
-        before.append(read_part(described, reels, before[-1], progress, allows_private=allows_private))
+        before.append(read_part(described, reels, before[-1], progress, access=access))
     return sort_out(run, reels, tuple(before[:-1]))
 
 
@@ -106,13 +106,13 @@ def want_those_of(described: Described, run: Run, reel: _Reel, before: int) -> N
 
 
 def read_part(
-    described: Described, reels: list[_Reel], before: int, progress: Progress | None, *, allows_private: bool
+    described: Described, reels: list[_Reel], before: int, progress: Progress | None, *, access: Access
 ) -> int:
     """One pass over one file; how many frames are numbered now."""
     if described.source == STDIN:
         raise CaptureError(STDIN, offset=None, reason=ONLY_ONCE)
     limit = 0 if described.content_sha256 is None else None
-    with open_capture(described.source, hash_limit=limit, allows_private=allows_private) as capture:
+    with open_capture(described.source, hash_limit=limit, access=access) as capture:
         refuse_other_size(described, capture)
         reader = Reader(capture.chunks(), source=described.source, first_number=before + 1)
         for buffer, frames in batches_in_order(reader):

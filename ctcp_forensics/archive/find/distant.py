@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.archive.entry import Found, Refusal
 from ctcp_forensics.archive.find.looking import inside, told
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import EVERYTHING, Below, Selection, is_container
 from ctcp_forensics.capture.members.streams import Look, Replay, look
@@ -20,7 +21,7 @@ from ctcp_forensics.capture.names import containers_of
 from ctcp_forensics.savefile import begins_savefile
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access, Listed
+    from ctcp_forensics.capture.remote import Listed
 
 ASKED_AT_ONCE: Final = 100
 """First bytes are asked for side by side: one after the other a million objects would take a day."""
@@ -38,7 +39,7 @@ def behind_url(url: str, access: Access) -> Iterator[Found]:
         )
         yield Refusal(uri=without_secrets(url), reason="secret-in-url", detail=detail, is_trouble=True)
         return
-    holder = Holders(allows_private=access.allows_private).of(url) if any(containers_of(url)) else None
+    holder = Holders(access).of(url) if any(containers_of(url)) else None
     yield from _listed(url, access) if holder is None else _inside_of(holder, url, access)
 
 

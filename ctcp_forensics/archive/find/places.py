@@ -46,9 +46,8 @@ class _Search:
             yield Refusal(uri=place, reason="vanished", detail="no file can have this name", is_trouble=True)
         elif scheme_of(place) is not None and not os.path.lexists(place):
             from ctcp_forensics.archive.find.distant import behind_url
-            from ctcp_forensics.capture.remote import Access
 
-            yield from behind_url(place, Access(allows_private=self.options.allows_private))
+            yield from behind_url(place, self.options.access)
         elif os.path.lexists(place) or not glob.has_magic(place):
             yield from self._path(os.path.abspath(place))  # noqa: PTH100  # no link is resolved
         else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ctcp_forensics.capture.access import Access
+
 
 class Links(Enum):
     """Symbolic links that are met inside a folder; a link that the user names is always followed."""
@@ -25,8 +27,7 @@ class FindOptions:
     links: Links = Links.PASSED_OVER
     store: str | None = None
     """The folder of results: what lies there are no captures to be looked at."""
-    allows_private: bool = False
-    """Also URLs that lead to hosts that only insiders reach."""
+    access: Access = Access.PUBLIC_ONLY
 
 
 AS_USUAL = FindOptions()

@@ -24,7 +24,7 @@ from ctcp_forensics.capture.members.walk import (
 )
 
 if TYPE_CHECKING:
-    from ctcp_forensics.capture.remote import Access
+    from ctcp_forensics.capture.access import Access
     from ctcp_forensics.capture.remote.container import Container
     from ctcp_forensics.capture.remote.parts import Parts
 

@@ -7,7 +7,6 @@ libraries look for them (environment, profiles, the machine's role) and leave by
 
 from __future__ import annotations
 
-from ctcp_forensics.capture.remote.access import PUBLIC_ONLY, Access
 from ctcp_forensics.capture.remote.address import (
     has_secrets,
     is_pattern,
@@ -19,8 +18,6 @@ from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
 __all__ = [
     "PAGE_LEN",
-    "PUBLIC_ONLY",
-    "Access",
     "ChangedError",
     "Listed",
     "Remote",

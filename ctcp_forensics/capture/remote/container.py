@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
 from ctcp_forensics.capture.remote.library import file_system, names_versions, within
 from ctcp_forensics.capture.remote.opening import Remote, attempted, stamp_now, stamp_of

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB, is_pattern
 from ctcp_forensics.capture.remote.library import file_system, is_sftp, names_versions, within
 from ctcp_forensics.capture.remote.opening import attempted, open_url, stamp_of

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.capture.remote.access import Access
 from ctcp_forensics.capture.remote.address import WEB
 from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system, is_sftp, names_versions, within
 from ctcp_forensics.capture.remote.ranges import Ranges

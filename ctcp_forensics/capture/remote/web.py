@@ -22,8 +22,9 @@ from urllib.request import (
     build_opener,
 )
 
-from ctcp_forensics.capture.remote.access import Access, refuse_private, refuse_private_peer
+from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.remote.address import WEB
+from ctcp_forensics.capture.remote.hosts import refuse_private, refuse_private_peer
 from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
 TRIES: Final = 5
@@ -170,7 +171,7 @@ def _stamp(headers: HTTPMessage) -> str:
 
 def opener_for(access: Access) -> OpenerDirector:
     """Where private addresses are refused no proxy is asked either: it would reach them for us."""
-    if access.allows_private:
+    if access is Access.ANYWHERE:
         return build_opener(_Redirects())
     return build_opener(_Redirects(), _PublicHttp(), _PublicHttps(), ProxyHandler({}))
 

@@ -36,6 +36,7 @@ from ctcp_forensics.cli.commands.captures import (
     OutsideOption,
     PortOption,
     PrivateOption,
+    access_of,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -101,7 +102,7 @@ def analyze(
         all_tcp=all_tcp,
         in_full=in_full,
         hash_all=sha256,
-        allows_private=allow_private_addresses,
+        access=access_of(allow_private_addresses),
         form=form,
         output=output,
         page=report,

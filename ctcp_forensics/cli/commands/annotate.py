@@ -21,6 +21,7 @@ from ctcp_forensics.cli.commands.captures import (
     OutsideOption,
     PortOption,
     PrivateOption,
+    access_of,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -98,7 +99,7 @@ def annotate(
         all_tcp=all_tcp,
         in_full=in_full,
         hash_all=sha256,
-        allows_private=allow_private_addresses,
+        access=access_of(allow_private_addresses),
         redact=redact,
         shows_progress=not no_progress,
     )

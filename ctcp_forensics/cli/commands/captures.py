@@ -4,9 +4,12 @@ Knows the options and their help.  Does not know what is asked about the capture
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture import Access
 
 CLIENT, OUTSIDE, INSIDE, ASA = (
     "client",
@@ -68,6 +71,13 @@ PrivateOption = Annotated[
     typer.Option("--allow-private-addresses", help="Web addresses may lead to hosts inside of this network."),
 ]
 NoProgressOption = Annotated[bool, typer.Option("--no-progress", help="No progress line on the terminal.")]
+
+
+def access_of(allows_private: bool) -> "Access":
+    """What --allow-private-addresses stands for."""
+    from ctcp_forensics.capture import Access
+
+    return Access.ANYWHERE if allows_private else Access.PUBLIC_ONLY
 
 
 def refuse_none(named: Mapping[str | None, Sequence[str] | None]) -> None:

@@ -20,7 +20,7 @@ from ctcp_forensics.cli.commands.app import (
     VerboseOption,
     app,
 )
-from ctcp_forensics.cli.commands.captures import PrivateOption
+from ctcp_forensics.cli.commands.captures import PrivateOption, access_of
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 
@@ -70,7 +70,7 @@ def render(
         plot=plot,
         has_sketch=sketch,
         page=page,
-        allows_private=allow_private_addresses,
+        access=access_of(allow_private_addresses),
     )
     under_pseudonyms = veil(redact, output, page, plot)
     found = drawable(stored(report), look)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ctcp_forensics.cli.commands.app import EXIT_STATUS, DebugOption, app
-from ctcp_forensics.cli.commands.captures import AllTcpOption, PortOption, PrivateOption
+from ctcp_forensics.cli.commands.captures import AllTcpOption, PortOption, PrivateOption, access_of
 from ctcp_forensics.cli.ends import Done, Refused
 
 
@@ -143,8 +143,8 @@ def scan(
         memory_limit=size_of(memory_limit),
         most_tries=tries,
         anew=force,
-        allows_private=allow_private_addresses,
-        links=links_of(follow_symlinks, follow_symlinks_outside),
+        access=access_of(allow_private_addresses),
+        links=links_of(follows=follow_symlinks, follows_outside=follow_symlinks_outside),
     )
     if siem is not None and ndjson is None:
         raise Refused(

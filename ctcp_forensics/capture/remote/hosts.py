@@ -1,4 +1,4 @@
-"""Access: which hosts a URL may lead to.
+"""Hosts: which of them a URL may lead to.
 
 Knows addresses.  A list of URLs may come from a stranger, and this program runs inside of networks that strangers
 should not see: so `https` reaches public addresses only, and the address that answers is what is looked at, at every
@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from typing import Final
 
 from ctcp_forensics.capture.remote.words import RemoteError
 
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052 §2.1: an IPv4 address in the last four bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """What the user allows."""
-
-    allows_private: bool = False
-    """Also hosts with private, loopback, link-local and other special addresses."""
-
-
-PUBLIC_ONLY: Final = Access()
 
 
 class PrivateAddressError(RemoteError):
