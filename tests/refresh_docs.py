@@ -348,7 +348,7 @@ CAPS: Final = (
         "_kernel.rows",
         "FLOW_CAP",
         "flows followed",
-        "what matters least is given up: judged as of then, counted in the capture's `notes`, or told in `coverage.caps`",
+        "what matters least goes: judged as of then, counted in the capture's `notes`, or told in `coverage.caps`",
     ),
     Cap(
         "_kernel.rows",

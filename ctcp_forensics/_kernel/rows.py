@@ -90,8 +90,8 @@ FLOW_CAP = 100 << 10
 Beyond it those that matter least are given up."""
 
 HALF_OPEN_NAMED = 1 << 15
-"""Half-open flows of concern that are judged where their places are needed: a flood of SYNs has more, and all say the same.
-The others are given up unjudged."""
+"""Half-open flows of concern that are judged where their places are needed: a flood of SYNs has more, and all say the
+same.  The others are given up unjudged."""
 
 ALL_HOLES_KEPT = 1 << 16
 ALL_EPISODES_KEPT = 3 << 14

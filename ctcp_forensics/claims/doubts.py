@@ -103,14 +103,12 @@ def it_was_followed_to_its_end(case: Case) -> Answer:
         return HOLDS, "it was followed for as long as the capture went on"
     where = case.frame(around.place_needed_in)
     silent = f"{seconds(around.last_ns - flow.row.last_ns)} after its last segment"
+    others = "what other flows say of it was not looked for"
     if flow.is_settled(around.last_ns):
-        return (
-            HOLDS,
-            f"closed; another flow was given its place in {where}, {silent}",
-            [around.place_needed_in],
-        )
+        because = f"closed; another flow needed its place in {where}, {silent}; {others}"
+        return HOLDS, because, [around.place_needed_in]
     because = (
         f"judged early: another flow needed its place in {where}, {silent}; what came later between these ends is "
-        "told as another flow, and what others said of it later was not looked for"
+        f"told as another flow, and {others}"
     )
     return FAILS, because, [around.place_needed_in]

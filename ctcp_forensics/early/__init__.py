@@ -42,7 +42,7 @@ class Observed(msgspec.Struct, frozen=True, array_like=True):
     """The one that needed a place."""
 
 
-class Verdicts(NamedTuple):
+class Said(NamedTuple):
     """What is known of one flow that was named: what its line says, and what it takes to judge it once more."""
 
     word: Count
@@ -55,7 +55,7 @@ class Early:
 
     def __init__(self, ports: frozenset[int], room_in_full: int) -> None:
         self._ports = ports
-        self._named: dict[int, Verdicts] = {}
+        self._named: dict[int, Said] = {}
         """By index, those that may leave; who speaks before its place is taken stays, and is judged later."""
         self.lines = Lines(MAX_LINES, room_in_full)
 
@@ -75,7 +75,7 @@ class Early:
             self._named[index] = (
                 moment.judged(index, facts)
                 if word == Plain.JUDGE
-                else Verdicts(plain(word, not is_settled), facts, None)
+                else Said(plain(word, not is_settled), facts, None)
             )
 
     def note_those_that_left(self, tracker: Tracker) -> None:
@@ -103,12 +103,12 @@ class Moment:
         self._tracker, self._ports, self._frame, self._quoted = tracker, ports, frame, quoted
         self._last_ns = tracker.tallies().last_ns
 
-    def judged(self, index: int, facts: Facts) -> Verdicts:
+    def judged(self, index: int, facts: Facts) -> Said:
         observed = self._observed(index)
         judgement = judge(case_as_of(observed, Surroundings(last_ns=self._last_ns)))
         word = WORDS[judgement.verdict.slug, judgement.confidence]
         is_early = not observed.flow.is_settled(self._last_ns)
-        return Verdicts((word, is_early), facts, msgspec.msgpack.encode(observed))
+        return Said((word, is_early), facts, msgspec.msgpack.encode(observed))
 
     def _observed(self, index: int) -> Observed:
         flow = build_flow(self._tracker, index, ports=self._ports, capture_last_ns=self._last_ns)
