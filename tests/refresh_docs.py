@@ -352,7 +352,7 @@ CAPS: Final = (
     ),
     Cap(
         "_kernel.rows",
-        "HALF_OPEN_NAMED",
+        "HALF_OPEN_CAP",
         "half-open flows of concern judged because others need their places",
         "given up unjudged; told in `coverage.caps`",
     ),

@@ -291,7 +291,7 @@ cdef class Tracker:
         self.tracker.wants_everything = wanted is None
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.named_at_once = named_at_once
-        self.tracker.half_open_cap = rows.HALF_OPEN_NAMED
+        self.tracker.half_open_cap = rows.HALF_OPEN_CAP
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         self.tracker.holes.at_once = rows.ALL_HOLES_KEPT

@@ -56,7 +56,7 @@ def capped(flows: int, segments: int, evidence: int | None = None) -> Iterator[N
             patches.enter_context(mock.patch.object(rows, f"ALL_{kind}_KEPT", evidence))
         for module in (rows, sys.modules[plain_track.Tracker.__module__]):
             patches.enter_context(mock.patch.object(module, "FLOW_CAP", flows))
-            patches.enter_context(mock.patch.object(module, "HALF_OPEN_NAMED", 2 * flows))
+            patches.enter_context(mock.patch.object(module, "HALF_OPEN_CAP", 2 * flows))
             patches.enter_context(mock.patch.object(module, "SEGMENT_LOG_CAP", segments))
         yield
 

@@ -23,7 +23,7 @@ from ctcp_forensics._kernel.plain_track.state import Flow
 from ctcp_forensics._kernel.rows import (
     EPISODES_KEPT,
     FLOW_CAP,
-    HALF_OPEN_NAMED,
+    HALF_OPEN_CAP,
     NEVER,
     SEGMENT_LOG_CAP,
     AssociationRow,
@@ -284,7 +284,7 @@ class Tracker:
     def _is_to_be_named(self, rank: int) -> bool:
         """Of a flood of half-open flows only so many are."""
         is_half_open = rank == STAGES + Stage.HALF_OPEN
-        return rank >= STAGES and not (is_half_open and self._half_open_named >= HALF_OPEN_NAMED)
+        return rank >= STAGES and not (is_half_open and self._half_open_named >= HALF_OPEN_CAP)
 
     def _make_room(self) -> None:
         """Kind by kind: what one of them lost may be room enough for the next."""
