@@ -41,12 +41,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What a frame of this capture is called."""
         return self.surroundings.numbering.tell(number)
 
-    @property
+    @cached_property
     def direction(self) -> Direction | None:
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @property
+    @cached_property
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
         direction = self.direction

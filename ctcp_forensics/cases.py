@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIEVE_LEN: Final = 1 << 22
 """Bytes: of a full table of tunnels, with two SPIs each, one flow in ten looks related by mistake."""
+SIEVE_PLACES_EACH: Final = 256
+"""Of fewer flows the sieve is smaller, and then one in thirty does."""
 
 
 def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = None) -> list[Case]:
@@ -78,19 +80,20 @@ def related(tracker: Tracked, wanted: Sequence[int]) -> list[int]:
 
     A sieve finds them in little memory: whom it takes for related by mistake, the rows themselves tell apart.
     """
-    seen, again = bytearray(SIEVE_LEN), bytearray(SIEVE_LEN)
+    size = min(SIEVE_LEN, SIEVE_PLACES_EACH * len(wanted))
+    seen, again = bytearray(size), bytearray(size)
     for index in wanted:
-        for mark in marks_of(tracker, index):
+        for mark in marks_of(tracker, index, size):
             again[mark] |= seen[mark]
             seen[mark] = 1
-    found = [index for index in wanted if any(again[mark] for mark in marks_of(tracker, index))]
+    found = [index for index in wanted if any(again[mark] for mark in marks_of(tracker, index, size))]
     return sorted(found, key=lambda index: tracker.flow(index).first_frame)
 
 
-def marks_of(tracker: Tracked, index: int) -> set[int]:
-    """Places in the sieve of what two flows have in common where one goes on with the other."""
+def marks_of(tracker: Tracked, index: int, size: int) -> set[int]:
+    """Places in a sieve of this size of what two flows have in common where one goes on with the other."""
     spis = {one.spi for side in (0, 1) for one in tracker.associations(index, side)}
-    return {hash(one) % SIEVE_LEN for one in (*spis, both_ends(tracker.flow(index)))}
+    return {hash(one) % size for one in (*spis, both_ends(tracker.flow(index)))}
 
 
 def both_ends(row: FlowRow) -> frozenset[tuple[bytes, int]]:

@@ -6,7 +6,7 @@ Knows three outcomes, because what a capture cannot show is neither true nor fal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What to capture or ask where the outcome is unknown."""
 
 
-Places = Mapping[int, Collection[int]]
+Places = dict[int, Collection[int]]
 """Frames by the number of the sighting that they are seen in."""
 
 Answer = tuple[Outcome, str] | tuple[Outcome, str, Collection[int] | Places]
@@ -78,9 +78,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 def by_place(own: int, frames: Collection[int] | Places) -> dict[int, tuple[int, ...]]:
     """Frames that exist, in order, by the number of the sighting."""
-    places = frames if isinstance(frames, Mapping) else {own: frames}
-    known = {number: tuple(sorted({frame for frame in some if frame > 0})) for number, some in places.items()}
-    return {number: some for number, some in known.items() if some}
+    places = frames.items() if isinstance(frames, dict) else ((own, frames),)
+    known = [(number, in_order(some)) for number, some in places]
+    return {number: some for number, some in known if some}
+
+
+def in_order(frames: Collection[int]) -> tuple[int, ...]:
+    return tuple(sorted({frame for frame in frames if frame > 0}))
 
 
 def claim(

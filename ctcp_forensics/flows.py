@@ -60,7 +60,7 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
 
-    @property
+    @cached_property
     def fatal(self) -> Episode | None:
         """The question that was still open at the end, if any."""
         last = self.episodes[-1] if self.episodes else None

@@ -384,13 +384,14 @@ class Weighing:
 
     def all_hold(self, some: Iterable[Claim]) -> bool:
         """A loop, since it is most of what judging does: most rows of the table end at their first claim."""
+        known = self._outcomes
         for claim in some:  # noqa: SIM110
-            if self.outcome(claim) is not HOLDS:
+            if (known.get(claim) or self.outcome(claim)) is not HOLDS:
                 return False
         return True
 
     def evidence(self, claim: Claim) -> Evidence:
-        settler = self._settler(claim)
+        settler = self._settler(claim) if self._others else self._own
         found = claim.evidence(settler.case, settler.to(claim))
         return found if settler is self._own else seen_elsewhere(found, settler.case)
 
@@ -399,7 +400,7 @@ class Weighing:
 
         A second capture only settles what is not shown here; what holds here is never taken back by its silence.
         """
-        if not self._others or claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
+        if claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
             return self._own
         others = (one for one in self._others if may_settle(claim, self.case, one.case))
         return next((one for one in others if one.to(claim)[0] is HOLDS), self._own)

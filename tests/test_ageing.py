@@ -109,11 +109,12 @@ def asked(
     places: int = PLACES,
     size: int = 7,
     evidence: int | None = None,
+    half_open: int | None = None,
     **watching: Any,
 ) -> tuple[Any, list[Stop]]:
     """A tracker that names flows of concern before it gives them up, and all its stops."""
     stops = []
-    with capped(places, 40, evidence):
+    with capped(places, 40, evidence, half_open):
         tracker = kernel.Tracker(**watching)
         for batch in batches(kernel, packets, size):
             done = tracker.feed(batch)
@@ -446,6 +447,7 @@ def test_both_kernels_give_up_the_same_flows(
     wanted=WANTED,
     at_once=NAMED_AT_ONCE,
     evidence=st.sampled_from([None, 1, 5]),
+    half_open=st.sampled_from([None, 0, 1, 3]),
 )
 def test_both_kernels_stop_at_the_same_segments_and_name_the_same_flows(
     stream: list[Packet],
@@ -454,8 +456,10 @@ def test_both_kernels_stop_at_the_same_segments_and_name_the_same_flows(
     wanted: Any,
     at_once: int,
     evidence: int | None,
+    half_open: int | None,
 ) -> None:
-    terms = {"wanted": wanted, "named_at_once": at_once, "evidence": evidence, **watching}
+    kept = {"evidence": evidence, "half_open": half_open}
+    terms = {"wanted": wanted, "named_at_once": at_once, **kept, **watching}
     one, stops = asked(PLAIN, stream, places, **terms)
     other, others = asked(compiled, stream, places, **terms)
     assert stops == others

@@ -725,6 +725,21 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes() -> None:
     assert answer.stdout.isascii()
 
 
+def test_a_report_is_the_same_bytes_in_a_file_and_in_a_pipe_and_the_same_report_in_ascii(
+    tmp_path: Path,
+) -> None:
+    command = [*COMMAND, "analyze", "--format", "json", FAILURE]
+    piped = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False).stdout
+    plain = subprocess.run(
+        command, capture_output=True, env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}, check=False
+    ).stdout
+    subprocess.run([*command, "-o", str(tmp_path / "report")], env=ENVIRONMENT, check=False)
+    assert (tmp_path / "report").read_bytes() == piped
+    assert not piped.isascii()
+    assert plain.isascii()
+    assert json.loads(plain) == json.loads(piped)
+
+
 @pytest.mark.parametrize(
     ("done", "total", "elapsed_s", "line"),
     [

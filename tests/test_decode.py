@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import types
+from itertools import pairwise
 from typing import Any
 
 import dpkt
@@ -335,6 +336,40 @@ def test_the_cookie_inside_a_message_splits_nothing(kernel: Any) -> None:
     body = struct.pack("!II", 1, 2) + b"\x99" * 20 + COOKIE + b"\x99" * 20
     packet = decoded(kernel, segment(body + TRAILER))
     assert [(message.offset, message.length) for message in packet.messages] == [(0, len(body) + 16)]
+
+
+PIECES = [
+    TRAILER,
+    TRAILER[:15],
+    TRAILER[4:],
+    bytes(8),
+    bytes(5) + COOKIE,
+    COOKIE,
+    COOKIE[:2],
+    b"!",
+    b"\x99" * 9,
+]
+
+
+@each_kernel
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
+def test_where_messages_end_is_what_one_finds_looking_at_every_byte(kernel: Any, pieces: list[bytes]) -> None:
+    payload = b"\x99" * 9 + b"".join(pieces) + TRAILER
+    found = [(message.offset, message.length) for message in decoded(kernel, segment(payload)).messages]
+    assert found == messages_by_hand(payload)[:MAX_MESSAGES_PER_SEGMENT]
+
+
+def messages_by_hand(payload: bytes) -> list[tuple[int, int]]:
+    """Offset and length; a trailer with too little before it is part of the next message."""
+    ends = [0]
+    for end in range(16, len(payload) + 1):
+        if is_trailer(payload[end - 16 : end]) and end - ends[-1] > 24:
+            ends.append(end)
+    return [(start, end - start) for start, end in pairwise(ends)]
+
+
+def is_trailer(last: bytes) -> bool:
+    return last[:4] + last[7:8] == bytes(5) and not last[6] & 0x0F and last[8:] == TRAILER[8:]
 
 
 @each_kernel

@@ -82,8 +82,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return deaths(tmp_path_factory.mktemp("quick") / "quick.pcap", 12, SHORT_S)
 
 
-def judged(path: Path, places: int, **options: object) -> Report:
-    with capped(places, 1 << 20):
+def judged(path: Path, places: int, half_open: int | None = None, **options: object) -> Report:
+    with capped(places, 1 << 20, half_open=half_open):
         return diagnose([str(path)], Options(**options))  # type: ignore[arg-type]
 
 
@@ -166,6 +166,40 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.pcap"
     generate.main(["ctcp", "-o", str(path), "--frames", "16000", "--flows", "800"])
     return path
+
+
+def syn(port: int) -> bytes:
+    head = struct.pack(">HHIIHHHH", port, 10_000, 1, 0, 5 << 12 | 2, 1_000, 0, 0)
+    return ip(6, b"\n\0\0\1", b"\n\0\0\2", head)
+
+
+def ip(protocol: int, src: bytes, dst: bytes, body: bytes) -> bytes:
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0, src, dst) + body
+
+
+def prohibited(datagram: bytes) -> bytes:
+    """ICMP type 3, code 13 (RFC 1812 §5.2.7.1), about a datagram."""
+    return ip(1, b"\n\0\0\3", b"\n\0\0\1", struct.pack(">BBHI", 3, 13, 0, 0) + datagram[:28])
+
+
+def written(folder: Path, datagrams: list[bytes]) -> Path:
+    """A frame a second."""
+    path = folder / "written.pcap"
+    with path.open("wb") as out:
+        writer = dpkt.pcap.Writer(out, linktype=dpkt.pcap.DLT_RAW, nano=True)
+        for second, datagram in enumerate(datagrams):
+            writer.writepkt(datagram, 1_700_000_000 + second)
+    return path
+
+
+def test_what_came_behind_the_frame_that_needed_a_place_was_not_known_then(tmp_path: Path) -> None:
+    """All frames are in one batch, which is decoded before it is followed."""
+    asked, other = syn(1_024), syn(1_025)
+    before = judged(written(tmp_path, [asked, prohibited(asked), other]), 1)
+    behind = judged(written(tmp_path, [asked, other, prohibited(asked)]), 1)
+    assert (before.findings[0].verdict, before.findings[0].confidence) == ("firewall-drop", "consistent")
+    assert behind.findings[0].verdict == "insufficient-evidence"
+    assert "another flow needed its place in frame 2" in behind.flows[0].ending.because
 
 
 @pytest.mark.parametrize("chunk_len", [5_000, 33_333])
@@ -266,15 +300,7 @@ def test_only_a_verdict_that_doubts_a_torn_capture_becomes_less_sure() -> None:
 
 
 def test_of_a_flood_some_are_judged_and_the_rest_is_counted(tmp_path: Path) -> None:
-    """`capped` leaves twice as many half-open flows to be judged early as there are places."""
-    path = tmp_path / "flood.pcap"
-    with path.open("wb") as out:
-        writer = dpkt.pcap.Writer(out, nano=True)
-        for number in range(600):
-            head = struct.pack(">HHIIHHHH", 1_024 + number, 10_000, 1, 0, 5 << 12 | 2, 1_000, 0, 0)
-            address = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, b"\n\0\0\1", b"\n\0\0\2")
-            writer.writepkt(bytes(12) + b"\x08\x00" + address + head, 1_700_000_000 + number)
-    report = judged(path, 10)
+    report = judged(written(tmp_path, [syn(1_024 + number) for number in range(600)]), 10, half_open=20)
     (cap,) = report.coverage.caps
     unjudged = int(cap.reached_by.split()[1])
     assert cap.reached_by == f"c1: {unjudged} half-open flows given up unjudged"

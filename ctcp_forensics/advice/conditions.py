@@ -5,6 +5,7 @@ Knows what a situation may say.  Does not know any fix.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_network
 
 from ctcp_forensics.advice.step import (
@@ -16,6 +17,7 @@ from ctcp_forensics.advice.step import (
     Condition,
     Situation,
     addresses_of,
+    checked_address,
 )
 
 # RFC 1918 §3, RFC 6598 §7 and RFC 4193 §3.1.  `is_private` of ipaddress means more than translated ones.
@@ -119,8 +121,14 @@ def is_ipv4(situation: Situation) -> bool:
 
 
 def client_is_private(situation: Situation) -> bool:
-    client = addresses_of(situation)[0]
-    return any(client.version == network.version and client in network for network in PRIVATE_NETWORKS)
+    return is_private(situation.client_address)
+
+
+@lru_cache(maxsize=16)
+def is_private(text: str) -> bool:
+    """Several steps for one flow ask this."""
+    address = checked_address(text)
+    return any(address.version == network.version and address in network for network in PRIVATE_NETWORKS)
 
 
 UNKNOWN_BOX = Caveat(

@@ -8,7 +8,7 @@ gets into a command that `ipaddress` has not read and written again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -121,19 +121,20 @@ def filled(step: Step, situation: Situation) -> Recommendation:
     """The step for this flow.  ValueError where an address or a port is none."""
     blanks = blanks_of(situation)
 
-    def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(line.format_map(blanks) if "{" in line else line for line in lines)
+    def fill(lines: Iterable[str]) -> tuple[str, ...]:
+        return tuple([line.format_map(blanks) if "{" in line else line for line in lines])
 
+    title, change, cost = fill((step.title, step.change, step.cost))
     return Recommendation(
         fix=step.fix,
-        title=step.title.format_map(blanks),
-        change=step.change.format_map(blanks),
+        title=title,
+        change=change,
         commands=fill(step.commands),
-        cost=step.cost.format_map(blanks),
+        cost=cost,
         verify=fill(step.verify),
         roll_back=fill(step.roll_back),
         source=step.source,
-        caveats=fill(tuple(applying(step.caveats, situation))),
+        caveats=fill(applying(step.caveats, situation)),
     )
 
 
@@ -193,5 +194,8 @@ def checked_port(port: int) -> int:
 
 def applying(caveats: tuple[str | Caveat, ...], situation: Situation) -> list[str]:
     """The sentences, with their blanks, that hold in this situation."""
-    told = [(c, always) if isinstance(c, str) else (c.text, c.when) for c in caveats]
-    return [text for text, when in told if when(situation)]
+    return [
+        caveat if isinstance(caveat, str) else caveat.text
+        for caveat in caveats
+        if isinstance(caveat, str) or caveat.when(situation)
+    ]

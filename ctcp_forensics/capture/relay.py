@@ -60,8 +60,8 @@ class Relay(Generic[Tray]):
 
     @property
     def is_behind(self) -> bool:
-        """Trays wait for the worker: it has more to do than who fills them."""
-        return self._worker is not None and not self._full.empty()
+        """All other trays are the worker's or wait for it: whoever fills this one would have to wait for the next."""
+        return self._worker is not None and self._full.qsize() >= TRAYS - 2
 
     def take(self) -> Tray:
         """An empty tray; waits for one where all are under way."""

@@ -16,7 +16,7 @@ import msgspec
 
 from ctcp_forensics.capture import HASH_LIMIT, Access
 from ctcp_forensics.cli.ends import TROUBLE, say
-from ctcp_forensics.cli.output import destination, look, write
+from ctcp_forensics.cli.output import destination, look, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
 from ctcp_forensics.render import render
@@ -112,6 +112,9 @@ def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int
 
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    if wanted.form == "json":
+        write_utf8(text, report.to_json())
+        return
     seen_as = look(wanted.depth, wanted.color, wanted.output)
     write(text, render(report, wanted.form, seen_as))
     if wanted.has_sketch and wanted.form == "table":

@@ -49,13 +49,30 @@ def binary_destination(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
 
 def write(text: TextIO, lines: Iterable[str]) -> None:
     """Write `lines`.  What the terminal's encoding lacks is escaped; a reader who leaves is content."""
-    if text is not sys.stdout:
-        text.writelines(lines)
-        return
-    if hasattr(text, "reconfigure"):
+    if hasattr(text, "reconfigure") and text is sys.stdout:
         text.reconfigure(errors="backslashreplace")
-    try:
+    with _heard(text):
         text.writelines(lines)
+
+
+def write_utf8(text: TextIO, content: bytes) -> None:
+    """Write text that is encoded already: to decode a long report and encode it again takes longer than the rest."""
+    if (text.encoding or "").lower() != "utf-8" or os.linesep != "\n":
+        write(text, (content.decode(),))
+        return
+    with _heard(text):
+        text.flush()
+        text.buffer.write(content)
+
+
+@contextlib.contextmanager
+def _heard(text: TextIO) -> Iterator[None]:
+    """Whether anybody takes what is written is standard output's to know; a file sees to it when it is closed."""
+    if text is not sys.stdout:
+        yield
+        return
+    try:
+        yield
         text.flush()
     except BrokenPipeError:
         leave_pipe(sys.stdout)

@@ -48,11 +48,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def frames(self, frames: tuple[int, ...], number: int) -> dict[str, tuple[int, ...]]:
         """Frames of one place, by capture."""
-        found: dict[str, list[int]] = {}
-        for frame in frames:
-            capture, local = self.readings[number].locate(frame)
-            found.setdefault(capture, []).append(local)
-        return {capture: tuple(some) for capture, some in found.items()}
+        return self.readings[number].by_capture(frames) if frames else {}
 
     @property
     def words(self) -> Sequence[Witness]:
