@@ -171,6 +171,12 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """When its last frames came; its latest time may lie before them, where a clock was set back."""
         return min(self.row.last_ns, max(d.row.last_ns for d in self.directions))
 
+    def is_settled(self, last_ns: int) -> bool:
+        """Closed, by an RST that was believed or from both ends, and as silent since as who fell silent."""
+        rows = [direction.row for direction in self.directions]
+        is_ended = any(row.rsts for row in rows) or all(row.fin_frame != NEVER for row in rows)
+        return is_ended and self.ending.frame is not None and last_ns - self.row.last_ns >= SILENCE_NS
+
     def sent_by(self, side: int) -> Direction:
         """The direction that the kernel knows by the number `side`."""
         return self.to_headend if side == self.client_side else self.to_client

@@ -62,6 +62,12 @@ def screened(
     )
 
 
+def settled(tracked: Tracked, wanted: Sequence[int], limits: ScreenLimits) -> bytes:
+    """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
+    last_ns = tracked.tallies().last_ns
+    return bytes(is_settled(tracked, index, limits, last_ns) for index in wanted)
+
+
 # --- what other flows and ICMP errors say ---------------------------------------------------------
 
 
@@ -121,6 +127,14 @@ def said_of(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) ->
     if any(half.row.trailer_cisco for half in halves):
         return said_of_ctcp(flow, halves, close, limits)
     return said_of_others(halves, close, limits)
+
+
+def is_settled(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) -> bool:
+    """Closed from both ends, or by an RST that was believed."""
+    halves = (half_of(tracked, index, 0), half_of(tracked, index, 1))
+    is_ended = any(half.row.rsts for half in halves) or all(half.row.fin_frame != NEVER for half in halves)
+    is_silent = last_ns - tracked.flow(index).last_ns >= limits.silence
+    return is_ended and is_silent and close_of(halves, limits) is not None
 
 
 def half_of(tracked: Tracked, index: int, side: int) -> Half:

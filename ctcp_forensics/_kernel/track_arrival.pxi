@@ -101,6 +101,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     cdef flow_t* flow
     if unlikely(t.flow_count >= t.flow_cap):
         handle[0] = freed_place(t)
+        if handle[0] == 0:
+            return NULL
         at = slot_for(t, p)
         t.ageing.begun_in_mid_stream += p.flags & SYN == 0
     else:

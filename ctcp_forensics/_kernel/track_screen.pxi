@@ -87,6 +87,19 @@ cdef bytes screened(const tracker_t* t, const uint32_t* wanted, uint32_t count, 
         free(said)
 
 
+cdef bytes settled_among(const tracker_t* t, const uint32_t* wanted, uint32_t count, limits_t limits):
+    cdef uint8_t* said = <uint8_t*> calloc(<size_t> count + 1, 1)
+    cdef uint32_t i
+    if said == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            said[i] = is_settled(t, flow_at(t, wanted[i] + 1), &limits)
+        return (<char*> said)[:count]
+    finally:
+        free(said)
+
+
 cdef tuple conversation_of(const tracker_t* t, const flow_t* flow):
     cdef bytes src = src_of(t, flow)[: flow.address_len]
     cdef bytes dst = dst_of(t, flow)[: flow.address_len]
@@ -184,6 +197,17 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     if halves[0].cargo.trailer_cisco or halves[1].cargo.trailer_cisco:
         return said_of_ctcp(t, flow, halves, &close, limits)
     return said_of_others(t, halves, &close, limits)
+
+
+cdef bint is_settled(const tracker_t* t, const flow_t* flow, const limits_t* limits) noexcept nogil:
+    cdef half_t halves[2]
+    look_at_half(t, flow, 0, &halves[0])
+    look_at_half(t, flow, 1, &halves[1])
+    return (
+        stage_of(t, flow) == STAGE_ENDED
+        and t.last_ns - latest_of(flow) >= limits.silence
+        and close_of(halves, limits).frame != NEVER
+    )
 
 
 cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t* half) noexcept nogil:

@@ -469,7 +469,11 @@ cdef struct ageing_t:  # nothing of it is made before all places are taken
     ranked_t* ranked
     ranked_t* spare
     uint32_t next  # who is given up next, of…
-    uint32_t queued  # …so many from the beginning
+    uint32_t queued  # …so many from the beginning…
+    uint32_t named  # …of which so many, from the beginning, may be given up without another word: they were named
+    uint32_t* left  # handles of those that were, since flows were named last
+    uint32_t left_count
+    int64_t half_open_named
     int64_t* logged_from  # by index: rows of the log before this one belong to who had the place before
     int64_t given_up[6]  # by standing
     int64_t begun_in_mid_stream
@@ -517,6 +521,10 @@ cdef struct tracker_t:
     uint64_t* wanted_ports
     bint watches_everything
     bint wants_everything
+    uint32_t named_at_once  # 0: none is named
+    int64_t half_open_cap  # so many half-open ones are
+    uint32_t waits_before  # the packet of the batch that needs a place…
+    bint waits  # …whose flow has to be named first
     bint out_of_memory
     bint holds_too_much  # of some kind of evidence, or did for a moment
 

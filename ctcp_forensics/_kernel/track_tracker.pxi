@@ -160,16 +160,19 @@ cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first
             if unlikely(t.out_of_memory):  # what is half made is not to be used
                 return
             follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
+            if unlikely(t.waits):
+                t.waits_before = i
+                return
 
 
-cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
+cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
     """Group by group, each step of a group before the next step: what it asks memory for is then under way at once."""
-    cdef uint32_t first = 0
+    t.waits = False
     memset(t.ahead, 0, sizeof(t.ahead))
-    look_at_slots(t, batch, 0)
-    look_at_slots(t, batch, GROUP)
-    look_at_flows(t, batch, 0)
-    while first < batch.count and not t.out_of_memory:
+    look_at_slots(t, batch, first)
+    look_at_slots(t, batch, first + GROUP)
+    look_at_flows(t, batch, first)
+    while first < batch.count and not t.out_of_memory and not t.waits:
         look_at_slots(t, batch, first + 2 * GROUP)
         look_at_flows(t, batch, first + GROUP)
         look_at_troubles(t, batch, first)
@@ -301,11 +304,13 @@ cdef class Tracker:
     cdef uint32_t* order  # twice the number of the row from the oldest in the log, and its side
     cdef log_t log_view  # beside the two
 
-    def __cinit__(self, ports=(), bint everything=False, wanted=()):
+    def __cinit__(self, ports=(), bint everything=False, wanted=(), uint32_t named_at_once=0):
         self.tracker.watches_everything = everything
         self.tracker.watched_ports = ports_as_bits(ports)
         self.tracker.wants_everything = wanted is None
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
+        self.tracker.named_at_once = named_at_once
+        self.tracker.half_open_cap = rows.HALF_OPEN_CAP
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         self.tracker.holes.at_once = rows.ALL_HOLES_KEPT
@@ -322,18 +327,30 @@ cdef class Tracker:
 
     # --- what went in, what comes out -------------------------------------------------------
 
-    def feed(self, Packets packets not None):
-        """Take one batch of packets, in the order of the capture."""
+    def feed(self, Packets packets not None, uint32_t begin=0):
+        """Take one batch of packets, in the order of the capture, from the packet at `begin` on: how many are done with."""
         self.check_idle()
         packets.refuse_if_busy()
         self.forget_order()
         self.is_busy = packets.is_busy = True
         try:
             with nogil:
-                follow_batch(&self.tracker, &packets.batch)
+                follow_batch(&self.tracker, &packets.batch, begin)
         finally:
             self.is_busy = packets.is_busy = False
         self.check_idle()
+        return self.tracker.waits_before if self.tracker.waits else packets.batch.count
+
+    def leaving(self):
+        """Flows that are given up next, unless they speak before: they are named, and go without another word."""
+        self.check_idle()
+        return name_those_leaving(&self.tracker)
+
+    def left(self):
+        """Those of the flows named last whose place was taken, in that order."""
+        cdef uint32_t i
+        self.check_idle()
+        return [self.tracker.ageing.left[i] - 1 for i in range(self.tracker.ageing.left_count)]
 
     def tallies(self):
         self.check_idle()
@@ -510,6 +527,15 @@ cdef class Tracker:
         cdef uint32_t* indices = self.checked_all(flows)
         try:
             return screened(&self.tracker, indices, <uint32_t> len(flows), limits_of(limits), quoted)
+        finally:
+            free(indices)
+
+    def settled(self, wanted, limits):
+        """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return settled_among(&self.tracker, indices, <uint32_t> len(flows), limits_of(limits))
         finally:
             free(indices)
 
