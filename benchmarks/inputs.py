@@ -243,7 +243,7 @@ STORED: Final = {
     "report as markdown": Trap(least=1_250, lay_out=partial(rendered, "markdown")),
 }
 MANY_FILES: Final = {
-    "files of one capture": Trap(least=50, lay_out=rotated),
+    "files of one capture": Trap(least=400, lay_out=rotated),
     "folder of tiny captures": Trap(least=1_250, lay_out=folder_of_files),
     "zip of tiny captures": Trap(least=1_250, lay_out=zip_of_members),
 }

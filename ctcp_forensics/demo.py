@@ -47,23 +47,6 @@ class DemoCaptures:
     asa_inside: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoFacts:
-    """What the captures hold, for whoever checks an analysis of them; tuples are (client, outside, inside)."""
-
-    frames: tuple[int, int, int] = (270, 269, 171)
-    wanted_seq: int = 649_187_028
-    wanted_offset: int = 12_609
-    missing_segment_frame: tuple[int, None] = (77, None)
-    """In the two captures that show the asking."""
-    duplicate_acks: int = 49
-    first_duplicate_ack_frame: tuple[int, int] = (79, 78)
-    reset_frame: tuple[int, int, int] = (242, 241, 143)
-
-
-FACTS = DemoFacts()
-
-
 @dataclass(slots=True, kw_only=True)
 class Party:
     """One end: what it sends next, and the highest byte of the other that it has heard of."""

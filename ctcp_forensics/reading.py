@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -17,12 +18,13 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, Capture, Relay, open_capture
+from ctcp_forensics.batches import Steps, followed
+from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, Capture, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
-from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
+from ctcp_forensics.savefile import Buffer, FrameTable, Reader
 from ctcp_forensics.surroundings import NO_PULSE, Surroundings
 
 CTCP_PORT = 10000
@@ -281,14 +283,12 @@ class Course:
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
         with source.open(self._options.hash_limit, access=self._options.access) as capture:
-            with Relay(Tray, self._follow, threads=self._options.threads) as relay:
-                chunks = relay.paced(capture.chunks(kept=relay.trays, threads=self._options.threads))
-                reader = Reader(chunks, source=source.path, first_number=before + 1)
-                for buffer, frames in batches_in_order(reader):
-                    self._begin(reader)
-                    pass_on(buffer, frames, relay)
-                    if progress is not None:
-                        progress(capture.position, capture.size)
+            reader = followed(
+                capture,
+                partial(Reader, source=source.path, first_number=before + 1),
+                Steps(begin=self._begin, follow=self._follow, tell=partial(tell, capture, progress)),
+                threads=self._options.threads,
+            )
             decoder.finish()
             tracker = self._whole.tracker
             account = account_of(name, capture, reader, decoder, tracker.tallies(), tracker.given_up())
@@ -375,13 +375,9 @@ class Reel(msgspec.Struct, kw_only=True):
         self.tracker.feed(tray.packets)
 
 
-def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
-    """Who has less to do decodes: the thread that reads, where the one that follows flows has trays waiting."""
-    tray = relay.take()
-    tray.load(buffer, frames)
-    if relay.is_behind:
-        tray.decode()
-    relay.pass_on(tray)
+def tell(capture: Capture, progress: Progress | None) -> None:
+    if progress is not None:
+        progress(capture.position, capture.size)
 
 
 def are_vantage_points(reels: Sequence[Reel]) -> bool:

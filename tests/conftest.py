@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from ctcp_forensics._kernel import plain_match
-from ctcp_forensics.vantage import crossing, pairing
+from ctcp_forensics.vantage import acquaintance, crossing, pairing
 
 # No test is timed: a busy machine is no defect.
 settings.register_profile("untimed", deadline=None)
@@ -28,4 +28,5 @@ def root() -> Path:
 def plain_join(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs that are lists of rows are joined by the plain kernel, which takes them as they are."""
     monkeypatch.setattr(pairing, "Matching", plain_match.Matching)
+    monkeypatch.setattr(acquaintance, "sharing", plain_match.sharing)
     monkeypatch.setattr(crossing, "course", plain_match.course)

@@ -20,7 +20,7 @@ from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder, IcmpError
 from ctcp_forensics.surroundings import Surroundings
-from ctcp_forensics.vantage import Path, View, crossing, pairing, paths_of
+from ctcp_forensics.vantage import Path, View, acquaintance, crossing, pairing, paths_of
 from ctcp_forensics.verdict import Judgement, judge, judge_together
 from tests.screened import contradictions
 from tests.vantages import Seen
@@ -142,7 +142,11 @@ def together(places: list[Followed]) -> Together:
     """As conclude puts them together, numbered in the order of `places`; their own kernel joins their logs."""
     is_plain = any(isinstance(place.tracker, plain_track.Tracker) for place in places)
     kernel: Any = plain_match if is_plain else compiled_kernel()
-    with patch.object(pairing, "Matching", kernel.Matching), patch.object(crossing, "course", kernel.course):
+    with (
+        patch.object(pairing, "Matching", kernel.Matching),
+        patch.object(acquaintance, "sharing", kernel.sharing),
+        patch.object(crossing, "course", kernel.course),
+    ):
         paths = paths_of([view_of(number, place) for number, place in enumerate(places)])
     seats = {(number, case.flow.index): case for number, place in enumerate(places) for case in place.cases}
     return Together(paths=paths, connections=[told_of(group) for group in groups_of(seats, paths)])

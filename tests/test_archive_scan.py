@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 import zipfile
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -22,11 +23,18 @@ from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
 from ctcp_forensics.archive.facts import FACTS_VERSION, Facts
 from ctcp_forensics.archive.manifest import Todo
-from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, LARGEST_TASK, PER_FILE, Planner
+from ctcp_forensics.archive.planner import (
+    CONTAINER_MEMBERS,
+    LARGEST_TASK,
+    MOST_OF_CONTAINER,
+    PER_FILE,
+    Planner,
+)
 from ctcp_forensics.archive.run import keys
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
+from ctcp_forensics.capture.members.limits import MAX_UNPACKED
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.surroundings import NO_PULSE
 from tests.fuzz.path import capped
@@ -70,8 +78,8 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
     kept = unpacked(packed(found))
     assert kept == found
     if found.judged:
-        assert kept.can_be_judged_again
         assert kept.facts is not None
+        assert kept.facts.version == FACTS_VERSION
         assert kept.facts.surroundings.pulse == NO_PULSE  # a capture by itself is compared with none
         again = judged_again(kept, terms)
         assert again.report is not None
@@ -134,25 +142,39 @@ def test_who_killed_a_worker_goes_alone_and_members_go_together() -> None:
     assert sizes[2] >= 40
 
 
-def read_for(members: int, size: int) -> int:
-    """How many members all tasks of one archive pass, each from the first one to its own last, the soonest way."""
-    planner, dealt, passed = Planner(4), 0, 0
+def tasks_of(members: int, size: int) -> list[int]:
+    """How many members each task of one archive has, the soonest way."""
+    planner, tasks = Planner(4), []
     for number in range(members):
         planner.add(Todo(entry=Entry(uri=f"/c.tar.gz!/{number}", size=size, stamp="")))
         while planner.is_ready:
-            dealt += len(planner.take())
-            passed += dealt
+            tasks.append(len(planner.take()))
     while not planner.is_empty:
-        dealt += len(planner.take())
-        passed += dealt
-    assert dealt == members
-    return passed
+        tasks.append(len(planner.take()))
+    assert sum(tasks) == members
+    return tasks
 
 
-@pytest.mark.parametrize("size", [100, 1 << 20, 1 << 32])
+def passed_by(tasks: Sequence[int]) -> int:
+    """How many members all tasks pass, each from the first one to its own last."""
+    return sum(accumulate(tasks))
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20, 1 << 23])
 def test_tasks_of_one_archive_read_it_three_times_all_together(size: int) -> None:
     for members in (100, 1_000, 10_000):
-        assert read_for(members, size) <= 4 * members, "tasks of one size would read it members / size times"
+        passed = passed_by(tasks_of(members, size))
+        assert passed <= 4 * members, "tasks of one size would read it members / size times"
+
+
+@pytest.mark.parametrize("size", [1 << 24, 1 << 30, 1 << 34])
+def test_a_task_of_a_huge_archive_is_bounded_and_so_is_how_often_it_is_read(size: int) -> None:
+    """A kill loses one task; of 1 TiB each byte is read twelve times at most, whatever its members are."""
+    members = MAX_UNPACKED // size
+    tasks = tasks_of(members, size)
+    assert max(tasks) * size <= MOST_OF_CONTAINER == 1 << 36
+    assert max(tasks) * (size + PER_FILE) > MOST_OF_CONTAINER * 0.7, "it does grow as far"
+    assert passed_by(tasks) <= 12 * members
 
 
 def test_keys_of_the_members_of_one_archive_are_asked_for_in_batches_that_grow() -> None:

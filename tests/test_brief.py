@@ -14,7 +14,6 @@ import dpkt
 import msgspec
 import pytest
 
-from benchmarks import generate
 from ctcp_forensics.annotate.choice import ChoiceError, concerned
 from ctcp_forensics.brief import Line, counts_of, lines_of
 from ctcp_forensics.compare import compare
@@ -24,29 +23,14 @@ from ctcp_forensics.render import render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.render.page import page
 from ctcp_forensics.report import Brief, BriefVerdict, Flow, Report, ReportError, exit_status
+from tests.crowd import ALL, made, short, whole
 from tests.test_cli import HEALTHY, run
 
+__all__ = ["made", "short", "whole"]
+
 FEW = Options(max_in_full=6)
-ALL = Options(max_in_full=None)
 FRAMES, FLOWS = 8_000, 80
 LOOK = Look(depth=Depth.WHAT, width=None, pen=PLAIN)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("made") / "made.pcap"
-    generate.main(["ctcp", "-o", str(path), "--frames", str(FRAMES), "--flows", str(FLOWS)])
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(made: Path) -> Report:
-    return diagnose([str(made)], ALL)
-
-
-@pytest.fixture(scope="module")
-def short(made: Path) -> Report:
-    return diagnose([str(made)], FEW)
 
 
 def text_of(report: Report, form: str) -> str:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from benchmarks import generate
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cases import Docket, cases_of
@@ -26,28 +25,14 @@ from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import FLAGSHIP, Flow, Report, exit_status
 from ctcp_forensics.screen import JUDGED, WORDS, even_share
 from ctcp_forensics.verdict import CONFIDENCES, VERDICTS
+from tests.crowd import made, short, whole
+
+__all__ = ["made", "short", "whole"]
 
 ROOM = 7
 FEW = Options(max_in_full=6, max_unwell_in_full=ROOM)
-ALL = Options(max_in_full=None)
+FRAMES, FLOWS = 24_000, 1_200
 SAMPLES = Path(__file__).parent.parent / "samples"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("made") / "made.pcap"
-    generate.main(["ctcp", "-o", str(path), "--frames", "24000", "--flows", "1200"])
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(made: Path) -> Report:
-    return diagnose([str(made)], ALL)
-
-
-@pytest.fixture(scope="module")
-def short(made: Path) -> Report:
-    return diagnose([str(made)], FEW)
 
 
 # --- what is told ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +42,7 @@ PLAIN: Any = SimpleNamespace(
     Tracker=plain_track.Tracker,
     Matching=plain_match.Matching,
     course=plain_match.course,
+    sharing=plain_match.sharing,
 )
 COMPILED: Any = compiled_kernel()
 each_kernel = pytest.mark.parametrize(
@@ -205,6 +206,33 @@ def shift_of(here: Any, there: Any, seq: int) -> int:
         next(row.pos for row in tracker.segments(0) if row.esp_seq == seq) for tracker in (here, there)
     ]
     return at[1] - at[0]
+
+
+@each_kernel
+def test_captures_that_share_messages_are_found_by_them(kernel: Any) -> None:
+    """Each counts once, however often it was sent; another content under one number counts as well."""
+    sent = [esp(n, 100 * n, n) for n in range(1, 10)]
+    again = sent[2]._replace(frame=30, ip_id=900, time_ns=900 * MS)
+    other = sent[8]._replace(messages=(sent[8].messages[0]._replace(print64=5),))
+    logs = [
+        [*sent[:5], again],
+        sent[5:8],
+        [*map(elsewhere, sent[2:7]), again],
+        [],
+        [other, *sent[:1]],
+        sent[8:],
+    ]
+    trackers = [tracked(kernel, one) for one in logs]
+    assert kernel.sharing(trackers) == [(0, 2, 3), (0, 4, 1), (1, 2, 2), (4, 5, 1)]
+    assert kernel.sharing([]) == kernel.sharing(trackers[:1]) == kernel.sharing(trackers[:2]) == []
+    assert kernel.sharing(trackers[:1] * 2) == [(0, 1, 5)], "a log and itself"
+
+
+@needs_core
+def test_the_core_takes_nothing_for_a_tracker_that_is_none() -> None:
+    for wrong in ([None], [PLAIN.Tracker()], [1]):
+        with pytest.raises(TypeError):
+            COMPILED.sharing(wrong)
 
 
 # --- both kernels alike --------------------------------------------------------------------------------------
@@ -459,3 +487,20 @@ def test_without_memory_nothing_is_matched_and_the_logs_stay() -> None:
     answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert answer.stdout.split()[-1] == "100000", answer.stderr
     assert "refused" in answer.stdout
+
+
+@needs_core
+@FEW
+@given(parts=st.lists(streams.packets(), min_size=2, max_size=6), everything=st.booleans())
+def test_both_kernels_find_what_is_shared_and_so_does_each_two_beside_each_other(
+    parts: list[list[Packet]], everything: bool
+) -> None:
+    trackers = [both(part, everything=everything, ports=(10000,)) for part in parts]
+    found = PLAIN.sharing([plain for plain, _ in trackers])
+    assert found == COMPILED.sharing([core for _, core in trackers])
+    keys = [{plain_match.key_of(row) for _, row in plain.log()} - {None} for plain, _ in trackers]
+    assert found == [
+        (one, other, len(keys[one] & keys[other]))
+        for one, other in combinations(range(len(keys)), 2)
+        if keys[one] & keys[other]
+    ]

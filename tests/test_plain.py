@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -95,20 +96,32 @@ def test_a_plain_command_does_not_load_typer() -> None:
     assert done.returncode == 0
 
 
+def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
+    code = (
+        "import sys; from ctcp_forensics.cli import main; main(sys.argv[1:]);"
+        "import typing_extensions, typer; sys.exit(typing_extensions is not sys.modules['typing_extensions'])"
+    )
+    words = ["analyze", "samples/healthy.pcap", "-f", "json", "-o", os.devnull]
+    assert subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, check=False).returncode == 0
+
+
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
-    "capture", "capture.ahead", "capture.codecs", "capture.names", "capture.relay", "capture.source", "capture.stamp",
+    "batches",
+    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.names", "capture.relay",
+    "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
     "render", "render.look", "render.path", "render.wording", "report",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
-    "savefile.reader", "savefile.window", "surroundings",
+    "savefile.reader", "savefile.window", "savefile.wording", "surroundings",
 }  # fmt: skip
 """Each costs a fraction of a millisecond.  Judging, pairing, pages and pictures are not among them."""
 NOT_FOR_A_SMALL_CAPTURE = {
     "typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark",
+    "typing_extensions", "inspect", "ast", "dis", "tokenize",
     "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
     "threading", "queue", "subprocess", "bz2", "lzma", "zlib", "isal", "json", "logging",
 }  # fmt: skip

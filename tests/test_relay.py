@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ctcp_forensics import batches
 from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.capture import relay as relay_module
 from ctcp_forensics.capture import source
@@ -32,7 +33,7 @@ LONG_BLOCK = 300_000
 
 
 def no_worker_is_left() -> bool:
-    return not any(thread.name == "relay" for thread in threading.enumerate())
+    return not any(thread.name in ("relay", "hand") for thread in threading.enumerate())
 
 
 # --- the relay ---------------------------------------------------------------------------------
@@ -273,20 +274,28 @@ def report_of(path: Path, threads: int | None) -> bytes:
     return diagnose([str(path)], Options(threads=threads, all_tcp=True)).to_json()
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.integers(0, 5),
     threads=st.sampled_from([1, 2, None]),
     chunk_len=st.sampled_from([600, 4096, 65_536, 1 << 20]),
-    slow=st.sampled_from(["nothing", "reading", "decoding", "following", "all"]),
+    worth_sharing=st.sampled_from([0, batches.WORTH_SHARING]),
+    slow=st.sampled_from(["nothing", "reading", "copying", "decoding", "following", "all"]),
     seed=st.integers(0, 1000),
 )
 def test_a_report_is_the_same_however_the_threads_run(
-    at: int, threads: int | None, chunk_len: int, slow: str, seed: int, captures: list[Path]
+    at: int,
+    threads: int | None,
+    chunk_len: int,
+    worth_sharing: int,
+    slow: str,
+    seed: int,
+    captures: list[Path],
 ) -> None:
     expected = report_of(captures[at], 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "CHUNK_LEN", chunk_len)
+        patch.setattr(batches, "WORTH_SHARING", worth_sharing)
         patch.setattr(relay_module, "TRAYS_ALONE", seed % 2)
         slow_down(patch, slow, random.Random(seed))
         assert report_of(captures[at], threads) == expected
@@ -296,6 +305,7 @@ def test_a_report_is_the_same_however_the_threads_run(
 def slow_down(patch: pytest.MonkeyPatch, what: str, chance: random.Random) -> None:
     stages: dict[str, tuple[Any, str]] = {
         "reading": (source.Capture, "_fill"),
+        "copying": (source.Capture, "block_at"),
         "decoding": (Tray, "decode"),
         "following": (Reel, "follow"),
     }

@@ -10,19 +10,22 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ctcp_forensics.claims.words import seconds
 from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.render.judged import headline, links, worst_first
 from ctcp_forensics.render.look import COLORED, Depth, Look
 from ctcp_forensics.render.markdown import code, prose
 from ctcp_forensics.render.path import clocks_of
-from ctcp_forensics.render.wording import clean, duration, endpoint, frames, sized, utc
+from ctcp_forensics.render.wording import clean, duration, endpoint, frames, rounded, sized, utc
 from ctcp_forensics.report import Endpoint, Evidence, Failed, Report
 from tests import reports
 
@@ -271,8 +274,18 @@ def test_times_are_rfc_3339_in_utc(time_ns: int | None, shown: str) -> None:
         (412_000, "412 us"),
         (850_000_000, "850 ms"),
         (4_000_000_000, "4 s"),
-        (14_260_000_000, "14.2 s"),
-        (59_999_999_999, "59.9 s"),
+        (499, "0 s"),
+        (999_999, "1 ms"),
+        (850_500_000, "850 ms"),
+        (851_500_000, "852 ms"),
+        (999_500_001, "1 s"),
+        (14_250_000_000, "14.2 s"),
+        (14_260_000_000, "14.3 s"),
+        (14_350_000_000, "14.4 s"),
+        (59_949_999_999, "59.9 s"),
+        (59_999_999_999, "1 m 0 s"),
+        (3_599_600_000_000, "1 h 0 m"),
+        (86_399_000_000_000, "1 d 0 h"),
         (134_000_000_000, "2 m 14 s"),
         (3_720_000_000_000, "1 h 2 m"),
         (90_000_000_000_000, "1 d 1 h"),
@@ -281,6 +294,16 @@ def test_times_are_rfc_3339_in_utc(time_ns: int | None, shown: str) -> None:
 )
 def test_lengths_of_time_are_said_in_two_units(length_ns: int, shown: str) -> None:
     assert duration(length_ns) == shown
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from([2, 1_000, 10**8, 60 * 10**9]))
+def test_rounding_is_that_of_fractions(number: int, grain: int) -> None:
+    assert rounded(number, grain) == round(Fraction(number, grain)) * grain
+
+
+@given(st.integers(1_000_000_000, 59_949_999_999))
+def test_a_claim_and_a_table_round_a_duration_alike(length_ns: int) -> None:
+    assert seconds(length_ns).replace(".0 s", " s") == duration(length_ns)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_pcap_in_both_resolutions_and_byte_orders(
     )
     assert seen.frames == [Frame(1, time_ns, 0, 3, 1500, 0, sf.RAW_IP, 0)]
     assert seen.data == [b"abc"]
-    assert (seen.reader.outcome, seen.reader.snapped_frames) == ("complete", 1)
+    assert seen.reader.outcome == "complete"
     assert (seen.reader.first_ns, seen.reader.last_ns) == (time_ns, time_ns)
 
 

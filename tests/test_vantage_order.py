@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.vantage import View
-from ctcp_forensics.vantage.order import before, nearer, put_right
+from ctcp_forensics.vantage.order import Step, balances, compared, put_right, told_rank
 from tests.judged import followed_rows, together
 from tests.test_path_stories import OF_A_PATH
 from tests.test_stories import OPENINGS
@@ -134,25 +135,44 @@ def test_two_captures_of_the_firewall_share_a_clock_unless_they_contradict_it() 
     ]
 
 
-def test_a_pair_that_nothing_tells_of_stands_as_the_user_said_though_others_are_known() -> None:
-    """The client is known to lie before the outside; the inside shows too little to be compared with either."""
-    client, outside, inside = (
+def strangers(*words: str | None) -> list[View]:
+    return [
         View(
             number=number, told=word, interfaces=(), tracker=Tracker(), flows={}, surroundings=NOTHING_AROUND
         )
-        for number, word in enumerate(("client", "asa-outside", "asa-inside"))
-    )
+        for number, word in enumerate(words)
+    ]
+
+
+def test_a_pair_that_nothing_tells_of_stands_as_the_user_said_though_others_are_known() -> None:
+    """The client is known to lie before the outside; the inside shows too little to be compared with either."""
+    views = strangers("client", "asa-outside", "asa-inside")
     steps = {(0, 1): (1, TIMES), (0, 2): (0, ""), (1, 2): (0, "")}
-    views = [inside, outside, client]
-    assert [before(view, views, steps) for view in (client, outside, inside)] == [-2, 0, 2]
+    assert balances(views[::-1], steps) == {0: -2, 1: 0, 2: 2}
 
 
 def test_a_pair_that_is_known_stands_so_whatever_the_user_said() -> None:
-    outside, inside = (
-        View(
-            number=number, told=word, interfaces=(), tracker=Tracker(), flows={}, surroundings=NOTHING_AROUND
-        )
-        for number, word in enumerate(("asa-outside", "asa-inside"))
-    )
-    assert nearer(outside, inside, {(0, 1): (-1, TIMES)}) == -1
-    assert nearer(inside, outside, {(0, 1): (-1, TIMES)}) == 1
+    assert balances(strangers("asa-outside", "asa-inside"), {(0, 1): (-1, TIMES)}) == {0: 1, 1: -1}
+
+
+def nearer(one: View, other: View, steps: dict[tuple[int, int], Step]) -> int:
+    """1: the first lies nearer to the client, -1: the other."""
+    sign = steps.get((one.number, other.number), (0, ""))[0]
+    sign -= steps.get((other.number, one.number), (0, ""))[0]
+    return sign or compared(told_rank(one), told_rank(other))
+
+
+WORDS = st.sampled_from([None, "client", "asa-outside", "asa-inside", "asa"])
+
+
+@given(words=st.lists(WORDS, min_size=1, max_size=7), data=st.data())
+def test_each_stands_behind_those_that_each_two_laid_beside_each_other_show(
+    words: list[str | None], data: st.DataObject
+) -> None:
+    views = strangers(*words)
+    signs = st.sampled_from([None, -1, 0, 1])
+    told_of = {two: data.draw(signs) for two in combinations(range(len(views)), 2)}
+    steps = {two: (sign, TIMES if sign else "") for two, sign in told_of.items() if sign is not None}
+    assert balances(views, steps) == {
+        one.number: sum(nearer(other, one, steps) for other in views if other is not one) for one in views
+    }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics.vantage import path
 from ctcp_forensics.vantage.pairing import FEWEST_MESSAGES, Joint, join
 from tests.judged import followed_rows, view_of
 from tests.vantages import seen_by, stands_of
@@ -134,36 +132,3 @@ def test_a_joint_turned_about_twice_is_what_it_was() -> None:
     assert once.turned_about() == joint
     assert (once.here, once.there, once.matches) == (joint.there, joint.here, joint.matches)
     assert (joint.is_here_nearer, once.is_here_nearer) == (True, False)
-
-
-# --- of many views, which are laid beside each other ----------------------------------------------
-
-
-class Marked(frozenset[int]):
-    """A view that is nothing but its marks."""
-
-
-@given(marks=st.lists(st.frozensets(st.integers(0, 12), max_size=4), max_size=14))
-def test_of_many_views_those_that_share_a_mark_are_laid_beside_each_other(
-    marks: list[frozenset[int]],
-) -> None:
-    views: list[Any] = [Marked(some) for some in marks]
-    marks_of: Any = set
-    found = list(path.acquainted(views, marks_of))
-    assert found == [
-        (here, there)
-        for here, there in combinations(views, 2)
-        if len(views) <= path.FEW_VIEWS or here & there
-    ]
-
-
-def test_each_of_many_strangers_is_looked_at_once() -> None:
-    asked: list[int] = []
-
-    def mark(view: Any) -> set[object]:
-        asked.append(view)
-        return {view}
-
-    strangers: list[Any] = list(range(1_000))
-    assert list(path.acquainted(strangers, mark)) == []
-    assert asked == strangers

@@ -20,6 +20,7 @@ __all__ = [
     "Tracker",
     "course",
     "decode",
+    "sharing",
     "walk_pcap",
     "walk_pcapng",
 ]
@@ -43,12 +44,13 @@ try:
         Tracker,
         course,
         decode,
+        sharing,
         walk_pcap,
         walk_pcapng,
     )
 except ImportError:
     from ctcp_forensics._kernel.plain_decode import Packets, decode
-    from ctcp_forensics._kernel.plain_match import Matching, course
+    from ctcp_forensics._kernel.plain_match import Matching, course, sharing
     from ctcp_forensics._kernel.plain_pick import Picker
     from ctcp_forensics._kernel.plain_track import Tracer, Tracker
     from ctcp_forensics._kernel.plain_walk import Frames, Interfaces, walk_pcap, walk_pcapng

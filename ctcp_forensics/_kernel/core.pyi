@@ -4,6 +4,7 @@ from ctcp_forensics._kernel.plain_decode import Packets as Packets
 from ctcp_forensics._kernel.plain_decode import decode as decode
 from ctcp_forensics._kernel.plain_match import Matching as Matching
 from ctcp_forensics._kernel.plain_match import course as course
+from ctcp_forensics._kernel.plain_match import sharing as sharing
 from ctcp_forensics._kernel.plain_pick import Picker as Picker
 from ctcp_forensics._kernel.plain_track import Tracer as Tracer
 from ctcp_forensics._kernel.plain_track import Tracker as Tracker

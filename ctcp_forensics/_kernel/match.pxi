@@ -153,10 +153,10 @@ cdef uint32_t slots_for(int64_t count) noexcept nogil:
     return slots
 
 
-cdef uint32_t fill_block(
-    const log_t* log, uint32_t number, block_t* block, const slot_t* slots, uint32_t mask
+cdef inline uint32_t fill_block(
+    const log_t* log, uint32_t number, block_t* block, const void* slots, size_t slot_len, uint32_t mask
 ) noexcept nogil:
-    """From row `number` on; the number of the row to go on with."""
+    """From row `number` on, with their slots asked for; the number of the row to go on with."""
     cdef const segment_t* row
     block.count = 0
     while number < log.count and block.count < BLOCK:
@@ -165,7 +165,7 @@ cdef uint32_t fill_block(
             block.rows[block.count] = row
             block.numbers[block.count] = number
             block.hashes[block.count] = key_hash(row)
-            prefetch(&slots[block.hashes[block.count] & mask])
+            prefetch(<const char*> slots + (block.hashes[block.count] & mask) * slot_len)
             block.count += 1
         number += 1
     return number
@@ -191,7 +191,7 @@ cdef uint32_t enter_messages(const log_t* there, slot_t* slots, uint32_t mask) n
     cdef block_t block
     cdef slot_t* slot
     while number < there.count:
-        number = fill_block(there, number, &block, slots, mask)
+        number = fill_block(there, number, &block, slots, sizeof(slot_t), mask)
         for i in range(block.count):
             slot = slot_with(there, slots, mask, block.hashes[i], block.rows[i])
             if slot.there:
@@ -211,7 +211,7 @@ cdef bint find_mates(
     cdef block_t block
     cdef slot_t* slot
     while number < here.count:
-        number = fill_block(here, number, &block, slots, mask)
+        number = fill_block(here, number, &block, slots, sizeof(slot_t), mask)
         for i in range(block.count):
             slot = slot_with(there, slots, mask, block.hashes[i], block.rows[i])
             if slot.mate == NO_MATE:

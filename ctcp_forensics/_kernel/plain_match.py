@@ -9,6 +9,7 @@ missing: see vantage.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -68,6 +69,22 @@ def key_of(row: SegmentRow) -> Key | None:
     if row.kind == Kind.IKE:
         return Kind.IKE, row.spi, row.esp_seq, row.print64
     return (row.spi, row.esp_seq) if row.spi or row.esp_seq else None
+
+
+def sharing(trackers: Sequence[Tracker]) -> list[tuple[int, int, int]]:
+    """Of many captures, which two have logged the same messages, and how many: both numbers, and the count, in order.
+
+    By who has each message, and not each two: of a thousand captures there are half a million pairs.  A message that
+    is another one there counts as well, so it may be one match fewer.
+    """
+    having: dict[Key, list[int]] = {}
+    shared: Counter[tuple[int, int]] = Counter()
+    for number, tracker in enumerate(trackers):
+        for key in first_sightings(tracker):
+            earlier = having.setdefault(key, [])
+            shared.update((other, number) for other in earlier)
+            earlier.append(number)
+    return [(*pair, messages) for pair, messages in sorted(shared.items())]
 
 
 class Matching:

@@ -11,7 +11,7 @@ cdef inline void take_ack(
         anchor_at(d, p.ack, MID_STREAM)
     pos = place(d, p.ack)
     if unlikely(is_far(d, pos)):
-        trouble_of(t, d).strays += 1
+        count(t, trouble_of(t, d), STRAYS)
         return
     if unlikely(pos > d.next_pos):
         note_unseen(t, d, p, pos)
@@ -21,7 +21,7 @@ cdef inline void take_ack(
     elif pos == d.acked_pos:
         take_repeated_ack(t, d, p, extra_behind(batch, p), keep_alive)
     else:
-        trouble_of(t, d).old_acks += 1
+        count(t, trouble_of(t, d), OLD_ACKS)
     if likely(not p.flags & SYN) or not p.has_extra or extra_behind(batch, p).window_scale < 0:
         d.last_ack_window = p.window
         d.state |= ACK_SEEN
@@ -31,7 +31,7 @@ cdef inline void take_ack(
 cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
     cdef trouble_t* trouble = trouble_of(t, d)
     cdef hole_t* last = hole_at(t, trouble.live_last)
-    trouble.unseen_acks += 1
+    count(t, trouble, UNSEEN_ACKS)
     if trouble.live_last and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
@@ -72,7 +72,7 @@ cdef void mark_acked(tracker_t* t, trouble_t* trouble, const packet_t* p, int64_
         if hole.acked_frame == NEVER and hole.start < pos:
             hole.acked_frame, hole.acked_ns = p.frame, p.time_ns
             trouble.unacked_holes -= 1
-            trouble.holes_acked_past += 1
+            count(t, trouble, HOLES_ACKED_PAST)
         handle = hole.next
 
 
@@ -109,8 +109,10 @@ cdef void weigh_question(
     cdef episode_t* episode
     if duplicate or news:
         trouble = trouble_of(t, d)
-        trouble.duplicate_acks += duplicate
-        trouble.sack_duplicate_acks += news
+        if duplicate:
+            count(t, trouble, DUPLICATE_ACKS)
+        if news:
+            count(t, trouble, SACK_DUPLICATE_ACKS)
         if not trouble.episode:
             begin_episode(t, d, trouble)
         ask(episode_at(t, trouble.episode), p, duplicate, news, d.state & DATA_SINCE_ACK != 0)
@@ -128,11 +130,11 @@ cdef inline bint is_duplicate_ack(tracker_t* t, direction_t* d, const packet_t* 
         d.window_updates += d.state & ACK_SEEN != 0
         return False
     if unlikely(d.state & KEEP_ALIVE_PENDING):
-        trouble_of(t, d).keep_alive_acks += 1
+        count(t, trouble_of(t, d), KEEP_ALIVE_ACKS)
         return False
     if unlikely(p.window == 0):
         if d.state & PROBE_PENDING:
-            trouble_of(t, d).zero_window_probe_acks += 1
+            count(t, trouble_of(t, d), ZERO_WINDOW_PROBE_ACKS)
         return False
     if d.next_pos <= d.acked_pos:
         d.idle_acks += 1
@@ -163,7 +165,8 @@ cdef bint note_sacks(tracker_t* t, direction_t* d, const extra_t* extra) noexcep
     cdef trouble_t* trouble = trouble_of(t, d)
     cdef int64_t first_left, first_right, highest
     first_left, first_right = place(d, extra.sacks[0]), place(d, extra.sacks[1])
-    trouble.dsacks += is_dsack(d, extra, first_left, first_right)
+    if is_dsack(d, extra, first_left, first_right):
+        count(t, trouble, DSACKS)
     highest = highest_sacked(d, extra)
     if highest <= max(trouble.sacked_to, d.acked_pos):
         return False
@@ -191,7 +194,7 @@ cdef int64_t lowest_left(const direction_t* d, const extra_t* extra) noexcept no
 cdef void begin_episode(tracker_t* t, direction_t* d, trouble_t* trouble) noexcept nogil:
     cdef episode_t* episode
     trouble.episode = take(t, &t.episodes)
-    trouble.episodes += 1
+    count(t, trouble, EPISODES_BEGUN)
     episode = episode_at(t, trouble.episode)
     episode.wanted = d.acked_pos
     episode.outstanding = d.next_pos - d.acked_pos

@@ -24,9 +24,9 @@ cdef int stage_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
     cdef const trouble_t* troubles = seen_trouble(t, one)
     cdef const trouble_t* others = seen_trouble(t, other)
     cdef int64_t segments
-    if troubles.rsts or others.rsts or (one.fin_frame != NEVER and other.fin_frame != NEVER):
+    if troubles.ending or others.ending or (one.fin_frame != NEVER and other.fin_frame != NEVER):
         return STAGE_ENDED
-    segments = <int64_t> one.frames + other.frames - troubles.copies - others.copies
+    segments = <int64_t> one.frames + other.frames - counted(t, troubles, COPIES) - counted(t, others, COPIES)
     return STAGE_HALF_OPEN if segments <= max(1, <int64_t> flow.syns) else STAGE_ALIVE
 
 
@@ -176,9 +176,15 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
 
 
 cdef void give_back_trouble(tracker_t* t, uint32_t handle) noexcept nogil:
+    cdef trouble_t* trouble
     if handle == 0:
         return
-    give_back_evidence(t, <trouble_t*> element(&t.troubles, handle))
+    trouble = <trouble_t*> element(&t.troubles, handle)
+    give_back_evidence(t, trouble)
+    if trouble.ending:
+        give_back(&t.endings, trouble.ending)
+    if trouble.carries:
+        give_back(&t.carries, trouble.carries)
     give_back(&t.troubles, handle)
 
 
@@ -189,7 +195,7 @@ cdef void give_back_evidence(tracker_t* t, const trouble_t* trouble) noexcept no
     give_back_episodes(t, trouble.kept_episodes_first)
     if trouble.episode:
         give_back(&t.episodes, trouble.episode)
-    one = trouble.latest_reset
+    one = seen_ending(t, trouble).latest_reset
     while one:
         before = reset_at(t, one).before
         give_back(&t.resets, one)

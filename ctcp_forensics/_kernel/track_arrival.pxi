@@ -259,7 +259,7 @@ cdef int64_t take_arrived(
     cdef direction_t* peer = &flow.directions[1 - side]
     if unlikely(is_copy(t, d, peer, p, mark)):
         pass_over(d)
-        trouble_of(t, d).copies += 1
+        count(t, trouble_of(t, d), COPIES)
         trouble_of(t, d).unplaced_bytes += p.payload_len
         return NEVER
     if unlikely(p.flags & RST):
@@ -400,7 +400,10 @@ cdef bint was_close(const direction_t* d, uint64_t mark, const packet_t* p) noex
 
 cdef bint are_doubled(const tracker_t* t, const direction_t* d, const direction_t* peer) noexcept nogil:
     """A capture that doubles frames has doubled one of the first."""
-    return seen_trouble(t, d).copies + seen_trouble(t, peer).copies > 0 or d.frames <= COPIES_REMEMBERED
+    cdef bint has_copies = (
+        counted(t, seen_trouble(t, d), COPIES) != 0 or counted(t, seen_trouble(t, peer), COPIES) != 0
+    )
+    return has_copies or d.frames <= COPIES_REMEMBERED
 
 
 @cython.overflowcheck(False)
@@ -442,30 +445,34 @@ cdef void note_ttl(direction_t* d, const packet_t* p) noexcept nogil:
 
 cdef void note_reset(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:
     cdef trouble_t* trouble = trouble_of(t, d)
-    trouble.rsts += 1
     trouble.unplaced_bytes += p.payload_len
-    if trouble.rst_frame != NEVER:
-        return
-    trouble.rst_frame, trouble.rst_ns = p.frame, p.time_ns
-    trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = p.ttl, p.window, p.ip_id
-    trouble.rst_has_ack = p.flags & ACK != 0
-    trouble.rst_seq_pos = place(d, p.seq) if d.state & ANCHORED else NEVER
+    if not trouble.ending:
+        trouble.ending = take(t, &t.endings)
+        note_first_reset(seen_ending(t, trouble), d, p)
+    seen_ending(t, trouble).rsts += 1
+
+
+cdef void note_first_reset(ending_t* ending, const direction_t* d, const packet_t* p) noexcept nogil:
+    ending.frame, ending.time_ns = p.frame, p.time_ns
+    ending.ttl, ending.window, ending.ip_id = p.ttl, p.window, p.ip_id
+    ending.has_ack = p.flags & ACK != 0
+    ending.seq_pos = place(d, p.seq) if d.state & ANCHORED else NEVER
 
 
 cdef void keep_reset(tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
     """The first of both directions together."""
-    cdef trouble_t* trouble = trouble_of(t, d)
-    cdef uint32_t order = trouble.resets_kept + seen_trouble(t, peer).resets_kept
+    cdef ending_t* ending = seen_ending(t, seen_trouble(t, d))
+    cdef uint32_t order = <uint32_t> ending.resets_kept + seen_ending(t, seen_trouble(t, peer)).resets_kept
     cdef uint32_t handle
     cdef reset_t* kept
     if order >= RESETS_KEPT:
         return
     handle = take(t, &t.resets)
     kept = reset_at(t, handle)
-    kept.before, kept.place = trouble.latest_reset, order
+    kept.before, kept.place = ending.latest_reset, order
     kept.frame, kept.time_ns = p.frame, p.time_ns
     kept.ttl, kept.ip_id, kept.window = p.ttl, p.ip_id, p.window
     kept.seq_pos = place(d, p.seq) if d.state & ANCHORED else NEVER
     kept.has_ack = p.flags & ACK != 0
-    trouble.latest_reset = handle
-    trouble.resets_kept += 1
+    ending.latest_reset = handle
+    ending.resets_kept += 1

@@ -45,15 +45,20 @@ cdef inline uint32_t held_evidence(const tracker_t* t) noexcept nogil:
 
 cdef void bare_trouble(tracker_t* t, uint32_t handle) noexcept nogil:
     cdef trouble_t* trouble = <trouble_t*> element(&t.troubles, handle)
+    cdef ending_t* ending
+    cdef int i
     if handle == 0:
         return
     give_back_evidence(t, trouble)
-    trouble.holes_forgotten += trouble.live_count
+    for i in range(trouble.live_count):
+        count(t, trouble, HOLES_FORGOTTEN)
     trouble.live_first, trouble.live_last, trouble.live_count = 0, 0, 0
     trouble.kept_first, trouble.kept_last, trouble.kept_count = 0, 0, 0
     trouble.unacked_holes, trouble.episode = 0, 0
     trouble.kept_episodes_first, trouble.kept_episodes_last, trouble.kept_episodes_count = 0, 0, 0
-    trouble.latest_reset, trouble.resets_kept = 0, 0
+    if trouble.ending:
+        ending = seen_ending(t, trouble)
+        ending.latest_reset, ending.resets_kept = 0, 0
 
 
 cdef void bare_cargo(tracker_t* t, uint32_t handle) noexcept nogil:

@@ -9,7 +9,7 @@ cdef hole_t* open_hole(
     cdef trouble_t* trouble = trouble_of(t, d)
     cdef uint32_t handle
     cdef hole_t* hole
-    trouble.holes_opened += 1
+    count(t, trouble, HOLES_OPENED)
     if trouble.live_count == LIVE_HOLES:
         let_go(t, d, trouble)
     handle = take(t, &t.holes)
@@ -57,7 +57,7 @@ cdef void let_go(tracker_t* t, direction_t* d, trouble_t* trouble) noexcept nogi
         before = handle
         handle = oldest.next
     remove_live(t, trouble, before, handle)
-    trouble.holes_forgotten += 1
+    count(t, trouble, HOLES_FORGOTTEN)
     trouble.unacked_holes -= hole_at(t, handle).acked_frame == NEVER
     keep_hole(t, trouble, handle)
 
@@ -126,7 +126,7 @@ cdef void close_hole(
 ) noexcept nogil:
     cdef hole_t* hole = hole_at(t, handle)
     remove_live(t, trouble, before, handle)
-    trouble.holes_filled += 1
+    count(t, trouble, HOLES_FILLED)
     trouble.unacked_holes -= hole.acked_frame == NEVER
     hole.filled_frame, hole.filled_ns = p.frame, p.time_ns
     keep_hole(t, trouble, handle)
@@ -138,7 +138,7 @@ cdef void split_hole(tracker_t* t, trouble_t* trouble, uint32_t handle, int64_t 
     cdef hole_t* upper
     cdef uint32_t upper_handle
     if trouble.live_count == LIVE_HOLES:
-        trouble.holes_forgotten += 1
+        count(t, trouble, HOLES_FORGOTTEN)
     else:
         upper_handle = take(t, &t.holes)
         upper = hole_at(t, upper_handle)

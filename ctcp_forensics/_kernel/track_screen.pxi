@@ -31,6 +31,7 @@ cdef struct half_t:  # one direction, and what is missing of it
     const direction_t* d
     const start_t* start
     const trouble_t* trouble
+    const ending_t* ending
     const cargo_t* cargo
     int64_t data_last_frame
     int64_t data_last_ns
@@ -189,6 +190,7 @@ cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t*
     cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
     half.d, half.start = d, &d.start
     half.trouble, half.cargo = seen_trouble(t, d), seen_cargo(t, d)
+    half.ending = seen_ending(t, half.trouble)
     half.data_last_frame = d.last_frame if data_is_latest else d.data_last_frame
     half.data_last_ns = d.last_ns if data_is_latest else d.data_last_ns
     half.payload_bytes = payload_bytes(half.trouble, d)
@@ -231,7 +233,7 @@ cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogi
     return (
         half.d.frames == 0
         or (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
-        or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and trouble.zero_windows >= 2)
+        or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and counted(t, trouble, ZERO_WINDOWS) >= 2)
         or trouble.smallest_missing_len > half.max_payload_len
     )
 
@@ -241,7 +243,7 @@ cdef bint is_forgotten(const flow_t* flow, const half_t* halves, const limits_t*
     if flow.longest_silence_ns < limits.idle:
         return False
     other = &halves[1 if flow.state & SILENCE_BROKEN_BY_0 else 0]
-    return other.d.last_frame < flow.silence_to_frame or other.trouble.rst_frame != NEVER
+    return other.d.last_frame < flow.silence_to_frame or other.ending.frame != NEVER
 
 
 cdef bint is_unanswered(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
@@ -261,8 +263,8 @@ cdef close_t close_of(const half_t* halves, const limits_t* limits) noexcept nog
     for side in range(2):
         half = &halves[side]
         take_close(&close, half.d.fin_frame, half.d.fin_ns, False, side)
-        if half.trouble.rst_frame != NEVER and both_spoke_ns - half.trouble.rst_ns < limits.after_close:
-            take_close(&close, half.trouble.rst_frame, half.trouble.rst_ns, True, side)
+        if half.ending.frame != NEVER and both_spoke_ns - half.ending.time_ns < limits.after_close:
+            take_close(&close, half.ending.frame, half.ending.time_ns, True, side)
     return close
 
 
@@ -289,7 +291,7 @@ cdef bint is_cut(
 
 
 cdef bint came_from_its_end(const half_t* half, const limits_t* limits) noexcept nogil:
-    cdef int64_t ttl = half.trouble.rst_ttl
+    cdef int64_t ttl = half.ending.ttl
     cdef int64_t data_ttl = half.start.data_ttl if half.d.data_segments else NEVER
     cdef bint is_near = is_beside(ttl, data_ttl) or is_beside(ttl, half.d.ttl_min) or is_beside(ttl, half.d.ttl_max)
     if data_ttl != NEVER and distance(ttl, data_ttl) > limits.route_change_hops:
@@ -390,7 +392,8 @@ cdef bint was_answered(const tracker_t* t, const half_t* half) noexcept nogil:
     cdef const trouble_t* trouble = half.trouble
     cdef uint32_t handle = trouble.kept_episodes_first
     cdef int64_t let_go = <int64_t> trouble.kept_episodes_count + (trouble.episode != 0) - EPISODES_KEPT
-    if not trouble.retransmissions or trouble.again_bytes == trouble.retransmissions:
+    cdef uint32_t retransmissions = counted(t, trouble, RETRANSMISSIONS)
+    if not retransmissions or trouble.again_bytes == retransmissions:
         return False
     if trouble.episode and episode_at(t, trouble.episode).answered_frame != NEVER:
         return True

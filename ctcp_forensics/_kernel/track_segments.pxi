@@ -32,7 +32,7 @@ cdef int64_t take_segment(
         anchor_at(d, p.seq, MID_STREAM)
     pos = place(d, p.seq)
     if unlikely(is_far(d, pos)):
-        trouble_of(t, d).strays += 1
+        count(t, trouble_of(t, d), STRAYS)
         trouble_of(t, d).unplaced_bytes += p.payload_len
         d.odd_frames += 1
         return NEVER
@@ -95,11 +95,11 @@ cdef inline void take_bytes(
     cdef int bare_numbers = (p.flags & SYN != 0) + (p.flags & FIN != 0)
     d.state &= ~(KEEP_ALIVE_PENDING | PROBE_PENDING)
     if unlikely(p.window == 0) and not p.flags & OPENING:
-        trouble_of(t, d).zero_windows += 1
+        count(t, trouble_of(t, d), ZERO_WINDOWS)
     if unlikely(keep_alive):
         d.state |= KEEP_ALIVE_PENDING
         d.odd_frames += 1
-        trouble_of(t, d).keep_alives += 1
+        count(t, trouble_of(t, d), KEEP_ALIVES)
         trouble_of(t, d).unplaced_bytes += p.payload_len
         return
     if unlikely(bare_numbers):
@@ -169,7 +169,7 @@ cdef inline void note_data_segment(
         if unlikely(p.payload_len >= 0xFFFF):
             flow.longest_payloads[side] = max(flow.longest_payloads[side], p.payload_len)
     if unlikely(p.payload_len == 1) and pos == d.next_pos and peer.state & SENDER_SEEN and peer.last_window == 0:
-        trouble_of(t, d).zero_window_probes += 1
+        count(t, trouble_of(t, d), ZERO_WINDOW_PROBES)
         d.state |= PROBE_PENDING
 
 
@@ -234,11 +234,11 @@ cdef void reveal(
     size = (hole.end - hole.start) // max(1, skipped)
     trouble = trouble_of(t, d)
     if trouble.smallest_missing_len == NEVER or size < trouble.smallest_missing_len:
-        trouble.smallest_missing_len = size
+        trouble.smallest_missing_len = <int32_t> size
 
 
-cdef inline void note_retransmission(trouble_t* trouble, const packet_t* p) noexcept nogil:
-    trouble.retransmissions += 1
+cdef inline void note_retransmission(tracker_t* t, trouble_t* trouble, const packet_t* p) noexcept nogil:
+    count(t, trouble, RETRANSMISSIONS)
     if trouble.retransmitted_frame == NEVER:
         trouble.retransmitted_frame = p.frame
 
@@ -250,22 +250,22 @@ cdef void note_filling(
     """Sent again, or the late original?  By ESP number, else by IP ID, else by time, else undecided."""
     cdef trouble_t* trouble = trouble_of(t, d)
     if key == KEY_LATE:
-        trouble.late_originals += 1
+        count(t, trouble, LATE_ORIGINALS)
     elif key == KEY_REPEATED:
-        note_retransmission(trouble, p)
+        note_retransmission(t, trouble, p)
     elif key == KEY_NEWEST:
-        trouble.rewrites += 1
+        count(t, trouble, REWRITES)
     elif ids_count(d) and p.ip_id > 0 and filling.opener_ip_id > 0:
         if ((p.ip_id - filling.opener_ip_id) & 0xFFFF) >= 0x8000:
-            trouble.late_originals += 1
+            count(t, trouble, LATE_ORIGINALS)
         else:
-            note_retransmission(trouble, p)
+            note_retransmission(t, trouble, p)
     elif p.time_ns - filling.opened_ns < REORDER_NS:
-        trouble.late_originals += 1
+        count(t, trouble, LATE_ORIGINALS)
     elif trouble.episode:
-        note_retransmission(trouble, p)
+        note_retransmission(t, trouble, p)
     else:
-        trouble.undecided_repeats += 1
+        count(t, trouble, UNDECIDED_REPEATS)
 
 
 cdef inline bint ids_count(const direction_t* d) noexcept nogil:
@@ -279,11 +279,11 @@ cdef inline int64_t ids_rising(const direction_t* d) noexcept nogil:
 cdef void note_repeat(tracker_t* t, direction_t* d, const packet_t* p, int64_t end, int key) noexcept nogil:
     cdef trouble_t* trouble = trouble_of(t, d)
     if key == KEY_NEWEST:
-        trouble.rewrites += 1
+        count(t, trouble, REWRITES)
         return
     if key == KEY_LATE:
-        trouble.late_originals += 1
+        count(t, trouble, LATE_ORIGINALS)
         return
-    note_retransmission(trouble, p)
+    note_retransmission(t, trouble, p)
     if p.payload_len and d.acked_pos != NEVER and end <= d.acked_pos:
-        trouble.spurious_retransmissions += 1
+        count(t, trouble, SPURIOUS_RETRANSMISSIONS)

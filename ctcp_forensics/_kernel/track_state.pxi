@@ -106,58 +106,67 @@ cdef struct ends_t:
     uint8_t src[16]
     uint8_t dst[16]
 
-cdef struct trouble_t:  # of one direction
+cdef enum:  # what is counted of trouble, in the order of trouble_t.counts
+    HOLES_OPENED = 0
+    HOLES_FILLED = 1
+    HOLES_ACKED_PAST = 2
+    HOLES_FORGOTTEN = 3
+    RETRANSMISSIONS = 4
+    LATE_ORIGINALS = 5
+    UNDECIDED_REPEATS = 6
+    SPURIOUS_RETRANSMISSIONS = 7
+    REWRITES = 8
+    COPIES = 9
+    STRAYS = 10
+    DUPLICATE_ACKS = 11
+    SACK_DUPLICATE_ACKS = 12
+    DSACKS = 13
+    KEEP_ALIVES = 14
+    KEEP_ALIVE_ACKS = 15
+    ZERO_WINDOWS = 16
+    ZERO_WINDOW_PROBES = 17
+    ZERO_WINDOW_PROBE_ACKS = 18
+    OLD_ACKS = 19
+    UNSEEN_ACKS = 20
+    EPISODES_BEGUN = 21
+    TROUBLES_COUNTED = 22
+
+cdef struct trouble_t:  # of one direction; a first line for what is asked again and again, a second for sums
     uint32_t live_first
     uint32_t live_last
-    uint32_t live_count
     uint32_t kept_first
     uint32_t kept_last
-    uint32_t kept_count
-    uint32_t unacked_holes
     uint32_t episode
     uint32_t kept_episodes_first
     uint32_t kept_episodes_last
-    uint32_t kept_episodes_count
-    uint32_t episodes
+    uint8_t live_count
+    uint8_t unacked_holes
+    uint8_t kept_count
+    uint8_t kept_episodes_count
     int64_t sacked_to
-    int64_t unplaced_bytes  # payload of copies, strays, keep-alives and RSTs
-    # from here on what comes and goes more rarely
     int64_t again_bytes
     int64_t filling_bytes
-    int64_t smallest_missing_len
+    int64_t unplaced_bytes  # payload of copies, strays, keep-alives and RSTs
     int64_t retransmitted_frame
-    uint32_t holes_opened
-    uint32_t holes_filled
-    uint32_t holes_acked_past
-    uint32_t holes_forgotten
-    uint32_t retransmissions
-    uint32_t late_originals
-    uint32_t undecided_repeats
-    uint32_t spurious_retransmissions
-    uint32_t rewrites
-    uint32_t copies
-    uint32_t strays
-    uint32_t duplicate_acks
-    uint32_t sack_duplicate_acks
-    uint32_t dsacks
-    uint32_t keep_alives
-    uint32_t keep_alive_acks
-    uint32_t zero_windows
-    uint32_t zero_window_probes
-    uint32_t zero_window_probe_acks
-    uint32_t old_acks
-    uint32_t unseen_acks
+    int32_t smallest_missing_len  # no hole is longer than STRAY_DISTANCE
+    uint32_t ending
+    uint32_t carries
+    uint16_t counts[TROUBLES_COUNTED]  # their low 16 bits
+
+cdef struct carry_t:  # of a direction that has 65,536 of something
+    uint16_t counts[TROUBLES_COUNTED]
+
+cdef struct ending_t:  # the first RST of a direction, and which of them are kept
+    int64_t frame
+    int64_t time_ns
+    int64_t seq_pos
+    int32_t ip_id
+    int32_t ttl
+    int32_t window
     uint32_t rsts
-    int64_t rst_frame
-    int64_t rst_ns
-    int64_t rst_seq_pos
-    int32_t rst_ttl
-    int32_t rst_window
-    int32_t rst_ip_id
-    int32_t rst_has_ack
     uint32_t latest_reset
-    uint32_t resets_kept
-    uint8_t spare[24]  # up to whole cache lines
+    uint8_t resets_kept
+    uint8_t has_ack
 
 cdef struct hole_t:
     uint32_t next
@@ -277,7 +286,7 @@ cdef struct segment_t:
 if (
     sizeof(flow_t) != 10 * 64
     or sizeof(direction_t) != 4 * 64
-    or sizeof(trouble_t) != 4 * 64
+    or sizeof(trouble_t) != 2 * 64
     or sizeof(cargo_t) != 2 * 64
     or sizeof(association_t) != 64
     or sizeof(segment_t) != 64
@@ -460,6 +469,8 @@ cdef struct tracker_t:
     pool_t flows  # handle: index + 1
     pool_t ends
     pool_t troubles
+    pool_t carries
+    pool_t endings
     pool_t holes
     pool_t episodes
     pool_t resets
@@ -520,6 +531,31 @@ cdef inline trouble_t* trouble_of(tracker_t* t, direction_t* d) noexcept nogil:
     if not d.trouble:
         d.trouble = take(t, &t.troubles)
     return seen_trouble(t, d)
+
+
+cdef inline ending_t* seen_ending(const tracker_t* t, const trouble_t* trouble) noexcept nogil:
+    """Likewise where there was no RST."""
+    return &(<ending_t*> t.endings.chunks[trouble.ending // CHUNK])[trouble.ending % CHUNK]
+
+
+@cython.overflowcheck(False)
+cdef inline void count(tracker_t* t, trouble_t* trouble, int what) noexcept nogil:
+    """One more.  Hardly any direction ever has 65,536 of anything: for the rest, half the bits are enough."""
+    trouble.counts[what] += 1
+    if unlikely(trouble.counts[what] == 0):
+        carry(t, trouble, what)
+
+
+@cython.overflowcheck(False)
+cdef void carry(tracker_t* t, trouble_t* trouble, int what) noexcept nogil:
+    if not trouble.carries:
+        trouble.carries = take(t, &t.carries)
+    (<carry_t*> element(&t.carries, trouble.carries)).counts[what] += 1
+
+
+cdef inline uint32_t counted(const tracker_t* t, const trouble_t* trouble, int what) noexcept nogil:
+    cdef const carry_t* carried = <const carry_t*> element(&t.carries, trouble.carries)
+    return <uint32_t> carried.counts[what] << 16 | trouble.counts[what]
 
 
 cdef inline cargo_t* seen_cargo(const tracker_t* t, const direction_t* d) noexcept nogil:

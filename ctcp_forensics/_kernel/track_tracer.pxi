@@ -70,10 +70,14 @@ cdef inline counts_t counts_of(const tracker_t* t, const flow_t* flow, int side)
     cdef const trouble_t* own = seen_trouble(t, &flow.directions[side])
     cdef const trouble_t* peers = seen_trouble(t, &flow.directions[1 - side])
     cdef counts_t counts
-    counts.filling_bytes, counts.copies, counts.keep_alives = own.filling_bytes, own.copies, own.keep_alives
-    counts.zero_windows, counts.retransmissions = own.zero_windows, own.retransmissions
-    counts.duplicate_acks, counts.sack_duplicate_acks = peers.duplicate_acks, peers.sack_duplicate_acks
-    counts.dsacks = peers.dsacks
+    counts.filling_bytes = own.filling_bytes
+    counts.copies = counted(t, own, COPIES)
+    counts.keep_alives = counted(t, own, KEEP_ALIVES)
+    counts.zero_windows = counted(t, own, ZERO_WINDOWS)
+    counts.retransmissions = counted(t, own, RETRANSMISSIONS)
+    counts.duplicate_acks = counted(t, peers, DUPLICATE_ACKS)
+    counts.sack_duplicate_acks = counted(t, peers, SACK_DUPLICATE_ACKS)
+    counts.dsacks = counted(t, peers, DSACKS)
     return counts
 
 

@@ -202,6 +202,8 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
         and begin_pool(t, &t.flows, sizeof(flow_t))
         and begin_pool(t, &t.ends, sizeof(ends_t))
         and begin_pool(t, &t.troubles, sizeof(trouble_t))
+        and begin_pool(t, &t.carries, sizeof(carry_t))
+        and begin_pool(t, &t.endings, sizeof(ending_t))
         and begin_pool(t, &t.holes, sizeof(hole_t))
         and begin_pool(t, &t.episodes, sizeof(episode_t))
         and begin_pool(t, &t.resets, sizeof(reset_t))
@@ -214,6 +216,8 @@ cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.flows.chunks)
     free(t.ends.chunks)
     free(t.troubles.chunks)
+    free(t.carries.chunks)
+    free(t.endings.chunks)
     free(t.holes.chunks)
     free(t.episodes.chunks)
     free(t.resets.chunks)
@@ -231,6 +235,7 @@ cdef void set_defaults(tracker_t* t) noexcept nogil:
     """What is not zero at the beginning, in the first elements of the pools."""
     set_flow_defaults(flow_at(t, 0))
     set_trouble_defaults(<trouble_t*> element(&t.troubles, 0))
+    set_ending_defaults(<ending_t*> element(&t.endings, 0))
     set_hole_defaults(hole_at(t, 0))
     set_episode_defaults(episode_at(t, 0))
     (<cargo_t*> element(&t.cargoes, 0)).last_ike_frame = NEVER
@@ -258,8 +263,11 @@ cdef void set_direction_defaults(direction_t* d) noexcept nogil:
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
     trouble.sacked_to, trouble.smallest_missing_len, trouble.retransmitted_frame = NEVER, NEVER, NEVER
-    trouble.rst_frame, trouble.rst_ns, trouble.rst_seq_pos = NEVER, NEVER, NEVER
-    trouble.rst_ttl, trouble.rst_window, trouble.rst_ip_id = NEVER, NEVER, NEVER
+
+
+cdef void set_ending_defaults(ending_t* ending) noexcept nogil:
+    ending.frame, ending.time_ns, ending.seq_pos = NEVER, NEVER, NEVER
+    ending.ttl, ending.window, ending.ip_id = NEVER, NEVER, NEVER
 
 
 cdef void set_hole_defaults(hole_t* hole) noexcept nogil:
@@ -384,11 +392,13 @@ cdef class Tracker:
     def resets(self, index):
         """The first RESETS_KEPT RSTs of a flow, of both directions, since it is watched."""
         cdef flow_t* flow = self.at(index)
+        cdef trouble_t* trouble
         cdef int side
         cdef uint32_t handle
         cdef dict by_place = {}
         for side in range(2):
-            handle = seen_trouble(&self.tracker, &flow.directions[side]).latest_reset
+            trouble = seen_trouble(&self.tracker, &flow.directions[side])
+            handle = seen_ending(&self.tracker, trouble).latest_reset
             while handle:
                 by_place[reset_at(&self.tracker, handle).place] = reset_row(reset_at(&self.tracker, handle), side)
                 handle = reset_at(&self.tracker, handle).before

@@ -64,18 +64,8 @@ class Places:
 def places_of(report: Report, reference: str, *, names: Report, aligns: bool) -> Places:
     """`reference` is the capture whose clock all times are told by; captures are called as in the report `names`."""
     called = labels({one.id: one.source for one in names.captures})
-    runs = runs_in(report)
-    by_capture: dict[str, Place] = {}
+    by_capture = by_themselves(report, called)
     by_interface: dict[tuple[str, int], Place] = {}
-    for order, capture in enumerate(report.captures, start=len(report.captures)):
-        vantage = capture.vantage
-        by_capture[capture.id] = Place(
-            name=called[capture.id] if vantage == UNKNOWN else vantage,
-            order=order,
-            alignment=AS_CAPTURED,
-            files=files_of([called[one] for one in runs[capture.id]]),
-            clock="times as captured",
-        )
     for path in report.paths:
         for number, place in enumerate(path.places):
             found = place_on(path, number, reference_on(path, reference), called, aligns=aligns)
@@ -84,6 +74,21 @@ def places_of(report: Report, reference: str, *, names: Report, aligns: bool) ->
             else:
                 by_interface |= {(capture, place.interface): found for capture in place.captures}
     return Places(by_capture=by_capture, by_interface=by_interface)
+
+
+def by_themselves(report: Report, called: Mapping[str, str]) -> dict[str, Place]:
+    """Every capture as if it were on no path; these places stand behind all of the paths'."""
+    runs = runs_in(report)
+    return {
+        capture.id: Place(
+            name=called[capture.id] if capture.vantage == UNKNOWN else capture.vantage,
+            order=order,
+            alignment=AS_CAPTURED,
+            files=files_of([called[one] for one in runs[capture.id]]),
+            clock="times as captured",
+        )
+        for order, capture in enumerate(report.captures, start=len(report.captures))
+    }
 
 
 def files_of(names: Sequence[str]) -> str:

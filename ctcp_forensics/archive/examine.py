@@ -11,7 +11,7 @@ import msgspec
 
 from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics.archive.entry import Entry
-from ctcp_forensics.archive.facts import FACTS_VERSION, Facts, facts_of, remembered
+from ctcp_forensics.archive.facts import Facts, facts_of, remembered
 from ctcp_forensics.capture import Capture
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.pipeline import CTCP_PORT, Options, Source, reported
@@ -81,11 +81,6 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def judged(self) -> int:
         return 0 if self.report is None else self.report.coverage.flows_judged
-
-    @property
-    def can_be_judged_again(self) -> bool:
-        """Without the capture."""
-        return self.facts is not None and self.facts.version == FACTS_VERSION
 
 
 def examine(entry: Entry, terms: Terms, opened: Capture | CaptureError | None = None) -> Examined:

@@ -35,7 +35,6 @@ TIME_LIMIT_S: Final = 300.0
 MEMORY_LIMIT: Final = 2 << 30
 """Ten times what the largest capture takes."""
 MOST_TRIES: Final = 3
-ENGINES: Final = ("process", "inline", "dask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

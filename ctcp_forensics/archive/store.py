@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from ctcp_forensics.archive import segment as segments
-from ctcp_forensics.archive.database import NAME, Name, StoreError, connect, name_of, uri_of
+from ctcp_forensics.archive.database import NAME, Name, StoreError, connect, uri_of
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, told_of
 
@@ -120,16 +120,6 @@ class Store:
         Entries with the content of another appear with their own URI, that one's report, and `same_as`.
         """
         return map(self._told, self._db.execute(f"{CURRENT} ORDER BY e.uri"))
-
-    def current_of(self, uri: str) -> Examined | None:
-        """The newest acknowledged result of one entry."""
-        row = self._db.execute(f"{CURRENT} WHERE e.uri = ?", (name_of(uri),)).fetchone()
-        return None if row is None else self._told(row)
-
-    def current_in(self, segment: SegmentRef) -> Iterator[Examined]:
-        """Those of `current` whose result lies in one segment, in the order of the URIs."""
-        query = f"{CURRENT} JOIN segments s ON s.number = r.segment WHERE s.name = ? ORDER BY e.uri"
-        return map(self._told, self._db.execute(query, (segment.name,)))
 
     def fingerprint(self) -> str:
         """Another one where an entry may have another result than before."""

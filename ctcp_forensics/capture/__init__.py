@@ -9,7 +9,7 @@ and a small compressed file may hold a large savefile.  Only what unpacks to mor
 
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import STDIN
-from ctcp_forensics.capture.relay import TRAYS, Relay
+from ctcp_forensics.capture.relay import TRAYS, Relay, cores
 from ctcp_forensics.capture.source import HASH_LIMIT, Capture, open_capture
 
-__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Access", "Capture", "Relay", "open_capture"]
+__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Access", "Capture", "Relay", "cores", "open_capture"]

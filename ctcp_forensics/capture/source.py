@@ -95,6 +95,7 @@ class Capture:
         self._hash_limit = 0 if is_too_long else hash_limit
         self._kept = 0
         self._threads: int | None = None
+        self._given: Iterator[memoryview] | None = None
         self._is_at_end = False
         self._packed_sha256: str | None = None
         self._chunks = self._read()
@@ -115,14 +116,37 @@ class Capture:
         self._chunks.close()
         self._close()
 
-    def chunks(self, *, kept: int = 0, threads: int | None = None) -> Iterator[Buffer]:
+    @property
+    def is_read_anywhere(self) -> bool:
+        """Whether any part can be read by itself, as `block_at` does: a file on disk that is not compressed."""
+        if not isinstance(self._file, FileIO) or self.size is None or not hasattr(os, "preadv"):
+            return False
+        return codec_of(os.pread(self._file.fileno(), MAGIC_LEN, 0)) is None
+
+    def block_at(self, number: int, memory: memoryview) -> memoryview:
+        """The file's block of that number, which may be short at the end; any thread may ask for any, at any time."""
+        descriptor, begin, filled = cast(FileIO, self._file).fileno(), number * len(memory), 0
+        try:
+            while filled < len(memory):
+                count = os.preadv(descriptor, [memory[filled:]], begin + filled)
+                if not count:
+                    break
+                filled += count
+        except OSError as error:
+            raise self._unreadable(begin + filled, error) from error
+        return memory[:filled]
+
+    def chunks(
+        self, *, kept: int = 0, threads: int | None = None, blocks: Iterator[memoryview] | None = None
+    ) -> Iterator[Buffer]:
         """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
 
-        With one of the `threads` nothing is read before it is asked for.
+        With one of the `threads` nothing is read before it is asked for.  `blocks` are the file's, in order, where
+        somebody else reads it with `block_at`.
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
-        self._kept, self._threads = kept, threads
+        self._kept, self._threads, self._given = kept, threads, blocks
         return self._chunks
 
     def _read(self) -> Generator[Buffer, None, None]:
@@ -152,7 +176,7 @@ class Capture:
         return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
 
     def _content(self) -> Iterator[Buffer]:
-        blocks = self._blocks()
+        blocks = self._blocks() if self._given is None else self._counted(self._given)
         first = next(blocks, memoryview(b""))
         codec = codec_of(bytes(first[:MAGIC_LEN]))
         if codec is None:
@@ -185,6 +209,12 @@ class Capture:
                 self.notes += self._check()
                 return
 
+    def _counted(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
+        for block in blocks:
+            self.position += len(block)
+            yield block
+        self.notes += self._check()
+
     def _memories(self) -> Iterator[memoryview]:
         """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
         if self.size is not None and self.size < CHUNK_LEN:
@@ -201,11 +231,12 @@ class Capture:
                     break
                 filled += count
         except OSError as error:
-            raise CaptureError(
-                self.source, offset=self.position + filled, reason=f"cannot be read on: {in_words(error)}"
-            ) from error
+            raise self._unreadable(self.position + filled, error) from error
         self.position += filled
         return filled
+
+    def _unreadable(self, offset: int, error: OSError) -> CaptureError:
+        return CaptureError(self.source, offset=offset, reason=f"cannot be read on: {in_words(error)}")
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
         unpacker = Unpacker(codec)

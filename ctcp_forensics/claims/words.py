@@ -15,7 +15,9 @@ NO_QUESTION: Answer = (FAILS, "no duplicate ACK with outstanding data was left o
 
 
 def seconds(ns: int) -> str:
-    return f"{ns / SECOND:.1f} s"
+    """Rounded to the tenth, as every duration of a report is; an int rounds half to even, without a detour."""
+    tenths = round(ns, -8) // (SECOND // 10)
+    return f"{'-' if tenths < 0 else ''}{abs(tenths) // 10}.{abs(tenths) % 10} s"
 
 
 def count(number: int, noun: str) -> str:

@@ -54,14 +54,7 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
             swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
     except CtcpError as error:
         raise Refused(str(error)) from error
-    try:
-        with sound(Path(wanted.store)):
-            store = Store.open(wanted.store)
-            for line in statement(store, swept, quiet=telling.quiet):
-                print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
-            _hand_over(store, telling)
-    except CtcpError as error:
-        raise Refused(f"{error}; the results are in {wanted.store}") from error
+    _tell(wanted.store, swept, telling)
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
@@ -70,6 +63,18 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
             "no capture could be looked at there; `ctcp-diag scan -h` says what a place may be, and which links"
         )
     return status(swept.coverage)
+
+
+def _tell(folder: Path, swept: Swept, telling: Telling) -> None:
+    """What this run found, in a sentence or a few, and what is made of the whole store."""
+    try:
+        with sound(folder):
+            store = Store.open(folder)
+            for line in statement(store, swept, quiet=telling.quiet):
+                print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
+            _hand_over(store, telling)
+    except CtcpError as error:
+        raise Refused(f"{error}; the results are in {folder}") from error
 
 
 def _watched(wanted: Wanted, watch: Watch, hear: Hear) -> Swept:

@@ -5,6 +5,7 @@ Knows what is decoded and what not yet: any thread that has the tray may do it. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -40,3 +41,27 @@ class Tray(msgspec.Struct):
     def clear(self) -> None:
         self.frames.clear()
         self.buffer, self.is_decoded = b"", False
+
+
+class Pile:
+    """The batches of one chunk, on trays that are used for one chunk after the other."""
+
+    def __init__(self) -> None:
+        self._trays: list[Tray] = []
+        self._height = 0
+
+    def __iter__(self) -> Iterator[Tray]:
+        return iter(self._trays[: self._height])
+
+    def add(self, buffer: bytes | bytearray | memoryview, frames: HandedOver) -> None:
+        if self._height == len(self._trays):
+            self._trays.append(Tray())
+        self._trays[self._height].load(buffer, frames)
+        self._height += 1
+
+    def decode(self) -> None:
+        for tray in self:
+            tray.decode()
+
+    def clear(self) -> None:
+        self._height = 0

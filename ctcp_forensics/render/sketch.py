@@ -89,10 +89,8 @@ def sketch(report: Report, picture: Picture, look: Look, *, is_ascii: bool) -> I
         )
         draw(canvas, trace.columns, way)
         used |= set(canvas.cells.values())
-        yield (
-            look.pen.mark("label", f"{clean(trace.place)}: bytes {picture.direction.replace('-', ' ')}")
-            + "\n"
-        )
+        label = f"{clean(trace.place)}: bytes {picture.direction.replace('-', ' ')}"
+        yield look.pen.mark("label", label) + "\n"
         yield from rows_of(canvas, signs, look)
     yield from axis(picture, width)
     yield "  ".join(f"{signs[role]} {told}" for role, told in MEANS.items() if role in used) + "\n"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # the words of an error message need no report
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BELOW_A_MINUTE = ((SECOND_NS, 100_000_000), (1_000_000, 1_000_000), (0, 1_000))
+"""From which length on a duration is told in seconds, milliseconds or microseconds, and its last digit."""
 UNITS = ("B", "kB", "MB", "GB", "TB")
 RUNS_AT_A_GLANCE = 6  # runs of frame numbers that fit one line beside their sentence
 
@@ -50,9 +52,10 @@ def utc_second(time_ns: int) -> str:
 
 
 def duration(length_ns: int) -> str:
-    """A length of time in the two units that matter."""
+    """A length of time in the two units that matter, rounded to the last digit that is shown."""
     if length_ns < 0:
         return "-" + duration(-length_ns)
+    length_ns = rounded(length_ns, _last_digit(length_ns))
     seconds = length_ns // SECOND_NS
     if seconds >= DAY_S:
         return f"{seconds // DAY_S} d {seconds % DAY_S // HOUR_S} h"
@@ -61,6 +64,12 @@ def duration(length_ns: int) -> str:
     if seconds >= MINUTE_S:
         return f"{seconds // MINUTE_S} m {seconds % MINUTE_S} s"
     return _below_a_minute(length_ns)
+
+
+def rounded(number: int, grain: int) -> int:
+    """The multiple of `grain` that is nearest; of two that are as near, the even one, as IEEE 754 rounds."""
+    times, rest = divmod(number, grain)
+    return (times + (2 * rest + (times & 1) > grain)) * grain
 
 
 def at(offset: int | None) -> str:
@@ -186,6 +195,14 @@ def sized(length: int) -> str:
 
 def _whole_seconds(seconds: int) -> str:
     return (EPOCH + timedelta(seconds=seconds)).isoformat()[: len("2026-03-02T09:14:05")]
+
+
+def _last_digit(length_ns: int) -> int:
+    """What the last digit of a duration stands for."""
+    for unit_s, digit_s in ((DAY_S, HOUR_S), (HOUR_S, MINUTE_S), (MINUTE_S, 1)):
+        if length_ns >= unit_s * SECOND_NS:
+            return digit_s * SECOND_NS
+    return next(digit for unit, digit in BELOW_A_MINUTE if length_ns >= unit)
 
 
 def _below_a_minute(length_ns: int) -> str:

@@ -49,21 +49,19 @@ def traces_of(report: Report, flow: Flow, sighted: Mapping[Seat, Sighted]) -> li
     wanted = (wanted_of(here, 0), wanted_of(here, 1))
     path = path_of(report, flow)
     names = names_of(report, flow)
-    return [
-        trace_of(
-            flow,
-            Seated(
-                sighted=one,
-                name=names[number],
-                zero=(zero_at(one, 0, zeros[0]), zero_at(one, 1, zeros[1])),
-                keeps_step=(shift_of(one, 0) is not None, shift_of(one, 1) is not None),
-                clock=clock_of(path, flow, number),
-                wanted=(wanted_at(one, 0, wanted[0]), wanted_at(one, 1, wanted[1])),
-                lost=lost_at(report, flow, path, number),
-            ),
+    seats = (
+        Seated(
+            sighted=one,
+            name=names[number],
+            zero=(zero_at(one, 0, zeros[0]), zero_at(one, 1, zeros[1])),
+            keeps_step=(shift_of(one, 0) is not None, shift_of(one, 1) is not None),
+            clock=clock_of(path, flow, number),
+            wanted=(wanted_at(one, 0, wanted[0]), wanted_at(one, 1, wanted[1])),
+            lost=lost_at(report, flow, path, number),
         )
         for number, one in here.items()
-    ]
+    )
+    return [trace_of(flow, seated) for seated in seats]
 
 
 def trace_of(flow: Flow, seated: Seated) -> Trace:

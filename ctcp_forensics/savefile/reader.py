@@ -1,6 +1,6 @@
 """Reader: a savefile's bytes → batches of Frames, and an account of the whole.
 
-Knows the order of things in both formats, and puts damage into words.  Frames before
+Knows the order of things in both formats, and where they break off.  Frames before
 the damage are handed over, none after it: in pcap a record's place follows from the
 one before, and looking for the next plausible one would invent frames; in pcapng
 likewise, since the length of a section is mostly left open.
@@ -11,26 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.layouts import (
-    ENHANCED_PACKET,
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
-    LONGEST_BLOCK,
     MAX_INTERFACES,
     NUMBERED_KINDS,
-    PACKET,
     SECTION_HEADER,
-    SIMPLE_PACKET,
     Stop,
     Totals,
     Walked,
 )
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.errors import CaptureError
-from ctcp_forensics.savefile import pcap, pcapng
+from ctcp_forensics.savefile import pcap, pcapng, wording
 from ctcp_forensics.savefile.account import MAX_COMMENTS, Account, Comment, Damage, Interface
 from ctcp_forensics.savefile.foreign import PEEKED_LEN, describe
 from ctcp_forensics.savefile.window import Buffer, Window
@@ -39,15 +35,6 @@ if TYPE_CHECKING:
     from ctcp_forensics._kernel.rows import Frame
 
 Outcome = Literal["complete", "partial", "rejected"]
-
-BLOCK_NAMES: Final = {
-    INTERFACE_DESCRIPTION: "interface description block",
-    PACKET: "packet block",
-    SIMPLE_PACKET: "simple packet block",
-    INTERFACE_STATISTICS: "interface statistics block",
-    ENHANCED_PACKET: "enhanced packet block",
-}
-PACKET_KINDS: Final = (PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
 
 
 class FrameTable(Protocol):
@@ -108,6 +95,7 @@ class Reader:
         self._commented = 0
         """Frames with comments, of the batches before."""
         self._is_open = False
+        self._wants_more = False
         self.format = ""
         """As capinfos names it: pcap, nsecpcap, modpcap, nokiapcap, …, pcapng; empty where it is neither."""
 
@@ -136,11 +124,6 @@ class Reader:
     def out_of_order_frames(self) -> int:
         """Frames with an earlier time than the frame before them."""
         return self._frames.totals.out_of_order
-
-    @property
-    def snapped_frames(self) -> int:
-        """Frames that were longer on the wire than what was captured of them."""
-        return self._frames.totals.snapped
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -189,6 +172,10 @@ class Reader:
         if self._window.broken is not None and not self._account.damage:
             self._end_within("")
 
+    def let_go(self) -> bool:
+        """Whether the next batch is looked for in the next chunk.  If so the reader needs the present one no more."""
+        return self._wants_more and self._window.let_go()
+
     def _open(self) -> Callable[[], Walked]:
         """Read what stands before the first frame; how to walk on from there."""
         head = self._window.peek(PEEKED_LEN)
@@ -225,6 +212,7 @@ class Reader:
         while True:
             walked = walk()
             self._window.start = walked.position
+            self._wants_more = walked.stop == Stop.MORE
             if len(self._frames):
                 self._collect_comments()
                 yield self._window.buffer, self._frames
@@ -261,7 +249,7 @@ class Reader:
             return self._end()
         section = pcapng.read_section_header(window.peek(head.length), head.order)
         if section.trailer != head.length:
-            return self._give_up(_lengths_differ("section header block", head.length, section.trailer))
+            return self._give_up(wording.lengths_differ("section header block", head.length, section.trailer))
         if section.version not in pcapng.VERSIONS:
             return self._give_up("pcapng version {}.{} is unknown".format(*section.version))
         self._note_options(section.options)
@@ -307,7 +295,7 @@ class Reader:
         self._note_options(counted.options)
         index = self._table.section + counted.interface
         if index >= len(self._account.interfaces):
-            return self._give_up(_no_interface("interface statistics block", counted.interface))
+            return self._give_up(wording.no_interface("interface statistics block", counted.interface))
         if counted.dropped is not None:
             self._account.set_dropped(index, counted.dropped)
         return True
@@ -316,12 +304,12 @@ class Reader:
         """A block that nobody needs passes without being held; its trailer is looked at all the same."""
         start = self._window.offset
         kind, length = Struct(f"{self._order}II").unpack(self._window.peek(8))
-        name = _block_name(kind)
+        name = wording.block_name(kind)
         if not self._window.skip(span - 4) or not self._window.reach(4):
             return self._end_within(f" inside a {name}", start)
         (trailer,) = Struct(f"{self._order}I").unpack(self._window.peek(4))
         if trailer != length:
-            return self._give_up(_lengths_differ(name, length, trailer), start)
+            return self._give_up(wording.lengths_differ(name, length, trailer), start)
         self._window.start += 4
         if kind in NUMBERED_KINDS:
             self._frames.pass_over_number()
@@ -362,7 +350,7 @@ class Reader:
             if drops and self._account.interfaces[index].dropped is None:
                 self._account.set_dropped(index, drops)
 
-    # --- the end, and damage in words --------------------------------------------------
+    # --- the end, and damage -----------------------------------------------------------
 
     def _give_up(self, reason: str, offset: int | None = None) -> bool:
         self._account.add_damage(self._window.offset if offset is None else offset, reason)
@@ -396,28 +384,15 @@ class Reader:
         if head == pcapng.MAGIC:
             return "a section header block"
         (kind,) = Struct(f"{self._order}I").unpack(head)
-        return (
-            frame if kind in PACKET_KINDS else f"{'an' if kind in BLOCK_NAMES else 'a'} {_block_name(kind)}"
-        )
+        return wording.cut_block(kind, frame)
 
     def _say(self, walked: Walked) -> str:
         """The words for what the walk stopped at."""
-        frame, value = self._next_frame(), walked.value
+        frame = self._next_frame()
         if walked.stop == Stop.FRAME_TOO_LONG:
-            return f"{frame} claims {value} captured bytes; more than {MAX_CAPTURED_LEN} are not believed"
+            return wording.frame_too_long(frame, walked.value)
         kind, length = Struct(f"{self._order}II").unpack(self._window.peek(8))
-        name = _block_name(kind)
-        match walked.stop:
-            case Stop.BLOCK_TOO_SHORT:
-                return f"{name} claims {value} bytes, too few for its own fields"
-            case Stop.BLOCK_TOO_LONG:
-                return f"{name} claims {value} bytes; more than {LONGEST_BLOCK} are not believed"
-            case Stop.TRAILER_DIFFERS:
-                return _lengths_differ(name, length, value)
-            case Stop.NO_SUCH_INTERFACE:
-                return _no_interface(frame, value)
-            case _:
-                return f"{frame} claims {value} captured bytes, more than its {name} of {length} bytes holds"
+        return wording.spoilt_block(walked.stop, walked.value, kind, length, frame)
 
 
 def begins_savefile(head: bytes) -> bool:
@@ -427,15 +402,3 @@ def begins_savefile(head: bytes) -> bool:
 
 def _unless_never(time_ns: int) -> int | None:
     return None if time_ns == NEVER else time_ns
-
-
-def _block_name(kind: int) -> str:
-    return BLOCK_NAMES.get(kind, f"block of type {kind:#x}")
-
-
-def _lengths_differ(name: str, at_start: int, at_end: int) -> str:
-    return f"{name} claims {at_start} bytes at its start and {at_end} at its end"
-
-
-def _no_interface(name: str, identifier: int) -> str:
-    return f"{name} names interface {identifier}, which its section has not described"

@@ -66,6 +66,14 @@ class Window:
         self.start += count
         return True
 
+    def let_go(self) -> bool:
+        """Whether all of the present chunk has come into sight.  If so it may die: what is left of it is copied."""
+        if self._waiting:
+            return False
+        if self.in_sight:
+            self._own_copy()
+        return True
+
     def drain(self) -> None:
         """Let the rest go by, so that whoever makes the chunks sees the savefile to its end."""
         self.start = self.end

@@ -215,13 +215,7 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
     if last + 1 == len(words):
         return Author(where=None, shown=words[last].number, absent=None)
     behind = words[last + 1]
-    if behind.was_running is not True or not behind.is_up_to:
-        return None
-    if may_have_dropped(behind.sighting, asks_during(connection, words[last], behind)) or has_missed(
-        connection, behind.number
-    ):
-        return None
-    if not (behind.was_awake and saw_the_path(connection, words[last], behind)):
+    if not proves_absence(connection, words[last], behind):
         return None
     repeats = repeats_of(connection, way, words[last], behind)
     if repeats >= DUP_THRESH:
@@ -230,6 +224,17 @@ def ack_author(connection: Connection, way: int, words: Sequence[Witness]) -> Au
         return None
     where = connection.word(words[last].number, behind.number)
     return Author(where=where, shown=words[last].number, absent=behind.number, repeats=repeats)
+
+
+def proves_absence(connection: Connection, asking: Witness, behind: Witness) -> bool:
+    """Whether the place behind would have shown the asking, had it passed: it ran, saw the path, and missed nothing."""
+    if behind.was_running is not True or not behind.is_up_to:
+        return False
+    if may_have_dropped(behind.sighting, asks_during(connection, asking, behind)):
+        return False
+    if has_missed(connection, behind.number):
+        return False
+    return behind.was_awake and saw_the_path(connection, asking, behind)
 
 
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -223,45 +223,67 @@ def fate_of(stray: StrayRow, witnesses: Witnesses) -> Fate:
     return Fate.UNDECIDED if witnesses.drops else Fate.LOST
 
 
+class Tail(NamedTuple):
+    """Segments that came last, of which none arrived."""
+
+    undecided: int = 0
+    withheld: int = 0
+    withheld_ns: tuple[int, int] = (NEVER, NEVER)
+
+
 def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     """Count fates."""
+    onward = raw.onward
     damaged = [stray for stray in raw.missing if stray.is_damaged and not stray.is_altered]
     missing = [
         stray for stray in raw.missing if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
     ]
+    unnamed = onward.missing - len(missing) - sum(not stray.was_repeated for stray in damaged)
     witnesses = with_hindsight(missing, witnesses)
     fates = [fate_of(stray, witnesses) for stray in missing]
-    again = [
-        stray
-        for stray in raw.missing
-        if stray.was_repeated and witnesses.is_sent_again and not stray.is_damaged
-    ]
+    again, tail = sent_in_vain(raw, witnesses), tail_of(onward, witnesses)
     lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
-    doubtful = len(again) if witnesses.drops else 0
     lost += [] if witnesses.drops else again
-    unnamed = raw.onward.missing - len(missing) - sum(not stray.was_repeated for stray in damaged)
-    is_cut_off = raw.onward.after >= CUT_OFF and not witnesses.is_acked_on
-    tail = 0 if is_cut_off else raw.onward.after
+    doubtful = again if witnesses.drops else []
     return Crossing(
         way=raw.way,
         before=raw.before,
         behind=raw.behind,
-        arrived=raw.onward.same + raw.onward.covered,
-        altered=raw.onward.altered,
-        lost=tuple(
-            Lost(frame=one.frame, time_ns=one.time_ns, pos=one.pos, length=one.length)
-            for one in sorted(lost, key=lambda one: one.frame)
-        ),
+        arrived=onward.same + onward.covered,
+        altered=onward.altered,
+        lost=named(lost),
         lost_count=len(lost),
         injected=raw.backward.repeated,
         not_captured_before=raw.missed_before,
         not_captured_behind=fates.count(Fate.NOT_CAPTURED),
-        undecided=fates.count(Fate.UNDECIDED) + unnamed + tail + doubtful,
-        withheld=raw.onward.after if is_cut_off else 0,
-        withheld_ns=(raw.onward.after_first_ns, raw.onward.after_last_ns) if is_cut_off else (NEVER, NEVER),
+        undecided=fates.count(Fate.UNDECIDED) + unnamed + len(doubtful) + tail.undecided,
+        withheld=tail.withheld,
+        withheld_ns=tail.withheld_ns,
         damaged=len(damaged),
-        beyond=raw.onward.before + raw.onward.beyond,
-        largest_arrived=None if raw.onward.largest_arrived == NEVER else raw.onward.largest_arrived,
+        beyond=onward.before + onward.beyond,
+        largest_arrived=None if onward.largest_arrived == NEVER else onward.largest_arrived,
+    )
+
+
+def sent_in_vain(raw: Raw, witnesses: Witnesses) -> list[StrayRow]:
+    """Earlier copies of what the sender itself sent again: of these bytes only a later copy came through."""
+    if not witnesses.is_sent_again:
+        return []
+    return [stray for stray in raw.missing if stray.was_repeated and not stray.is_damaged]
+
+
+def tail_of(onward: CourseRow, witnesses: Witnesses) -> Tail:
+    """A few at the end may only have been missed; from `CUT_OFF` on, nobody passed anything any more."""
+    if onward.after < CUT_OFF or witnesses.is_acked_on:
+        return Tail(undecided=onward.after)
+    return Tail(withheld=onward.after, withheld_ns=(onward.after_first_ns, onward.after_last_ns))
+
+
+def named(strays: Iterable[StrayRow]) -> tuple[Lost, ...]:
+    """In the order of their frames."""
+    return tuple(
+        Lost(frame=one.frame, time_ns=one.time_ns, pos=one.pos, length=one.length)
+        for one in sorted(strays, key=lambda one: one.frame)
     )
 
 

@@ -6,6 +6,7 @@ user said.  Knows the roles that the user gave and what contradicts them.  Does 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,8 +46,9 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
     steps = {}
     for joint in joints:
         steps[joint.here.number, joint.there.number] = step_between(joint)
-    line = sorted(views, key=lambda view: (before(view, views, steps), told_rank(view), view.number))
-    reasons = [reason_of(view, steps) for view in line]
+    before = balances(views, steps)
+    line = sorted(views, key=lambda view: (before[view.number], told_rank(view), view.number))
+    reasons = reasons_of(line, steps)
     names, notes = named(line, joints)
     return Ordered(
         places=tuple(
@@ -94,35 +96,49 @@ def fall(here: int, there: int) -> int:
     return 0 if NEVER in (here, there) else here - there
 
 
-def before(view: View, views: Sequence[View], steps: dict[tuple[int, int], Step]) -> int:
-    """How many views are nearer to the client than this one, less those that are farther."""
-    return -sum(nearer(view, other, steps) for other in views if other is not view)
+def balances(views: Sequence[View], steps: dict[tuple[int, int], Step]) -> dict[int, int]:
+    """How many views are nearer to the client than each one, less those that are farther.
 
-
-def nearer(one: View, other: View, steps: dict[tuple[int, int], Step]) -> int:
-    """1: the first lies nearer to the client, -1: the other; where nothing tells, by the user's word for that pair.
-
-    Not by what is known of other pairs alone: of two sides of a firewall one may be known to lie behind the client, and
-    the other, which shows little, would pass for the nearer one.
+    Where the captures do not tell of a pair, by the user's word for that pair, and not by what is known of other pairs
+    alone: of two sides of a firewall one may be known to lie behind the client, and the other, which shows little,
+    would pass for the nearer one.
     """
-    sign = (
-        steps.get((one.number, other.number), NOT_KNOWN)[0]
-        - steps.get((other.number, one.number), NOT_KNOWN)[0]
-    )
-    ranks = told_rank(one), told_rank(other)
-    return sign or (ranks[0] < ranks[1]) - (ranks[0] > ranks[1])
+    rank_of = {view.number: told_rank(view) for view in views}
+    ranks = Counter(rank_of.values())
+    found = {
+        number: sum(compared(other, rank) * count for other, count in ranks.items())
+        for number, rank in rank_of.items()
+    }
+    for (one, other), (sign, _) in steps.items():
+        if sign:
+            word = compared(rank_of[one], rank_of[other])
+            found[one] -= sign - word
+            found[other] += sign - word
+    return found
+
+
+def compared(one: int, other: int) -> int:
+    """1: the first rank is nearer to the client, -1: the other."""
+    return (one < other) - (one > other)
 
 
 def told_rank(view: View) -> int:
     return RANKS.get(view.told or "", 1)
 
 
-def reason_of(view: View, steps: dict[tuple[int, int], Step]) -> str:
-    """How its place among the others is known; empty where one step to a neighbour is not."""
-    some = [step for at, step in steps.items() if view.number in at]
-    if not some or any(sign == 0 for sign, _ in some):
+def reasons_of(line: Sequence[View], steps: dict[tuple[int, int], Step]) -> list[str]:
+    """How the place of each among the others is known; empty where one step to a neighbour is not."""
+    steps_of: dict[int, list[Step]] = {view.number: [] for view in line}
+    for two, step in steps.items():
+        for number in two:
+            steps_of[number].append(step)
+    return [reason_of(steps_of[view.number]) for view in line]
+
+
+def reason_of(steps: Sequence[Step]) -> str:
+    if not all(sign for sign, _ in steps):
         return ""
-    return "; ".join(dict.fromkeys(how for _, how in some))
+    return "; ".join(dict.fromkeys(how for _, how in steps))
 
 
 # --- what each is called ------------------------------------------------------------------------

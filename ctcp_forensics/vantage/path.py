@@ -6,8 +6,8 @@ Knows views, and puts together what pairing, order, clock and crossing know.  Do
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import combinations, pairwise
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Direction, Flow, roles_rank, turned
+from ctcp_forensics.vantage.acquaintance import acquainted
 from ctcp_forensics.vantage.clock import (
     ANY_OFFSET,
     TO_CLIENT,
@@ -47,11 +48,10 @@ from ctcp_forensics.vantage.order import Place, is_one_box, ordered
 from ctcp_forensics.vantage.pairing import Joint, Pair, Shifts, join
 from ctcp_forensics.vantage.view import FIREWALL, View
 
-FEW_VIEWS: Final = 6
-"""So many views are laid beside each other without asking first whether they can have anything in common."""
-
 Member = tuple[int, int]
 """The number of a view, and the index of a flow in it."""
+Links = dict[int, dict[int, "Link"]]
+"""By the nearer place, and by the farther one."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,51 +82,27 @@ def paths_of(views: Sequence[View]) -> list[Path]:
     joints = [join(here, there) for here, there in acquainted(views)]
     joints = [joint for joint in joints if joint.pairs]
     groups = groups_of([(joint.here.number, joint.there.number) for joint in joints])
+    group_of = {number: at for at, group in enumerate(groups) for number in group}
+    joints_of: list[list[Joint]] = [[] for _ in groups]
+    for joint in joints:
+        joints_of[group_of[joint.here.number]].append(joint)
     by_number = {view.number: view for view in views}
     return [
-        path_of(
-            [by_number[number] for number in sorted(group)],
-            [joint for joint in joints if joint.here.number in group],
-        )
-        for group in groups
+        path_of([by_number[number] for number in sorted(group)], some)
+        for group, some in zip(groups, joints_of, strict=True)
     ]
-
-
-def marks_of(view: View) -> set[object]:
-    flows = view.flows.values()
-    return {
-        *view.users_of_spi,
-        *((end.address, end.port) for flow in flows for end in (flow.client, flow.headend)),
-    }
-
-
-def acquainted(
-    views: Sequence[View], marks: Callable[[View], Collection[object]] = marks_of
-) -> Iterator[tuple[View, View]]:
-    """Of many views, only those are laid beside each other that share an SPI or an end.
-
-    By who has each mark, and not pair by pair: of a thousand captures of strangers there are half a million pairs.
-    """
-    if len(views) <= FEW_VIEWS:
-        yield from combinations(views, 2)
-        return
-    sharing: dict[object, list[int]] = {}
-    for at, view in enumerate(views):
-        for mark in marks(view):
-            sharing.setdefault(mark, []).append(at)
-    groups = {tuple(some) for some in sharing.values() if len(some) > 1}
-    for here, there in sorted({pair for some in groups for pair in combinations(some, 2)}):
-        yield views[here], views[there]
 
 
 def groups_of(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
     """What hangs together, by its lowest number."""
-    groups: list[set[int]] = []
-    for edge in edges:
-        touching = [group for group in groups if group & set(edge)]
-        groups = [group for group in groups if group not in touching]
-        groups.append(set(edge).union(*touching))
-    return sorted(groups, key=min)
+    group_of: dict[int, set[int]] = {}
+    for one, other in edges:
+        groups = group_of.setdefault(one, {one}), group_of.setdefault(other, {other})
+        smaller, larger = sorted(groups, key=len)
+        if smaller is not larger:  # whoever changes its group comes into one twice as large: n log n
+            larger |= smaller
+            group_of |= dict.fromkeys(smaller, larger)
+    return sorted({id(group): group for group in group_of.values()}.values(), key=min)
 
 
 def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
@@ -143,26 +119,21 @@ def path_of(views: Sequence[View], joints: Sequence[Joint]) -> Path:
         places=line.places,
         links=links,
         connections=tuple(connections),
-        boxes=tuple(boxes_of(connections, len(line.places))),
+        boxes=tuple(boxes_of(connections)),
         notes=(*line.notes, *notes_on(links, line.places)),
     )
 
 
-def boxes_of(connections: Sequence[Connection], places: int) -> Iterable[Between]:
+def boxes_of(connections: Sequence[Connection]) -> Iterable[Between]:
     """The surest word on what stands between each place and the next."""
-    for near in range(places - 1):
-        seen = [
-            (connection, one, other)
-            for connection in connections
-            for one, other in pairwise(numbers_at(connection, (near, near + 1)))
-        ]
-        if seen:
-            surest = min(seen, key=lambda shown: SUREST_FIRST.index(nature_of(*shown)))
-            yield replace(between(*surest), near=near, far=near + 1)
-
-
-def numbers_at(connection: Connection, places: tuple[int, int]) -> list[int]:
-    return [number for number, sighting in enumerate(connection.sightings) if sighting.place in places]
+    shown: dict[int, list[tuple[Connection, int, int]]] = {}
+    for connection in connections:
+        for number, (near, far) in enumerate(pairwise(connection.sightings)):
+            if far.place == near.place + 1:
+                shown.setdefault(near.place, []).append((connection, number, number + 1))
+    for place, seen in sorted(shown.items()):
+        surest = min(seen, key=lambda one: SUREST_FIRST.index(nature_of(*one)))
+        yield replace(between(*surest), near=place, far=place + 1)
 
 
 # --- clocks -----------------------------------------------------------------------------------
@@ -210,9 +181,9 @@ def offset_at_end(clock: Clock, near: View, *, is_shared: bool) -> Offset:
     return (-UNBOUNDED_NS if low is None else low), (UNBOUNDED_NS if high is None else high)
 
 
-def offset_of(link: Link | None, near: Sighting, far: Sighting) -> Offset:
+def offset_of(link: Link, near: Sighting, far: Sighting) -> Offset:
     """The same for one connection; nothing is known where it shows that a clock was set back since."""
-    if link is None or not link.clock.pieces:
+    if not link.clock.pieces:
         return ANY_OFFSET
     last = link.clock.pieces[-1]
     if was_set_back(near, last.near_frames[1]) or was_set_back(far, last.far_frames[1]):
@@ -239,14 +210,17 @@ def connections_of(
             edges.setdefault(one, []).append((other, pair))
             edges.setdefault(other, []).append((one, pair.turned_about()))
     by_place = {place.view.number: number for number, place in enumerate(places)}
-    by_link = {(link.near, link.far): link for link in links}
+    links_from: Links = {}
+    for link in links:
+        links_from.setdefault(link.near, {})[link.far] = link
+    at = stations(places)
     seen: set[Member] = set()
     found = []
     for member in sorted(edges, key=lambda one: (by_place[one[0]], one[1])):
         if member not in seen:
             group = hanging_together(member, edges)
             seen |= set(group)
-            found.append(connection_of(of_one_role(group, edges), places, by_place, by_link, edges))
+            found.append(connection_of(of_one_role(group, edges), places, by_place, at, links_from, edges))
     return found
 
 
@@ -283,7 +257,8 @@ def connection_of(
     flows: dict[Member, Flow],
     places: Sequence[Place],
     by_place: dict[int, int],
-    by_link: dict[tuple[int, int], Link],
+    at: Sequence[tuple[int, int]],
+    links_from: Links,
     edges: dict[Member, list[tuple[Member, Pair]]],
 ) -> Connection:
     members = sorted(flows, key=lambda member: by_place[member[0]])
@@ -291,11 +266,10 @@ def connection_of(
         Sighting(place=by_place[member[0]], view=places[by_place[member[0]]].view, flow=flows[member])
         for member in members
     )
-    at = stations(places)
     return Connection(
         sightings=sightings,
         shifts=tuple(shifts_between(one, other, flows, edges) for one, other in pairwise(members)),
-        offsets=offsets_between(sightings, by_link),
+        offsets=offsets_between(sightings, links_from),
         stations=tuple(at[sighting.place] for sighting in sightings),
         names=tuple(places[sighting.place].vantage for sighting in sightings),
     )
@@ -311,12 +285,14 @@ def shifts_between(
     return None, None
 
 
-def offsets_between(
-    sightings: Sequence[Sighting], by_link: dict[tuple[int, int], Link]
-) -> dict[tuple[int, int], Offset]:
+def offsets_between(sightings: Sequence[Sighting], links_from: Links) -> dict[tuple[int, int], Offset]:
+    """Of those whose places are linked; nothing is known of any other two."""
+    number_at = {sighting.place: number for number, sighting in enumerate(sightings)}
     return {
-        (one, other): offset_of(by_link.get((near.place, far.place)), near, far)
-        for (one, near), (other, far) in combinations(enumerate(sightings), 2)
+        (number, number_at[far]): offset_of(links[far], near, sightings[number_at[far]])
+        for number, near in enumerate(sightings)
+        for links in [links_from.get(near.place, {})]
+        for far in sorted(links.keys() & number_at.keys())
     }
 
 

@@ -187,7 +187,7 @@ class _Course:
         except OutOfReachError:
             raise
         except ContainerError as error:
-            yield Refused(uri=uri, reason=error.reason, detail=str(error))
+            yield _refused(uri, error)
 
     def container(
         self, uri: str, stamp: str, seen: Look, blocks: Iterator[bytes], *, depth: int
@@ -240,17 +240,13 @@ class _Course:
 
     def _part(self, uri: str, stamp: str, part: Part, depth: int) -> Iterator[Walked]:
         if part.refusal is not None:
-            yield Refused(uri=uri, reason=part.refusal.reason, detail=str(part.refusal))
+            yield _refused(uri, part.refusal)
             return
         replay = Replay(Pieces(part.pieces()))
-        try:
-            seen = look(replay)
-        except OutOfReachError:
-            raise
-        except ContainerError as error:
-            yield Refused(uri=uri, reason=error.reason, detail=str(error))
-            return
-        if is_container(seen) and not self._selection.names(uri):
+        seen = _looked_at(uri, replay)
+        if isinstance(seen, Refused):
+            yield seen
+        elif is_container(seen) and not self._selection.names(uri):
             yield from self.container(uri, stamp, seen, replay.blocks(), depth=depth + 1)
         else:
             yield Member(
@@ -262,3 +258,16 @@ class _Course:
                 content=Pieces(replay.blocks()),
                 is_current=self._is_current,
             )
+
+
+def _looked_at(uri: str, replay: Replay) -> Look | Refused:
+    try:
+        return look(replay)
+    except OutOfReachError:
+        raise
+    except ContainerError as error:
+        return _refused(uri, error)
+
+
+def _refused(uri: str, error: ContainerError) -> Refused:
+    return Refused(uri=uri, reason=error.reason, detail=str(error))

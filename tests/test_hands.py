@@ -1,0 +1,224 @@
+"""Several hands on one file: chunk by chunk, each step in its order, whoever is slow, and nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctcp_forensics import batches
+from ctcp_forensics.batches import MOST_HANDS, hands_for
+from ctcp_forensics.capture import open_capture, source
+from ctcp_forensics.capture.hands import Hands
+from ctcp_forensics.errors import CaptureError
+
+CHUNK_LEN = 10
+CONTENT = bytes(range(1, 248))
+"""24 chunks and seven bytes."""
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHUNK_LEN", CHUNK_LEN)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hands") / "content"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def nobody_is_left() -> bool:
+    return not any(thread.name == "hand" for thread in threading.enumerate())
+
+
+class Reading:
+    """Takes one chunk at a turn, or as many as `greed` says; looks at the bytes only when it follows."""
+
+    def __init__(self, chunks: Iterator[object], chance: random.Random, greed: float = 0) -> None:
+        self.chunks, self.chance, self.greed = chunks, chance, greed
+        self.collected: list[int] = []
+        self.content = b""
+        self.at_once = 0
+        self.fails_at: dict[str, int] = {}
+        self.error: BaseException = RuntimeError("as told")
+
+    def collect(self, load: list[memoryview]) -> bool:
+        self.alone("collect")
+        for chunk in self.chunks:
+            assert isinstance(chunk, memoryview)
+            load.append(chunk)
+            self.collected.append(len(chunk))
+            if self.chance.random() >= self.greed:
+                return True
+        return False
+
+    def prepare(self, load: list[memoryview]) -> None:
+        self.dawdle()
+
+    def follow(self, load: list[memoryview]) -> None:
+        self.alone("follow")
+        for chunk in load:
+            self.content += bytes(chunk)
+        load.clear()
+
+    def alone(self, step: str) -> None:
+        before = self.fails_at.get(step, -1)
+        if before == 0:
+            raise self.error
+        self.fails_at[step] = before - 1
+        self.dawdle()
+
+    def dawdle(self) -> None:
+        if self.chance.random() < 0.1:
+            sleep(self.chance.random() * 0.002)
+
+
+def read_by(count: int, path: Path, seed: int = 0, greed: float = 0, **fails_at: int) -> Reading:
+    with open_capture(str(path)) as capture:
+        hands = Hands(capture, list[memoryview], count)
+        reading = Reading(hands.chunks(), random.Random(seed), greed)
+        reading.fails_at = dict(fails_at)
+        hands.run(reading)
+    return reading
+
+
+@settings(deadline=None, max_examples=60)
+@given(count=st.integers(1, 4), seed=st.integers(0, 10_000), greed=st.sampled_from([0, 0.2, 0.9]))
+def test_the_file_is_followed_whole_and_in_order_however_many_chunks_are_taken_at_a_turn(
+    count: int, seed: int, greed: float, path: Path
+) -> None:
+    reading = read_by(count, path, seed, greed)
+    assert reading.content == CONTENT
+    assert reading.collected == [CHUNK_LEN] * 24 + [7]
+    assert nobody_is_left()
+
+
+@pytest.mark.parametrize("length", [0, 1, CHUNK_LEN, 2 * CHUNK_LEN, 2 * CHUNK_LEN + 1])
+@pytest.mark.parametrize("count", [2, 3])
+def test_any_length(count: int, length: int, tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(CONTENT[:length])
+    assert read_by(count, tmp_path / "short").content == CONTENT[:length]
+
+
+@pytest.mark.parametrize("step", ["collect", "follow"])
+@pytest.mark.parametrize("turn", [0, 1, 8, 9])
+def test_an_error_of_any_hand_surfaces_and_nothing_is_followed_behind_it(
+    step: str, turn: int, path: Path
+) -> None:
+    for seed in range(5):
+        with open_capture(str(path)) as capture:
+            hands = Hands(capture, list[memoryview], 2)
+            reading = Reading(hands.chunks(), random.Random(seed))
+            reading.fails_at = {step: turn}
+            with pytest.raises(RuntimeError, match="as told"):
+                hands.run(reading)
+        assert nobody_is_left()
+        assert CONTENT.startswith(reading.content)
+        assert len(reading.content) <= turn * CHUNK_LEN
+
+
+def test_an_interrupt_stops_a_hand_that_would_take_chunk_after_chunk(path: Path) -> None:
+    is_greedy = threading.Event()
+
+    class Interrupted(Reading):
+        def collect(self, load: list[memoryview]) -> bool:
+            if len(self.collected) == 1:
+                self.greed = 1
+                is_greedy.set()
+            return super().collect(load)
+
+        def follow(self, load: list[memoryview]) -> None:
+            is_greedy.wait()
+            raise KeyboardInterrupt
+
+    with open_capture(str(path)) as capture:
+        hands = Hands(capture, list[memoryview], 2)
+        reading = Interrupted(slowly(hands.chunks()), random.Random(0))
+        with pytest.raises(KeyboardInterrupt):
+            hands.run(reading)
+    assert nobody_is_left()
+    assert len(reading.collected) < 12
+
+
+def slowly(chunks: Iterator[object]) -> Iterator[object]:
+    for chunk in chunks:
+        sleep(0.02)
+        yield chunk
+
+
+def test_what_cannot_be_read_is_told_behind_what_could(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.preadv
+
+    def broken(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        if offset >= 70:
+            raise OSError(5, "Input/output error")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", broken)
+    with open_capture(str(path)) as capture:
+        hands = Hands(capture, list[memoryview], 2)
+        reading = Reading(hands.chunks(), random.Random(0))
+        with pytest.raises(CaptureError, match=r"byte 70: cannot be read on: input/output error"):
+            hands.run(reading)
+    assert CONTENT[:70].startswith(reading.content)
+    assert reading.collected == [CHUNK_LEN] * 7
+
+
+def test_a_read_that_gives_less_than_was_asked_for_is_no_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.preadv
+    monkeypatch.setattr(
+        os, "preadv", lambda descriptor, buffers, offset: real(descriptor, [buffers[0][:3]], offset)
+    )
+    assert read_by(2, path).content == CONTENT
+
+
+def test_a_file_is_hashed_whoever_copied_it(path: Path) -> None:
+    with open_capture(str(path)) as capture:
+        deaf = [len(chunk) for chunk in capture.chunks(threads=1)]
+        expected = capture.sha256
+    with open_capture(str(path)) as capture:
+        hands = Hands(capture, list[memoryview], 2)
+        reading = Reading(hands.chunks(), random.Random(0))
+        hands.run(reading)
+        assert (capture.sha256, capture.content_sha256, capture.position) == (
+            expected,
+            expected,
+            len(CONTENT),
+        )
+    assert reading.collected == deaf
+
+
+def test_what_grows_while_it_is_read_is_told_as_far_as_it_was_there(tmp_path: Path) -> None:
+    growing = tmp_path / "growing"
+    growing.write_bytes(CONTENT[:25])
+    with open_capture(str(growing)) as capture:
+        hands = Hands(capture, list[memoryview], 2)
+        reading = Reading(hands.chunks(), random.Random(0))
+        with growing.open("ab") as more:
+            more.write(CONTENT[25:28])
+        hands.run(reading)
+        assert reading.content == CONTENT[:28]
+        assert capture.notes == ("was still being written while it was read; what was there is told",)
+
+
+def test_only_long_files_that_lie_there_as_they_are_have_several_hands(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packed").write_bytes(b"\x1f\x8b\x08\x00" + bytes(100))
+    with open_capture(str(path)) as capture, open_capture(str(tmp_path / "packed")) as packed:
+        assert hands_for(capture, 2) == 1
+        monkeypatch.setattr(batches, "WORTH_SHARING", len(CONTENT))
+        assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, MOST_HANDS]
+        monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+        assert hands_for(packed, 2) == 1
