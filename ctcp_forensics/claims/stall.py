@@ -157,12 +157,13 @@ def by_the_signs_of_life(case: Case) -> Answer:
     stuck_ns = heard_ns - episode.row.first_ns
     if peer.row.data_last_ns <= episode.row.first_ns:
         return UNKNOWN, f"the capture ends {seconds(stuck_ns)} after the first duplicate ACK", frames
-    because = f"data still came back {way(peer)} when the capture ended, {seconds(stuck_ns)} after the first question"
+    stuck = f"{seconds(stuck_ns)} after the first duplicate ACK"
+    because = f"data still came back {way(peer)} when the capture ended, {stuck}"
     return (FAILS if stuck_ns >= OUTLAST_NS else UNKNOWN), because, frames
 
 
 def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int) -> tuple[Outcome, str]:
-    """It was closed, or fell silent, soon after data had come back: was it because nothing came through?"""
+    """It was closed, or fell silent, soon after data had come back: because nothing came through, or not."""
     if dpd_unanswered(episode):
         asked = count(episode.row.sender_ike, "IKE message")
         return HOLDS, f"{asked} of the sender stayed without an answer until it closed"
