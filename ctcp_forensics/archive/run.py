@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -28,12 +27,15 @@ from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.search import Search
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
-from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
+from ctcp_forensics.archive.task import Answer, Kind, Task, answer_of, answered, item_of, payload_of
 from ctcp_forensics.capture.access import Access
 
 FOUND_FIRST: Final = 16
-FOUND_AT_ONCE: Final = 256
-"""The first few are noted by themselves, so that the workers have something to do; each time twice as many."""
+FOUND_AT_ONCE: Final = 64
+"""The first few are noted by themselves, so that the workers have something to do; then more, but never so many that a
+worker who is done waits for more than a millisecond or two."""
+FINDING_S: Final = 0.01
+"""So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
 """So long is waited for a worker before the watcher hears again."""
 ALIKE_AT_ONCE: Final = 4096
@@ -46,8 +48,7 @@ KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes one task."""
 
     kind: Kind
@@ -63,8 +64,7 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How a run goes about it."""
 
     terms: Terms
@@ -281,14 +281,15 @@ class Sweep:
         self._flying[self._number] = batch
         stored = [self._frame_of(one) for one in batch.kept] or [b""] * len(batch.todos)
         items = [item_of(todo.entry, frame) for todo, frame in zip(batch.todos, stored, strict=True)]
-        payload = payload_of(
-            batch.kind,
-            items,
-            self._rules.terms,
-            self._rules.time_limit_s,
+        task = Task(
+            kind=batch.kind,
+            items=tuple(items),
+            terms=self._rules.terms,
+            hash_name=self._manifest.hash_name,
+            time_limit_s=self._rules.time_limit_s,
             access=self._rules.access,
         )
-        self._engine.submit(Job(number=self._number, payload=payload))
+        self._engine.submit(Job(number=self._number, payload=payload_of(task)))
 
     def _frame_of(self, kept: Kept) -> bytes:
         return segment.frame_at(self._segments / kept.segment, kept.offset, kept.length)
@@ -354,7 +355,7 @@ class Sweep:
     def _acknowledge(self, answers: Sequence[Placed]) -> None:
         name, offset, placed = segment.name_of(self._segment), 0, []
         for one in answers:
-            placed.append(replace(one, offset=offset))
+            placed.append(msgspec.structs.replace(one, offset=offset))
             offset += len(one.answer.frame)
         segment.write_durably(self._segments / name, [one.answer.frame for one in placed])
         self._manifest.acknowledge(self._segment, name, placed)
