@@ -276,11 +276,11 @@ CAPS: Final = (
     ),
     Cap(
         "archive.planner",
-        "MOST_OF_CONTAINER",
+        "MAX_CONTAINER_TASK",
         "bytes of one archive's members in one task",
         "another task goes on",
     ),
-    Cap("archive.search", "AHEAD", "names found ahead where a listing is slow", "the search waits"),
+    Cap("archive.search", "NAMES_AHEAD", "names found ahead where a listing is slow", "the search waits"),
     Cap(
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),

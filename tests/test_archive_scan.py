@@ -26,7 +26,7 @@ from ctcp_forensics.archive.manifest import Todo
 from ctcp_forensics.archive.planner import (
     CONTAINER_MEMBERS,
     LARGEST_TASK,
-    MOST_OF_CONTAINER,
+    MAX_CONTAINER_TASK,
     PER_FILE,
     Planner,
 )
@@ -175,8 +175,8 @@ def test_a_task_of_a_huge_archive_is_bounded_and_so_is_how_often_it_is_read(size
     """A kill loses one task; of 1 TiB each byte is read twelve times at most, whatever its members are."""
     members = MAX_UNPACKED // size
     tasks = tasks_of(members, size)
-    assert max(tasks) * size <= MOST_OF_CONTAINER == 1 << 36
-    assert max(tasks) * (size + PER_FILE) > MOST_OF_CONTAINER * 0.7, "it does grow as far"
+    assert max(tasks) * size <= MAX_CONTAINER_TASK == 1 << 36
+    assert max(tasks) * (size + PER_FILE) > MAX_CONTAINER_TASK * 0.7, "it does grow as far"
     assert passed_by(tasks) <= 12 * members
 
 

@@ -14,7 +14,7 @@ from ctcp_forensics.archive.entry import Entry, Found
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.find import FindOptions, distant, find
 from ctcp_forensics.archive.scan import Wanted, scan
-from ctcp_forensics.archive.search import AHEAD, Search
+from ctcp_forensics.archive.search import NAMES_AHEAD, Search
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.capture.remote import listing
 from tests.faulty import Answer, Faulty, Script
@@ -43,6 +43,10 @@ def until(said: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def searching() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "search"]
 
 
 def slow_from(at: int, count: int) -> Iterator[Found]:
@@ -93,14 +97,13 @@ def test_a_search_that_nobody_wants_any_more_ends_and_has_not_run_away() -> None
             taken.append(1)
             yield one
 
-    threads = threading.active_count()
     search = Search(found())
     search.some(1)
-    assert until(lambda: len(taken) > AHEAD)
-    assert threading.active_count() == threads + 1
+    assert until(lambda: len(taken) > NAMES_AHEAD)
+    assert len(searching()) == 1
     search.close()
-    assert until(lambda: threading.active_count() == threads)
-    assert len(taken) <= AHEAD + 3
+    assert until(lambda: not searching())
+    assert len(taken) <= NAMES_AHEAD + 3
 
 
 def test_what_was_found_is_acknowledged_while_the_next_page_of_a_listing_is_waited_for(
@@ -139,8 +142,8 @@ def test_what_was_found_is_acknowledged_while_the_next_page_of_a_listing_is_wait
     assert (swept.coverage.looked_at, swept.coverage.is_complete) == (4, True)
 
 
-def test_folders_need_no_thread() -> None:
-    threads = threading.active_count()
+def test_folders_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "SLOW_S", 60)  # a busy machine is no slow listing
     search = Search(find([str(SAMPLES)], FindOptions()))
     assert len(all_of(search)) > 5
-    assert threading.active_count() == threads
+    assert searching() == []

@@ -621,10 +621,10 @@ def test_nothing_stays_open_behind_an_answer_that_is_not_taken(depot: tuple[str,
         with pytest.raises(ChangedError) as raised:
             Page(f"{address}/rude.pcap", Access.ANYWHERE, etag='"v0"', begin=5)
         for _ in range(100):  # the server's own end needs a moment
-            if sockets() == before:
+            if sockets() <= before:
                 break
             threading.Event().wait(0.05)
-        assert sockets() == before, raised
+        assert sockets() <= before, raised
     finally:
         gc.enable()
 

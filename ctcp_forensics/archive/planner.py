@@ -28,7 +28,7 @@ CONTAINER_SHARE: Final = 2
 """And the next task of it is at least one half of all that went before: each task reads the archive from its beginning
 (a compressed tar) or its whole directory (a zip), which tasks of one size would make a square of its length.  Growing
 so, all of them together read it three times."""
-MOST_OF_CONTAINER: Final = MAX_UNPACKED >> 4
+MAX_CONTAINER_TASK: Final = MAX_UNPACKED >> 4
 """But 64 GiB at most: what a task has done is acknowledged at its end, so a kill loses no more than that of an archive.
 The price: beyond 128 GiB an archive is read once more for each 64 GiB of it, twelve times at the most that may come out
 of one (a TiB), and no longer three times."""
@@ -116,4 +116,4 @@ class Planner:
 
     @property
     def _share(self) -> int:
-        return min(self._dealt // CONTAINER_SHARE, MOST_OF_CONTAINER)
+        return min(self._dealt // CONTAINER_SHARE, MAX_CONTAINER_TASK)

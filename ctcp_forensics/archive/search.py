@@ -20,7 +20,7 @@ FINDING_S: Final = 0.01
 """So long is waited for more before the workers are looked after again."""
 SLOW_S: Final = 0.1
 """Who was kept waiting for so long is not kept waiting again."""
-AHEAD: Final = 256
+NAMES_AHEAD: Final = 256
 """Names that wait to be taken, as many as are taken at once."""
 LEAVING_S: Final = 0.2
 """So often a thread looks whether anybody wants what it has found."""
@@ -55,7 +55,7 @@ class Search:
             some.append(one)
             waited_s = time.monotonic() - begun
             if waited_s > SLOW_S:
-                self._ahead = Queue(AHEAD)
+                self._ahead = Queue(NAMES_AHEAD)
                 Thread(target=self._look, args=[self._ahead], name="search", daemon=True).start()
             if len(some) == most or waited_s > FINDING_S:
                 return some
