@@ -340,6 +340,18 @@ def test_exit_status_is_that_of_analyze(tmp_path: Path, name: str, content: byte
     assert ("; 1 more file is none" in ended.stdout) == (status == 2)
 
 
+def test_a_shard_without_a_capture_is_no_trouble(tmp_path: Path) -> None:
+    """A cluster would do it over and over; what is not there, the shard tells that it falls to."""
+    folder = make_archive(tmp_path / "in", 1)
+    for place, statuses in ((folder, [0, 0, 1]), (tmp_path / "nowhere", [0, 0, 2])):
+        ended = [
+            scanned(tmp_path / f"{place.name}-{number}", place, "--shard", f"{number}/3")
+            for number in (1, 2, 3)
+        ]
+        assert sorted(one.returncode for one in ended) == statuses
+        assert ["no capture falls to this shard" in one.stderr for one in ended].count(True) == 2
+
+
 def test_what_is_not_there_is_told_and_makes_the_coverage_incomplete(tmp_path: Path) -> None:
     folder = make_archive(tmp_path / "in", 3)
     (folder / "000.pcap").unlink()

@@ -180,7 +180,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "batches",
     "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.names",
     "capture.relay", "capture.source", "capture.stamp",
-    "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain", "cli.words",
+    "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
@@ -191,8 +191,8 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
 """Each costs a fraction of a millisecond.  Judging, pairing, pages and pictures are not among them."""
 NOT_FOR_A_SMALL_CAPTURE = {
     "typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark",
-    "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
     "typing_extensions", "inspect", "ast", "dis", "tokenize",
+    "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
     "threading", "queue", "subprocess", "bz2", "lzma", "zlib", "isal", "json", "logging",
 }  # fmt: skip
 

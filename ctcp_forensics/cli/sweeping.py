@@ -57,6 +57,9 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
+    if swept.coverage.looked_at == 0 and wanted.shard is not None and swept.coverage.is_complete:
+        say("no capture falls to this shard")
+        return 0
     if swept.coverage.looked_at == 0:
         say(
             "no capture could be looked at there; `ctcp-diag scan -h` says what a place may be, and which links"
