@@ -439,7 +439,7 @@ def test_both_kernels_give_up_the_same_flows(
 
 
 @pytest.mark.skipif(compiled is None, reason="the compiled core is not built here")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     stream=crowds(),
     places=st.integers(1, 9),
@@ -469,7 +469,7 @@ def test_both_kernels_stop_at_the_same_segments_and_name_the_same_flows(
 
 
 @each_kernel
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(stream=crowds(), places=st.integers(1, 9), wanted=WANTED, at_once=NAMED_AT_ONCE)
 def test_where_batches_end_changes_neither_stops_nor_flows(
     kernel: Any, stream: list[Packet], places: int, wanted: Any, at_once: int

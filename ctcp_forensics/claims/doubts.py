@@ -48,6 +48,10 @@ def the_end_was_seen(case: Case) -> Answer:
         return FAILS, f"{because}: how it would have ended here is not seen", [later.row.first_frame]
     if ending.kind == EndingKind.CAPTURE_ENDED:
         return FAILS, ending.because
+    needed_in = case.surroundings.place_needed_in
+    if needed_in is not None and case.has_esp:
+        because = f"{ending.because}; whether its SPI goes on elsewhere was not looked for, since its place was needed"
+        return UNKNOWN, because, [needed_in]
     return HOLDS, ending.because, [ending.frame] if ending.frame is not None else []
 
 
