@@ -33,6 +33,7 @@ class Line(NamedTuple):
     first_frame: int
     to_headend: int
     to_client: int
+    is_early: bool
 
 
 def lines_of(report: Report) -> Iterator[Line]:
@@ -45,29 +46,28 @@ def lines_of(report: Report) -> Iterator[Line]:
 
 
 def counts_of(briefs: Iterable[Brief]) -> Counter[str]:
-    """How many flows are told briefly, by verdict."""
+    """How many flows are told briefly, with a line or without, by verdict."""
     counts: Counter[str] = Counter()
-    for told in (told for brief in briefs for told in brief.verdicts):
+    for told in (told for brief in briefs for told in (*brief.verdicts, *brief.counted)):
         counts[told.verdict] += told.flows
     return counts
 
 
 def _lines_of(brief: Brief) -> Iterator[Line]:
     verdicts, columns = brief.verdicts, [numbers(getattr(brief, name)) for name in COLUMNS]
-    if {len(column) for column in columns} != {brief.flows}:
+    if {len(column) for column in columns} != {brief.lines}:
         raise ReportError("columns of flows that are told briefly are of different lengths")
     _refuse_beyond(columns[0], len(verdicts))
     _refuse_beyond(columns[1], len(brief.addresses))
     _refuse_beyond(columns[3], len(brief.addresses))
     for verdict, client, client_port, headend, headend_port, *rest in zip(*columns, strict=True):
-        yield Line(
-            0,
-            brief.capture,
-            verdicts[verdict].verdict,
-            verdicts[verdict].confidence,
+        told = verdicts[verdict]
+        ends = (
             Endpoint(address=brief.addresses[client], port=client_port),
             Endpoint(address=brief.addresses[headend], port=headend_port),
-            *rest,
+        )
+        yield Line._make(
+            (0, brief.capture, told.verdict, told.confidence, *ends, *rest, told.is_early),
         )
 
 

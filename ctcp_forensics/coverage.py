@@ -35,9 +35,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def account_of(
-    name: str, capture: Capture, reader: Reader, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow
+    name: str,
+    capture: Capture,
+    reader: Reader,
+    decoder: Decoder,
+    tallies: Tallies,
+    given_up: GivenUpRow,
+    flows_early: int,
 ) -> Account:
-    described = describe(name, capture, reader, decoder, given_up)
+    """`flows_early`: so many were judged before the end, because others needed their places."""
+    described = describe(name, capture, reader, decoder, given_up, flows_early)
     return Account(
         capture=described,
         surroundings=Surroundings(
@@ -48,7 +55,7 @@ def account_of(
         ),
         next_number=reader.next_number,
         flows=tallies.flows_begun,
-        caps=caps_reached(name, decoder, tallies, given_up),
+        caps=caps_reached(name, decoder, tallies, given_up, flows_early),
     )
 
 
@@ -70,7 +77,7 @@ def is_still(described: report.Capture, reader: Reader, content: str | None) -> 
 
 
 def describe(
-    name: str, capture: Capture, reader: Reader, decoder: Decoder, given_up: GivenUpRow
+    name: str, capture: Capture, reader: Reader, decoder: Decoder, given_up: GivenUpRow, flows_early: int
 ) -> report.Capture:
     by_sha256 = capture.hashing.name == SHA256
     return report.Capture(
@@ -99,7 +106,7 @@ def describe(
             *capture.notes,
             *reader.notes,
             *notes_on_time(reader),
-            *notes_on_places(given_up),
+            *notes_on_places(given_up, flows_early),
             *([] if capture.digest else [NOT_HASHED]),
         ),
     )
@@ -111,14 +118,16 @@ def notes_on_time(reader: Reader) -> tuple[str, ...]:
     return (f"{backwards} frames are earlier than the frame before them",) if backwards else ()
 
 
-def notes_on_places(given_up: GivenUpRow) -> Iterator[str]:
+def notes_on_places(given_up: GivenUpRow, flows_early: int) -> Iterator[str]:
     """Flows that nothing was to be told of may go for others: what was seen of them was all that was asked."""
+    if flows_early:
+        yield f"{flows_early} flows were judged before the end, as of when others needed their places"
     if given_up.bared:
         yield (
             f"{given_up.bared} times a half-open or ended flow of no concern lost what was kept of its holes and "
             "questions, to make room for that of others"
         )
-    if not any(given_up[: GivenUpRow._fields.index("bared")]):
+    if not any(given_up[: GivenUpRow._fields.index("begun_in_mid_stream")]):
         return
     told = (
         f"{given_up.half_open} half-open and {given_up.ended} ended flows of no concern made room for others"
@@ -134,11 +143,21 @@ def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
 
 
 def caps_reached(
-    name: str, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow
+    name: str, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow, flows_early: int
 ) -> tuple[report.Cap, ...]:
-    """Limits that kept something from being looked at."""
+    """Limits that kept something from being looked at.
+
+    A flow that was judged early and never spoke again lost nothing; if one did, it began anew without a SYN.
+    """
     at_once = "flows followed at once"
+    cut_in_two = given_up.begun_in_mid_stream if flows_early else 0
     reached = (
+        (
+            cut_in_two,
+            at_once,
+            FLOW_CAP,
+            "flows begun without a SYN, perhaps the rest of one that was judged early",
+        ),
         (given_up.alive, at_once, FLOW_CAP, "flows of no concern given up alive"),
         (given_up.half_open_of_concern, at_once, FLOW_CAP, "half-open flows given up unjudged"),
         (given_up.ended_of_concern, at_once, FLOW_CAP, "ended flows given up unjudged"),

@@ -67,6 +67,7 @@ LIBRARIES = (
     ("tabulate", "tables"),
     ("dpkt", "rare link layers and tunnels, and the demo"),
     ("pyshark", "Wireshark's second opinion"),
+    ("blake3", "archives"),
 )
 
 

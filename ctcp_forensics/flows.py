@@ -21,6 +21,7 @@ from ctcp_forensics._kernel.rows import (
     EpisodeRow,
     FlowRow,
 )
+from ctcp_forensics._kernel.rows_of_flows import was_bared
 from ctcp_forensics.episodes import Episode, Hole
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
@@ -93,6 +94,11 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         return 0 if self.row.trailer_absent else self.row.esp_missing
 
+    @cached_property
+    def is_bared(self) -> bool:
+        """Holes, questions or associations of it were let go, to make room for those of other flows."""
+        return was_bared(self.row, len(self.holes), len(self.episodes), len(self.associations))
+
     @property
     def shows_loss(self) -> bool:
         """A hole that nothing filled, or ESP numbers that never came."""
@@ -159,6 +165,17 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The direction whose last question stayed open; of two, the one that was asked more often."""
         asked = [(question.is_open, question.asks, d) for d, question in self.questions]
         return max(asked, key=lambda one: one[:2])[2] if asked else None
+
+    @property
+    def ended_ns(self) -> int:
+        """When its last frames came; its latest time may lie before them, where a clock was set back."""
+        return min(self.row.last_ns, max(d.row.last_ns for d in self.directions))
+
+    def is_settled(self, last_ns: int) -> bool:
+        """Closed, by an RST that was believed or from both ends, and as silent since as who fell silent."""
+        rows = [direction.row for direction in self.directions]
+        is_ended = any(row.rsts for row in rows) or all(row.fin_frame != NEVER for row in rows)
+        return is_ended and self.ending.frame is not None and last_ns - self.row.last_ns >= SILENCE_NS
 
     def sent_by(self, side: int) -> Direction:
         """The direction that the kernel knows by the number `side`."""
@@ -277,6 +294,11 @@ def build_episode(tracked: Logged, index: int, side: int, row: DirectionRow, one
     )
 
 
+def closed_by(kind: EndingKind, direction: str) -> str:
+    article = "an" if kind == EndingKind.RST else "a"
+    return f"{article} {kind.name} went {direction.replace('-', ' ')}"
+
+
 def ending_of(
     row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int, numbering: Numbering
 ) -> Ending:
@@ -293,8 +315,10 @@ def ending_of(
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)
-        article = "an" if kind == EndingKind.RST else "a"
-        because = f"{article} {kind.name} went {name.replace('-', ' ')} in {numbering.tell(frame)}"
+        resets = to_headend.row.rsts + to_client.row.rsts if kind == EndingKind.RST else 0
+        because = (
+            f"{closed_by(kind, name)} in {numbering.tell(frame)}{f', one of {resets}' if resets > 1 else ''}"
+        )
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

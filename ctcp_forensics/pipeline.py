@@ -55,7 +55,7 @@ def as_source(source: str | Source) -> Source:
 def concluded(readings: Sequence[Reading], options: Options) -> Concluded:
     """Judge every connection.  The judgement is loaded here: most captures of an archive have nothing to judge."""
     wanted = [reading.in_question(options) for reading in readings]
-    if not any(wanted):
+    if not any(wanted) and all(reading.early is None for reading in readings):
         return (), (), (), ()
     from ctcp_forensics.conclude import conclude
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel import Tracker
+from ctcp_forensics._kernel import Packets, Tracker
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.batches import Steps, followed
 from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
@@ -26,6 +26,9 @@ from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader
 from ctcp_forensics.surroundings import NO_PULSE, Surroundings
+
+if TYPE_CHECKING:
+    from ctcp_forensics.early import Early
 
 CTCP_PORT = 10000
 """The default of VPN 3000, ASA and IOS; `--port` names others.  It only adds flows to the table."""
@@ -37,6 +40,9 @@ MAX_UNWELL_IN_FULL: Final = 1_000
 Where there are more, the gravest are; the others are told in a line each, with their verdicts."""
 MAX_SPLIT: Final = 16
 """A savefile with more interfaces than this is taken as one vantage point: nobody stands at so many."""
+NAMED_AT_ONCE: Final = 256
+"""Flows that are judged at once where a full table needs their places: sorting the log for it costs as much as judging
+a hundred of them."""
 BESIDE_NS: Final = 1_000_000_000
 """A rotated file begins where the last one ended, give or take the disorder of their last frames."""
 LAST_OF_ALL_NS: Final = (1 << 63) - 1
@@ -95,6 +101,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str | None = None
     interface: int | None = None
     """Of a savefile that holds several vantage points."""
+    early: Early | None = None
+    """Flows that were judged before the end, because others needed their places; None: all have theirs."""
 
     @property
     def captures(self) -> tuple[str, ...]:
@@ -258,16 +266,19 @@ class Course:
         self._options = options
         self._vantage = vantage
         self._is_case = is_case
-        self._whole = self._new_reel(watches=is_case)
+        self._whole = self._new_reel(watches=is_case, named_at_once=0 if is_case else NAMED_AT_ONCE)
         self._reels: dict[int, Reel] = {}
         """By interface, where the first file told of several before its first frame."""
         self._has_begun = False
         self._parts: list[Part] = []
 
-    def _new_reel(self, *, watches: bool) -> Reel:
+    def _new_reel(self, *, watches: bool, named_at_once: int = 0) -> Reel:
+        """Flows that may have to be paired with those of another capture are not judged before the end."""
         ports = self._options.ports if watches else ()
         wanted = None if self._options.all_tcp else self._options.ports
-        return Reel(tracker=Tracker(ports=ports, everything=watches and self._options.all_tcp, wanted=wanted))
+        everything = watches and self._options.all_tcp
+        tracker = Tracker(ports=ports, everything=everything, wanted=wanted, named_at_once=named_at_once)
+        return Reel(tracker=tracker, options=self._options)
 
     def goes_on_with(self, path: str) -> bool:
         """Whether a file begins where the last one ended, and neither runs beside it nor is the same once more."""
@@ -290,7 +301,9 @@ class Course:
             )
             decoder.finish()
             tracker = self._whole.tracker
-            account = account_of(name, capture, reader, decoder, tracker.tallies(), tracker.given_up())
+            account = account_of(
+                name, capture, reader, decoder, tracker.tallies(), tracker.given_up(), self._whole.flows_early
+            )
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
@@ -342,6 +355,7 @@ class Course:
             ),
             vantage=self._vantage,
             interface=interface,
+            early=reel.early,
         )
 
 
@@ -349,6 +363,9 @@ class Reel(msgspec.Struct, kw_only=True):
     """Frames of one vantage point on their way through decoder and tracker."""
 
     tracker: Tracker
+    options: Options
+    early: Early | None = None
+    """Flows that had to be judged already."""
     decoders: list[Decoder] = msgspec.field(default_factory=lambda: [Decoder()])
     """One for each file: fragments of one are not put together with those of the next."""
 
@@ -365,13 +382,36 @@ class Reel(msgspec.Struct, kw_only=True):
             self.decoders.append(Decoder())
         return self.decoders[-1]
 
+    @property
+    def flows_early(self) -> int:
+        """How many were judged before the end; the capture is over."""
+        if self.early is None:
+            return 0
+        self.early.note_those_that_left(self.tracker)
+        return self.early.flows
+
     def take(self, buffer: Buffer, frames: FrameTable) -> None:
-        self.tracker.feed(self.decoders[-1].decode(buffer, frames))
+        self._feed(self.decoders[-1].decode(buffer, frames))
 
     def follow(self, tray: Tray) -> None:
         tray.decode()
         self.decoders[-1].complete(tray.buffer, tray.frames, tray.packets)
-        self.tracker.feed(tray.packets)
+        self._feed(tray.packets)
+
+    def _feed(self, packets: Packets) -> None:
+        done = self.tracker.feed(packets)
+        while done < len(packets):
+            self._judge_those_leaving(packets[done].frame)
+            done = self.tracker.feed(packets, done)
+
+    def _judge_those_leaving(self, frame: int) -> None:
+        """By what was captured before `frame`, wherever batches end."""
+        if self.early is None:
+            from ctcp_forensics.early import Early  # most captures have places for all
+
+            self.early = Early(self.options.ports, self.options.max_unwell_in_full)
+        before = [error for error in self.icmp_errors if error.frame < frame]
+        self.early.judge_those_leaving(self.tracker, frame, before)
 
 
 def tell(capture: Capture, progress: Progress | None) -> None:

@@ -599,13 +599,15 @@ class BriefVerdict(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictWord
     confidence: Confidence
     flows: int
+    is_early: bool = False
+    """Judged before they were over, because others needed their places: what came later is told as another flow."""
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """Flows beyond those that are told in full: told in a line each, in columns.
 
     They are well, or none of ours; where very many are not well, the gravest are told in full and the rest here.
-    None of them has a finding; analyzed with `--in-full` all of them have one.
+    None of them has a finding; analyzed with `--in-full` all of them have one, but for those whose places were needed.
     """
 
     capture: str
@@ -627,10 +629,17 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """Segments that the client sent…"""
     to_client: FlowColumn
     """…and that the headend sent."""
+    counted: tuple[BriefVerdict, ...] = ()
+    """Flows beyond these, without a line: there are more than a report holds."""
+
+    @property
+    def lines(self) -> int:
+        return sum(told.flows for told in self.verdicts)
 
     @property
     def flows(self) -> int:
-        return sum(told.flows for told in self.verdicts)
+        """With those that are counted only."""
+        return self.lines + sum(told.flows for told in self.counted)
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
@@ -715,7 +724,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def exit_status(report: Report) -> int:
     """1: at least one flow has the failure; 3: none found, but not everything was looked at; else 0."""
-    in_brief = (told.verdict for brief in report.brief for told in brief.verdicts)
+    in_brief = (told.verdict for brief in report.brief for told in (*brief.verdicts, *brief.counted))
     if FLAGSHIP in (*(finding.verdict for finding in report.findings), *in_brief):
         return 1
     return 0 if report.coverage.is_complete else 3

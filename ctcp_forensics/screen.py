@@ -55,7 +55,8 @@ SAID: Final = {
 """The verdict and the confidence that the table of verdicts would come to, of a capture that is whole."""
 
 RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain.WELL))
-"""What a capture that lost something says with a doubt: see verdict.NOTHING_UNREAD."""
+"""What is said with a doubt of a capture that lost something, and of a flow that was judged early: see
+verdict.NOTHING_UNREAD."""
 
 
 JUDGED: Final = dict(enumerate(product((row.slug for row in VERDICTS), Confidence), start=1 + max(Plain)))
@@ -101,9 +102,13 @@ def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:
     """The verdict and the confidence of a flow, in its capture."""
     if word in JUDGED:
         return JUDGED[word]
+    return SAID[Plain(word)] if around.is_whole else in_doubt(word)
+
+
+def in_doubt(word: int) -> tuple[str, Confidence]:
+    """The same of a flow of which not all was seen."""
     verdict, confidence = SAID[Plain(word)]
-    is_doubted = word in RESTING_ON_ABSENCE and not around.is_whole
-    return verdict, Confidence.CONSISTENT if is_doubted else confidence
+    return verdict, Confidence.CONSISTENT if word in RESTING_ON_ABSENCE else confidence
 
 
 def first_of_each(said: bytes, share: int) -> bytearray:

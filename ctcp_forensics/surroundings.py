@@ -23,6 +23,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     is_damaged: bool = False
     times_bared: int = 0
     """A flow that may be judged lost the evidence kept of it, to make room for that of others."""
+    place_needed_in: int | None = None
+    """The frame in which another flow needed the place of the one that is judged: as of then it is, with `last_ns` of
+    then.  None: it was followed to the end."""
     pulse: PulseRow = NO_PULSE
     numbering: Numbering = FROM_ONE_FILE
 

@@ -81,7 +81,10 @@ PROOF = tuple(claim for link in LINKS.values() for claim in link)
 NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
 """What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
 
-NOTHING_UNREAD = (claims.the_capture_is_whole,)
+NOTHING_LATER = (claims.it_was_followed_to_its_end,)
+"""What makes a verdict doubtful that rests on what did not come: it may have come after the flow's place was needed."""
+
+NOTHING_UNREAD = (claims.the_capture_is_whole, *NOTHING_LATER)
 """What makes a verdict doubtful that rests on what is absent: it may have been in what the capture lost, and what is
 missing may be missing from the capture alone."""
 
@@ -108,6 +111,7 @@ VERDICTS: tuple[Verdict, ...] = (
             claims.the_receiver_had_followed,
             claims.the_capture_is_whole,
             claims.away_from_the_wrap,
+            *NOTHING_LATER,
         ),
         looks_like=(
             "A headend on a real TCP stack would ask the same way: a capture on the headend side of the "
@@ -120,6 +124,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="The TCP handshake failed",
         means="A SYN was sent and no connection came of it, so IPsec over TCP never began.",
         requires=(claims.the_handshake_failed,),
+        doubts=NOTHING_LATER,
     ),
     Verdict(
         slug="negotiation-failed",
@@ -127,6 +132,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The TCP connection stood and IKE messages were exchanged or repeated, but no tunnel came of it.",
         requires=(claims.carries_ctcp, claims.ike_never_completed),
         refuted_by=NOTHING_HIDDEN,
+        doubts=NOTHING_LATER,
     ),
     Verdict(
         slug="path-mtu-black-hole",
@@ -141,6 +147,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="A filter on the path drops the flow",
         means="A box on the path says that it does not let this flow pass, or captures on both of its sides show it.",
         requires=(claims.a_firewall_drops_it,),
+        doubts=NOTHING_LATER,
         proven_by=(
             claims.it_entered_and_never_left,
             claims.the_next_capture_went_on,
@@ -162,6 +169,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="The receiver's window stayed closed, or too small",
         means="The receiver's window closed, or grew too small for a segment, and nothing more could be delivered.",
         requires=(claims.the_window_stayed_closed,),
+        doubts=NOTHING_LATER,
     ),
     Verdict(
         slug="idle-timeout",
@@ -257,6 +265,7 @@ VERDICTS: tuple[Verdict, ...] = (
 
 FLAGSHIP = VERDICTS[0]
 CONFIDENCES = tuple(Confidence)
+SURE = (Confidence.PROVEN, Confidence.STRONG)
 OF_A_PATH = (
     claims.the_acks_were_made_in_between,
     claims.nothing_passed_behind_the_hole,
@@ -451,19 +460,18 @@ def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
 
 def shown_for(verdict: Verdict, weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
     """The claims that are told of, by name."""
-    of_a_path = weighing.case.connection is not None
-    shown = claims_of(verdict, of_a_path=of_a_path)
-    if (
-        weighing.case.episode is not None and verdict is not FLAGSHIP
-    ):  # why it is not the flagship is always asked
-        shown = claims_of(FLAGSHIP, of_a_path=of_a_path) | shown
+    case = weighing.case
+    shown = claims_of(verdict)
+    if case.episode is not None and verdict is not FLAGSHIP:  # why it is not the flagship is always asked
+        shown = claims_of(FLAGSHIP) | shown
+    shown = {name: one for name, one in shown.items() if is_asked(one[0], case)}
     if verdict.slug == INSUFFICIENT:
         shown |= what_stayed_open(weighing)
     return shown
 
 
-def claims_of(row: Verdict, *, of_a_path: bool) -> dict[str, tuple[Claim, Role]]:
-    """Its claims by name, each with what it is to this verdict; those of a path only where there is one."""
+def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
+    """Its claims by name, each with what it is to this verdict."""
     return {
         claim.name: (claim, role)
         for role, some in (
@@ -472,8 +480,14 @@ def claims_of(row: Verdict, *, of_a_path: bool) -> dict[str, tuple[Claim, Role]]
             (Role.REFUTATION, row.refuted_by),
         )
         for claim in some
-        if of_a_path or claim not in OF_A_PATH
     }
+
+
+def is_asked(claim: Claim, case: Case) -> bool:
+    """What only a path can show is asked where there is one, and what a full table cuts off where one was full."""
+    if claim in NOTHING_LATER:
+        return case.surroundings.place_needed_in is not None
+    return case.connection is not None or claim not in OF_A_PATH
 
 
 def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
@@ -509,6 +523,13 @@ def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
     if verdict.proven_by and weighing.all_hold(verdict.proven_by):
         return Confidence.STRONG if is_doubted else Confidence.PROVEN
     return Confidence.CONSISTENT if is_doubted else verdict.confidence
+
+
+def in_part(slug: str, confidence: Confidence) -> Confidence:
+    """What becomes of the confidence where the capture turns out not to be whole."""
+    row = next(row for row in VERDICTS if row.slug == slug)
+    is_doubted = claims.the_capture_is_whole in row.doubts and confidence in SURE
+    return Confidence.CONSISTENT if is_doubted else confidence
 
 
 def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:

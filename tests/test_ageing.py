@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dpkt
 import pytest
@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.plain_decode import NO_PACKET
 from ctcp_forensics._kernel.rows import NEVER, Packet, Tcp
+from ctcp_forensics.flows import build_flow
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.report import Report
+from ctcp_forensics.screen import LIMITS
 from ctcp_forensics.verdict import FLAGSHIP
 from tests import streams
 from tests.fuzz.path import PLAIN, capped
@@ -78,12 +80,52 @@ def followed(
 ) -> Any:
     with capped(places, 40, evidence):
         tracker = kernel.Tracker(**watching)
-        for begin in range(0, len(packets), 7):
-            batch = kernel.Packets()
-            for one in packets[begin : begin + 7]:
-                batch.append(one)
-            tracker.feed(batch)
+        for batch in batches(kernel, packets, 7):
+            assert tracker.feed(batch) == len(batch)
     return tracker
+
+
+def batches(kernel: Any, packets: Sequence[Packet], size: int) -> Iterator[Any]:
+    for begin in range(0, len(packets), size):
+        batch = kernel.Packets()
+        for one in packets[begin : begin + size]:
+            batch.append(one)
+        yield batch
+
+
+class Stop(NamedTuple):
+    """In front of a frame: who left since the stop before, who is named now, and what their rows say."""
+
+    frame: int
+    left: list[int]
+    named: list[int]
+    rows: list[Any]
+    settled: bytes
+
+
+def asked(
+    kernel: Any,
+    packets: Sequence[Packet],
+    places: int = PLACES,
+    size: int = 7,
+    evidence: int | None = None,
+    half_open: int | None = None,
+    **watching: Any,
+) -> tuple[Any, list[Stop]]:
+    """A tracker that names flows of concern before it gives them up, and all its stops."""
+    stops = []
+    with capped(places, 40, evidence, half_open):
+        tracker = kernel.Tracker(**watching)
+        for batch in batches(kernel, packets, size):
+            done = tracker.feed(batch)
+            while done < len(batch):
+                left, named = tracker.left(), tracker.leaving()
+                rows = [
+                    (tracker.flow(one), tracker.direction(one, 0), tracker.segments(one)) for one in named
+                ]
+                stops.append(Stop(batch[done].frame, left, named, rows, tracker.settled(named, LIMITS)))
+                done = tracker.feed(batch, done)
+    return tracker, stops
 
 
 def ports_in(tracker: Any) -> set[int]:
@@ -242,6 +284,75 @@ def test_a_flow_opened_anew_while_the_table_is_full_is_found(kernel: Any) -> Non
     assert sum(row.frames for row in rows) + 3 * 3 == len(talk.packets), "three went, each of three frames"
 
 
+# --- flows of concern are named first ---------------------------------------------------------------
+
+
+@each_kernel
+def test_following_stops_in_front_of_the_segment_that_needs_a_place(kernel: Any) -> None:
+    talk = Talk()
+    for port in range(PLACES):
+        talk.works(port)
+    talk.works(100)
+    talk.works(101)
+    tracker, (stop,) = asked(kernel, talk.packets, wanted=[443], named_at_once=2)
+    assert (stop.frame, stop.left, stop.named) == (3 * PLACES + 1, [], [0, 1])
+    assert [row.last_frame for row, *_ in stop.rows] == [3, 6]
+    assert tracker.left() == [0, 1]
+    assert tracker.given_up() == (0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert ports_in(tracker) == {100, 101, *range(2, PLACES)}
+    assert tracker.tallies()[1:3] == (PLACES + 2, len(talk.packets))
+
+
+@each_kernel
+def test_who_speaks_after_it_was_named_stays_and_is_named_again(kernel: Any) -> None:
+    talk = Talk()
+    for port in range(PLACES):
+        talk.works(port)
+    talk.works(100)
+    talk.says(1, Tcp.ACK, seq=110, ack=200, payload_len=10)
+    talk.works(101)
+    for port in range(102, 102 + PLACES):
+        talk.works(port)
+    _, stops = asked(kernel, talk.packets, wanted=[443], named_at_once=2)
+    assert [(stop.left, stop.named) for stop in stops[:2]] == [([], [0, 1]), ([0], [2, 3])]
+    (again,) = [stop for stop in stops[1:] if 1 in stop.named]
+    assert again.rows[again.named.index(1)][0].frames == 4
+
+
+@each_kernel
+def test_flows_of_no_concern_go_unnamed_and_before(kernel: Any) -> None:
+    talk, other = Talk(443), Talk(80)
+    talk.works(1)
+    other.packets = talk.packets
+    for port in range(100, 100 + PLACES):
+        other.works(port)
+    tracker, stops = asked(kernel, talk.packets, wanted=[443], named_at_once=2)
+    assert (stops, tracker.given_up()[:3]) == ([], (0, 0, 1))
+
+
+@each_kernel
+def test_a_flow_is_settled_when_it_was_closed_and_is_silent(kernel: Any) -> None:
+    """By both FINs or an RST, thirty seconds ago; a segment every tenth of a second."""
+    talk = Talk()
+    for port in range(4):
+        talk.works(port)
+    talk.closes(0)
+    talk.says(1, Tcp.RST, seq=110)
+    talk.says(2, Tcp.FIN | Tcp.ACK, seq=110, ack=200)
+    for _ in range(297):
+        talk.says(3, Tcp.ACK, seq=110, ack=200, payload_len=10)
+    assert followed(kernel, talk.packets).settled(range(4), LIMITS) == bytes((0, 0, 0, 0))
+    talk.says(3, Tcp.ACK, seq=110, ack=200, payload_len=10)
+    talk.says(3, Tcp.ACK, seq=110, ack=200, payload_len=10)
+    tracker = followed(kernel, talk.packets)
+    assert tracker.settled(range(4), LIMITS) == bytes((1, 1, 0, 0))
+    flows = [
+        build_flow(tracker, index, ports=frozenset(), capture_last_ns=tracker.tallies().last_ns)
+        for index in range(4)
+    ]
+    assert [flow.is_settled(tracker.tallies().last_ns) for flow in flows] == [True, True, False, False]
+
+
 # --- what is told of it ------------------------------------------------------------------------------
 
 
@@ -271,12 +382,12 @@ def judged(path: Path, places: int) -> Report:
 def test_a_sample_whose_flow_was_given_up_is_told_as_far_as_it_was_seen(tmp_path: Path) -> None:
     report = judged(among_noise(SAMPLES / "failure-client.pcap", {20, 200}, tmp_path / "made.pcap"), 1)
     caps = {cap.reached_by for cap in report.coverage.caps}
-    assert caps == {"c1: 2 flows given up alive and unjudged"}
+    assert caps == {"c1: 2 flows begun without a SYN, perhaps the rest of one that was judged early"}
     assert not report.coverage.is_complete
-    assert report.coverage.flows_seen == 5
+    assert (report.coverage.flows_seen, report.coverage.flows_judged) == (5, 3)
     assert (
         "2 half-open and 0 ended flows of no concern made room for others; 2 flows began without a SYN"
-        in (report.captures[0].notes[0])
+        in (report.captures[0].notes[1])
     )
 
 
@@ -311,6 +422,7 @@ def crowds(draw: st.DrawFn) -> list[Packet]:
     return [stream[at]._replace(frame=frame) for frame, at in enumerate(order, start=1)]
 
 
+NAMED_AT_ONCE = st.sampled_from([1, 2, 3, 50])
 WANTED = st.sampled_from([(), (500,), (10_000,), (10_000, 7), None])
 
 
@@ -324,3 +436,49 @@ def test_both_kernels_give_up_the_same_flows(
     other = followed(compiled, stream, places, wanted=wanted, **watching)
     assert_same_flows(one, other)
     assert one.log() == other.log()
+
+
+@pytest.mark.skipif(compiled is None, reason="the compiled core is not built here")
+@settings(max_examples=300, deadline=None)
+@given(
+    stream=crowds(),
+    places=st.integers(1, 9),
+    watching=streams.watching(),
+    wanted=WANTED,
+    at_once=NAMED_AT_ONCE,
+    evidence=st.sampled_from([None, 1, 5]),
+    half_open=st.sampled_from([None, 0, 1, 3]),
+)
+def test_both_kernels_stop_at_the_same_segments_and_name_the_same_flows(
+    stream: list[Packet],
+    places: int,
+    watching: dict[str, Any],
+    wanted: Any,
+    at_once: int,
+    evidence: int | None,
+    half_open: int | None,
+) -> None:
+    kept = {"evidence": evidence, "half_open": half_open}
+    terms = {"wanted": wanted, "named_at_once": at_once, **kept, **watching}
+    one, stops = asked(PLAIN, stream, places, **terms)
+    other, others = asked(compiled, stream, places, **terms)
+    assert stops == others
+    assert one.left() == other.left()
+    assert_same_flows(one, other)
+    assert one.log() == other.log()
+
+
+@each_kernel
+@settings(max_examples=100, deadline=None)
+@given(stream=crowds(), places=st.integers(1, 9), wanted=WANTED, at_once=NAMED_AT_ONCE)
+def test_where_batches_end_changes_neither_stops_nor_flows(
+    kernel: Any, stream: list[Packet], places: int, wanted: Any, at_once: int
+) -> None:
+    terms = {"wanted": wanted, "named_at_once": at_once}
+    one, stops = asked(kernel, stream, places, 1, **terms)
+    other, others = asked(kernel, stream, places, 1000, **terms)
+    assert stops == others
+    assert_same_flows(one, other)
+    named = sum(len(stop.left) for stop in stops) + len(one.left())
+    assert one.tallies().flows_begun == one.tallies().flows + named + sum(one.given_up()[:6])
+    assert not any(one.given_up()[3:6]), "who may be judged is never given up unnamed"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import dpkt
 import msgspec
@@ -223,13 +224,14 @@ def test_addresses_of_flows_told_briefly_are_redacted(short: Report) -> None:
 
 
 def broken() -> Iterator[tuple[str, Brief]]:
+    alike: dict[str, Any] = dict.fromkeys(
+        ("verdict", "client_port", "first_ns", "last_ns", "first_frame", "to_headend", "to_client"), "0 0"
+    )
     sound = Brief(
         capture="c1",
         verdicts=(BriefVerdict(verdict="healthy", confidence="strong", flows=2),),
         addresses=("192.0.2.1", "198.51.100.1"),
-        **dict.fromkeys(
-            ("verdict", "client_port", "first_ns", "last_ns", "first_frame", "to_headend", "to_client"), "0 0"
-        ),
+        **alike,
         client="0 0",
         headend="1 1",
         headend_port="1 1",

@@ -47,6 +47,7 @@ def test_every_part_is_examined_once_and_in_order() -> None:
         "tabulate",
         "dpkt",
         "pyshark",
+        "blake3",
         "ipcrypt",
         "duckdb",
         "tshark",

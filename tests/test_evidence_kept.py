@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel.rows import GivenUpRow, Tcp
+from ctcp_forensics.flows import build_flow
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.report import exit_status
 from tests import streams
@@ -160,12 +161,33 @@ def test_the_report_says_so_and_its_coverage_is_not_complete() -> None:
     assert not diagnose([path], Options()).coverage.caps
 
 
-def test_no_verdict_that_rests_on_absence_is_strong_where_evidence_was_let_go() -> None:
+def test_a_flow_that_lost_its_evidence_is_not_called_well() -> None:
     """What was lost is not known any more, so that the flow looks as if nothing had been."""
     with capped(100, 40_960, 1):
         (finding,) = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options()).findings
-        told_briefly = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options(max_in_full=0)).brief
-    assert (finding.verdict, finding.confidence) == ("orderly-close", "consistent")
-    (doubt,) = [one for one in finding.evidence if one.claim == "the-capture-is-whole"]
-    assert doubt.because.startswith("evidence was let go")
-    assert [one.confidence for brief in told_briefly for one in brief.verdicts] == ["consistent"]
+        report = diagnose([str(SAMPLES / "loss-tolerated.pcap")], Options(max_in_full=0))
+    assert finding.verdict == "insufficient-evidence"
+    assert finding.summary.startswith("What was kept of this flow was let go")
+    assert [one.verdict for one in report.findings] == ["insufficient-evidence"], "nor is it told in a line"
+
+
+@each_kernel
+def test_it_is_known_which_flow_lost_its_evidence(kernel: Any) -> None:
+    """An association that comes after it does not hide that there was another one before."""
+    talk = Talk()
+    for port in range(ROOM + 2):
+        talk.works(port)
+        talk.carries_ctcp(port)
+    talk.carries_ctcp(1, seq=310)
+    tracker = bared(kernel, talk)
+    flows = [
+        build_flow(tracker, index, ports=frozenset(), capture_last_ns=tracker.tallies().last_ns)
+        for index in range(ROOM + 2)
+    ]
+    kept = [len(flow.to_headend.associations) + len(flow.to_client.associations) for flow in flows]
+    assert [any(one.is_bared for one in flow.directions) for flow in flows] == [
+        sum(one.row.associations for one in flow.directions) > some
+        for flow, some in zip(flows, kept, strict=True)
+    ]
+    assert any(one.is_bared for one in flows[0].directions)
+    assert not any(one.is_bared for one in flows[-1].directions)

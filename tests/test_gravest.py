@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ctcp_forensics import dealing
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.brief import lines_of
 from ctcp_forensics.cases import Docket, cases_of
 from ctcp_forensics.compare import Outcome, compare
-from ctcp_forensics.conclude import gravest as room_for
-from ctcp_forensics.conclude.gravest import Sentences
+from ctcp_forensics.dealing import Sentences
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.reading import read
 from ctcp_forensics.render import render
@@ -146,7 +146,7 @@ def gravest(some: Sequence[Sentence], room: int) -> set[int]:
     sentences = Sentences()
     for one in some:
         sentences.add(*one)
-    return room_for.gravest(sentences, room)
+    return dealing.gravest(sentences, room)
 
 
 def dead(client: str, headend: str = "h", confidence: str = "strong") -> Sentence:

@@ -24,6 +24,7 @@ pytest.importorskip("Cython", reason="needs Cython, which the test extra brings"
 # Everything that a plain install needs, and the licence it comes under.
 REQUIRED = {
     "backports.zstd": "PSF-2.0",
+    "blake3": "CC0-1.0 OR Apache-2.0",
     "dpkt": "BSD-3-Clause",
     "isal": "PSF-2.0",
     "jinja2": "BSD-3-Clause",

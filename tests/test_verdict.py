@@ -92,7 +92,7 @@ def test_a_verdict_is_said_in_whole_sentences(slug: str) -> None:
         assert row.means.endswith(".")
         assert not row.title.endswith(".")
         assert not row.looks_like or row.looks_like.endswith(".")
-        assert len(claims_of(row, of_a_path=True)) == sum(
+        assert len(claims_of(row)) == sum(
             map(len, (row.requires, row.doubts, row.proven_by, row.refuted_by))
         ), "a claim has two roles"
 
@@ -342,7 +342,7 @@ def test_a_capture_that_ends_anywhere_is_judged_and_accuses_only_where_the_stall
 
 
 def test_every_role_of_a_claim_is_used() -> None:
-    assert {role for row in VERDICTS for _, role in claims_of(row, of_a_path=True).values()} == set(Role)
+    assert {role for row in VERDICTS for _, role in claims_of(row).values()} == set(Role)
 
 
 def test_hosts_of_stories_are_documentation_addresses() -> None:

@@ -21,6 +21,7 @@ from ctcp_forensics._kernel.rows import (
     Plain,
     ScreenLimits,
 )
+from ctcp_forensics._kernel.rows_of_flows import was_bared
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.tracked import Tracked
@@ -35,6 +36,7 @@ class Half(NamedTuple):
     row: DirectionRow
     episodes: list[EpisodeRow]
     unfilled: list[HoleRow]
+    is_bared: bool
 
 
 class Close(NamedTuple):
@@ -58,6 +60,12 @@ def screened(
     return bytes(
         Plain.JUDGE if index in doubted else said_of(tracked, index, limits, last_ns) for index in wanted
     )
+
+
+def settled(tracked: Tracked, wanted: Sequence[int], limits: ScreenLimits) -> bytes:
+    """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
+    last_ns = tracked.tallies().last_ns
+    return bytes(is_settled(tracked, index, limits, last_ns) for index in wanted)
 
 
 # --- what other flows and ICMP errors say ---------------------------------------------------------
@@ -121,11 +129,25 @@ def said_of(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) ->
     return said_of_others(halves, close, limits)
 
 
+def is_settled(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) -> bool:
+    """Closed from both ends, or by an RST that was believed."""
+    halves = (half_of(tracked, index, 0), half_of(tracked, index, 1))
+    is_ended = any(half.row.rsts for half in halves) or all(half.row.fin_frame != NEVER for half in halves)
+    is_silent = last_ns - tracked.flow(index).last_ns >= limits.silence
+    return is_ended and is_silent and close_of(halves, limits) is not None
+
+
 def half_of(tracked: Tracked, index: int, side: int) -> Half:
-    return Half(
+    row, episodes, holes = (
         tracked.direction(index, side),
         tracked.episodes(index, side),
-        [hole for hole in tracked.holes(index, side) if hole.filled_frame == NEVER],
+        tracked.holes(index, side),
+    )
+    return Half(
+        row,
+        episodes,
+        [hole for hole in holes if hole.filled_frame == NEVER],
+        was_bared(row, len(holes), len(episodes), len(tracked.associations(index, side))),
     )
 
 
@@ -211,6 +233,7 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
     losing = [half for half in halves if shows_loss(half)]
     if (
         not is_certain(rows, limits)
+        or any(half.is_bared for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
         or not all(went_on(half, rows) for half in losing)

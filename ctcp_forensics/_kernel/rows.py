@@ -89,6 +89,10 @@ FLOW_CAP = 100 << 10
 """Flows followed at once: about 70 MB, and 85 more where every one of them is a tunnel that lost something both ways.
 Beyond it those that matter least are given up."""
 
+HALF_OPEN_CAP = 1 << 15
+"""Half-open flows of concern that are judged where their places are needed: a flood of SYNs has more, and all say the
+same.  The others are given up unjudged."""
+
 ALL_HOLES_KEPT = 1 << 16
 ALL_EPISODES_KEPT = 3 << 14
 ALL_ASSOCIATIONS_KEPT = 1 << 18

@@ -5,6 +5,8 @@ Knows fields and units; positions and NEVER are as in rows.  Does not know what 
 
 from typing import NamedTuple
 
+from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, EPISODES_KEPT, HOLES_KEPT
+
 
 class FlowRow(NamedTuple):
     """One flow.  Direction 0 is sent by `src`, who opened it or was seen first."""
@@ -184,6 +186,15 @@ class DirectionRow(NamedTuple):
     """Segments of a watched flow whose TCP checksum could be verified, and was right…"""
     checksums_wrong: int
     """…or wrong."""
+
+
+def was_bared(row: DirectionRow, holes: int, episodes: int, associations: int) -> bool:
+    """Fewer pieces are kept than there were and than one direction may keep: they made room for those of others."""
+    return (
+        holes < min(row.holes_opened, HOLES_KEPT)
+        or episodes < min(row.episodes, EPISODES_KEPT)
+        or associations < min(row.associations, ASSOCIATIONS_KEPT)
+    )
 
 
 class EpisodeRow(NamedTuple):

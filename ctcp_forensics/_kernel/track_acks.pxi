@@ -3,9 +3,10 @@
 # --- ACKs -----------------------------------------------------------------------------------------
 
 cdef inline void take_ack(
-    tracker_t* t, const batch_t* batch, direction_t* d, direction_t* sender, const packet_t* p, bint keep_alive
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, bint keep_alive
 ) noexcept nogil:
-    """Take the cumulative ACK `p` of the other direction, `sender`, for the data of `d`."""
+    """Take the cumulative ACK `p` of direction `side` for the data of the other one, `d`."""
+    cdef direction_t* d = &flow.directions[1 - side]
     cdef int64_t pos
     if unlikely(not d.state & ANCHORED):
         anchor_at(d, p.ack, MID_STREAM)
@@ -14,10 +15,10 @@ cdef inline void take_ack(
         count(t, trouble_of(t, d), STRAYS)
         return
     if unlikely(pos > d.next_pos):
-        note_unseen(t, d, p, pos)
+        note_unseen(t, flow, 1 - side, p, pos)
     if pos > d.acked_pos:
         advance(t, d, p, extra_behind(batch, p), pos)
-        sender.state |= LATEST_ADVANCED
+        flow.directions[side].state |= LATEST_ADVANCED
     elif pos == d.acked_pos:
         take_repeated_ack(t, d, p, extra_behind(batch, p), keep_alive)
     else:
@@ -28,7 +29,8 @@ cdef inline void take_ack(
     d.state &= ~DATA_SINCE_ACK
 
 
-cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
+cdef void note_unseen(tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
     cdef trouble_t* trouble = trouble_of(t, d)
     cdef hole_t* last = hole_at(t, trouble.live_last)
     count(t, trouble, UNSEEN_ACKS)
@@ -36,8 +38,7 @@ cdef void note_unseen(tracker_t* t, direction_t* d, const packet_t* p, int64_t p
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
         open_hole(t, d, p, pos, last_data_frame(d)).opener_ip_id = -1  # the ID is of the other end's counter
-    d.skipped += pos - d.next_pos
-    d.next_pos = pos
+    skip_to(t, flow, side, pos)
 
 
 cdef inline void advance(

@@ -24,20 +24,21 @@ cdef int stage_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
     cdef const trouble_t* troubles = seen_trouble(t, one)
     cdef const trouble_t* others = seen_trouble(t, other)
     cdef int64_t segments
-    if troubles.ending or others.ending or (one.fin_frame != NEVER and other.fin_frame != NEVER):
+    if troubles.ending or others.ending or (has_frame(flow, FIRST_FIN) and has_frame(flow, FIRST_FIN + 1)):
         return STAGE_ENDED
     segments = <int64_t> one.frames + other.frames - counted(t, troubles, COPIES) - counted(t, others, COPIES)
     return STAGE_HALF_OPEN if segments <= max(1, <int64_t> flow.syns) else STAGE_ALIVE
 
 
-cdef bint looks_encapsulated(const tracker_t* t, const direction_t* d) noexcept nogil:
+cdef bint looks_encapsulated(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
+    cdef const direction_t* d = &flow.directions[side]
     cdef const cargo_t* cargo = seen_cargo(t, d)
     return (
         cargo.trailer_cisco
         or cargo.trailer_weak
         or longest_run(cargo, d) >= WATCHED_RUN
-        or d.start.signature == SIGNATURE_IKETCP
-        or d.start.signature == SIGNATURE_RAW_IKE
+        or flow.bounds[side].signature == SIGNATURE_IKETCP
+        or flow.bounds[side].signature == SIGNATURE_RAW_IKE
     )
 
 
@@ -47,11 +48,7 @@ cdef inline bint has_port(const uint64_t* ports, const flow_t* flow) noexcept no
 
 cdef bint is_suspect(const tracker_t* t, const flow_t* flow, const uint64_t* ports) noexcept nogil:
     """Whether it looks like IPsec over TCP in any way, or uses one of the ports."""
-    return (
-        has_port(ports, flow)
-        or looks_encapsulated(t, &flow.directions[0])
-        or looks_encapsulated(t, &flow.directions[1])
-    )
+    return has_port(ports, flow) or looks_encapsulated(t, flow, 0) or looks_encapsulated(t, flow, 1)
 
 
 cdef int standing_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
@@ -68,13 +65,17 @@ cdef bint begin_ageing(tracker_t* t) noexcept nogil:
     ageing.ranked = <ranked_t*> malloc(<size_t> t.flow_cap * sizeof(ranked_t))
     ageing.spare = <ranked_t*> malloc(<size_t> t.flow_cap * sizeof(ranked_t))
     ageing.logged_from = <int64_t*> calloc(t.flow_cap, sizeof(int64_t))
-    return ageing.ranked != NULL and ageing.spare != NULL and ageing.logged_from != NULL
+    ageing.left = <uint32_t*> malloc((<size_t> t.named_at_once + 1) * sizeof(uint32_t))
+    return (
+        ageing.ranked != NULL and ageing.spare != NULL and ageing.logged_from != NULL and ageing.left != NULL
+    )
 
 
 cdef void end_ageing(ageing_t* ageing) noexcept nogil:
     free(ageing.ranked)
     free(ageing.spare)
     free(ageing.logged_from)
+    free(ageing.left)
 
 
 cdef ranked_t next_in_queue(tracker_t* t) noexcept nogil:
@@ -114,7 +115,7 @@ cdef void rank_flows(tracker_t* t) noexcept nogil:
         ageing.ranked[i].rank = <uint64_t> standing << FRAME_BITS | <uint64_t> last_speaker(flow).last_frame & FRAME_MASK
         ageing.ranked[i].handle = i + 1
     sort_by_rank(ageing, count)
-    ageing.next = 0
+    ageing.next, ageing.named = 0, 0
     ageing.queued = max(<uint32_t> 1, count // QUEUED_SHARE, min(count // HALF_OPEN_SHARE, half_open))
 
 
@@ -148,15 +149,47 @@ cdef void sort_by_rank(ageing_t* ageing, uint32_t count) noexcept nogil:
 # --- giving up ------------------------------------------------------------------------------------------
 
 cdef uint32_t freed_place(tracker_t* t) noexcept nogil:
-    """The handle of a flow that was just given up; 0 where there is no memory."""
+    """The handle of a flow that was just given up; 0 where there is no memory, or it has to be named first."""
+    cdef ageing_t* ageing = &t.ageing
     cdef ranked_t one
-    if t.ageing.ranked == NULL and not begin_ageing(t):
+    if ageing.ranked == NULL and not begin_ageing(t):
         t.out_of_memory = True
         return 0
     one = next_in_queue(t)
-    t.ageing.given_up[one.rank >> FRAME_BITS] += 1
+    if ageing.next <= ageing.named:
+        ageing.left[ageing.left_count] = one.handle
+        ageing.left_count += 1
+    elif is_to_be_named(t, <int> (one.rank >> FRAME_BITS)):
+        ageing.next -= 1
+        t.waits = True
+        return 0
+    else:
+        ageing.given_up[one.rank >> FRAME_BITS] += 1
     give_up(t, one.handle)
     return one.handle
+
+
+cdef bint is_to_be_named(const tracker_t* t, int standing) noexcept nogil:
+    """Of a flood of half-open flows only so many are."""
+    if not t.named_at_once or standing < STAGES:
+        return False
+    return standing != STAGES + STAGE_HALF_OPEN or t.ageing.half_open_named < t.half_open_cap
+
+
+cdef list name_those_leaving(tracker_t* t):
+    """The indices of those that are given up next, in their order, unless they speak before."""
+    cdef ageing_t* ageing = &t.ageing
+    cdef list found = []
+    cdef const ranked_t* one
+    ageing.left_count = 0
+    ageing.named = ageing.next
+    while ageing.named < ageing.queued and <uint32_t> len(found) < t.named_at_once:
+        one = &ageing.ranked[ageing.named]
+        ageing.named += 1
+        if last_speaker(flow_at(t, one.handle)).last_frame == <int64_t> (one.rank & FRAME_MASK):
+            found.append(one.handle - 1)
+            ageing.half_open_named += one.rank >> FRAME_BITS == STAGES + STAGE_HALF_OPEN
+    return found
 
 
 cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
@@ -172,7 +205,17 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
         give_back_cargo(t, flow.directions[side].cargo)
     if flow.address_len == 16:
         give_back(&t.ends, flow.src_end)
+    give_back_oddity(t, flow.oddity)
     memcpy(flow, flow_at(t, 0), sizeof(flow_t))
+
+
+cdef void give_back_oddity(tracker_t* t, uint32_t handle) noexcept nogil:
+    cdef uint32_t far = (<oddity_t*> element(&t.oddities, handle)).far
+    if handle == 0:
+        return
+    if far:
+        give_back(&t.fars, far)
+    give_back(&t.oddities, handle)
 
 
 cdef void give_back_trouble(tracker_t* t, uint32_t handle) noexcept nogil:

@@ -101,6 +101,8 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     cdef flow_t* flow
     if unlikely(t.flow_count >= t.flow_cap):
         handle[0] = freed_place(t)
+        if handle[0] == 0:
+            return NULL
         at = slot_for(t, p)
         t.ageing.begun_in_mid_stream += p.flags & SYN == 0
     else:
@@ -112,6 +114,7 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     name_ends(t, flow, p)
     if t.watches_everything or uses_watched_port(t, p):
         flow.state |= WATCHED
+    flow.first_frame = p.frame
     flow.directions[0].last_frame = p.frame
     flow.directions[0].last_ns = p.time_ns
     t.flows_begun += 1
@@ -188,7 +191,7 @@ cdef inline void follow(
     d = &flow.directions[side]
     peer = &flow.directions[1 - side]
     before = take_latest(d)
-    note_arrival(flow, d, side, p, &before)
+    note_arrival(t, flow, d, side, p, &before)
     mark = mark_after(p, peer)
     if likely(is_ordinary(flow, d, peer, p, mark)):
         remember(d, p, mark)
@@ -307,22 +310,23 @@ cdef inline const direction_t* last_speaker(const flow_t* flow) noexcept nogil:
 
 
 cdef inline void note_arrival(
-    flow_t* flow, direction_t* d, int side, const packet_t* p, const latest_t* before
+    tracker_t* t, flow_t* flow, direction_t* d, int side, const packet_t* p, const latest_t* before
 ) noexcept nogil:
     cdef const direction_t* latest = last_speaker(flow)
     cdef int64_t silence_ns = p.time_ns - latest.last_ns
     if unlikely(silence_ns > flow.longest_silence_ns):
         flow.longest_silence_ns = silence_ns
-        flow.silence_from_frame = latest.last_frame
-        flow.silence_to_frame = p.frame
+        write_frame(t, flow, SILENCE_FROM, latest.last_frame)
+        write_frame(t, flow, SILENCE_TO, p.frame)
         flow.state &= ~(SILENCE_BROKEN_BY_0 | SILENCE_BROKEN_BY_1)
         flow.state |= SILENCE_BROKEN_BY_0 << side
     if unlikely(silence_ns < 0 or flow.state & CLOCK_RAN_BACK):
-        note_clock(flow, p, latest.last_ns)
+        note_clock(oddity_of(t, flow), flow, p, latest.last_ns)
     note_tail(flow, side, p, before)
     if unlikely(d.frames == 0):
-        d.start.first_frame = p.frame
-        d.start.first_ns = p.time_ns
+        flow.bounds[side].first_ns = p.time_ns
+        if side:
+            write_frame(t, flow, FIRST_ANSWER, p.frame)
     if unlikely(not -FORGOTTEN_NS <= p.time_ns - before.time_ns <= FORGOTTEN_NS):
         memset(d.marks, 0, sizeof(d.marks))
     d.frames += 1
@@ -353,12 +357,12 @@ cdef inline void note_tail(flow_t* flow, int side, const packet_t* p, const late
     flow.data_tail_first_ns = chosen(turns, p.time_ns, flow.data_tail_first_ns)
 
 
-cdef void note_clock(flow_t* flow, const packet_t* p, int64_t previous_ns) noexcept nogil:
+cdef void note_clock(oddity_t* oddity, flow_t* flow, const packet_t* p, int64_t previous_ns) noexcept nogil:
     """From the first step back, the latest time is kept apart from the last."""
     if not flow.state & CLOCK_RAN_BACK:
         flow.state |= CLOCK_RAN_BACK
-        flow.latest_ns = previous_ns
-    flow.latest_ns = max(flow.latest_ns, p.time_ns)
+        oddity.latest_ns = previous_ns
+    oddity.latest_ns = max(oddity.latest_ns, p.time_ns)
 
 
 @cython.overflowcheck(False)
@@ -410,7 +414,7 @@ cdef bint are_doubled(const tracker_t* t, const direction_t* d, const direction_
 cdef inline void note_sender(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
     cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
     if unlikely(p.ttl != d.last_ttl or not d.state & SENDER_SEEN):
-        note_ttl(d, p)
+        note_ttl(d, &flow.bounds[side], p)
     d.windows_seen += d.last_window != p.window
     d.last_window = p.window
     flow.pushes[side] += (p.flags & PSH) >> 3
@@ -431,15 +435,15 @@ cdef void note_uncounted(direction_t* d) noexcept nogil:
     d.state |= IDS_COUNTED
 
 
-cdef void note_ttl(direction_t* d, const packet_t* p) noexcept nogil:
+cdef void note_ttl(direction_t* d, bounds_t* bounds, const packet_t* p) noexcept nogil:
     if not d.state & SENDER_SEEN:
         d.state |= SENDER_SEEN
-        d.ttl_min = p.ttl
-        d.ttl_max = p.ttl
+        bounds.ttl_min = p.ttl
+        bounds.ttl_max = p.ttl
         d.last_window = p.window
-        d.start.first_window = p.window
-    d.ttl_min = min(d.ttl_min, p.ttl)
-    d.ttl_max = max(d.ttl_max, p.ttl)
+        bounds.first_window = p.window
+    bounds.ttl_min = min(bounds.ttl_min, p.ttl)
+    bounds.ttl_max = max(bounds.ttl_max, p.ttl)
     d.last_ttl = p.ttl
 
 

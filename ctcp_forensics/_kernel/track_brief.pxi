@@ -71,9 +71,9 @@ cdef int write_line(
     line[step] = flow.dport if side else flow.sport
     line[2 * step] = places.setdefault(headend, len(places))
     line[3 * step] = flow.sport if side else flow.dport
-    line[4 * step] = flow.directions[0].start.first_ns
-    line[5 * step] = latest_of(flow)
-    line[6 * step] = flow.directions[0].start.first_frame
+    line[4 * step] = flow.bounds[0].first_ns
+    line[5 * step] = latest_of(t, flow)
+    line[6 * step] = flow.first_frame
     line[7 * step] = flow.directions[side].frames
     line[8 * step] = flow.directions[1 - side].frames
     return 0

@@ -14,7 +14,7 @@ cdef inline void note_payload(
         note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
         flow.state |= WATCHED
     if unlikely(d.signatures == 0) and p.signature:
-        d.start.signature = p.signature
+        flow.bounds[side].signature = p.signature
     d.signatures += p.signature != 0
     if unlikely(d.run >= WATCHED_RUN):
         flow.state |= WATCHED

@@ -20,19 +20,19 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
             dst_of(t, flow)[: flow.address_len],
             flow.sport,
             flow.dport,
-            flow.directions[0].start.first_frame,
+            flow.first_frame,
             last_speaker(flow).last_frame,
-            flow.directions[0].start.first_ns,
-            flow.latest_ns if flow.state & CLOCK_RAN_BACK else last_speaker(flow).last_ns,
+            flow.bounds[0].first_ns,
+            latest_of(t, flow),
             <int64_t> flow.directions[0].frames + flow.directions[1].frames,
             direction_in(flow, OPENED_BY_0),
-            flow.syn_frame,
-            flow.syn_ack_frame,
+            frame_in(t, flow, FIRST_SYN),
+            frame_in(t, flow, FIRST_SYN_ACK),
             flow.syns,
             1 if flow.state & WATCHED else 0,
             flow.longest_silence_ns,
-            flow.silence_from_frame,
-            flow.silence_to_frame,
+            frame_in(t, flow, SILENCE_FROM),
+            frame_in(t, flow, SILENCE_TO),
             direction_in(flow, SILENCE_BROKEN_BY_0),
             flow.tail_direction,
             last_speaker(flow).last_frame if flow.tail_frames == 1 else flow.tail_first_frame,
@@ -47,18 +47,22 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
     )
 
 
-cdef inline int64_t payload_bytes(const trouble_t* trouble, const direction_t* d) noexcept nogil:
+cdef inline int64_t payload_bytes(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
     """New bytes, and those that were not new or have no place."""
-    return new_bytes(d) - d.bare_numbers + trouble.again_bytes + trouble.filling_bytes + trouble.unplaced_bytes
+    cdef const trouble_t* trouble = seen_trouble(t, &flow.directions[side])
+    cdef int64_t others = trouble.again_bytes + trouble.filling_bytes + trouble.unplaced_bytes
+    return new_bytes(t, flow, side) - flow.bounds[side].bare_numbers + others
 
 
-cdef inline int64_t new_bytes(const direction_t* d) noexcept nogil:
+cdef inline int64_t new_bytes(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
     """With the numbers of SYNs and FINs that were placed."""
-    return d.next_pos - d.skipped
+    cdef const direction_t* d = &flow.directions[side]
+    cdef const carry_t* carried = <const carry_t*> element(&t.carries, seen_trouble(t, d).carries)
+    return d.next_pos - began_at(d) - (<int64_t> carried.skipped << 32 | flow.bounds[side].skipped)
 
 
-cdef inline uint32_t max_payload_len(const flow_t* flow, int side) noexcept nogil:
-    return max(<uint32_t> flow.directions[side].longest_payload, flow.longest_payloads[side])
+cdef inline uint32_t max_payload_len(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
+    return max(<uint32_t> flow.directions[side].longest_payload, seen_oddity(t, flow).longest_payloads[side])
 
 
 cdef inline uint32_t pure_acks(const direction_t* d) noexcept nogil:
@@ -68,7 +72,7 @@ cdef inline uint32_t pure_acks(const direction_t* d) noexcept nogil:
 cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
     cdef const direction_t* d = &flow.directions[side]
     cdef const direction_t* peer = &flow.directions[1 - side]
-    cdef const start_t* start = &d.start
+    cdef const bounds_t* bounds = &flow.bounds[side]
     cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
     cdef bint ack_is_latest = peer.state & LATEST_ADVANCED != 0
     cdef const trouble_t* trouble = seen_trouble(t, d)
@@ -78,9 +82,9 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
     return rows.DirectionRow._make(
         (
             d.frames,
-            start.first_frame,
+            first_frame_of(t, flow, side),
             d.last_frame,
-            start.first_ns,
+            bounds.first_ns,
             d.last_ns,
             d.anchor,
             1 if d.state & ISN_KNOWN else 0,
@@ -88,12 +92,12 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             d.acked_pos,
             peer.last_ns if ack_is_latest else peer.advanced_ns,
             peer.last_frame if ack_is_latest else peer.advanced_frame,
-            payload_bytes(trouble, d),
+            payload_bytes(t, flow, side),
             d.data_segments,
-            start.data_first_frame,
+            frame_in(t, flow, FIRST_DATA + side),
             d.last_frame if data_is_latest else d.data_last_frame,
             d.last_ns if data_is_latest else d.data_last_ns,
-            new_bytes(d),
+            new_bytes(t, flow, side),
             trouble.again_bytes,
             trouble.filling_bytes,
             counted(t, trouble, HOLES_OPENED),
@@ -108,19 +112,19 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             counted(t, trouble, REWRITES),
             counted(t, trouble, COPIES),
             counted(t, trouble, STRAYS),
-            max_payload_len(flow, side),
+            max_payload_len(t, flow, side),
             trouble.smallest_missing_len,
-            start.mss if start.options & HAS_MSS else NEVER,
-            start.window_scale if start.options & HAS_WINDOW_SCALE else NEVER,
-            1 if start.options & HAS_SACK_PERMITTED else 0,
-            start.first_window if seen else NEVER,
+            bounds.mss if bounds.options & HAS_MSS else NEVER,
+            bounds.window_scale if bounds.options & HAS_WINDOW_SCALE else NEVER,
+            1 if bounds.options & HAS_SACK_PERMITTED else 0,
+            bounds.first_window if seen else NEVER,
             d.last_window if seen else NEVER,
             d.windows_seen,
             (d.state & WINDOW_OVERRUNS) // ONE_OVERRUN,
             flow.pushes[side],
-            d.ttl_min if seen else NEVER,
-            d.ttl_max if seen else NEVER,
-            start.data_ttl if d.data_segments else NEVER,
+            bounds.ttl_min if seen else NEVER,
+            bounds.ttl_max if seen else NEVER,
+            bounds.data_ttl if d.data_segments else NEVER,
             ids_rising(d),
             d.ids_other,
             pure_acks(d),
@@ -137,8 +141,8 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             counted(t, trouble, UNSEEN_ACKS),
             d.idle_acks,
             counted(t, trouble, EPISODES_BEGUN),
-            d.fin_frame,
-            d.fin_ns,
+            frame_in(t, flow, FIRST_FIN + side),
+            bounds.fin_ns,
             ending.frame,
             ending.time_ns,
             ending.ttl,
@@ -157,7 +161,7 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             cargo.weak_same_magic,
             longest_run(cargo, d),
             breaks_of_runs(cargo, d),
-            start.signature,
+            bounds.signature,
             d.signatures,
             cargo.messages,
             cargo.merged_segments,

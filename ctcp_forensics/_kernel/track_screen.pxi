@@ -29,7 +29,8 @@ cdef enum:
 
 cdef struct half_t:  # one direction, and what is missing of it
     const direction_t* d
-    const start_t* start
+    const bounds_t* bounds
+    int64_t fin_frame
     const trouble_t* trouble
     const ending_t* ending
     const cargo_t* cargo
@@ -86,6 +87,19 @@ cdef bytes screened(const tracker_t* t, const uint32_t* wanted, uint32_t count, 
         free(said)
 
 
+cdef bytes settled_among(const tracker_t* t, const uint32_t* wanted, uint32_t count, limits_t limits):
+    cdef uint8_t* said = <uint8_t*> calloc(<size_t> count + 1, 1)
+    cdef uint32_t i
+    if said == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            said[i] = is_settled(t, flow_at(t, wanted[i] + 1), &limits)
+        return (<char*> said)[:count]
+    finally:
+        free(said)
+
+
 cdef tuple conversation_of(const tracker_t* t, const flow_t* flow):
     cdef bytes src = src_of(t, flow)[: flow.address_len]
     cdef bytes dst = dst_of(t, flow)[: flow.address_len]
@@ -98,8 +112,8 @@ cdef bint was_not_opened(const flow_t* flow) noexcept nogil:
     cdef const direction_t* one = &flow.directions[0]
     cdef const direction_t* other = &flow.directions[1]
     return (
-        flow.syn_frame != NEVER
-        and flow.syn_ack_frame == NEVER
+        has_frame(flow, FIRST_SYN)
+        and not has_frame(flow, FIRST_SYN_ACK)
         and not (one.data_segments or pure_acks(one) or other.data_segments or pure_acks(other))
     )
 
@@ -176,7 +190,7 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     look_at_half(t, flow, 0, &halves[0])
     look_at_half(t, flow, 1, &halves[1])
     close = close_of(halves, limits)
-    if is_troubled(t, flow, halves, limits) or is_cut(flow, halves, &close, limits, t.last_ns):
+    if is_troubled(t, flow, halves, limits) or is_cut(t, flow, halves, &close, limits):
         return PLAIN_JUDGE
     if close.is_reset and not came_from_its_end(&halves[close.side], limits):
         return PLAIN_JUDGE
@@ -185,16 +199,29 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     return said_of_others(t, halves, &close, limits)
 
 
+cdef bint is_settled(const tracker_t* t, const flow_t* flow, const limits_t* limits) noexcept nogil:
+    cdef half_t halves[2]
+    look_at_half(t, flow, 0, &halves[0])
+    look_at_half(t, flow, 1, &halves[1])
+    return (
+        stage_of(t, flow) == STAGE_ENDED
+        and t.last_ns - latest_of(flow) >= limits.silence
+        and close_of(halves, limits).frame != NEVER
+    )
+
+
 cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t* half) noexcept nogil:
     cdef const direction_t* d = &flow.directions[side]
     cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
-    half.d, half.start = d, &d.start
+    half.d = d
+    half.bounds = &flow.bounds[side]
+    half.fin_frame = frame_in(t, flow, FIRST_FIN + side)
     half.trouble, half.cargo = seen_trouble(t, d), seen_cargo(t, d)
     half.ending = seen_ending(t, half.trouble)
     half.data_last_frame = d.last_frame if data_is_latest else d.data_last_frame
     half.data_last_ns = d.last_ns if data_is_latest else d.data_last_ns
-    half.payload_bytes = payload_bytes(half.trouble, d)
-    half.max_payload_len = max_payload_len(flow, side)
+    half.payload_bytes = payload_bytes(t, flow, side)
+    half.max_payload_len = max_payload_len(t, flow, side)
     half.is_missing_bytes, half.is_passed, half.last_loss = False, False, 0
     look_at_holes(t, half.trouble.kept_first, half)
     look_at_holes(t, half.trouble.live_first, half)
@@ -211,8 +238,8 @@ cdef void look_at_holes(const tracker_t* t, uint32_t handle, half_t* half) noexc
         handle = hole.next
 
 
-cdef int64_t latest_of(const flow_t* flow) noexcept nogil:
-    return flow.latest_ns if flow.state & CLOCK_RAN_BACK else last_speaker(flow).last_ns
+cdef int64_t latest_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
+    return seen_oddity(t, flow).latest_ns if flow.state & CLOCK_RAN_BACK else last_speaker(flow).last_ns
 
 
 cdef bint is_troubled(
@@ -222,7 +249,7 @@ cdef bint is_troubled(
         was_not_opened(flow)
         or is_half_troubled(t, &halves[0])
         or is_half_troubled(t, &halves[1])
-        or is_forgotten(flow, halves, limits)
+        or is_forgotten(t, flow, halves, limits)
         or is_unanswered(flow, halves, limits)
     )
 
@@ -238,12 +265,14 @@ cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogi
     )
 
 
-cdef bint is_forgotten(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
+cdef bint is_forgotten(
+    const tracker_t* t, const flow_t* flow, const half_t* halves, const limits_t* limits
+) noexcept nogil:
     cdef const half_t* other
     if flow.longest_silence_ns < limits.idle:
         return False
     other = &halves[1 if flow.state & SILENCE_BROKEN_BY_0 else 0]
-    return other.d.last_frame < flow.silence_to_frame or other.ending.frame != NEVER
+    return other.d.last_frame < frame_in(t, flow, SILENCE_TO) or other.ending.frame != NEVER
 
 
 cdef bint is_unanswered(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
@@ -262,7 +291,7 @@ cdef close_t close_of(const half_t* halves, const limits_t* limits) noexcept nog
     close.frame, close.at_ns, close.is_reset, close.side = NEVER, NEVER, False, 0
     for side in range(2):
         half = &halves[side]
-        take_close(&close, half.d.fin_frame, half.d.fin_ns, False, side)
+        take_close(&close, half.fin_frame, half.bounds.fin_ns, False, side)
         if half.ending.frame != NEVER and both_spoke_ns - half.ending.time_ns < limits.after_close:
             take_close(&close, half.ending.frame, half.ending.time_ns, True, side)
     return close
@@ -274,10 +303,10 @@ cdef void take_close(close_t* close, int64_t frame, int64_t at_ns, bint is_reset
 
 
 cdef bint is_cut(
-    const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits, int64_t last_ns
+    const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
 ) noexcept nogil:
-    cdef int64_t ended_ns = latest_of(flow)
-    cdef int64_t silent_ns = last_ns - ended_ns
+    cdef int64_t ended_ns = latest_of(t, flow)
+    cdef int64_t silent_ns = t.last_ns - ended_ns
     cdef const direction_t* one = halves[0].d
     cdef const direction_t* other = halves[1].d
     if close.frame != NEVER or silent_ns < limits.silence or silent_ns >= limits.spliced:
@@ -285,18 +314,19 @@ cdef bint is_cut(
     return (
         flow.longest_silence_ns <= silent_ns // limits.link_down_silence
         and <int64_t> one.frames + other.frames >= limits.busy_frames
-        and ended_ns - flow.directions[0].start.first_ns >= limits.rhythm
+        and ended_ns - flow.bounds[0].first_ns >= limits.rhythm
         and (one.next_pos > one.acked_pos >= 0 or other.next_pos > other.acked_pos >= 0)
     )
 
 
 cdef bint came_from_its_end(const half_t* half, const limits_t* limits) noexcept nogil:
     cdef int64_t ttl = half.ending.ttl
-    cdef int64_t data_ttl = half.start.data_ttl if half.d.data_segments else NEVER
-    cdef bint is_near = is_beside(ttl, data_ttl) or is_beside(ttl, half.d.ttl_min) or is_beside(ttl, half.d.ttl_max)
+    cdef int64_t data_ttl = half.bounds.data_ttl if half.d.data_segments else NEVER
+    cdef bint is_near = is_beside(ttl, data_ttl) or is_beside(ttl, half.bounds.ttl_min)
+    is_near = is_near or is_beside(ttl, half.bounds.ttl_max)
     if data_ttl != NEVER and distance(ttl, data_ttl) > limits.route_change_hops:
         return False
-    return half.d.state & SENDER_SEEN and half.d.ttl_min <= ttl <= half.d.ttl_max and is_near
+    return half.d.state & SENDER_SEEN and half.bounds.ttl_min <= ttl <= half.bounds.ttl_max and is_near
 
 
 cdef inline int64_t distance(int64_t one, int64_t other) noexcept nogil:
@@ -314,7 +344,9 @@ cdef uint8_t said_of_ctcp(
 ) noexcept nogil:
     cdef bint is_losing = False
     cdef int side
-    if not is_certain(halves, limits) or is_negotiating(halves) or is_without_reply(flow, halves, limits):
+    if not is_certain(halves, limits) or is_negotiating(halves) or is_without_reply(t, flow, halves, limits):
+        return PLAIN_JUDGE
+    if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
     for side in range(2):
         if shows_loss(t, &halves[side]):
@@ -333,7 +365,7 @@ cdef uint8_t said_of_ctcp(
 cdef uint8_t said_of_others(
     const tracker_t* t, const half_t* halves, const close_t* close, const limits_t* limits
 ) noexcept nogil:
-    cdef bint is_named = halves[0].start.signature != 0 or halves[1].start.signature != 0
+    cdef bint is_named = halves[0].bounds.signature != 0 or halves[1].bounds.signature != 0
     cdef bint is_read = is_named or absent_in(&halves[0]) > 0 or absent_in(&halves[1]) > 0
     cdef int side
     for side in range(2):
@@ -346,6 +378,17 @@ cdef uint8_t said_of_others(
     if close.is_reset and not was_announced(halves, close, limits):
         return PLAIN_RESET
     return PLAIN_OTHER if is_read else PLAIN_UNREAD
+
+
+cdef bint was_bared(const tracker_t* t, const half_t* half) noexcept nogil:
+    cdef const trouble_t* trouble = half.trouble
+    cdef uint32_t holes = <uint32_t> trouble.kept_count + trouble.live_count
+    cdef uint32_t episodes = <uint32_t> trouble.kept_episodes_count + (trouble.episode != 0)
+    return (
+        holes < min(counted(t, trouble, HOLES_OPENED), HOLES_KEPT)
+        or episodes < min(counted(t, trouble, EPISODES_BEGUN), <uint32_t> EPISODES_KEPT)
+        or half.cargo.kept_count < min(half.cargo.associations, ASSOCIATIONS_KEPT)
+    )
 
 
 cdef int64_t absent_in(const half_t* half) noexcept nogil:
@@ -369,12 +412,14 @@ cdef bint is_negotiating(const half_t* halves) noexcept nogil:
     return (one.ike_messages or other.ike_messages) and not (one.esp_messages or other.esp_messages)
 
 
-cdef bint is_without_reply(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
+cdef bint is_without_reply(
+    const tracker_t* t, const flow_t* flow, const half_t* halves, const limits_t* limits
+) noexcept nogil:
     cdef const half_t* silent
     if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
         return False
     silent = &halves[0 if flow.data_tail_direction == 1 else 1]
-    return latest_of(flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0
+    return latest_of(t, flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0
 
 
 cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:

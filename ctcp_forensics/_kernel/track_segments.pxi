@@ -7,7 +7,22 @@ cdef inline void anchor_at(direction_t* d, uint32_t seq, int64_t position) noexc
     d.state |= ANCHORED
     d.anchor = seq - <uint32_t> position
     d.next_pos = position
-    d.skipped = position
+
+
+cdef inline int64_t began_at(const direction_t* d) noexcept nogil:
+    """Where its positions begin: bounds_t.skipped counts from here."""
+    return MID_STREAM if d.state & (ANCHORED | ISN_KNOWN) == ANCHORED else 0
+
+
+@cython.overflowcheck(False)
+cdef inline void skip_to(tracker_t* t, flow_t* flow, int side, int64_t pos) noexcept nogil:
+    """No new bytes account for what lies before `pos`; never more than STRAY_DISTANCE at once."""
+    cdef direction_t* d = &flow.directions[side]
+    cdef uint32_t skipped = <uint32_t> (pos - d.next_pos)
+    d.next_pos = pos
+    flow.bounds[side].skipped += skipped
+    if unlikely(flow.bounds[side].skipped < skipped):
+        carry_of(t, trouble_of(t, d)).skipped += 1
 
 
 @cython.overflowcheck(False)
@@ -27,7 +42,7 @@ cdef int64_t take_segment(
     cdef int64_t pos
     cdef bint keep_alive
     if unlikely(p.flags & SYN):
-        note_syn(flow, side, p, extra_behind(batch, p))
+        note_syn(t, flow, side, p, extra_behind(batch, p))
     elif unlikely(not d.state & ANCHORED):
         anchor_at(d, p.seq, MID_STREAM)
     pos = place(d, p.seq)
@@ -39,46 +54,47 @@ cdef int64_t take_segment(
     keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
     take_bytes(t, batch, flow, side, p, pos, keep_alive, before)
     if likely(p.flags & ACK):
-        take_ack(t, batch, &flow.directions[1 - side], d, p, keep_alive)
+        take_ack(t, batch, flow, side, p, keep_alive)
     return pos
 
 
-cdef void note_syn(flow_t* flow, int side, const packet_t* p, const extra_t* extra) noexcept nogil:
+cdef void note_syn(tracker_t* t, flow_t* flow, int side, const packet_t* p, const extra_t* extra) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     flow.syns += 1
     if p.flags & ACK:
-        note_syn_ack(flow, 1 - side, p)
-    elif flow.syn_frame == NEVER:
-        flow.syn_frame = p.frame
+        note_syn_ack(t, flow, 1 - side, p)
+    elif not has_frame(flow, FIRST_SYN):
+        write_frame(t, flow, FIRST_SYN, p.frame)
         flow.state &= ~(OPENED_BY_0 | OPENED_BY_1)
         flow.state |= OPENED_BY_0 << side
     if not d.state & ANCHORED:
         anchor_at(d, p.seq, 0)
         d.state |= ISN_KNOWN
         if p.has_extra:
-            note_syn_options(&d.start, extra)
+            note_syn_options(&flow.bounds[side], extra)
 
 
-cdef void note_syn_ack(flow_t* flow, int originator, const packet_t* p) noexcept nogil:
+cdef void note_syn_ack(tracker_t* t, flow_t* flow, int originator, const packet_t* p) noexcept nogil:
     cdef direction_t* d = &flow.directions[originator]
-    if flow.syn_ack_frame == NEVER:
-        flow.syn_ack_frame = p.frame
+    if not has_frame(flow, FIRST_SYN_ACK):
+        write_frame(t, flow, FIRST_SYN_ACK, p.frame)
     if not flow.state & (OPENED_BY_0 | OPENED_BY_1):
         flow.state |= OPENED_BY_0 << originator
     if not d.state & ANCHORED:
         anchor_at(d, p.ack, 1)
         d.state |= ISN_KNOWN
+        flow.bounds[originator].skipped = 1
 
 
-cdef void note_syn_options(start_t* start, const extra_t* extra) noexcept nogil:
+cdef void note_syn_options(bounds_t* bounds, const extra_t* extra) noexcept nogil:
     if extra.mss >= 0:
-        start.mss = <uint16_t> extra.mss
-        start.options |= HAS_MSS
+        bounds.mss = <uint16_t> extra.mss
+        bounds.options |= HAS_MSS
     if extra.window_scale >= 0:
-        start.window_scale = <uint8_t> extra.window_scale
-        start.options |= HAS_WINDOW_SCALE
+        bounds.window_scale = <uint8_t> extra.window_scale
+        bounds.options |= HAS_WINDOW_SCALE
     if extra.sack_permitted:
-        start.options |= HAS_SACK_PERMITTED
+        bounds.options |= HAS_SACK_PERMITTED
 
 
 cdef inline void take_bytes(
@@ -103,10 +119,11 @@ cdef inline void take_bytes(
         trouble_of(t, d).unplaced_bytes += p.payload_len
         return
     if unlikely(bare_numbers):
-        d.bare_numbers += bare_numbers
+        note_bare_numbers(t, flow, side, bare_numbers)
         d.odd_frames += p.payload_len == 0
-        if p.flags & FIN and d.fin_frame == NEVER:
-            d.fin_frame, d.fin_ns = p.frame, p.time_ns
+        if p.flags & FIN and not has_frame(flow, FIRST_FIN + side):
+            write_frame(t, flow, FIRST_FIN + side, p.frame)
+            flow.bounds[side].fin_ns = p.time_ns
     if p.payload_len:
         note_data_segment(t, flow, side, p, pos)
         note_payload(t, batch, flow, side, p)
@@ -115,9 +132,18 @@ cdef inline void take_bytes(
         if unlikely(p.checksum) and flow.state & WATCHED:
             note_checksum(cargo_of(t, d), p)
     if p.payload_len or bare_numbers:
-        place_bytes(t, batch, d, p, pos, pos + p.payload_len + bare_numbers, before)
+        place_bytes(t, batch, flow, side, p, pos, pos + p.payload_len + bare_numbers, before)
     elif unlikely(pos > d.next_pos):
-        note_bare(t, d, p, pos, before)
+        note_bare(t, flow, side, p, pos, before)
+
+
+cdef void note_bare_numbers(tracker_t* t, flow_t* flow, int side, int bare_numbers) noexcept nogil:
+    """Those that do not fit into a byte are taken from the bytes without a place: only what both come to is asked for."""
+    cdef bounds_t* bounds = &flow.bounds[side]
+    if bounds.bare_numbers <= 0xFF - bare_numbers:
+        bounds.bare_numbers += <uint8_t> bare_numbers
+    else:
+        trouble_of(t, &flow.directions[side]).unplaced_bytes -= bare_numbers
 
 
 cdef void note_ike_while_asked(
@@ -135,12 +161,12 @@ cdef void note_ike_while_asked(
 
 
 cdef void note_bare(
-    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, const latest_t* before
+    tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos, const latest_t* before
 ) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
     if d.data_segments or d.state & ISN_KNOWN:
         open_hole(t, d, p, pos, last_data_before(d, before))
-    d.skipped += pos - d.next_pos
-    d.next_pos = pos
+    skip_to(t, flow, side, pos)
 
 
 cdef inline int64_t last_data_before(const direction_t* d, const latest_t* before) noexcept nogil:
@@ -162,26 +188,32 @@ cdef inline void note_data_segment(
     d.data_segments += has_data
     d.state |= (DATA_SINCE_ACK | LATEST_IS_DATA) * has_data
     if unlikely(d.data_segments == 1) and has_data:
-        d.start.data_first_frame = p.frame
-        d.start.data_ttl = p.ttl
+        write_frame(t, flow, FIRST_DATA + side, p.frame)
+        flow.bounds[side].data_ttl = p.ttl
     if unlikely(p.payload_len > d.longest_payload):
         d.longest_payload = <uint16_t> min(p.payload_len, <uint32_t> 0xFFFF)
         if unlikely(p.payload_len >= 0xFFFF):
-            flow.longest_payloads[side] = max(flow.longest_payloads[side], p.payload_len)
+            note_longest(&oddity_of(t, flow).longest_payloads[side], p.payload_len)
     if unlikely(p.payload_len == 1) and pos == d.next_pos and peer.state & SENDER_SEEN and peer.last_window == 0:
         count(t, trouble_of(t, d), ZERO_WINDOW_PROBES)
         d.state |= PROBE_PENDING
 
 
+cdef void note_longest(uint32_t* longest, uint32_t length) noexcept nogil:
+    longest[0] = max(longest[0], length)
+
+
 cdef inline void place_bytes(
     tracker_t* t,
     const batch_t* batch,
-    direction_t* d,
+    flow_t* flow,
+    int side,
     const packet_t* p,
     int64_t pos,
     int64_t end,
     const latest_t* before,
 ) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
     cdef key_t key
     key.key, key.skipped = KEY_NONE, 0
     if unlikely(p.message_count):
@@ -191,17 +223,27 @@ cdef inline void place_bytes(
     if likely(pos == d.next_pos and not d.trouble):
         d.next_pos = end
         return
-    place_odd_bytes(t, d, p, pos, end, key, before)
+    place_odd_bytes(t, flow, side, p, pos, end, key, before)
 
 
 cdef void place_odd_bytes(
-    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t end, key_t key, const latest_t* before
+    tracker_t* t,
+    flow_t* flow,
+    int side,
+    const packet_t* p,
+    int64_t pos,
+    int64_t end,
+    key_t key,
+    const latest_t* before,
 ) noexcept nogil:
     """Bytes are new, fill a hole, or were seen before; the three add up to the length."""
+    cdef direction_t* d = &flow.directions[side]
     cdef filling_t filling
     cdef int64_t fresh, again
     if pos > d.next_pos:
-        reveal(t, d, p, pos, key.skipped, before)
+        if d.data_segments > 1 or d.state & ISN_KNOWN:
+            reveal(t, d, p, pos, key.skipped, before)
+        skip_to(t, flow, side, pos)
     fresh = max(0, end - max(pos, d.next_pos))
     filling.filled, filling.found = 0, False
     if pos < d.next_pos and d.trouble:  # every hole lies below what comes next
@@ -225,10 +267,6 @@ cdef void reveal(
     cdef trouble_t* trouble
     cdef hole_t* hole
     cdef int64_t size
-    d.skipped += pos - d.next_pos
-    if d.data_segments <= 1 and not d.state & ISN_KNOWN:
-        d.next_pos = pos
-        return
     hole = open_hole(t, d, p, pos, last_data_before(d, before))
     hole.esp_missing = skipped
     size = (hole.end - hole.start) // max(1, skipped)

@@ -1,15 +1,19 @@
 # What a tracker holds: flows in cache lines, the rest in pools.  Knows what each thing is, not when it changes.
 
-cdef struct start_t:  # how a direction began; written once or twice
-    int64_t first_frame
+cdef struct bounds_t:  # how a direction began and ended: what is written down once or twice
     int64_t first_ns
-    int64_t data_first_frame
+    int64_t fin_ns
+    uint32_t skipped  # positions passed that no new bytes account for; its low 32 bits, see carry_t
     uint16_t first_window
     uint16_t mss
     uint8_t window_scale
-    uint8_t data_ttl
-    uint8_t signature
     uint8_t options  # bits: HAS_MSS and so on
+    uint8_t signature
+    uint8_t data_ttl
+    uint8_t ttl_min
+    uint8_t ttl_max
+    uint8_t bare_numbers  # those of SYNs and FINs that were placed; as many as fit
+    uint8_t spare
 
 cdef enum:
     HAS_MSS = 1
@@ -35,7 +39,7 @@ cdef struct direction_t:
     uint16_t last_ack_window
     uint16_t last_window
     uint16_t last_ip_id
-    uint16_t longest_payload  # 0xFFFF and more are told apart by flow_t.longest_payloads
+    uint16_t longest_payload  # 0xFFFF and more are told apart by oddity_t.longest_payloads
     uint8_t last_ttl
     uint8_t oldest_sighting
     # second: the last segments, by which a copy is known, and the heads of payloads that were cut off
@@ -57,15 +61,19 @@ cdef struct direction_t:
     uint32_t window_updates
     uint32_t odd_frames  # neither data nor pure ACKs
     uint32_t ids_uncounted  # frames that say nothing of their sender's IP IDs
-    # fourth: how it began and ended
-    int64_t fin_frame
-    int64_t fin_ns
-    int64_t skipped  # positions passed that no new bytes account for
-    uint32_t bare_numbers  # those of SYNs and FINs that were placed
-    uint8_t ttl_min
-    uint8_t ttl_max
-    uint8_t spare[2]
-    start_t start
+
+cdef enum:  # frames that are written down as a distance from the flow's first one
+    FIRST_ANSWER = 0
+    FIRST_DATA = 1  # of direction 0; beside it, of direction 1
+    FIRST_FIN = 3  # likewise
+    SILENCE_FROM = 5
+    SILENCE_TO = 6
+    FIRST_SYN = 7
+    FIRST_SYN_ACK = 8
+    FRAMES_NOTED = 9
+
+    NOT_NOTED = 0xFFFF_FFFF
+    FAR_OFF = 0xFFFF_FFFE  # it stands in a far_t
 
 cdef struct flow_t:
     # one cache line that every segment touches
@@ -85,16 +93,23 @@ cdef struct flow_t:
     uint32_t data_tail_segments
     uint32_t pushes[2]
     uint32_t syns
-    # one that rare events touch
+    # one that rare events touch, and those that come once
+    int64_t first_frame
     int64_t tail_first_frame  # where the tail is longer than a frame
     int64_t tail_first_ns
-    int64_t latest_ns  # holds where the clock ran back
-    int64_t silence_from_frame
-    int64_t silence_to_frame
-    int64_t syn_frame
-    int64_t syn_ack_frame
-    uint32_t longest_payloads[2]  # of those of 0xFFFF and more, which segmentation offload makes
+    uint32_t frames[FRAMES_NOTED]
+    uint32_t oddity
+    # one for the beginnings and ends of both directions
+    bounds_t bounds[2]
     direction_t directions[2]
+
+cdef struct oddity_t:  # what hardly any flow has
+    int64_t latest_ns  # holds where the clock ran back
+    uint32_t longest_payloads[2]  # of those of 0xFFFF and more, which segmentation offload makes
+    uint32_t far
+
+cdef struct far_t:  # of a flow that goes on for 4,294,967,294 frames of its capture
+    int64_t frames[FRAMES_NOTED]
 
 cdef struct latest_t:  # what a direction's latest segment was, before the one that is being taken
     int64_t frame
@@ -153,8 +168,9 @@ cdef struct trouble_t:  # of one direction; a first line for what is asked again
     uint32_t carries
     uint16_t counts[TROUBLES_COUNTED]  # their low 16 bits
 
-cdef struct carry_t:  # of a direction that has 65,536 of something
+cdef struct carry_t:  # of a direction that has 65,536 of something, or lacks 4 GiB
     uint16_t counts[TROUBLES_COUNTED]
+    uint32_t skipped
 
 cdef struct ending_t:  # the first RST of a direction, and which of them are kept
     int64_t frame
@@ -284,8 +300,9 @@ cdef struct segment_t:
     uint8_t is_damaged
 
 if (
-    sizeof(flow_t) != 10 * 64
-    or sizeof(direction_t) != 4 * 64
+    sizeof(flow_t) != 9 * 64
+    or sizeof(direction_t) != 3 * 64
+    or sizeof(bounds_t) != 32
     or sizeof(trouble_t) != 2 * 64
     or sizeof(cargo_t) != 2 * 64
     or sizeof(association_t) != 64
@@ -452,7 +469,11 @@ cdef struct ageing_t:  # nothing of it is made before all places are taken
     ranked_t* ranked
     ranked_t* spare
     uint32_t next  # who is given up next, of…
-    uint32_t queued  # …so many from the beginning
+    uint32_t queued  # …so many from the beginning…
+    uint32_t named  # …of which so many, from the beginning, may be given up without another word: they were named
+    uint32_t* left  # handles of those that were, since flows were named last
+    uint32_t left_count
+    int64_t half_open_named
     int64_t* logged_from  # by index: rows of the log before this one belong to who had the place before
     int64_t given_up[6]  # by standing
     int64_t begun_in_mid_stream
@@ -468,6 +489,8 @@ cdef struct tracker_t:
     arena_t arena
     pool_t flows  # handle: index + 1
     pool_t ends
+    pool_t oddities
+    pool_t fars
     pool_t troubles
     pool_t carries
     pool_t endings
@@ -498,11 +521,61 @@ cdef struct tracker_t:
     uint64_t* wanted_ports
     bint watches_everything
     bint wants_everything
+    uint32_t named_at_once  # 0: none is named
+    int64_t half_open_cap  # so many half-open ones are
+    uint32_t waits_before  # the packet of the batch that needs a place…
+    bint waits  # …whose flow has to be named first
     bint out_of_memory
     bint holds_too_much  # of some kind of evidence, or did for a moment
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:
     return &(<flow_t*> t.flows.chunks[handle // CHUNK])[handle % CHUNK]
+
+
+cdef inline const oddity_t* seen_oddity(const tracker_t* t, const flow_t* flow) noexcept nogil:
+    """For reading: the defaults where nothing was odd."""
+    return <const oddity_t*> element(&t.oddities, flow.oddity)
+
+
+cdef oddity_t* oddity_of(tracker_t* t, flow_t* flow) noexcept nogil:
+    if not flow.oddity:
+        flow.oddity = take(t, &t.oddities)
+    return <oddity_t*> element(&t.oddities, flow.oddity)
+
+
+@cython.overflowcheck(False)
+cdef inline void write_frame(tracker_t* t, flow_t* flow, int which, int64_t frame) noexcept nogil:
+    cdef uint64_t distance = <uint64_t> frame - <uint64_t> flow.first_frame
+    if unlikely(distance >= FAR_OFF):
+        write_far_frame(t, flow, which, frame)
+        return
+    flow.frames[which] = <uint32_t> distance
+
+
+cdef void write_far_frame(tracker_t* t, flow_t* flow, int which, int64_t frame) noexcept nogil:
+    """As it is: too far from the first one, or, in rows that somebody made up, before it."""
+    cdef oddity_t* oddity = oddity_of(t, flow)
+    if not oddity.far:
+        oddity.far = take(t, &t.fars)
+    (<far_t*> element(&t.fars, oddity.far)).frames[which] = frame
+    flow.frames[which] = FAR_OFF
+
+
+cdef inline bint has_frame(const flow_t* flow, int which) noexcept nogil:
+    return flow.frames[which] != NOT_NOTED
+
+
+cdef inline int64_t frame_in(const tracker_t* t, const flow_t* flow, int which) noexcept nogil:
+    """NEVER where none was written down."""
+    if not has_frame(flow, which):
+        return NEVER
+    if unlikely(flow.frames[which] == FAR_OFF):
+        return (<const far_t*> element(&t.fars, seen_oddity(t, flow).far)).frames[which]
+    return flow.first_frame + flow.frames[which]
+
+
+cdef inline int64_t first_frame_of(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
+    return frame_in(t, flow, FIRST_ANSWER) if side else flow.first_frame
 
 
 cdef inline hole_t* hole_at(const tracker_t* t, uint32_t handle) noexcept nogil:
@@ -548,9 +621,13 @@ cdef inline void count(tracker_t* t, trouble_t* trouble, int what) noexcept nogi
 
 @cython.overflowcheck(False)
 cdef void carry(tracker_t* t, trouble_t* trouble, int what) noexcept nogil:
+    carry_of(t, trouble).counts[what] += 1
+
+
+cdef carry_t* carry_of(tracker_t* t, trouble_t* trouble) noexcept nogil:
     if not trouble.carries:
         trouble.carries = take(t, &t.carries)
-    (<carry_t*> element(&t.carries, trouble.carries)).counts[what] += 1
+    return <carry_t*> element(&t.carries, trouble.carries)
 
 
 cdef inline uint32_t counted(const tracker_t* t, const trouble_t* trouble, int what) noexcept nogil:

@@ -114,14 +114,14 @@ cdef inline int64_t placed(const direction_t* d, uint32_t seq) noexcept nogil:
 
 cdef inline int offers_of(const flow_t* flow) noexcept nogil:
     """What both ends offered in their SYNs."""
-    return flow.directions[0].start.options & flow.directions[1].start.options
+    return flow.bounds[0].options & flow.bounds[1].options
 
 
 cdef inline uint32_t scaled_window(const flow_t* flow, int side, const packet_t* p) noexcept nogil:
     """RFC 7323 §2.2: scaled where both ends offered it in their SYNs, and never in a SYN itself."""
     if p.flags & SYN or not offers_of(flow) & HAS_WINDOW_SCALE:
         return p.window
-    return <uint32_t> p.window << min(flow.directions[side].start.window_scale, MAX_SCALE)
+    return <uint32_t> p.window << min(flow.bounds[side].window_scale, MAX_SCALE)
 
 
 cdef void fill_blocks(const direction_t* peer, const extra_t* extra, traced_t* row) noexcept nogil:
@@ -238,7 +238,7 @@ cdef void trace_packet(tracer_t* r, tracker_t* t, const batch_t* batch, const pa
         one = &r.wanted[i]
         if one.handle == 0 and one.first_frame == p.frame and are_ends_of(&one.ends, p):
             one.handle = handle
-        if one.handle == handle and flow.directions[0].start.first_frame == one.first_frame:
+        if one.handle == handle and flow.first_frame == one.first_frame:
             keep_row(r, t, one, &row)
 
 

@@ -160,16 +160,19 @@ cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first
             if unlikely(t.out_of_memory):  # what is half made is not to be used
                 return
             follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
+            if unlikely(t.waits):
+                t.waits_before = i
+                return
 
 
-cdef void follow_batch(tracker_t* t, const batch_t* batch) noexcept nogil:
+cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
     """Group by group, each step of a group before the next step: what it asks memory for is then under way at once."""
-    cdef uint32_t first = 0
+    t.waits = False
     memset(t.ahead, 0, sizeof(t.ahead))
-    look_at_slots(t, batch, 0)
-    look_at_slots(t, batch, GROUP)
-    look_at_flows(t, batch, 0)
-    while first < batch.count and not t.out_of_memory:
+    look_at_slots(t, batch, first)
+    look_at_slots(t, batch, first + GROUP)
+    look_at_flows(t, batch, first)
+    while first < batch.count and not t.out_of_memory and not t.waits:
         look_at_slots(t, batch, first + 2 * GROUP)
         look_at_flows(t, batch, first + GROUP)
         look_at_troubles(t, batch, first)
@@ -201,6 +204,8 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
         and t.log != NULL
         and begin_pool(t, &t.flows, sizeof(flow_t))
         and begin_pool(t, &t.ends, sizeof(ends_t))
+        and begin_pool(t, &t.oddities, sizeof(oddity_t))
+        and begin_pool(t, &t.fars, sizeof(far_t))
         and begin_pool(t, &t.troubles, sizeof(trouble_t))
         and begin_pool(t, &t.carries, sizeof(carry_t))
         and begin_pool(t, &t.endings, sizeof(ending_t))
@@ -215,6 +220,8 @@ cdef bint begin_tracker(tracker_t* t) noexcept nogil:
 cdef void end_tracker(tracker_t* t) noexcept nogil:
     free(t.flows.chunks)
     free(t.ends.chunks)
+    free(t.oddities.chunks)
+    free(t.fars.chunks)
     free(t.troubles.chunks)
     free(t.carries.chunks)
     free(t.endings.chunks)
@@ -247,9 +254,10 @@ cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
     flow.tail_direction, flow.data_tail_direction = NEVER, NEVER
     flow.tail_first_frame, flow.tail_first_ns = NEVER, NEVER
     flow.data_tail_first_frame, flow.data_tail_first_ns = NEVER, NEVER
-    flow.silence_from_frame, flow.silence_to_frame = NEVER, NEVER
-    flow.syn_frame, flow.syn_ack_frame = NEVER, NEVER
+    flow.first_frame = NEVER
+    memset(flow.frames, 0xFF, sizeof(flow.frames))  # NOT_NOTED
     for side in range(2):
+        flow.bounds[side].first_ns, flow.bounds[side].fin_ns = NEVER, NEVER
         set_direction_defaults(&flow.directions[side])
 
 
@@ -257,8 +265,6 @@ cdef void set_direction_defaults(direction_t* d) noexcept nogil:
     d.acked_pos, d.advanced_ns, d.advanced_frame = NEVER, NEVER, NEVER
     d.last_frame, d.last_ns = NEVER, NEVER
     d.data_last_frame, d.data_last_ns = NEVER, NEVER
-    d.fin_frame, d.fin_ns = NEVER, NEVER
-    d.start.first_frame, d.start.first_ns, d.start.data_first_frame = NEVER, NEVER, NEVER
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
@@ -298,11 +304,13 @@ cdef class Tracker:
     cdef uint32_t* order  # twice the number of the row from the oldest in the log, and its side
     cdef log_t log_view  # beside the two
 
-    def __cinit__(self, ports=(), bint everything=False, wanted=()):
+    def __cinit__(self, ports=(), bint everything=False, wanted=(), uint32_t named_at_once=0):
         self.tracker.watches_everything = everything
         self.tracker.watched_ports = ports_as_bits(ports)
         self.tracker.wants_everything = wanted is None
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
+        self.tracker.named_at_once = named_at_once
+        self.tracker.half_open_cap = rows.HALF_OPEN_CAP
         self.tracker.flow_cap = rows.FLOW_CAP
         self.tracker.log_cap = rows.SEGMENT_LOG_CAP
         self.tracker.holes.at_once = rows.ALL_HOLES_KEPT
@@ -319,18 +327,30 @@ cdef class Tracker:
 
     # --- what went in, what comes out -------------------------------------------------------
 
-    def feed(self, Packets packets not None):
-        """Take one batch of packets, in the order of the capture."""
+    def feed(self, Packets packets not None, uint32_t begin=0):
+        """Take one batch of packets, in the order of the capture, from the packet at `begin` on: how many are done with."""
         self.check_idle()
         packets.refuse_if_busy()
         self.forget_order()
         self.is_busy = packets.is_busy = True
         try:
             with nogil:
-                follow_batch(&self.tracker, &packets.batch)
+                follow_batch(&self.tracker, &packets.batch, begin)
         finally:
             self.is_busy = packets.is_busy = False
         self.check_idle()
+        return self.tracker.waits_before if self.tracker.waits else packets.batch.count
+
+    def leaving(self):
+        """Flows that are given up next, unless they speak before: they are named, and go without another word."""
+        self.check_idle()
+        return name_those_leaving(&self.tracker)
+
+    def left(self):
+        """Those of the flows named last whose place was taken, in that order."""
+        cdef uint32_t i
+        self.check_idle()
+        return [self.tracker.ageing.left[i] - 1 for i in range(self.tracker.ageing.left_count)]
 
     def tallies(self):
         self.check_idle()
@@ -499,7 +519,7 @@ cdef class Tracker:
 
     def began_in(self, index):
         """The first frame of a flow."""
-        return self.at(index).directions[0].start.first_frame
+        return self.at(index).first_frame
 
     def screen(self, wanted, limits, quoted):
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
@@ -507,6 +527,15 @@ cdef class Tracker:
         cdef uint32_t* indices = self.checked_all(flows)
         try:
             return screened(&self.tracker, indices, <uint32_t> len(flows), limits_of(limits), quoted)
+        finally:
+            free(indices)
+
+    def settled(self, wanted, limits):
+        """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return settled_among(&self.tracker, indices, <uint32_t> len(flows), limits_of(limits))
         finally:
             free(indices)
 

@@ -81,9 +81,9 @@ KEPT: Final[tuple[type[tuple[object, ...]], ...]] = (
 )
 
 
-SINCE_THEN: Final = frozenset({"times_bared"})
+SINCE_THEN: Final = frozenset({"times_bared", "place_needed_in"})
 """Names whose default is true of all facts that were kept without them, so that captures need not be read again: before
-there was a bound, no evidence was let go."""
+there was a bound, no evidence was let go, and no flow is kept whose place was needed."""
 
 
 def _version() -> str:
@@ -109,7 +109,7 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
         return None
     reading = intake.readings[0]
     judged = reading.in_question(options)
-    if not 0 < len(judged) <= MAX_FLOWS_KEPT:
+    if reading.early is not None or not 0 < len(judged) <= MAX_FLOWS_KEPT:
         return None
     account = reading.parts[0].account
     return Facts(

@@ -6,6 +6,7 @@ Knows facts and thresholds.  Does not know which claims make which verdict: see 
 
 from ctcp_forensics.claims.doubts import (
     away_from_the_wrap,
+    it_was_followed_to_its_end,
     the_capture_is_whole,
     the_end_was_seen,
     the_receiver_had_followed,
@@ -82,6 +83,7 @@ __all__ = [
     "it_entered_and_never_left",
     "it_was_asked_for",
     "it_was_closed_in_order",
+    "it_was_followed_to_its_end",
     "it_went_on_elsewhere",
     "its_spi_goes_on_elsewhere",
     "loss_was_seen",

@@ -7,7 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, seconds
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
 
@@ -93,3 +93,25 @@ def the_capture_is_whole(case: Case) -> Answer:
         times = count(around.times_bared, "time")
         return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
     return HOLDS, "no drop counter is above zero and the savefile is whole"
+
+
+@claim(
+    would_refute="another segment of the flow",
+    settled_by="a capture of fewer connections at once: a capture filter on the headend and this client",
+)
+def it_was_followed_to_its_end(case: Case) -> Answer:
+    """Nothing more of the flow was to come when another one needed its place."""
+    around, flow = case.surroundings, case.flow
+    if around.place_needed_in is None:
+        return HOLDS, "it was followed for as long as the capture went on"
+    where = case.frame(around.place_needed_in)
+    silent = f"{seconds(around.last_ns - flow.row.last_ns)} after its last segment"
+    others = "what other flows say of it was not looked for"
+    if flow.is_settled(around.last_ns):
+        because = f"closed; another flow needed its place in {where}, {silent}; {others}"
+        return HOLDS, because, [around.place_needed_in]
+    because = (
+        f"judged early: another flow needed its place in {where}, {silent}; what came later between these ends is "
+        f"told as another flow, and {others}"
+    )
+    return FAILS, because, [around.place_needed_in]

@@ -419,8 +419,7 @@ def messages_without_reply(case: Case) -> Answer | None:
         return None
     speaker = case.flow.sent_by(row.data_tail_direction)
     silent = case.flow.opposite(speaker)
-    # Not by the latest time of the flow alone: where a clock was set back that lies before the end.
-    since_ns = min(row.last_ns, speaker.row.last_ns) - silent.row.data_last_ns
+    since_ns = case.flow.ended_ns - silent.row.data_last_ns
     if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
         return None
     because = (

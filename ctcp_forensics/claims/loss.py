@@ -79,7 +79,7 @@ def both_ends_went_on(case: Case) -> Answer:
     if not losing:
         return FAILS, "there was no loss to go on after"
     for direction in losing:
-        frames = went_on_frames(case.flow, direction)
+        frames = [] if direction.is_bared else went_on_frames(case.flow, direction)
         if not frames:
             return UNKNOWN, f"nothing shows that the loss {way(direction)} was overcome"
     return HOLDS, "the ACKs pass over the missing bytes and data goes on", frames
@@ -97,13 +97,18 @@ def went_on_frames(flow: Flow, direction: Direction) -> list[int]:
 
 @claim(
     would_refute="trouble of any kind",
-    settled_by="a capture that does not end with the first frames",
+    settled_by="a capture that does not end with the first frames, or of fewer connections at once",
     looks_beyond=True,
 )
 def nothing_is_wrong(case: Case) -> Answer:
     """Nothing of what this capture shows needs an explanation."""
     if any(question.is_open for _, question in case.flow.questions):
         return FAILS, "a question was left open"
+    if any(direction.is_bared for direction in case.flow.directions):
+        return (
+            UNKNOWN,
+            "what was kept of this flow was let go, for want of room: what was wrong with it is not known",
+        )
     if losing_directions(case) and case.may_be_ctcp:
         return FAILS, "segments are missing"
     if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.check(case)[0] != HOLDS:

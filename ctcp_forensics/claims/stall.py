@@ -144,7 +144,7 @@ def by_the_signs_of_life(case: Case) -> Answer:
         return NO_QUESTION
     peer = case.flow.opposite(direction)
     is_left_alone = was_left_alone(case, direction)
-    heard_ns = peer.row.last_ns if is_left_alone else max(peer.row.last_ns, direction.row.last_ns)
+    heard_ns = peer.row.last_ns if is_left_alone else case.flow.ended_ns
     silent_ns = heard_ns - max(peer.row.data_last_ns, episode.row.first_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
     if silent_ns >= PEER_SILENT_NS and silent_ns * 2 >= heard_ns - episode.row.first_ns:

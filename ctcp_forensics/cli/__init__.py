@@ -43,10 +43,23 @@ def _plain_answer(arguments: Sequence[str]) -> int | None:
     """Of what scripts ask day by day; None where Typer has to say what the words mean."""
     if arguments[:1] not in (["analyze"], ["scan"]):
         return None
-    from ctcp_forensics.cli.lean import load_records
-
-    load_records()
+    _load_records()
     return _plain_analysis(arguments) if arguments[0] == "analyze" else _plain_scan(arguments)
+
+
+def _load_records() -> None:
+    """msgspec, without what it does not need.
+
+    Where typing_extensions is installed it asks there for what typing has had since Python 3.11; that loads inspect,
+    ast and tokenize, a seventh of what a small capture takes.  It is hidden for as long as msgspec is loaded.
+    """
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # an import of it fails: language reference, 5.3.1
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
 
 
 def _plain_analysis(words: Sequence[str]) -> int | None:

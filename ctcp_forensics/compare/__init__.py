@@ -11,7 +11,15 @@ from enum import StrEnum
 
 from ctcp_forensics.compare.rate import BY_CROSSINGS, BY_ESP_NUMBERS, Rate, differ
 from ctcp_forensics.compare.shown import Shown, shown
-from ctcp_forensics.compare.site import Site, failed_sites, flows_of, ports_of, site_of, unwell_in_brief
+from ctcp_forensics.compare.site import (
+    Site,
+    failed_sites,
+    flows_of,
+    ports_of,
+    site_of,
+    unwell_in_brief,
+    unwell_without_line,
+)
 from ctcp_forensics.compare.trial import THE_FIREWALL, trial_of
 from ctcp_forensics.report import DIRECTION_WORDS, FLAGSHIP, Flow, Report
 
@@ -75,9 +83,11 @@ def compare(before: Report, after: Report) -> Comparison:
     if before.redacted_with != after.redacted_with:
         return _nothing_compared(OF_TWO_KEYS, notes)
     sites, ports = failed_sites(before), ports_of(before)
-    hidden = unwell_in_brief(after, ports)
+    hidden, anywhere = unwell_in_brief(after, ports), unwell_without_line(after)
     pairings = tuple(
-        _pairing(site, *_both(before, flows, after, flows_of(after, site, ports)), after, hidden[site])
+        _pairing(
+            site, *_both(before, flows, after, flows_of(after, site, ports)), after, hidden[site] + anywhere
+        )
         for site, flows in sites.items()
     )
     notes = (*notes, *_elsewhere(after, sites))

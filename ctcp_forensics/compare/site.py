@@ -60,6 +60,12 @@ def unwell_in_brief(report: Report, ports: frozenset[int]) -> Counter[Site]:
     )
 
 
+def unwell_without_line(report: Report) -> int:
+    """Flows that were not well and are only counted: they may have been at any site."""
+    counted = (told for brief in report.brief for told in brief.counted)
+    return sum(told.flows for told in counted if told.verdict not in WELL | NEEDS_NO_READING)
+
+
 def flows_of(report: Report, site: Site, ports: frozenset[int]) -> list[Flow]:
     """The VPN's connections of a site."""
     return [flow for flow in report.flows if site_of(flow) == site and is_vpn(flow, ports)]

@@ -25,6 +25,8 @@ __all__ = ["conclude"]
 Seat = tuple[int, int]
 """The number of a reading, and the index of a flow in it."""
 
+ToldAlone = tuple[report.Flow, report.Finding]
+
 Judged = tuple[tuple[report.Flow, ...], tuple[report.Finding, ...], tuple[report.Path, ...]]
 
 
@@ -36,31 +38,43 @@ def conclude(
     Flows of several captures are paired by all that they show, so that each of them is told in full.
     """
     most = options.max_in_full
-    if len(readings) > 1 or most is None or len(wanted[0]) <= most:
+    is_cut = any(reading.early is not None for reading in readings)
+    if not is_cut and (len(readings) > 1 or most is None or len(wanted[0]) <= most):
         cases = [cases_of(one, options, some) for one, some in zip(readings, wanted, strict=True)]
         return *judged(readings, cases), ()
-    return sifted_first(readings[0], wanted[0], options, most)
+    return sifted_first(readings[0], wanted[0], options)
 
 
 def sifted_first(
-    reading: Reading, wanted: Sequence[int], options: Options, most: int
+    reading: Reading, wanted: Sequence[int], options: Options
 ) -> tuple[*Judged, tuple[report.Brief, ...]]:
     """Most of many flows are told briefly.  The screen is loaded here: few captures have so many."""
-    from ctcp_forensics.conclude.brief import briefs_of
+    from ctcp_forensics.conclude.brief import briefs_of, briefs_of_early
     from ctcp_forensics.screen import sifted
 
+    most = len(wanted) if options.max_in_full is None else options.max_in_full
     found = sifted(reading.tracker, wanted, reading.icmp_errors, most)
     docket = Docket(reading, options, found.open)
-    if len(found.open) > options.max_unwell_in_full:
+    early = reading.early
+    numbers = [] if early is None else sorted(early.lines.observed)
+    if options.max_in_full is not None and len(found.open) + len(numbers) > options.max_unwell_in_full:
         from ctcp_forensics.conclude.gravest import narrowed
 
-        found = narrowed(found, docket, options.max_unwell_in_full)
+        found, numbers = narrowed(found, docket, options.max_unwell_in_full, early)
     told = [told_by_itself(docket.case(index), reading) for index in found.in_full]
-    flows, findings = tuple(flow for flow, _ in told), tuple(finding for _, finding in told)
-    return flows, findings, (), tuple(briefs_of(reading, found, options.ports))
+    briefs = [*briefs_of(reading, found, options.ports)]
+    if early is not None:
+        told += [told_by_itself(early.case(number, reading.surroundings), reading) for number in numbers]
+        told.sort(key=by_first_frame)
+        briefs += briefs_of_early(reading, early, numbers)
+    return tuple(flow for flow, _ in told), tuple(finding for _, finding in told), (), tuple(briefs)
 
 
-def told_by_itself(case: Case, reading: Reading) -> tuple[report.Flow, report.Finding]:
+def by_first_frame(told: ToldAlone) -> int:
+    return told[0].seen[0].first_frame
+
+
+def told_by_itself(case: Case, reading: Reading) -> ToldAlone:
     """Of a capture that is no part of a path.  Nothing of the case is kept: the next one takes its place."""
     told = told_of([(0, case)], [reading])
     flow = flow_of(told)

@@ -1,17 +1,27 @@
 """Flows that are told in a line each: the kernel's columns become the report's.
 
-Knows the report's names.  Does not know which flows are told so: see screen.
+Knows the report's names.  Does not know which flows are told so: see screen and early.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from ctcp_forensics import report
 from ctcp_forensics.reading import Part, Reading
-from ctcp_forensics.screen import Sifted, said_of
+from ctcp_forensics.screen import JUDGED, Sifted, said_of
+from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.verdict import Confidence, in_part
+
+if TYPE_CHECKING:
+    from ctcp_forensics.early import Count, Early, Lines
+
+Called = tuple[str, Confidence, bool]
 
 
 def briefs_of(reading: Reading, sifted: Sifted, ports: Collection[int]) -> Iterator[report.Brief]:
@@ -55,4 +65,46 @@ def brief_of(
         first_frame=columns.first_frame,
         to_headend=columns.to_headend,
         to_client=columns.to_client,
+    )
+
+
+def briefs_of_early(reading: Reading, early: Early, in_full: Collection[int]) -> Iterator[report.Brief]:
+    """Those that were judged before the end; nothing where all of them are told in full."""
+    told = sorted(set(range(len(early.lines))).difference(in_full))
+    if told or early.lines.counted:
+        yield brief_of_early(reading, early.lines, told)
+
+
+def brief_of_early(reading: Reading, lines: Lines, told: Sequence[int]) -> report.Brief:
+    words = [called(lines.word(number), reading.surroundings) for number in told]
+    places = {word: str(place) for place, word in enumerate(dict.fromkeys(words))}
+    ends = [lines.ends(number) for number in told]
+    addresses = {one: str(place) for place, one in enumerate(dict.fromkeys(chain.from_iterable(ends)))}
+    untold: Counter[Called] = Counter()
+    for word, flows in lines.counted.items():
+        untold[called(word, reading.surroundings)] += flows
+    return report.Brief(
+        capture=reading.captures[0],
+        verdicts=verdicts_of(Counter(words)),
+        addresses=tuple(str(ipaddress.ip_address(address)) for address in addresses),
+        verdict=" ".join([places[word] for word in words]),
+        client=" ".join([addresses[client] for client, _ in ends]),
+        headend=" ".join([addresses[headend] for _, headend in ends]),
+        **{
+            name: " ".join([str(column[number]) for number in told]) for name, column in lines.columns.items()
+        },
+        counted=verdicts_of(untold),
+    )
+
+
+def called(word: Count, around: Surroundings) -> Called:
+    """The verdict, the confidence in a capture that is whole or not, and whether it was early."""
+    (verdict, confidence), is_early = JUDGED[word[0]], word[1]
+    return verdict, confidence if around.is_whole else in_part(verdict, confidence), is_early
+
+
+def verdicts_of(counts: Mapping[Called, int]) -> tuple[report.BriefVerdict, ...]:
+    return tuple(
+        report.BriefVerdict(verdict=verdict, confidence=confidence, flows=flows, is_early=is_early)
+        for (verdict, confidence, is_early), flows in counts.items()
     )

@@ -92,7 +92,7 @@ def is_broken(one: Evidence) -> bool:
 def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
     """The three links in one breath: missing, asked for and not answered, dead."""
     row = episode.row
-    asked = count(row.duplicate_acks, "duplicate ACK")
+    asked = count(episode.asks, "duplicate ACK")
     went_on = count(row.new_segments, "new segment")
     fate = "came damaged" if episode.came_damaged else "was lost"
     return (

@@ -89,6 +89,13 @@ def told_briefly(report: Report) -> Iterator[str]:
             f"{count(counts.total(), 'flow')} more, told in a line each by csv and ndjson: {_counted(counts)} "
             "(analyze --in-full tells them)"
         )
+    some = [told for brief in report.brief for told in (*brief.verdicts, *brief.counted) if told.is_early]
+    if some:
+        flows = sum(told.flows for told in some)
+        yield f"{flows} of them judged before they were over, because other flows needed their places"
+    untold = sum(told.flows for brief in report.brief for told in brief.counted)
+    if untold:
+        yield f"{untold} of them counted only, without a line: more than a report holds"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

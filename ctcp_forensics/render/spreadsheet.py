@@ -43,6 +43,9 @@ COLUMNS = (
 )
 
 
+EARLY = "judged before it was over: another flow needed its place"
+
+
 class Echo:
     """What csv writes to: it hands each line back."""
 
@@ -108,6 +111,7 @@ def _cells_of(line: Line, sources: dict[str, str]) -> list[str | int]:
         "last_ns": line.last_ns,
         "segments": line.to_headend + line.to_client,
         "captures": sources.get(line.capture, line.capture),
+        "summary": EARLY if line.is_early else "",
     }
     return [known.get(column, "") for column in COLUMNS]
 

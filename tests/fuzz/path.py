@@ -49,13 +49,20 @@ LOOKS = (
 
 
 @contextmanager
-def capped(flows: int, segments: int, evidence: int | None = None) -> Iterator[None]:
-    """Tables of flows and of logged segments that fill up soon, and no more than so many pieces of any evidence."""
+def capped(
+    flows: int, segments: int, evidence: int | None = None, half_open: int | None = None
+) -> Iterator[None]:
+    """Tables of flows and of logged segments that fill up soon, and no more than so many pieces of any evidence.
+
+    So many half-open flows are judged before they are given up.
+    """
     with ExitStack() as patches:
         for kind in ("HOLES", "EPISODES", "ASSOCIATIONS", "RESETS") if evidence else ():
             patches.enter_context(mock.patch.object(rows, f"ALL_{kind}_KEPT", evidence))
         for module in (rows, sys.modules[plain_track.Tracker.__module__]):
             patches.enter_context(mock.patch.object(module, "FLOW_CAP", flows))
+            if half_open is not None:
+                patches.enter_context(mock.patch.object(module, "HALF_OPEN_CAP", half_open))
             patches.enter_context(mock.patch.object(module, "SEGMENT_LOG_CAP", segments))
         yield
 

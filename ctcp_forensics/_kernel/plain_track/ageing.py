@@ -71,22 +71,48 @@ class Queue:
     """Flows in the order in which they are given up, as it was when they were last ranked."""
 
     def __init__(self) -> None:
-        self._ranked: deque[tuple[int, int]] = deque()
+        self._ranked: deque[tuple[int, int, int]] = deque()
+        self._named = 0
+        """So many of the first may be given up without another word: they were named."""
 
-    def next(self, flows: Sequence[Flow], wanted: frozenset[int] | None) -> int:
-        """The index of the one that matters least; who has spoken since the ranking is passed over."""
+    @property
+    def is_named(self) -> bool:
+        """Whether the first was."""
+        return self._named > 0
+
+    def first(self, flows: Sequence[Flow], wanted: frozenset[int] | None) -> tuple[int, int]:
+        """The one that matters least, its standing and its index; who has spoken since the ranking is passed over."""
         while True:
             while self._ranked:
-                index, last_frame = self._ranked.popleft()
+                rank, last_frame, index = self._ranked[0]
                 if flows[index].last_frame == last_frame:
-                    return index
+                    return rank, index
+                self.pass_over()
             self._rank(flows, wanted)
+
+    def pass_over(self) -> None:
+        """The first is none any more."""
+        self._ranked.popleft()
+        self._named = max(0, self._named - 1)
+
+    def name(self, flows: Sequence[Flow], at_most: int) -> list[int]:
+        """Those that are given up next, in their order."""
+        found: list[int] = []
+        self._named = 0
+        for _, last_frame, index in self._ranked:
+            if len(found) == at_most:
+                break
+            self._named += 1
+            if flows[index].last_frame == last_frame:
+                found.append(index)
+        return found
 
     def clear(self) -> None:
         self._ranked.clear()
+        self._named = 0
 
     def _rank(self, flows: Sequence[Flow], wanted: frozenset[int] | None) -> None:
         order = ranked(flows, wanted)
         half_open = sum(rank == Stage.HALF_OPEN for rank, _, _ in order)
         count = max(1, len(flows) // QUEUED_SHARE, min(len(flows) // HALF_OPEN_SHARE, half_open))
-        self._ranked.extend((index, last_frame) for _, last_frame, index in order[:count])
+        self._ranked.extend(order[:count])

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from ctcp_forensics._kernel.plain_decode import Packets
-from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened
-from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, is_suspect, ranked, standing
+from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened, settled
+from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, Stage, is_suspect, ranked, stage
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
     keep_reset,
@@ -23,6 +23,7 @@ from ctcp_forensics._kernel.plain_track.state import Flow
 from ctcp_forensics._kernel.rows import (
     EPISODES_KEPT,
     FLOW_CAP,
+    HALF_OPEN_CAP,
     NEVER,
     SEGMENT_LOG_CAP,
     AssociationRow,
@@ -50,15 +51,23 @@ class Tracker:
 
     Flows that use one of `ports` at either end, or with `everything` all flows, are watched from their first
     segment on; others from the first segment that looks like cTCP.  Those with one of the `wanted` ports (None: all)
-    will be judged, as will those that look like cTCP: where places get few, others are given up first.
+    will be judged, as will those that look like cTCP: where places get few, others are given up first.  Where these
+    have to go as well, `named_at_once` of them are named before: see `feed` and `leaving`; 0: they go unnamed.
     """
 
     def __init__(
-        self, ports: Iterable[int] = (), everything: bool = False, wanted: Iterable[int] | None = ()
+        self,
+        ports: Iterable[int] = (),
+        everything: bool = False,
+        wanted: Iterable[int] | None = (),
+        named_at_once: int = 0,
     ) -> None:
         self._watched_ports = frozenset(ports)
         self._watches_everything = everything
         self._wanted = None if wanted is None else frozenset(wanted)
+        self._named_at_once = named_at_once
+        self._left: list[int] = []
+        self._half_open_named = 0
         self._flows: list[Flow] = []
         self._latest: dict[tuple[bytes, int, bytes, int], int] = {}
         self._queue = Queue()
@@ -77,16 +86,34 @@ class Tracker:
 
     # --- what went in, what comes out -------------------------------------------------------
 
-    def feed(self, packets: Packets) -> None:
-        """Take one batch of packets, in the order of the capture."""
+    def feed(self, packets: Packets, begin: int = 0) -> int:
+        """Take one batch of packets, in the order of the capture, from the packet at `begin` on.
+
+        How many are done with.  Where that is not all of them, the next one needs the place of a flow that may be
+        judged and was not named: ask who is `leaving`, and go on from there.
+        """
         self._by_flow = None
-        for index in range(len(packets)):
+        for index in range(begin, len(packets)):
             packet = packets[index]
             self._last_ns = max(self._last_ns, packet.time_ns)
             self._pulse.take(packet.time_ns)
             if packet.status == Status.TCP:
                 self._make_room()
+                if self._has_to_wait(packet):
+                    return index
                 self._follow(packet)
+        return len(packets)
+
+    def leaving(self) -> list[int]:
+        """Flows that are given up next, unless they speak before: they are named, and go without another word."""
+        self._left.clear()
+        named = self._queue.name(self._flows, self._named_at_once)
+        self._half_open_named += sum(stage(self._flows[index]) == Stage.HALF_OPEN for index in named)
+        return named
+
+    def left(self) -> list[int]:
+        """Those of the flows named last whose place was taken, in that order."""
+        return list(self._left)
 
     def tallies(self) -> Tallies:
         return Tallies(
@@ -191,6 +218,10 @@ class Tracker:
         """What the counters of each wanted flow say by themselves, a rows.Plain for each."""
         return screened(self, wanted, limits, quoted)
 
+    def settled(self, wanted: Sequence[int], limits: ScreenLimits) -> bytes:
+        """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
+        return settled(self, wanted, limits)
+
     def brief(self, wanted: Sequence[int], ports: Collection[int], frames_before: int = 0) -> BriefColumns:
         """A few facts of each wanted flow, column by column."""
         return brief(self, wanted, ports, frames_before)
@@ -224,16 +255,36 @@ class Tracker:
 
     def _find(self, p: Packet) -> int:
         """The flow of this segment: the latest of its 4-tuple, unless it opens another."""
-        key = conversation(p)
-        index = self._latest.get(key, NEVER)
-        if index != NEVER and not opens_another(self._flows[index], p):
+        index = self._known(p)
+        if index != NEVER:
             return index
+        self._begun_in_mid_stream += self._is_full and not p.flags & Tcp.SYN
         index = self._place()
         self._flows[index : index + 1] = [Flow(p, watched=self._is_asked_for(p))]
-        self._latest[key] = index
+        self._latest[conversation(p)] = index
         self._begun += 1
-        self._begun_in_mid_stream += any(self._given_up) and not p.flags & Tcp.SYN
         return index
+
+    def _known(self, p: Packet) -> int:
+        """NEVER where the segment begins a flow."""
+        index = self._latest.get(conversation(p), NEVER)
+        return NEVER if index != NEVER and opens_another(self._flows[index], p) else index
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._flows) >= FLOW_CAP
+
+    def _has_to_wait(self, p: Packet) -> bool:
+        """It needs a place, and whose that is has to be named first."""
+        if not self._named_at_once or not self._is_full or self._known(p) != NEVER:
+            return False
+        rank, _ = self._queue.first(self._flows, self._wanted)
+        return self._is_to_be_named(rank) and not self._queue.is_named
+
+    def _is_to_be_named(self, rank: int) -> bool:
+        """Of a flood of half-open flows only so many are."""
+        is_half_open = rank == STAGES + Stage.HALF_OPEN
+        return rank >= STAGES and not (is_half_open and self._half_open_named >= HALF_OPEN_CAP)
 
     def _make_room(self) -> None:
         """Kind by kind: what one of them lost may be room enough for the next."""
@@ -249,16 +300,20 @@ class Tracker:
 
     def _place(self) -> int:
         """A place for a new flow: one more, or that of the flow that matters least."""
-        if len(self._flows) < FLOW_CAP:
+        if not self._is_full:
             return len(self._flows)
-        index = self._queue.next(self._flows, self._wanted)
+        rank, index = self._queue.first(self._flows, self._wanted)
+        if self._queue.is_named:
+            self._left.append(index)
+        else:
+            self._given_up[rank] += 1
+        self._queue.pass_over()
         self._give_up(index)
         return index
 
     def _give_up(self, index: int) -> None:
         flow = self._flows[index]
         self._held.change(pieces_of(flow), [0] * len(pieces_of(flow)))
-        self._given_up[standing(flow, self._wanted)] += 1
         self._logged_from[index] = self._unlogged + len(self._log)
         key = ends_in_order((flow.src, flow.sport), (flow.dst, flow.dport))
         if self._latest.get(key) == index:
