@@ -65,7 +65,7 @@ def relayed(capture: Capture, opening: Opening, steps: Steps, threads: int | Non
 
 
 def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
-    """Who has less to do decodes: the thread that reads, where the one that follows flows has trays waiting."""
+    """Who has less to do decodes: the thread that reads, where it would have to wait for a tray otherwise."""
     tray = relay.take()
     tray.load(buffer, frames)
     if relay.is_behind:

@@ -192,7 +192,10 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         slug="peer-vanished",
         title="One end fell silent",
-        means="One end went on sending and nothing came back: the other end, or the path from it, was gone.",
+        means=(
+            "One end went on sending and nothing came back: the other end or the path from it was gone, or what came "
+            "back passed outside of this capture."
+        ),
         requires=(claims.one_end_fell_silent,),
         refuted_by=(
             *NOTHING_HIDDEN,

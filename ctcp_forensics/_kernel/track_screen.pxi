@@ -205,7 +205,7 @@ cdef bint is_settled(const tracker_t* t, const flow_t* flow, const limits_t* lim
     look_at_half(t, flow, 1, &halves[1])
     return (
         stage_of(t, flow) == STAGE_ENDED
-        and t.last_ns - latest_of(flow) >= limits.silence
+        and t.last_ns - latest_of(t, flow) >= limits.silence
         and close_of(halves, limits).frame != NEVER
     )
 

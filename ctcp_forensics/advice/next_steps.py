@@ -384,7 +384,7 @@ OPEN_THE_PORT = Step(
 
 CHECK_THE_NEGOTIATION = Step(
     fix="check-the-negotiation",
-    title="Ask the headend why it did not answer IKE",
+    title="Ask the headend why IKE did not complete",
     change="TCP came up and the IKE negotiation did not complete. Compare group name, pre-shared key or "
     "certificate, and proposals at both ends; then check whether the first, large IKE message arrives whole.",
     commands=(

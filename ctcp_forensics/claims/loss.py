@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.endings import it_was_closed_in_order, the_handshake_failed
+from ctcp_forensics.claims.endings import ike_never_completed, it_was_closed_in_order, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
 from ctcp_forensics.claims.passage import it_entered_and_never_left, was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
@@ -119,6 +119,8 @@ def nothing_is_wrong(case: Case) -> Answer:
     held_back = it_entered_and_never_left(case)
     if held_back.outcome == UNKNOWN and (held_back.frames or held_back.elsewhere):
         return UNKNOWN, held_back.because, held_back.frames
+    if ike_never_completed.check(case)[0] == HOLDS:
+        return FAILS, "IKE never brought up a tunnel"
     if any(d.row.ike_opened for d in case.flow.directions) and not case.has_esp:
         return UNKNOWN, "IKE had not brought up a tunnel yet"
     return HOLDS, "no loss, no open question, no unexplained end"

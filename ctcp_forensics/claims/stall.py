@@ -12,7 +12,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import nothing_passed_behind_the_hole
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode
-from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.evidence import Answer, Outcome, claim
 from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
 
 STUCK_NS: Final = 4 * SECOND
@@ -151,25 +151,26 @@ def by_the_signs_of_life(case: Case) -> Answer:
         return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
     if is_left_alone:
         return UNKNOWN, nothing_back(case, direction), frames
-    if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
-        if dpd_unanswered(episode):
-            asked = count(episode.row.sender_ike, "IKE message")
-            return HOLDS, f"{asked} of the sender stayed without an answer until it closed", frames
-        if peer_gave_up(case, peer, episode):
-            asked = count(episode.row.peer_ike, "IKE message")
-            return (
-                HOLDS,
-                f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed",
-                frames,
-            )
-        return (
-            UNKNOWN,
-            f"{case.flow.ending.because}, only {seconds(silent_ns)} after the last sign of life",
-            frames,
-        )
+    if case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
+        outcome, because = by_who_gave_up(case, peer, episode, silent_ns)
+        return outcome, because, frames
+    stuck_ns = heard_ns - episode.row.first_ns
     if peer.row.data_last_ns <= episode.row.first_ns:
-        return UNKNOWN, f"the capture ends {seconds(silent_ns)} after the first duplicate ACK", frames
-    return FAILS, f"data still came back {way(peer)} when the capture ended", frames
+        return UNKNOWN, f"the capture ends {seconds(stuck_ns)} after the first duplicate ACK", frames
+    stuck = f"{seconds(stuck_ns)} after the first duplicate ACK"
+    because = f"data still came back {way(peer)} when the capture ended, {stuck}"
+    return (FAILS if stuck_ns >= OUTLAST_NS else UNKNOWN), because, frames
+
+
+def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int) -> tuple[Outcome, str]:
+    """It was closed, or fell silent, soon after data had come back: because nothing came through, or not."""
+    if dpd_unanswered(episode):
+        asked = count(episode.row.sender_ike, "IKE message")
+        return HOLDS, f"{asked} of the sender stayed without an answer until it closed"
+    if peer_gave_up(case, peer, episode):
+        asked = count(episode.row.peer_ike, "IKE message")
+        return HOLDS, f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed"
+    return UNKNOWN, f"{case.flow.ending.because}, only {seconds(silent_ns)} after the last sign of life"
 
 
 def was_left_alone(case: Case, sender: Direction) -> bool:

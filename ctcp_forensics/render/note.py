@@ -145,8 +145,8 @@ def _what(one: Judged) -> str:
         return one.finding.summary
     after = duration(asked.first_ns - one.flow.first_ns)
     return (
-        f"The VPN came up; from {utc(asked.first_ns)} on, {after} later, nothing came through "
-        f"{one.flow.direction} any more."
+        f"From {utc(asked.first_ns)} on, {after} after the first frame, what was sent {one.flow.direction} was "
+        "acknowledged no further."
     )
 
 
