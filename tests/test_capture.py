@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.capture import Capture, Hashing, open_capture, source
+from ctcp_forensics.capture import Capture, Hashing, files, open_capture
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import (
     FEED_LEN,
@@ -428,7 +428,7 @@ def test_no_permission_as_the_system_says_it(monkeypatch: pytest.MonkeyPatch, fi
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(source, "FileIO", refuse)
+    monkeypatch.setattr(files, "FileIO", refuse)
     with pytest.raises(CaptureError, match=r": no permission to read it$"):
         open_capture("some.pcap")
 

@@ -43,17 +43,16 @@ def brief_of(
     reading: Reading, part: Part, some: Sequence[int], said: bytes, ports: Collection[int]
 ) -> report.Brief:
     columns = reading.tracker.brief(some, ports, part.frames_before)
-    words = {word: said_of(word, reading.surroundings) for word in sorted(set(said))}
-    counts = dict.fromkeys(words.values(), 0)  # the screen and the judgement may say the same
+    words: dict[int, Called] = {
+        word: (*said_of(word, reading.surroundings), False) for word in sorted(set(said))
+    }
+    counts: Counter[Called] = Counter()  # the screen and the judgement may say the same
     for word, told in words.items():
         counts[told] += said.count(word)
     places = {word: str(list(counts).index(told)) for word, told in words.items()}
     return report.Brief(
         capture=part.account.capture.id,
-        verdicts=tuple(
-            report.BriefVerdict(verdict=verdict, confidence=confidence, flows=flows)
-            for (verdict, confidence), flows in counts.items()
-        ),
+        verdicts=verdicts_of(counts),
         addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
         verdict=" ".join([places[word] for word in said]),
         client=columns.client,
