@@ -12,7 +12,8 @@ import msgspec
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel.rows import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
-from ctcp_forensics.capture import Capture
+from ctcp_forensics.capture import UNHASHED, Capture, Hashing
+from ctcp_forensics.capture.digest import SHA256
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
@@ -51,24 +52,34 @@ def account_of(
     )
 
 
-def is_still(described: report.Capture, reader: Reader, content_sha256: str | None) -> bool:
+def hashing_of(described: report.Capture) -> Hashing:
+    """What a second reading has to take, to be held against the first one."""
+    content = described.content_digest
+    return UNHASHED if content is None else Hashing(content.name, None)
+
+
+def is_still(described: report.Capture, reader: Reader, content: str | None) -> bool:
     """Whether a capture that was read again is the one that a report is about.
 
-    By its frames and times, and by the hash of its content where it was hashed both times.
+    By its frames and times, and by the hash of its content, the one of `hashing_of`, where it was taken both times.
     """
-    hashes = {described.content_sha256, content_sha256} - {None}
+    told = described.content_digest
+    is_other = told is not None and content is not None and told.value != content
     then = (described.frames, described.first_ns, described.last_ns)
-    return len(hashes) < 2 and then == (reader.frames, reader.first_ns, reader.last_ns)
+    return not is_other and then == (reader.frames, reader.first_ns, reader.last_ns)
 
 
 def describe(
     name: str, capture: Capture, reader: Reader, decoder: Decoder, given_up: GivenUpRow
 ) -> report.Capture:
+    by_sha256 = capture.hashing.name == SHA256
     return report.Capture(
         id=name,
         source=capture.source,
-        sha256=capture.sha256,
-        content_sha256=capture.content_sha256,
+        sha256=capture.digest if by_sha256 else None,
+        content_sha256=capture.content_digest if by_sha256 else None,
+        blake3=None if by_sha256 else capture.digest,
+        content_blake3=None if by_sha256 else capture.content_digest,
         format=reader.format,
         compression=capture.compression,
         size=capture.size,
@@ -89,7 +100,7 @@ def describe(
             *reader.notes,
             *notes_on_time(reader),
             *notes_on_places(given_up),
-            *([] if capture.sha256 else [NOT_HASHED]),
+            *([] if capture.digest else [NOT_HASHED]),
         ),
     )
 

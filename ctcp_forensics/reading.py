@@ -19,7 +19,7 @@ from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.batches import Steps, followed
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, Capture, open_capture
+from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
 from ctcp_forensics.coverage import Account, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
@@ -52,11 +52,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hash_limit: int | None, *, access: Access = Access.PUBLIC_ONLY) -> Capture:
+    def open(self, hashing: Hashing, *, access: Access = Access.PUBLIC_ONLY) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hash_limit=hash_limit, access=access)
+        return self.opened or open_capture(self.path, hashing=hashing, access=access)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +65,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ports: frozenset[int] = frozenset({CTCP_PORT})
     all_tcp: bool = False
     access: Access = Access.PUBLIC_ONLY
-    hash_limit: int | None = HASH_LIMIT
-    """Captures longer than this are not hashed; None hashes all."""
+    hashing: Hashing = BY_THE_WAY
     max_in_full: int | None = MAX_IN_FULL
     """Flows that are well and told in full; None tells all flows in full, well or not."""
     max_unwell_in_full: int = MAX_UNWELL_IN_FULL
@@ -175,7 +174,7 @@ def began_ns(path: str, *, access: Access) -> int:
     if path == STDIN:
         return LAST_OF_ALL_NS
     try:
-        with open_capture(path, hash_limit=0, access=access) as capture:
+        with open_capture(path, hashing=UNHASHED, access=access) as capture:
             reader = Reader(capture.chunks(), source=path)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
@@ -244,9 +243,9 @@ def twins_in(captures: Sequence[report.Capture]) -> dict[str, str]:
 
 def is_same(one: report.Capture, other: report.Capture) -> bool:
     """By the hash of the content; what is too long to be hashed, by its counts and its times to the nanosecond."""
-    if one.content_sha256 is None or other.content_sha256 is None:
+    if one.content_digest is None or other.content_digest is None:
         return one.tcp_segments == other.tcp_segments
-    return one.content_sha256 == other.content_sha256
+    return one.content_digest == other.content_digest
 
 
 # --- one vantage point ---------------------------------------------------------------------------
@@ -282,7 +281,7 @@ class Course:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hash_limit, access=self._options.access) as capture:
+        with source.open(self._options.hashing, access=self._options.access) as capture:
             reader = followed(
                 capture,
                 partial(Reader, source=source.path, first_number=before + 1),

@@ -7,11 +7,11 @@ times are integer nanoseconds since 1970 UTC, lengths are bytes.  What belongs t
 that capture's id: two captures of one flow number their frames, and may number its bytes, differently.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 FLAGSHIP = "unanswered-duplicate-acks"
@@ -61,6 +61,7 @@ LOCATION_WORDS = (
 )
 AUTHOR_WORDS = ("client", *LOCATION_WORDS[:-1], "headend")
 NATURE_WORDS = ("full-proxy", "orders-the-stream", "passes-as-it-comes", "unknown")
+HASH_TITLES = {"sha256": "SHA-256", "blake3": "BLAKE3"}
 PATTERN_WORDS = ("random", "burst", "too-few")
 
 
@@ -136,13 +137,33 @@ class Undecoded(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
 
 
+class Digest(msgspec.Struct, frozen=True):
+    """A hash, and what it is called."""
+
+    name: Literal["sha256", "blake3"]
+    value: str
+
+    @property
+    def title(self) -> str:
+        """As people write it."""
+        return HASH_TITLES[self.name]
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.value}"
+
+
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """One savefile that was named on the command line."""
+    """One savefile that was named on the command line, or found by a sweep.
+
+    `analyze` takes SHA-256, a sweep BLAKE3: of the file as it lies there, and of what is inside where it is compressed.
+    """
 
     id: str
     source: str
     sha256: str | None = None
     content_sha256: str | None = None
+    blake3: str | None = None
+    content_blake3: str | None = None
     vantage: Vantage = "unknown"
     format: str | None = None
     compression: str | None = None
@@ -160,6 +181,21 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "source", valid_text(self.source))
+
+    @property
+    def digest(self) -> Digest | None:
+        """Of the file, whichever was taken."""
+        return digest_of(self.sha256, self.blake3)
+
+    @property
+    def content_digest(self) -> Digest | None:
+        return digest_of(self.content_sha256, self.content_blake3)
+
+
+def digest_of(sha256: str | None, blake3: str | None) -> Digest | None:
+    if sha256 is not None:
+        return Digest("sha256", sha256)
+    return None if blake3 is None else Digest("blake3", blake3)
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

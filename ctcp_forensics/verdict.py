@@ -104,6 +104,7 @@ VERDICTS: tuple[Verdict, ...] = (
         doubts=(
             claims.carries_ctcp,
             claims.the_end_was_seen,
+            claims.the_asking_is_heard_to_the_end,
             claims.the_receiver_had_followed,
             claims.the_capture_is_whole,
             claims.away_from_the_wrap,
@@ -307,13 +308,14 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return shown_for(self.verdict, self.weighing)
 
 
-ABOUT_THE_QUESTION = (*PROOF, claims.the_receiver_had_followed)
+ABOUT_THE_QUESTION = (*PROOF, claims.the_asking_is_heard_to_the_end, claims.the_receiver_had_followed)
 """Claims that another place may answer only where it shows the same question."""
 
 SETTLED_ELSEWHERE = (
     *PROOF,
     claims.carries_ctcp,
     claims.the_end_was_seen,
+    claims.the_asking_is_heard_to_the_end,
     claims.the_receiver_had_followed,
     claims.the_capture_is_whole,
 )

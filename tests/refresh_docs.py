@@ -275,6 +275,13 @@ CAPS: Final = (
         "found again; the manifest sees that it is the same",
     ),
     Cap(
+        "archive.planner",
+        "MOST_OF_CONTAINER",
+        "bytes of one archive's members in one task",
+        "another task goes on",
+    ),
+    Cap("archive.search", "AHEAD", "names found ahead where a listing is slow", "the search waits"),
+    Cap(
         "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(

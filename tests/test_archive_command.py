@@ -24,6 +24,7 @@ from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.store import SAME, Store
 from ctcp_forensics.archive.tally import Tally
 from ctcp_forensics.archive.task import work
+from ctcp_forensics.capture import Hashing
 from ctcp_forensics.cli import headway
 from ctcp_forensics.pipeline import Options, diagnose
 from tests.savefiles import record
@@ -131,7 +132,7 @@ def test_members_of_a_tar_are_captures_of_the_archive(tmp_path: Path, mode: str,
     assert "4 captures" in ended.stdout
     for found in Store.open(tmp_path / "store").current():
         assert found.report is not None
-        assert found.report.to_json() == diagnose([found.uri], Options()).to_json()
+        assert found.report.to_json() == diagnose([found.uri], Options(hashing=Hashing("blake3"))).to_json()
 
 
 # --- who works when -----------------------------------------------------------------------

@@ -34,6 +34,7 @@ from ctcp_forensics.archive.run import keys
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
+from ctcp_forensics.capture import Hashing
 from ctcp_forensics.capture.members.limits import MAX_UNPACKED
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.surroundings import NO_PULSE
@@ -51,6 +52,8 @@ from tests.sweeps import (
 )
 
 ENGINES = ("inline", "process")
+AS_SWEPT = Options(hashing=Hashing("blake3"))
+"""What `analyze` takes but for the hash."""
 
 
 def entry_of(path: Path) -> Entry:
@@ -246,7 +249,7 @@ def test_every_report_is_what_analyze_writes(archive: Path, undisturbed: list[by
     scanned(tmp_path / "store", archive)
     for found in Store.open(tmp_path / "store").current():
         assert found.report is not None
-        assert found.report.to_json() == diagnose([found.uri], Options()).to_json()
+        assert found.report.to_json() == diagnose([found.uri], AS_SWEPT).to_json()
 
 
 def test_engines_shards_and_their_merge_give_the_same_bytes(
@@ -313,7 +316,10 @@ def test_other_ports_are_another_question(tmp_path: Path) -> None:
     scanned(tmp_path / "store", folder, "--all-tcp")
     for found in Store.open(tmp_path / "store").current():
         assert found.report is not None
-        assert found.report.to_json() == diagnose([found.uri], Options(all_tcp=True)).to_json()
+        assert (
+            found.report.to_json()
+            == diagnose([found.uri], Options(hashing=AS_SWEPT.hashing, all_tcp=True)).to_json()
+        )
 
 
 @pytest.mark.parametrize(
@@ -332,6 +338,18 @@ def test_exit_status_is_that_of_analyze(tmp_path: Path, name: str, content: byte
     assert ended.returncode == status
     assert ("no capture could be looked at there" in ended.stderr) == (status == 2)
     assert ("; 1 more file is none" in ended.stdout) == (status == 2)
+
+
+def test_a_shard_without_a_capture_is_no_trouble(tmp_path: Path) -> None:
+    """A cluster would do it over and over; what is not there, the shard tells that it falls to."""
+    folder = make_archive(tmp_path / "in", 1)
+    for place, statuses in ((folder, [0, 0, 1]), (tmp_path / "nowhere", [0, 0, 2])):
+        ended = [
+            scanned(tmp_path / f"{place.name}-{number}", place, "--shard", f"{number}/3")
+            for number in (1, 2, 3)
+        ]
+        assert sorted(one.returncode for one in ended) == statuses
+        assert ["no capture falls to this shard" in one.stderr for one in ended].count(True) == 2
 
 
 def test_what_is_not_there_is_told_and_makes_the_coverage_incomplete(tmp_path: Path) -> None:

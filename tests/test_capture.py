@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import io
@@ -19,9 +20,18 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.capture import Capture, open_capture, source
+from ctcp_forensics.capture import Capture, Hashing, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
-from ctcp_forensics.capture.codecs import FEED_LEN, MAX_RATIO, PIECE_LEN, RATIO_FROM, codec_of
+from ctcp_forensics.capture.codecs import (
+    FEED_LEN,
+    HEAD_LEN,
+    MAGIC_LEN,
+    MAX_RATIO,
+    PIECE_LEN,
+    RATIO_FROM,
+    SKIPPABLE,
+    codec_of,
+)
 from ctcp_forensics.capture.source import CHUNK_LEN
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -35,6 +45,14 @@ LARGE = sf.pcap_header() + b"".join(sf.record(data=bytes([n % 256]) * 997) for n
 def zstd(data: bytes) -> bytes:
     module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     return bytes(module.compress(data))
+
+
+def zstd_in_parts(*parts: bytes) -> bytes:
+    """As a program does it that does not know how much will come."""
+    compressor = pytest.importorskip(
+        "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    ).ZstdCompressor()
+    return b"".join(map(compressor.compress, parts)) + bytes(compressor.flush())
 
 
 def lz4(data: bytes) -> bytes:
@@ -84,7 +102,7 @@ File = Callable[[bytes], Path]
 def test_a_file_is_read_to_its_end_and_hashed(file: File, content: bytes) -> None:
     found, capture = content_of(file(content))
     assert found == content
-    assert capture.sha256 == capture.content_sha256 == sha256(content)
+    assert capture.digest == capture.content_digest == sha256(content)
     assert (capture.compression, capture.size, capture.position) == (None, len(content), len(content))
     assert no_reader_is_left()
 
@@ -96,7 +114,7 @@ def test_compression_is_found_by_content(file: File, name: str, compress: Compre
     found, capture = content_of(file(packed))
     assert found == content
     assert (capture.compression, capture.size) == (name, len(packed))
-    assert (capture.sha256, capture.content_sha256) == (sha256(packed), sha256(content))
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content))
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -175,7 +193,7 @@ def test_what_follows_the_compressed_data_is_left_alone_and_said(file: File, tai
     found, capture = content_of(file(packed))
     assert found == ONE_FRAME
     assert capture.notes == ("what follows the gzip data is not gzip, and is left alone",)
-    assert capture.sha256 == sha256(packed)
+    assert capture.digest == sha256(packed)
 
 
 def test_a_skippable_frame_before_the_data_is_skipped(file: File) -> None:
@@ -227,7 +245,7 @@ def test_ten_gigabytes_of_zeros_are_not_unpacked(file: File, name: str, compress
     assert damage.reason.startswith(f"the {name} data is made to do harm: ")
     assert f", over {MAX_RATIO} times as many, at byte " in damage.reason
     assert RATIO_FROM - PIECE_LEN <= 24 + 16 * frames <= RATIO_FROM + 4 * PIECE_LEN
-    assert capture.sha256 == sha256(packed)
+    assert capture.digest == sha256(packed)
     assert peak < 24 << 20
 
 
@@ -257,17 +275,76 @@ def test_a_small_file_that_unpacks_to_a_gigabyte_is_read_in_bounded_memory(file:
     ("limit", "is_hashed"), [(len(LARGE) - 1, False), (len(LARGE), True), (None, True), (10, False)]
 )
 def test_only_files_up_to_a_limit_are_hashed(file: File, limit: int | None, is_hashed: bool) -> None:
-    with open_capture(str(file(LARGE)), hash_limit=limit) as capture:
+    with open_capture(str(file(LARGE)), hashing=Hashing(limit=limit)) as capture:
         assert sum(len(chunk) for chunk in capture.chunks()) == len(LARGE)
     expected = sha256(LARGE) if is_hashed else None
-    assert (capture.sha256, capture.content_sha256) == (expected, expected)
+    assert (capture.digest, capture.content_digest) == (expected, expected)
 
 
 def test_a_small_file_with_a_large_savefile_inside_is_hashed_by_itself(file: File) -> None:
     packed = gzip.compress(bytes(1 << 20))
-    with open_capture(str(file(packed)), hash_limit=100_000) as capture:
+    with open_capture(str(file(packed)), hashing=Hashing(limit=100_000)) as capture:
         assert sum(len(chunk) for chunk in capture.chunks()) == 1 << 20
-    assert (capture.sha256, capture.content_sha256) == (sha256(packed), None)
+    assert (capture.digest, capture.content_digest) == (sha256(packed), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "digest"),
+    [
+        (b"", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"),
+        (b"abc", "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"),
+    ],
+)
+def test_what_a_sweep_takes_is_what_b3sum_says(file: File, content: bytes, digest: str) -> None:
+    """Its values as its authors publish them: of the file, and of what is inside."""
+    for packed in (content, gzip.compress(content)):
+        with open_capture(str(file(packed)), hashing=Hashing("blake3")) as capture:
+            assert b"".join(capture.chunks()) == content
+        assert capture.content_digest == digest
+        assert (capture.digest == digest) == (packed == content)
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 65_535, 65_791, 65_792, 1 << 20])
+def test_zstd_and_lz4_may_tell_how_much_they_hold(length: int) -> None:
+    content = bytes(length)
+    frame = pytest.importorskip("lz4.frame")
+    for packed in (zstd(content), frame.compress(content, store_size=True)):
+        codec = codec_of(packed[:MAGIC_LEN])
+        assert codec is not None
+        assert codec.told_len((packed + bytes(HEAD_LEN))[:HEAD_LEN]) == length
+        assert codec.told_len(packed[: HEAD_LEN - 5]) is None
+
+
+def test_most_streams_do_not_tell_how_much_they_hold() -> None:
+    skippable = SKIPPABLE[0] + bytes(HEAD_LEN)
+    streamed = zstd_in_parts(bytes(9), bytes(9))
+    frame = pytest.importorskip("lz4.frame")
+    for packed in (
+        frame.compress(bytes(99), store_size=False),
+        skippable,
+        streamed,
+        gzip.compress(bytes(99)),
+    ):
+        codec = codec_of(packed[:MAGIC_LEN])
+        assert codec is not None
+        assert codec.told_len((packed + bytes(HEAD_LEN))[:HEAD_LEN]) is None
+
+
+def until_broken(capture: Capture) -> Iterator[bytes]:
+    with contextlib.suppress(CaptureError):
+        yield from map(bytes, capture.chunks())
+
+
+def test_of_content_that_is_told_to_be_too_long_not_even_the_beginning_is_hashed(file: File) -> None:
+    content = random.Random(5).randbytes(300_000)
+    cut = zstd(content)[:200_000]
+    digests = []
+    for limit in (299_999, 300_000):
+        with open_capture(str(file(cut)), hashing=Hashing(limit=limit)) as capture:
+            held = b"".join(until_broken(capture))
+        assert capture.digest == sha256(cut)
+        digests.append(capture.content_digest)
+    assert digests == [None, sha256(held)]
 
 
 # --- standard input ----------------------------------------------------------------------------
@@ -277,7 +354,7 @@ import sys
 from ctcp_forensics.capture import open_capture
 with open_capture("-") as capture:
     total = sum(len(chunk) for chunk in capture.chunks())
-print(total, capture.size, capture.compression, capture.content_sha256)
+print(total, capture.size, capture.compression, capture.content_digest)
 """
 
 
@@ -386,7 +463,7 @@ def test_a_cut_compressed_file_gives_what_came_before(file: File, name: str, com
         damage.reason
         == f"the {name} data ends early, at byte {len(cut)} of the file, inside frame {frames + 1}"
     )
-    assert capture.sha256 == sha256(cut)
+    assert capture.digest == sha256(cut)
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -399,7 +476,7 @@ def test_damaged_compressed_data_is_said_and_the_file_still_hashed(
         with pytest.raises(CaptureError, match=f"the {name} data (is damaged|ends early)"):
             for _ in capture.chunks():
                 pass
-        assert capture.sha256 == sha256(bytes(packed))
+        assert capture.digest == sha256(bytes(packed))
     assert no_reader_is_left()
 
 
@@ -482,7 +559,7 @@ def test_one_thread_reads_a_large_file_without_another(
         chunks = [bytes(chunk) for chunk in capture.chunks(threads=1)]
     assert b"".join(chunks) == LARGE
     assert [len(chunk) for chunk in chunks] == threaded
-    assert capture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert capture.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -492,7 +569,7 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
         for _ in range(taken):
             next(chunks)
     assert no_reader_is_left()
-    assert capture.sha256 is None
+    assert capture.digest is None
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -506,7 +583,7 @@ def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
             next(chunks)
         assert not taken or not no_reader_is_left()
     assert no_reader_is_left()
-    assert (capture.sha256, capture.content_sha256) == (None, None)
+    assert (capture.digest, capture.content_digest) == (None, None)
 
 
 def test_chunks_that_are_kept_stay_good_for_so_many_more(file: File) -> None:

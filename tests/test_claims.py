@@ -41,11 +41,8 @@ IS_NEVER_UNKNOWN = {
     "only_large_segments_vanish": "sizes that are not known divide nothing",
     "only_one_direction_was_seen": "frames of a direction were captured or not",
     "questions_were_answered": "an answer was captured or not",
-    "the_ack_never_moved_again": "it speaks of the ACKs that were captured",
     "the_capture_is_whole": "a counter is zero or not",
     "the_end_was_seen": "the end was captured or not",
-    "the_receiver_had_followed": "what the capture does not show counts against it",
-    "the_window_stayed_closed": "windows are in every segment",
 }
 
 

@@ -399,6 +399,13 @@ def test_labels_that_contradict_the_captures_are_noticed() -> None:
     assert places(report) == [("client", ("c2",), True), ("asa-inside", ("c1",), True)]
     assert "the labels contradict the captures" in report.paths[0].notes[0]
     assert errors == f"ctcp-diag: {report.paths[0].notes[0]}\n"
+    assert report.findings[0].confidence == "proven"
+    flow = report.flows[0]
+    assert (flow.loss_location, flow.ack_author, flow.rst_author) == (
+        "client-headend",
+        "client-headend",
+        None,
+    )
 
 
 def test_a_pattern_names_the_files_of_a_rotated_capture(tmp_path: Path) -> None:

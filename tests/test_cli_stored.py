@@ -97,7 +97,7 @@ def test_what_is_no_report_is_one_clear_line(
     start, says = BAD[name]
     bad = tmp_path / "bad.json"
     whole = (folder / "failure.json").read_bytes()
-    bad.write_bytes(whole.replace(b'{\n  "schema_version": "1.4"', start, 1) if name == "newer" else start)
+    bad.write_bytes(whole.replace(b'{\n  "schema_version": "1.5"', start, 1) if name == "newer" else start)
     good = str(folder / "failure.json")
     answer = run(*(word.format(good=good) for word in command), str(bad))
     assert answer.returncode == 2

@@ -119,8 +119,8 @@ def test_a_member_is_described_like_a_file(tmp_path: Path) -> None:
         assert capture.source == f"{path}!/a.pcap.gz"
         assert capture.compression == "gzip"
         assert capture.size == capture.position == len(gzip.compress(LARGE, mtime=0))
-        assert capture.sha256 == sha256(gzip.compress(LARGE, mtime=0))
-        assert capture.content_sha256 == sha256(LARGE)
+        assert capture.digest == sha256(gzip.compress(LARGE, mtime=0))
+        assert capture.content_digest == sha256(LARGE)
     assert no_reader_is_left()
 
 

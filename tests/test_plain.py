@@ -8,16 +8,46 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ctcp_forensics.cli import _understood_by_typer, analysis
+from ctcp_forensics.archive.scan import Wanted
+from ctcp_forensics.cli import _plain_answer, _understood_by_typer, analysis, sweeping
 from ctcp_forensics.cli.analysis import Request
+from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.cli.plain import plain_request
+from ctcp_forensics.cli.plain_scan import plain_sweep
+from ctcp_forensics.cli.sweeping import Telling
 from ctcp_forensics.render.look import Depth
 from tests.wire import HOSTS, pcap_of, told
 
 ROOT = Path(__file__).parent.parent
 
+PLAIN_SCANS = (
+    "scan --store s a",
+    "scan a b --store s -q",
+    "scan --quiet --store s --workers 3 --force a",
+    "scan a --store s --all-tcp --parquet --ndjson -",
+    "scan --store first --store s --shard 3/16 --ndjson lines a",
+)
+SCANS_LEFT_TO_TYPER = (
+    "scan",
+    "scan a",
+    "scan --store s",
+    "scan --help",
+    "scan --store s -h a",
+    "scan --store=s a",
+    "scan --store s --workers 0 a",
+    "scan --store s --workers two a",
+    "scan --store s --workers -1 a",
+    "scan --store s --port 4433 a",
+    "scan --store s --engine inline a",
+    "scan --store s --watch a",
+    "scan --store s --siem ecs --ndjson - a",
+    "scan --store s -0 --files-from - a",
+    "scan --store s -- a",
+    "analyze --store s a",
+)
 PLAIN = (
     "analyze a.pcap",
     "analyze a.pcap b.pcap -",
@@ -79,6 +109,46 @@ def test_whatever_is_not_plain_is_left_to_typer(line: str) -> None:
     assert plain_request(line.split()) is None
 
 
+@pytest.mark.parametrize("line", PLAIN_SCANS)
+def test_both_understand_the_same_sweep(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def keep(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
+        made.append((list(wanted.places), msgspec.structs.replace(wanted, places=()), telling, watches))
+        return 0
+
+    monkeypatch.setattr(sweeping, "answer", keep)
+    words = line.split()
+    _understood_by_typer(words)
+    assert _plain_answer(words) == 0
+    by_typer, plain = made
+    assert plain == by_typer
+
+
+@pytest.mark.parametrize("line", SCANS_LEFT_TO_TYPER)
+def test_whatever_is_no_plain_sweep_is_left_to_typer(line: str) -> None:
+    assert plain_sweep(line.split()) is None
+
+
+def test_a_wrong_shard_is_refused_in_the_same_words() -> None:
+    with pytest.raises(Refused, match="--shard 17/16: is not like 3/16"):
+        plain_sweep(["scan", "--store", "s", "--shard", "17/16", "a"])
+
+
+def test_a_plain_sweep_loads_neither_typer_nor_what_reads_archives(tmp_path: Path) -> None:
+    loaded = modules_loaded(
+        "scan", "-q", "--store", str(tmp_path / "store"), str(ROOT / "samples" / "healthy.pcap")
+    )
+    assert not loaded & NOT_FOR_A_SWEEP
+
+
+NOT_FOR_A_SWEEP = {
+    *("typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark", "duckdb", "dataclasses"),
+    *("typing_extensions", "inspect", "shutil"),
+    *("tarfile", "zipfile", "subprocess", "tempfile", "argparse", "json", "logging", "isal", "bz2", "lzma"),
+}
+
+
 def test_what_is_asked_for_is_in_the_request() -> None:
     request = plain_request(["analyze", "-v", "--client", "a", "-f", "json", "b"])
     assert request is not None
@@ -108,9 +178,9 @@ def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
     "batches",
-    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.names", "capture.relay",
-    "capture.source", "capture.stamp",
-    "cli", "cli.analysis", "cli.ends", "cli.output", "cli.plain",
+    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.names",
+    "capture.relay", "capture.source", "capture.stamp",
+    "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",

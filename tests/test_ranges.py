@@ -109,6 +109,28 @@ def test_what_goes_wrong_is_told_where_its_range_would_be_read() -> None:
             ranges.readinto(memory)
 
 
+def test_behind_its_end_nothing_is_on_its_way() -> None:
+    """Of four ranges that were asked for one is read: when it is closed, nobody works on the others any more."""
+    working: list[int] = []
+    left = threading.Lock()
+
+    def slowly(start: int, end: int) -> bytes:
+        with left:
+            working.append(start)
+        threading.Event().wait(0.05)
+        with left:
+            working.remove(start)
+        return there(start, end)
+
+    threads = threading.active_count()
+    with ranges_of(slowly) as ranges:
+        for _ in range(4):
+            ranges.readinto(memoryview(bytearray(RANGE_LEN)))
+        assert working
+    assert working == []
+    assert threading.active_count() == threads
+
+
 def test_nothing_is_read_behind_a_range_that_failed() -> None:
     def fetch(start: int, end: int) -> bytes:
         if start == RANGE_LEN:

@@ -146,7 +146,7 @@ def test_the_keys_of_mappings_are_ids_of_captures_and_stay() -> None:
 def originals(report: Report) -> set[str]:
     ends = [end for flow in report.flows for seen in flow.seen for end in (seen.client, seen.headend)]
     files = [Path(capture.source).name for capture in report.captures]
-    hashes = [capture.sha256 for capture in report.captures]
+    hashes = [one for capture in report.captures for one in (capture.sha256, capture.blake3)]
     ids = [flow.id for flow in report.flows] + [finding.id for finding in report.findings]
     interfaces = [
         one.name for capture in report.captures for one in capture.interfaces if one.name not in NO_NAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import json
@@ -18,19 +19,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from backports import zstd
+from fsspec.implementations import memory
 
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.find import FindOptions, find, opened_entries
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.capture import Access, codecs, open_capture
 from ctcp_forensics.capture.members import limits
-from ctcp_forensics.capture.remote import RemoteError
+from ctcp_forensics.capture.remote import ChangedError, RemoteError, heads, open_url
 from ctcp_forensics.capture.remote import hosts as hosts_module
+from ctcp_forensics.capture.remote.container import open_container
 from ctcp_forensics.capture.remote.parts import FIRST_LEN, LONGEST_LEN, Parts
+from ctcp_forensics.capture.remote.web import Page
 from ctcp_forensics.errors import CaptureError
 from tests.archives import tarred, zipped
 from tests.faulty import Script, refuses, resets_after, truncates_to
@@ -388,6 +393,9 @@ class Depot(BaseHTTPRequestHandler):
     etags: dict[str, str]
     asked: list[str]
     faults: list[str]
+    signed: dict[str, str]
+    """What the query has to be."""
+    breaks_off: list[str]
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -396,6 +404,10 @@ class Depot(BaseHTTPRequestHandler):
             self._answer(302, b"", {"Location": query})
         elif path not in self.bodies:
             self._answer(404, b"", {})
+        elif self.signed.get(path, query) != query:
+            self._answer(403, b"", {})
+        elif path == "/rude.pcap":  # knows ranges and no If-Match
+            self._answer(206, self.bodies[path], {"ETag": '"v1"', "Content-Range": "bytes 5-9/10"})
         else:
             self._send_body(path, self.bodies[path])
 
@@ -403,7 +415,8 @@ class Depot(BaseHTTPRequestHandler):
         etag, wanted = self.etags.get(path, '"v1"'), self.headers.get("Range")
         if wanted is None or path.startswith("/plain"):
             more = {} if path.startswith("/plain") else {"Accept-Ranges": "bytes"}
-            self._answer(200, body, {"ETag": etag, **more})
+            fault = "breaks" if path in self.breaks_off else ""
+            self._answer(200, body, {**({} if fault else {"ETag": etag}), **more}, fault)
         elif self.headers.get("If-Match") != etag:
             self._answer(412, b"", {})
         else:
@@ -431,7 +444,15 @@ class Depot(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def depot() -> Iterator[tuple[str, Any]]:
-    shelf = type("Shelf", (Depot,), {"bodies": {}, "etags": {}, "asked": [], "faults": []})
+    empty: dict[str, Any] = {
+        "bodies": {},
+        "etags": {},
+        "signed": {},
+        "asked": [],
+        "faults": [],
+        "breaks_off": [],
+    }
+    shelf = type("Shelf", (Depot,), empty)
     server = ThreadingHTTPServer(("127.0.0.1", 0), shelf)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}", shelf
@@ -540,3 +561,88 @@ def test_private_addresses_stay_refused_for_every_part(
         open_capture(f"{address}/to?{inside}/a.zip!/a.pcap")
     found = list(find([f"{address}/to%3F{inside}/a.zip"], FindOptions()))
     assert [one.reason for one in found if isinstance(one, Refusal)] == ["unreachable"]
+
+
+def test_a_signed_url_is_read_again_and_written_down_nowhere(depot: tuple[str, Any], tmp_path: Path) -> None:
+    """By the run that it was named to; by another one, where it is named again."""
+    address, shelf = depot
+    shelf.bodies["/a.pcap"], shelf.signed["/a.pcap"] = SAMPLE, "sig=hunter2"
+    shelf.bodies["/case.zip"], shelf.signed["/case.zip"] = zipped({"a.pcap": SAMPLE}), "sig=hunter2"
+    allowed, evidence, page = "--allow-private-addresses", tmp_path / "e.pcapng", tmp_path / "p.html"
+    for whole, member in (
+        (f"{address}/a.pcap?sig=hunter2", ""),
+        (f"{address}/case.zip?sig=hunter2", "!/a.pcap"),
+    ):
+        url, report = whole + member, tmp_path / "r.json"
+        done = run("analyze", url, allowed, "--format", "json", "-o", report, "--report", page)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert run("annotate", url, allowed, "-o", evidence).returncode == 0
+        evidence.unlink()
+        refused = run("annotate", "--from", report, allowed, "-o", evidence)
+        assert (refused.returncode, evidence.exists()) == (2, False)
+        assert "?…" in refused.stderr
+        assert "nothing that follows a question mark; name the whole URL with --url" in refused.stderr
+        done = run("annotate", "--from", report, allowed, "--url", whole, "-o", evidence)
+        assert (done.returncode, evidence.read_bytes()[:4]) == (0, b"\n\r\r\n")
+        assert run("render", report, allowed, "--url", whole, "--report", page).returncode == 1
+        assert page.read_text().count("<svg") or "canvas" in page.read_text()
+        twice = run(
+            *("annotate", "--from", report, allowed, "-o", evidence),
+            *("--url", whole, "--url", f"{address}{whole.removeprefix(address).partition('?')[0]}?sig=other"),
+        )
+        assert "several URLs were named of which this is shown" in twice.stderr
+        assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.iterdir())
+        evidence.unlink(missing_ok=True)
+
+
+# --- nothing stays open -----------------------------------------------------------------------------------------
+
+
+def sockets() -> set[str]:
+    """What this process has open."""
+    found = set()
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(one.readlink()))
+    return {one for one in found if one.startswith("socket:")}
+
+
+def test_nothing_stays_open_behind_an_answer_that_is_not_taken(depot: tuple[str, Any]) -> None:
+    """A page that breaks while its first bytes are looked at; a part of another version than was asked for."""
+    address, shelf = depot
+    shelf.bodies["/plain-broken"] = NOISE
+    shelf.breaks_off.append("/plain-broken")
+    shelf.bodies["/rude.pcap"] = NOISE
+    before = sockets()
+    gc.disable()  # which would close them by and by
+    try:
+        (head,) = heads([f"{address}/plain-broken"], Access.ANYWHERE, 1 << 21)
+        assert isinstance(head, RemoteError)
+        with pytest.raises(ChangedError) as raised:
+            Page(f"{address}/rude.pcap", Access.ANYWHERE, etag='"v0"', begin=5)
+        for _ in range(100):  # the server's own end needs a moment
+            if sockets() == before:
+                break
+            threading.Event().wait(0.05)
+        assert sockets() == before, raised
+    finally:
+        gc.enable()
+
+
+def test_a_store_that_tells_nothing_of_an_object_has_it_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libraries do whose open file knows no details: they are asked for, and fail."""
+    closed: list[str] = []
+
+    class Without(memory.MemoryFileSystem):  # type: ignore[misc]
+        def open(self, path: str, *_: Any, **__: Any) -> Any:
+            return SimpleNamespace(close=lambda: closed.append(path))
+
+        def info(self, path: str, **_: Any) -> Any:
+            raise TimeoutError
+
+    monkeypatch.setattr("ctcp_forensics.capture.remote.opening.file_system", lambda _: Without())
+    monkeypatch.setattr("ctcp_forensics.capture.remote.container.file_system", lambda _: Without())
+    for opens in (open_url, open_container):
+        with pytest.raises(RemoteError, match="does not answer"):
+            opens("gs://bucket/a.zip", Access.ANYWHERE)
+    assert closed == ["gs://bucket/a.zip"] * 2

@@ -1,6 +1,6 @@
-"""Captures on other hosts and in other stores, by the servers that people run: OpenSSH, and a fake of Google's.
+"""Captures on other hosts and in other stores, by servers: OpenSSH, and stand-ins for Google's and Azure's.
 
-Each test skips, and says why, where its server is not installed.  Of Azure there is no server to be had here.
+Each test skips, and says why, where its server is not installed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.store import Store
 from tests.archives import tarred, zipped
 from tests.test_remote import SAMPLE, wait_for
@@ -179,3 +180,84 @@ def test_a_bucket_of_google_is_swept(gcs: Place, tmp_path: Path) -> None:
         ["gs://case/7/a.pcap", "gs://case/7/case.zip!/a.pcap", "gs://case/7/day.tar!/b.pcap"], "analyzed"
     )
     assert run(gcs, "analyze", "-q", "gs://case/7/case.zip!/a.pcap").returncode == 1
+
+
+# --- Azure Blob Storage ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[Place]:
+    """Azurite, Microsoft's own stand-in (`npm install azurite`), with the account and key that it is known for."""
+    server = shutil.which("azurite-blob")
+    if server is None or importlib.util.find_spec("adlfs") is None:
+        pytest.skip("needs the extra 'azure' and azurite-blob, of the npm package azurite")
+    port = free_port()
+    words = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(tmp_path / "blobs")]
+    process = subprocess.Popen(
+        [server, *words, "--silent", "--skipApiVersionCheck", "--disableTelemetry"], stdout=subprocess.DEVNULL
+    )
+    told = {
+        "DefaultEndpointsProtocol": "http",
+        "AccountName": "devstoreaccount1",
+        "AccountKey": AZURITE_KEY,
+        "BlobEndpoint": f"http://127.0.0.1:{port}/devstoreaccount1",
+    }
+    connection = ";".join(f"{name}={value}" for name, value in told.items())
+    try:
+        wait_for(port)
+        yield Place("az://case", {"AZURE_STORAGE_CONNECTION_STRING": connection}, tmp_path)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Every Azurite has it: no secret."""
+
+
+def fill(place: Place, bodies: dict[str, bytes]) -> None:
+    """By Azure's own library."""
+    from azure.storage.blob import BlobServiceClient
+
+    connection = place.environment["AZURE_STORAGE_CONNECTION_STRING"]
+    with BlobServiceClient.from_connection_string(connection) as service:
+        container = service.get_container_client(place.url.removeprefix("az://"))
+        if not container.exists():
+            container.create_container()
+        for name, body in bodies.items():
+            container.upload_blob(name, body, overwrite=True)
+
+
+def test_a_container_of_azure_is_swept(azure: Place, tmp_path: Path) -> None:
+    """Archives are looked into, names are taken as they are, and the second run reads nothing again."""
+    plain = {"7/a.pcap": CAPTURE, "7/sub/b x=1#y ü%41.pcap": CAPTURE[:-100], "7/notes.txt": b"no capture"}
+    fill(azure, plain | {f"7/{name}": body for name, body in ARCHIVES.items()})
+    done = run(azure, "scan", "az://case/7", "--store", tmp_path / "store", "--workers", "2")
+    assert done.returncode == 1, done.stderr
+    found = {
+        one.uri.removeprefix("az://case/7/"): one.status for one in Store.open(tmp_path / "store").current()
+    }
+    assert found == {
+        "a.pcap": "analyzed",
+        "case.zip!/a.pcap": "analyzed",
+        "day.tar!/b.pcap": "analyzed",
+        "sub/b x=1#y ü%41.pcap": "partial",
+    }
+    for name in ("a.pcap", "case.zip!/a.pcap", "day.tar!/b.pcap", "sub/b x=1#y ü%41.pcap"):
+        done = run(azure, "analyze", "-q", f"az://case/7/{name}")
+        assert done.returncode == 1, done.stderr
+    written = sorted((tmp_path / "store" / segment.FOLDER).iterdir())
+    assert run(azure, "scan", "az://case/7", "--store", tmp_path / "store").returncode == 1
+    assert sorted((tmp_path / "store" / segment.FOLDER).iterdir()) == written
+
+
+def test_what_azure_refuses_and_what_it_has_not_is_told(azure: Place) -> None:
+    fill(azure, {"a.pcap": CAPTURE, "case.zip": ARCHIVES["case.zip"]})
+    assert "there is nothing at this address" in run(azure, "analyze", "az://case/none.pcap").stderr
+    assert "there is no such member in it" in run(azure, "analyze", "az://case/case.zip!/none.pcap").stderr
+    connection = azure.environment["AZURE_STORAGE_CONNECTION_STRING"]
+    wrong = {"AZURE_STORAGE_CONNECTION_STRING": connection.replace("Eby8", "Fby8")}
+    done = run(azure._replace(environment=wrong), "analyze", "az://case/a.pcap")
+    assert done.returncode == 2
+    assert "access is denied" in done.stderr
+    assert "Fby8" not in done.stderr

@@ -119,7 +119,7 @@ def test_lines_of_json_put_together_are_the_report() -> None:
     lines = [json.loads(line) for line in said(report, "ndjson").splitlines()]
     whole: dict[str, Any] = {"captures": [], "flows": [], "findings": [], "paths": []}
     for line in lines:
-        assert line.pop("schema_version") == "1.4"
+        assert line.pop("schema_version") == "1.5"
         match line.pop("type"):
             case "report":
                 whole |= line

@@ -102,7 +102,7 @@ def test_every_promised_name_is_in_every_report(record: str) -> None:
 def test_the_json_is_the_same_every_time_and_ends_its_last_line() -> None:
     first, second = reports.mixed().to_json(), reports.mixed().to_json()
     assert first == second
-    assert first.startswith(b'{\n  "schema_version": "1.4",\n  "tool": {')
+    assert first.startswith(b'{\n  "schema_version": "1.5",\n  "tool": {')
     assert first.endswith(b"}\n")
 
 
@@ -117,7 +117,7 @@ def test_names_that_a_later_minor_version_added_are_skipped() -> None:
 def test_another_major_version_is_refused() -> None:
     told = json.loads(reports.dead().to_json())
     told["schema_version"] = "2.0"
-    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.4"):
+    with pytest.raises(ReportError, match=r"report has schema version 2\.0, this program reads 1\.5"):
         Report.from_json(json.dumps(told).encode())
 
 

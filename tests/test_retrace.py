@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ctcp_forensics._kernel import rows
+from ctcp_forensics.capture import Hashing
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.report import Clock, ClockPiece, Place, Report
@@ -230,6 +231,18 @@ def test_a_capture_without_a_hash_is_known_by_its_frames_and_times(tmp_path: Pat
     other = msgspec.structs.replace(unhashed, last_ns=1)
     found = retrace(msgspec.structs.replace(report, captures=(other,)))
     assert [error.reason for error in found.failed] == [second.CHANGED]
+
+
+def test_a_report_of_a_sweep_is_held_against_the_hash_that_it_has(tmp_path: Path) -> None:
+    changed = tmp_path / "changed.pcap"
+    shutil.copy(FAILURE, changed)
+    swept = diagnose([str(changed)], Options(hashing=Hashing("blake3")))
+    assert swept.captures[0].sha256 is None
+    assert len(retrace(swept).traces) == 1
+    content = bytearray(changed.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    assert [error.reason for error in retrace(swept).failed] == [second.CHANGED]
 
 
 def test_a_file_of_another_length_is_not_even_read(tmp_path: Path) -> None:

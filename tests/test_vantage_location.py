@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ctcp_forensics.vantage.location import between, stations
 from ctcp_forensics.vantage.order import Place
@@ -35,6 +36,12 @@ def test_a_place_stands_where_its_name_and_the_others_say(
 ) -> None:
     """Of two captures of the firewall the first faces the client, whatever its sides are called."""
     assert stations(places(*names)) == at
+
+
+def test_where_the_names_contradict_the_captures_each_place_may_be_anywhere() -> None:
+    near, far = (replace(place, is_put_right=True) for place in places("client", "asa-inside"))
+    assert stations([near, far]) == [(0, 3), (0, 3)]
+    assert between(*stations([near, far])) == "client-headend"
 
 
 CLIENT, OUTSIDE, INSIDE, EITHER, END = (0, 0), (1, 1), (2, 2), (1, 2), None

@@ -10,7 +10,7 @@ import pytest
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.proof import STUCK_NS
+from ctcp_forensics.claims.stall import STUCK_NS
 from ctcp_forensics.evidence import Claim, Outcome
 from ctcp_forensics.report import CONFIDENCE_WORDS, VERDICT_WORDS
 from ctcp_forensics.verdict import (

@@ -83,6 +83,15 @@ class Frames(list[Frame]):
         )
 
     @property
+    def out_of_order(self) -> int:
+        """As in the totals, which are much to ask for behind each batch."""
+        return self._out_of_order
+
+    @property
+    def commented(self) -> int:
+        return self._commented
+
+    @property
     def next_number(self) -> int:
         return self._first_number + self._frames + self._other_records
 

@@ -49,7 +49,8 @@ cdef enum:
     BATCH_LEN = 4096  # rows.FRAMES_PER_BATCH
     MAX_INTERFACES = 65536  # layouts.MAX_INTERFACES
     RECORD_HEADER_LEN = 16
-    ORIGINAL_FIRST = 1  # layouts.Lengths
+    CAPTURED_FIRST = 0  # layouts.Lengths
+    ORIGINAL_FIRST = 1
     SMALLER_IS_CAPTURED = 2
 
 
@@ -151,6 +152,14 @@ cdef class Frames:
             t.commented,
             t.other_records,
         )
+
+    @property
+    def out_of_order(self):
+        return self.seen.out_of_order
+
+    @property
+    def commented(self):
+        return self.seen.commented
 
     @property
     def next_number(self):
@@ -408,7 +417,7 @@ cdef inline bint is_swapped(uint32_t first, uint32_t second, int32_t lengths) no
     return lengths == ORIGINAL_FIRST or (lengths == SMALLER_IS_CAPTURED and first > second)
 
 
-cdef walked_t pcap_records(
+cdef inline walked_t records_laid_out(
     const uint8_t* buffer, int64_t start, int64_t end, layout_t layout, frame_t* frames, Py_ssize_t* count,
     Py_ssize_t capacity, totals_t* totals
 ) noexcept nogil:
@@ -445,6 +454,17 @@ cdef walked_t pcap_records(
         walked.position = f.offset + captured_len
     totals[0] = seen
     return walked
+
+
+cdef walked_t pcap_records(
+    const uint8_t* buffer, int64_t start, int64_t end, layout_t layout, frame_t* frames, Py_ssize_t* count,
+    Py_ssize_t capacity, totals_t* totals
+) noexcept nogil:
+    """The layout that nearly all savefiles have is written out, so that the compiler makes a loop for it alone."""
+    if not layout.big_endian and layout.header_len == RECORD_HEADER_LEN and layout.lengths == CAPTURED_FIRST:
+        layout.big_endian, layout.header_len, layout.lengths = 0, RECORD_HEADER_LEN, CAPTURED_FIRST
+        return records_laid_out(buffer, start, end, layout, frames, count, capacity, totals)
+    return records_laid_out(buffer, start, end, layout, frames, count, capacity, totals)
 
 
 def walk_pcap(buffer, int64_t start, int64_t end, layout, Frames frames not None):

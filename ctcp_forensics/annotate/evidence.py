@@ -102,7 +102,7 @@ def without_twins(captures: Sequence[Capture]) -> list[Capture]:
     """The same content under two names is one capture."""
     first: dict[object, Capture] = {}
     for capture in captures:
-        first.setdefault(capture.content_sha256 or capture.id, capture)
+        first.setdefault(capture.content_digest or capture.id, capture)
     return list(first.values())
 
 

@@ -79,11 +79,10 @@ def sources(captures: Sequence[Capture], programs: Mapping[str, Sequence[str]]) 
 
 
 def identity(capture: Capture) -> str:
-    if capture.sha256 is None:
+    digest, inside = capture.digest, capture.content_digest
+    if digest is None:
         return "SHA-256 not taken"
-    if capture.sha256 == capture.content_sha256 or capture.content_sha256 is None:
-        return f"SHA-256 {capture.sha256}"
-    return f"SHA-256 {capture.sha256}, unpacked {capture.content_sha256}"
+    return str(digest) if inside in (digest, None) else f"{digest}, unpacked {inside.value}"
 
 
 def comments_kept(surveys: Sequence[Survey]) -> Iterator[bytes]:

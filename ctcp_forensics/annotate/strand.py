@@ -22,7 +22,7 @@ from ctcp_forensics.annotate import blocks, foreign
 from ctcp_forensics.annotate.foreign import Pairs
 from ctcp_forensics.annotate.marking import Marks
 from ctcp_forensics.annotate.places import Place, Places
-from ctcp_forensics.capture import Access, Capture, open_capture
+from ctcp_forensics.capture import UNHASHED, Access, Capture, open_capture
 from ctcp_forensics.coverage import is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
@@ -120,7 +120,7 @@ class Strand:
         return ()
 
     def _open(self) -> Capture:
-        return open_capture(self.capture.source, hash_limit=0, access=self.access)
+        return open_capture(self.capture.source, hashing=UNHASHED, access=self.access)
 
     def items(self) -> Iterator[Keyed]:
         """In the capture's own order, whatever its clock does: nothing goes before what stands before it."""
@@ -183,9 +183,9 @@ def marked(frames: FrameTable, marks: Marks) -> Iterator[Frame]:
             yield frame
 
 
-def check_unchanged(capture: report.Capture, reader: Reader, content_sha256: str | None = None) -> None:
+def check_unchanged(capture: report.Capture, reader: Reader, content: str | None = None) -> None:
     """Frames are found again by their numbers: they must be those that the report is about."""
-    if not is_still(capture, reader, content_sha256):
+    if not is_still(capture, reader, content):
         reason = (
             f"is not what it was when it was analyzed ({capture.frames} frames then, {reader.frames} now); "
             f"analyze it again"

@@ -14,7 +14,8 @@ from ctcp_forensics._kernel.layouts import SECTION_HEADER
 from ctcp_forensics.annotate import blocks
 from ctcp_forensics.annotate.marking import Everything, Marker, Marks, Stay
 from ctcp_forensics.annotate.strand import check_unchanged
-from ctcp_forensics.capture import HASH_LIMIT, STDIN, Access, open_capture
+from ctcp_forensics.capture import STDIN, UNHASHED, Access, open_capture
+from ctcp_forensics.coverage import hashing_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.reading import Progress
 from ctcp_forensics.report import Capture
@@ -73,15 +74,15 @@ def survey(
         raise CaptureError("", offset=None, reason=TWICE)
     sections = Sections()
     marker = Marker(stays=stays or ())
-    limit = (HASH_LIMIT if capture.content_sha256 is None else None) if checks_hash else 0
-    with open_capture(capture.source, hash_limit=limit, access=access) as opened:
+    hashing = hashing_of(capture) if checks_hash else UNHASHED
+    with open_capture(capture.source, hashing=hashing, access=access) as opened:
         reader = Reader(opened.chunks(), source=capture.source, on_block=sections.take)
         for buffer, frames in reader.batches():
             if stays:
                 marker.take(buffer, frames)
             if progress is not None:
                 progress(opened.position, opened.size)
-        check_unchanged(capture, reader, opened.content_sha256)
+        check_unchanged(capture, reader, opened.content_digest)
     marker.finish()
     for frame in named:
         marker.marks.add(frame)

@@ -48,7 +48,10 @@ class CaptureRow(msgspec.Struct, frozen=True, kw_only=True):
     uri: Uri
     same_as: Annotated[str | None, says("another capture with the same content, which this was told from")]
     size: Annotated[int | None, says("bytes as stored")]
-    content: Annotated[str | None, says("SHA-256 of the content as stored")]
+    content: Annotated[str | None, says("hash of the content as stored")]
+    hash: Annotated[
+        str | None, says("which: `blake3`, or `sha256` in a store that an older version began")
+    ] = None
     status: Annotated[str, says("`analyzed`, `partial`, `rejected` or `failed`")]
     reason: Annotated[str, says("why it was rejected or failed")]
     format: Annotated[str | None, says("`pcap` or `pcapng`")] = None

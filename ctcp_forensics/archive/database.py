@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.capture import HashName
+from ctcp_forensics.capture.digest import BLAKE3, SHA256
 from ctcp_forensics.errors import CtcpError
 
 NAME: Final = "manifest.sqlite3"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+HASHES: Final[dict[int, HashName]] = {1: SHA256, SCHEMA_VERSION: BLAKE3}
+"""By the version of a store, the hash that it knows contents by.  A store keeps the one that it was begun with: two
+hashes of one content cannot be told to be of the same."""
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
 
@@ -83,16 +88,21 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
         found = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
         )
-        version = found.execute("PRAGMA user_version").fetchone()[0]
+        version = version_of(found)
     except sqlite3.Error as error:
         raise StoreError(f"{path.parent}: no store that can be read: {error}") from error
     if version == 0 and mode == "ro":
         found.close()
         raise StoreError(f"{path.parent}: a scan was stopped before it kept anything there; begin it again")
-    if version not in (SCHEMA_VERSION, 0):
+    if version not in (*HASHES, 0):
         found.close()
         raise StoreError(
             f"{path.parent}: the store has version {version}, this program writes {SCHEMA_VERSION}: "
             "scan into a new one"
         )
     return found
+
+
+def version_of(database: sqlite3.Connection) -> int:
+    """0 before anything is in it."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])

@@ -5,11 +5,10 @@ Knows names and stamps.  Does not know how they were found nor what became of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One capture that was found."""
 
     uri: str
@@ -29,8 +28,7 @@ class Entry:
         return self.size if self.length is None else self.length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was found and not followed."""
 
     uri: str

@@ -54,9 +54,9 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     """Of what was rejected or failed, in words."""
     content: str | None = None
-    """SHA-256 of the content as stored; None where it is too long to be hashed by the way."""
+    """The hash of the content as stored, by which the store knows it; None where it is too long for that."""
     report: report.Report | None = None
-    """Exactly what `analyze URI --format json` tells of this one capture; None where the entry failed."""
+    """What `analyze URI --format json` tells of this one capture, but for the hash; None where the entry failed."""
     facts: Facts | None = None
     """What a later rule version needs to judge again without the capture."""
     rules_version: str = RULES_VERSION
@@ -129,7 +129,7 @@ def _examined(entry: Entry, told: report.Report, facts: Facts | None) -> Examine
         stamp=entry.stamp,
         status=status,
         reason=reason,
-        content=None if capture is None else capture.sha256,
+        content=None if capture is None or capture.digest is None else capture.digest.value,
         report=told,
         facts=facts,
         frames=told.coverage.frames,

@@ -13,9 +13,10 @@ from typing import Final
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.find import opened_entries
-from ctcp_forensics.capture import Access, Capture
+from ctcp_forensics.capture import Access, Capture, Hashing, HashName
+from ctcp_forensics.capture.digest import Digest
 from ctcp_forensics.capture.names import containers_of, scheme_of
-from ctcp_forensics.capture.source import without_waiting
+from ctcp_forensics.capture.source import CHUNK_LEN, without_waiting
 from ctcp_forensics.errors import CaptureError
 
 EDGE_LEN: Final = 1 << 16
@@ -64,10 +65,10 @@ def _distant_key(entry: Entry) -> str:
 
 
 def whole_keys(
-    entries: Sequence[Entry], *, access: Access = Access.PUBLIC_ONLY
+    entries: Sequence[Entry], name: HashName, *, access: Access = Access.PUBLIC_ONLY
 ) -> Iterator[tuple[Entry, str]]:
-    """SHA-256 of the content as stored, the same that a report has; neighbours in one archive in one pass over it."""
-    for entry, opened in opened_entries(entries, hash_limit=None, access=access):
+    """The hash of the content as stored, the same that a report has; neighbours in one archive in one pass over it."""
+    for entry, opened in opened_entries(entries, hashing=Hashing(name, None), access=access):
         yield entry, UNREADABLE if isinstance(opened, CaptureError) else _whole_key(entry, opened)
 
 
@@ -75,18 +76,21 @@ def _whole_key(entry: Entry, opened: Capture) -> str:
     with opened:
         try:
             if not is_not_a_file(entry):
-                return _file_key(entry)
+                return _file_key(entry, opened.hashing) or UNREADABLE
             for _ in opened.chunks():
                 """The hash is of what passes."""
         except (CaptureError, OSError):
             """It is damaged inside; what was hashed by then is all of it, or there is no hash."""
-        return opened.sha256 or UNREADABLE
+        return opened.digest or UNREADABLE
 
 
-def _file_key(entry: Entry) -> str:
+def _file_key(entry: Entry, hashing: Hashing) -> str | None:
     """Without unpacking it."""
+    digest, memory = Digest(hashing), memoryview(bytearray(CHUNK_LEN))
     with FileIO(entry.uri, opener=without_waiting) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while count := file.readinto(memory):
+            digest.update(memory[:count])
+    return digest.hexdigest()
 
 
 def is_not_a_file(entry: Entry) -> bool:

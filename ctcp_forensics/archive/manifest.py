@@ -8,17 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ctcp_forensics.archive.database import NAME, SCHEMA, SCHEMA_VERSION, Name, connect, entry_of, name_of
+import msgspec
+
+from ctcp_forensics.archive.database import (
+    HASHES,
+    NAME,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Name,
+    connect,
+    entry_of,
+    name_of,
+    version_of,
+)
 from ctcp_forensics.archive.entry import Entry, Refusal
 from ctcp_forensics.archive.examine import ANALYZED
 from ctcp_forensics.archive.facts import FACTS_VERSION
 from ctcp_forensics.archive.identity import NO_EDGES, UNREADABLE
 from ctcp_forensics.archive.task import Answer
-from ctcp_forensics.capture import HASH_LIMIT
+from ctcp_forensics.capture import HASH_LIMIT, HashName
 from ctcp_forensics.capture.names import scheme_of
 
 ROWS_AT_ONCE: Final = 512
@@ -28,16 +39,14 @@ PAGE_PARAMETER: Final = 9
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
+class Todo(msgspec.Struct, frozen=True, kw_only=True):
     """An entry that waits to be examined."""
 
     entry: Entry
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Where a result lies."""
 
     id: int
@@ -47,8 +56,7 @@ class Kept:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """An answer, and where its frame lies in the segment that is to be acknowledged."""
 
     entry: Entry
@@ -61,26 +69,46 @@ class Placed:
 class Manifest:
     """The one writer."""
 
-    def __init__(self, folder: Path, *, terms: str, rules: str) -> None:
+    def __init__(self, folder: Path, *, terms: str, rules: str, version: int = SCHEMA_VERSION) -> None:
+        """`version` is that of a store that is begun now."""
         self._terms, self._rules = terms, rules
         self._db = connect(folder / NAME, mode="rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._create()
+        if version_of(self._db) == 0:
+            self._create(version)
+        self.version = version_of(self._db)
         with self.transaction():
             self.run = self._one("INSERT INTO runs (terms, rules) VALUES (?, ?) RETURNING id", terms, rules)
 
-    def _create(self) -> None:
+    @property
+    def hash_name(self) -> HashName:
+        """By which contents are known here."""
+        return HASHES[self.version]
+
+    def _create(self, version: int) -> None:
         """All tables or none: what a power cut leaves behind has version 0, and is begun anew."""
-        self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {version};COMMIT;")
 
     def close(self) -> None:
         self._db.close()
 
     @contextmanager
+    def passing_transaction(self) -> Iterator[None]:
+        """Of what would be found out again: nothing waits for the disk, and a power cut takes it back whole.
+
+        With the next durable one it is durable, too: both are in one log, which is synced up to its end.
+        """
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Durable when it is left."""
+        """Durable when it is left, unless it is a passing one."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -98,7 +126,7 @@ class Manifest:
     def take_found(self, entries: Iterable[Entry], *, anew: bool) -> tuple[list[Todo], list[Todo]]:
         """Note what was found: what can be examined at once, and what is set aside since another has its length."""
         at_once, aside = list[Todo](), list[Todo]()
-        with self.transaction():
+        with self.passing_transaction():
             for entry in entries:
                 state, todo = self._taken(entry, anew=anew)
                 if state != DONE:
@@ -144,7 +172,7 @@ class Manifest:
         rows = [(name_of(one.uri), one.reason, one.detail, int(one.is_trouble)) for one in refusals]
         if not rows:
             return
-        with self.transaction():
+        with self.passing_transaction():
             self.note_refusals(rows)
 
     def finish(self) -> None:
@@ -178,7 +206,7 @@ class Manifest:
         self._take_keys("UPDATE entries SET content = ? WHERE uri = ?", keys)
 
     def _take_keys(self, query: str, keys: Iterable[tuple[Entry, str]]) -> None:
-        with self.transaction():
+        with self.passing_transaction():
             self._db.executemany(query, [(key, name_of(entry.uri)) for entry, key in keys])
 
     def release_unlike(self) -> None:

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from ctcp_forensics.archive import segment
-from ctcp_forensics.archive.database import NAME, StoreError, connect, sound
+from ctcp_forensics.archive.database import (
+    HASHES,
+    NAME,
+    SCHEMA_VERSION,
+    StoreError,
+    connect,
+    sound,
+    version_of,
+)
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.scan import LOCK, locked, prepared
 
@@ -30,8 +39,7 @@ FROM_SOURCE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One entry of a source, and its result."""
 
     row: Row
@@ -62,19 +70,34 @@ class Incoming:
 def merge(sources: Sequence[Path], target: Path) -> int:
     """Into a new store or into one that is there already; returns how many entries were new or are newer.
 
-    Raises StoreError where one is no store, of another version, or in use.
+    Raises StoreError where one is no store, of another version, of another hash, or in use.
     """
     with ExitStack() as at_the_end:
         opened = [(folder, at_the_end.enter_context(read_in_peace(folder))) for folder in sources]
+        versions = {version_of(db): folder for folder, db in opened}
+        refuse_other_hashes(versions)
         at_the_end.enter_context(locked(prepared(target)))
         at_the_end.enter_context(sound(target))
-        manifest = Manifest(target, terms="merged", rules="merged")
+        manifest = Manifest(
+            target, terms="merged", rules="merged", version=min(versions, default=SCHEMA_VERSION)
+        )
         at_the_end.callback(manifest.close)
+        refuse_other_hashes({**versions, manifest.version: target})
         segment.remove_orphans(target / segment.FOLDER, manifest.segment_names())
         try:
             return sum(Joining(folder, db, target, manifest).joined() for folder, db in opened)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{target}: cannot be written: {error}; merge again when it can") from error
+
+
+def refuse_other_hashes(stores: Mapping[int, Path]) -> None:
+    """By their versions.  The same capture would be in the target twice, and nobody could tell."""
+    if len(stores) > 1:
+        told = " and ".join(f"{folder} by {HASHES[version]}" for version, folder in sorted(stores.items()))
+        raise StoreError(
+            f"different versions began these stores, which know captures by different hashes, {told}: merge those of "
+            "one version, or scan the places of the others into new stores"
+        )
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -84,8 +83,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     files: Names = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parquet:
+class Parquet(msgspec.Struct, frozen=True, kw_only=True):
     """The tables on the disk: where, and what belongs to them."""
 
     folder: Path

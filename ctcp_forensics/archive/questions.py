@@ -9,8 +9,9 @@ and findings five times, under the same ids: whatever is counted is counted by i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
 
 from ctcp_forensics.archive.tables import Answer, QueryError, Tables
 from ctcp_forensics.report import FLAGSHIP, NEEDS_NO_READING
@@ -23,8 +24,7 @@ DRILL: Final = ("uri", "flow")
 """Columns by which a row leads back to its capture."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """One that is ready to be asked; what stands in braces depends on what the user chooses."""
 
     name: str
@@ -34,8 +34,7 @@ class Question:
     """How its rows may be put together, and the SQL for it; the first one unless something is said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A question as somebody asked it."""
 
     sql: str

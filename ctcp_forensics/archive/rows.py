@@ -88,6 +88,7 @@ def _with_coverage(row: CaptureRow, found: report.Report) -> CaptureRow:
 def _with_capture(row: CaptureRow, told: report.Capture) -> CaptureRow:
     return replace(
         row,
+        hash=None if told.digest is None else told.digest.name,
         format=told.format,
         vantage=told.vantage,
         frames=told.frames,

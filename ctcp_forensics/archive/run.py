@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -25,13 +25,15 @@ from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
+from ctcp_forensics.archive.search import Search
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
-from ctcp_forensics.archive.task import Answer, Kind, answer_of, answered, item_of, payload_of
+from ctcp_forensics.archive.task import Answer, Kind, Task, answer_of, answered, item_of, payload_of
 from ctcp_forensics.capture.access import Access
 
 FOUND_FIRST: Final = 16
-FOUND_AT_ONCE: Final = 256
-"""The first few are noted by themselves, so that the workers have something to do; each time twice as many."""
+FOUND_AT_ONCE: Final = 64
+"""The first few are noted by themselves, so that the workers have something to do; then more, but never so many that a
+worker who is done waits for more than a millisecond or two."""
 FINDING_S: Final = 0.01
 """So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
@@ -46,8 +48,7 @@ KEYS_AT_ONCE: Final = 512
 JUDGED_AT_ONCE: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes one task."""
 
     kind: Kind
@@ -63,8 +64,7 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How a run goes about it."""
 
     terms: Terms
@@ -130,10 +130,10 @@ class Sweep:
     def _run(self, found: Iterable[Found]) -> None:
         self._manifest.stamp_unjudged()
         self._pump(self._old_judgements())
-        source = iter(found)
-        while not (self.tally.is_all_found or self.is_stopping):
-            self._examine(source)
-            self._settle_lookalikes()
+        with closing(Search(found)) as search:
+            while not (self.tally.is_all_found or self.is_stopping):
+                self._examine(search)
+                self._settle_lookalikes()
         if not self.is_stopping:
             self._manifest.finish()
 
@@ -144,29 +144,31 @@ class Sweep:
         while some := list(islice(old, JUDGED_AT_ONCE)):
             yield Batch(kind="judge", todos=[Todo(entry=one.entry) for one in some], kept=some)
 
-    def _examine(self, source: Iterator[Found]) -> None:
+    def _examine(self, search: Search) -> None:
         """More is looked for while the workers are busy."""
-        self._pump(self._examinations(source), lambda: self._look_for_more(source))
+        self._pump(self._examinations(search), lambda: self._look_for_more(search))
 
-    def _examinations(self, source: Iterator[Found]) -> Iterator[Batch | None]:
+    def _examinations(self, search: Search) -> Iterator[Batch | None]:
         """Tasks as soon as enough is known for one; None while nothing is."""
         while not (self._planner.is_empty and self._has_looked_enough):
             if not self._planner.is_ready:
-                self._look_for_more(source)
+                self._look_for_more(search)
             is_ready = self._planner.is_ready or (self._has_looked_enough and not self._planner.is_empty)
             yield self._planned() if is_ready else None
 
     def _planned(self) -> Batch:
         return Batch(kind="examine", todos=self._planner.take())
 
-    def _look_for_more(self, source: Iterator[Found]) -> bool:
+    def _look_for_more(self, search: Search) -> bool:
         """Whether there is more to look for at once."""
         if self.tally.is_all_found or self._planner.is_full or self._waits_for_comparison or self.is_stopping:
             return False
-        some = self._found_now(source)
+        some = search.some(self._found_at_once)
+        self.tally.is_all_found = search.is_over
         self._found_at_once = min(2 * self._found_at_once, FOUND_AT_ONCE)
-        self._note([one for one in some if isinstance(one, Entry)])
-        self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
+        if some:
+            self._note([one for one in some if isinstance(one, Entry)])
+            self._manifest.take_refused([one for one in some if isinstance(one, Refusal)])
         return not self.tally.is_all_found
 
     @property
@@ -178,16 +180,6 @@ class Sweep:
     def _waits_for_comparison(self) -> bool:
         """So many were set aside that they are told apart before more is looked for."""
         return self._aside.files >= max(ALIKE_AT_ONCE, self._noted // ALIKE_SHARE)
-
-    def _found_now(self, source: Iterator[Found]) -> list[Found]:
-        """Some; fewer where they come slowly."""
-        some, until = [], time.monotonic() + FINDING_S
-        for one in source:
-            some.append(one)
-            if len(some) == self._found_at_once or time.monotonic() > until:
-                return some
-        self.tally.is_all_found = True
-        return some
 
     def _note(self, entries: Sequence[Entry]) -> None:
         self._noted += len(entries)
@@ -289,14 +281,15 @@ class Sweep:
         self._flying[self._number] = batch
         stored = [self._frame_of(one) for one in batch.kept] or [b""] * len(batch.todos)
         items = [item_of(todo.entry, frame) for todo, frame in zip(batch.todos, stored, strict=True)]
-        payload = payload_of(
-            batch.kind,
-            items,
-            self._rules.terms,
-            self._rules.time_limit_s,
+        task = Task(
+            kind=batch.kind,
+            items=tuple(items),
+            terms=self._rules.terms,
+            hash_name=self._manifest.hash_name,
+            time_limit_s=self._rules.time_limit_s,
             access=self._rules.access,
         )
-        self._engine.submit(Job(number=self._number, payload=payload))
+        self._engine.submit(Job(number=self._number, payload=payload_of(task)))
 
     def _frame_of(self, kept: Kept) -> bytes:
         return segment.frame_at(self._segments / kept.segment, kept.offset, kept.length)
@@ -362,7 +355,7 @@ class Sweep:
     def _acknowledge(self, answers: Sequence[Placed]) -> None:
         name, offset, placed = segment.name_of(self._segment), 0, []
         for one in answers:
-            placed.append(replace(one, offset=offset))
+            placed.append(msgspec.structs.replace(one, offset=offset))
             offset += len(one.answer.frame)
         segment.write_durably(self._segments / name, [one.answer.frame for one in placed])
         self._manifest.acknowledge(self._segment, name, placed)

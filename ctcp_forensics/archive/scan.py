@@ -10,9 +10,10 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import segment
@@ -37,8 +38,7 @@ MEMORY_LIMIT: Final = 2 << 30
 MOST_TRIES: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for."""
 
     places: Iterable[str]
@@ -58,8 +58,7 @@ class Wanted:
     access: Access = Access.PUBLIC_ONLY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended."""
 
     run: int | None

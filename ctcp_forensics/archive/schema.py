@@ -6,21 +6,20 @@ Knows names, types and meanings.  Does not know a value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, cast
 
+import msgspec
 from msgspec import inspect
 
 from ctcp_forensics.archive.columns import TABLES
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of the tables: where it changes, the files are made anew from the segments."""
 PARTITION: Final = "day"
 SQL_TYPES: Final = {inspect.StrType: "VARCHAR", inspect.IntType: "BIGINT", inspect.BoolType: "BOOLEAN"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column of a table."""
 
     name: str

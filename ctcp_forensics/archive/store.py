@@ -6,7 +6,6 @@ Knows which results are acknowledged and which of them is the newest of an entry
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -22,8 +21,7 @@ REFUSED: Final = "refused"
 SKIPPED: Final = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentRef:
+class SegmentRef(msgspec.Struct, frozen=True, kw_only=True):
     """One file of results; never altered once it is named."""
 
     name: str
@@ -43,8 +41,7 @@ class Pointer(NamedTuple):
     rules: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """One entry or place that was not wholly looked at."""
 
     uri: str
@@ -53,8 +50,7 @@ class Trouble:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusCount:
+class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many entries ended in one way."""
 
     status: str
@@ -63,8 +59,7 @@ class StatusCount:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreCoverage:
+class StoreCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """What was looked at, in counts; the entries themselves come from `Store.troubles`."""
 
     counts: tuple[StatusCount, ...]

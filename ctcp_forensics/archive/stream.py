@@ -21,7 +21,7 @@ from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.rows import EPOCH, SECOND_NS, capture_row, finding_rows
 from ctcp_forensics.report import FLAGSHIP, NEEDS_NO_READING
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Of our own lines; names are added and never renamed or removed."""
 PRODUCT: Final = "ctcp-diag"
 ECS_VERSION: Final = "9.0.0"
@@ -78,7 +78,7 @@ def _ecs(row: FindingRow, capture: CaptureRow) -> dict[str, Any]:
             {"transport": "tcp", "type": _ip_version(row.client), "community_id": row.community_id}
         ),
         "observer": {"vendor": PRODUCT, "product": PRODUCT, "type": "sensor", "version": __version__},
-        "file": _known({"path": row.uri, "size": capture.size, "hash": _hash(capture.content)}),
+        "file": _known({"path": row.uri, "size": capture.size, "hash": _hash(capture)}),
         "related": {"ip": [row.client, row.headend]},
         "labels": _known(
             {
@@ -87,6 +87,7 @@ def _ecs(row: FindingRow, capture: CaptureRow) -> dict[str, Any]:
                 "firewall": row.firewall,
                 "flow": row.flow,
                 "display_filter": row.display_filter,
+                "blake3": capture.content if capture.hash == "blake3" else None,
             }
         ),
     }
@@ -116,8 +117,9 @@ def _ecs_end(address: str, port: int) -> dict[str, Any]:
     return _known({"address": address, "ip": address if _ip_version(address) else None, "port": port})
 
 
-def _hash(content: str | None) -> dict[str, str] | None:
-    return None if content is None else {"sha256": content}
+def _hash(capture: CaptureRow) -> dict[str, str] | None:
+    """The schema has no name for BLAKE3."""
+    return {"sha256": capture.content} if capture.hash == "sha256" and capture.content else None
 
 
 # --- Zeek -----------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ other file, no network, no extension; and no setting can be changed back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -32,8 +31,7 @@ class QueryError(CtcpError):
     """A question that DuckDB cannot answer, in its own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """Rows under names; they are read as they come, once."""
 
     columns: tuple[str, ...]

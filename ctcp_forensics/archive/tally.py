@@ -6,11 +6,11 @@ Knows counts.  Does not know how they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(slots=True, kw_only=True)
-class Tally:
+class Tally(msgspec.Struct, kw_only=True):
     """Of this run."""
 
     found: int = 0
@@ -28,8 +28,7 @@ class Tally:
     """…and how long."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Aside:
+class Aside(msgspec.Struct, kw_only=True):
     """Entries that are to be told apart from others of their length."""
 
     files: int = 0

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -21,7 +20,8 @@ from ctcp_forensics.archive.find import opened_entries
 from ctcp_forensics.archive.identity import quick_key, whole_keys
 from ctcp_forensics.archive.limits import TimeIsUp, time_limit
 from ctcp_forensics.archive.segment import packed, unpacked
-from ctcp_forensics.capture import Access, Capture
+from ctcp_forensics.capture import Access, Capture, Hashing, HashName
+from ctcp_forensics.capture.digest import BLAKE3
 from ctcp_forensics.errors import CaptureError
 
 Kind = Literal["examine", "judge", "quick-key", "whole-key"]
@@ -53,6 +53,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     items: tuple[Item, ...]
     terms: Terms
+    hash_name: HashName = BLAKE3
+    """By which the store knows contents."""
     time_limit_s: float | None = None
     access: Access = Access.PUBLIC_ONLY
 
@@ -80,23 +82,8 @@ def item_of(entry: Entry, stored: bytes = b"") -> Item:
     return Item(os.fsencode(entry.uri), entry.size, entry.length, entry.stamp, stored)
 
 
-def payload_of(
-    kind: Kind,
-    items: Sequence[Item],
-    terms: Terms,
-    time_limit_s: float | None,
-    *,
-    access: Access = Access.PUBLIC_ONLY,
-) -> bytes:
-    return msgspec.msgpack.encode(
-        Task(
-            kind=kind,
-            items=tuple(items),
-            terms=terms,
-            time_limit_s=time_limit_s,
-            access=access,
-        )
-    )
+def payload_of(task: Task) -> bytes:
+    return msgspec.msgpack.encode(task)
 
 
 def answer_of(data: bytes) -> Answer:
@@ -114,7 +101,11 @@ def _examined(task: Task) -> Iterator[Answer]:
     left = {item.entry.uri: at for at, item in enumerate(task.items)}
     while left:
         with closing(
-            opened_entries([task.items[at].entry for at in left.values()], access=task.access)
+            opened_entries(
+                [task.items[at].entry for at in left.values()],
+                hashing=Hashing(task.hash_name),
+                access=task.access,
+            )
         ) as opened:
             yield from _in_turn(opened, left, task)
 
@@ -129,8 +120,7 @@ def _in_turn(opened: Opened, left: dict[str, int], task: Task) -> Iterator[Answe
             return
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """From one opened entry to the next."""
 
     entry: Entry
@@ -191,7 +181,7 @@ def _quick_keys(task: Task) -> Iterator[Answer]:
 
 def _whole_keys(task: Task) -> Iterator[Answer]:
     number = {item.entry: at for at, item in enumerate(task.items)}
-    for entry, key in whole_keys(list(number), access=task.access):
+    for entry, key in whole_keys(list(number), task.hash_name, access=task.access):
         yield Answer(at=number[entry], key=key)
 
 

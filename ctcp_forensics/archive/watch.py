@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import UNHASHED, open_capture
 from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -35,8 +36,7 @@ NUMBER: Final = re.compile(r"\d+")
 Find = Callable[[], Iterable[Found]]
 
 
-@dataclass(slots=True)
-class Sight:
+class Sight(msgspec.Struct):
     """What a file looked like, and since when it has looked so."""
 
     stamp: str
@@ -45,8 +45,7 @@ class Sight:
     looks: int = 1
 
 
-@dataclass(slots=True, kw_only=True)
-class Watching:
+class Watching(msgspec.Struct, kw_only=True):
     """One folder, look by look."""
 
     find: Find
@@ -54,10 +53,10 @@ class Watching:
     is_whole: Callable[[str], bool]
     settled_s: float = SETTLED_S
     given_up_s: float = GIVEN_UP_S
-    _sights: dict[str, Sight] = field(default_factory=dict)
-    _taken: dict[str, str] = field(default_factory=dict)
+    _sights: dict[str, Sight] = msgspec.field(default_factory=dict)
+    _taken: dict[str, str] = msgspec.field(default_factory=dict)
     """URIs and the stamps under which they were taken."""
-    _refused: dict[str, str] = field(default_factory=dict)
+    _refused: dict[str, str] = msgspec.field(default_factory=dict)
 
     def look(self) -> list[Found]:
         """What became complete since the last look; refusals once."""
@@ -163,7 +162,7 @@ def _time_of(stamp: str) -> int:
 def ends_with_whole_record(uri: str) -> bool:
     """The savefile was read to its end and nothing was missing there."""
     try:
-        with open_capture(uri, hash_limit=0, opener=without_waiting) as capture:
+        with open_capture(uri, hashing=UNHASHED, opener=without_waiting) as capture:
             reader = Reader(capture.chunks(), source=uri)
             for _ in reader.batches():
                 pass

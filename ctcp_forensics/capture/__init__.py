@@ -8,8 +8,23 @@ and a small compressed file may hold a large savefile.  Only what unpacks to mor
 """
 
 from ctcp_forensics.capture.access import Access
+from ctcp_forensics.capture.digest import BY_THE_WAY, HASH_LIMIT, UNHASHED, WHOLLY, Hashing, HashName
 from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.relay import TRAYS, Relay, cores
-from ctcp_forensics.capture.source import HASH_LIMIT, Capture, open_capture
+from ctcp_forensics.capture.source import Capture, open_capture
 
-__all__ = ["HASH_LIMIT", "STDIN", "TRAYS", "Access", "Capture", "Relay", "cores", "open_capture"]
+__all__ = [
+    "BY_THE_WAY",
+    "HASH_LIMIT",
+    "STDIN",
+    "TRAYS",
+    "UNHASHED",
+    "WHOLLY",
+    "Access",
+    "Capture",
+    "HashName",
+    "Hashing",
+    "Relay",
+    "cores",
+    "open_capture",
+]

@@ -50,12 +50,18 @@ class Opened(NamedTuple):
     """What its library raises on bytes that it cannot unpack."""
 
 
+def _untold(_head: bytes) -> int | None:
+    return None
+
+
 class Codec(NamedTuple):
     """One compression: its name, its first bytes, and how a stream is started."""
 
     name: str
     magics: tuple[bytes, ...]
     start: Callable[[], Opened]
+    told_len: Callable[[bytes], int | None] = _untold
+    """How much the first stream says that it holds, by its first HEAD_LEN bytes; most say nothing."""
 
 
 class CodecError(Exception):
@@ -95,6 +101,27 @@ def _lz4() -> Opened:
     return Opened(frame.LZ4FrameDecompressor(), RuntimeError)
 
 
+def _zstd_len(head: bytes) -> int | None:
+    """RFC 8878 §3.1.1.1: magic, descriptor, then a window unless the frame is one segment, then a dictionary's id."""
+    if len(head) < HEAD_LEN or not head.startswith(ZSTD_MAGIC):
+        return None
+    descriptor = head[4]
+    is_one_segment = descriptor >> 5 & 1
+    at = 5 + (not is_one_segment) + (0, 1, 2, 4)[descriptor & 3]
+    length = 1 << (descriptor >> 6) if descriptor >> 6 else is_one_segment
+    told = int.from_bytes(head[at : at + length], "little") + (256 if length == 2 else 0)
+    return told if length else None
+
+
+def _lz4_len(head: bytes) -> int | None:
+    """LZ4 frame format 1.6: magic, FLG, BD; with bit 3 of FLG the content's size."""
+    if len(head) < HEAD_LEN or not head.startswith(LZ4_MAGIC) or not head[4] & 8:
+        return None
+    return int.from_bytes(head[6:14], "little")
+
+
+ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+LZ4_MAGIC: Final = b"\x04\x22\x4d\x18"
 SKIPPABLE: Final = tuple(bytes([0x50 + low, 0x2A, 0x4D, 0x18]) for low in range(16))
 """RFC 8878 §3.1.2: frames without content, which pzstd puts first; lz4 has the same."""
 
@@ -102,10 +129,12 @@ CODECS: Final = (
     Codec("gzip", (b"\x1f\x8b\x08",), _gzip),
     Codec("bzip2", (b"BZh",), _bzip2),
     Codec("xz", (b"\xfd7zXZ\x00",), _xz),
-    Codec("zstd", (b"\x28\xb5\x2f\xfd", *SKIPPABLE), _zstd),
-    Codec("lz4", (b"\x04\x22\x4d\x18", *SKIPPABLE), _lz4),
+    Codec("zstd", (ZSTD_MAGIC, *SKIPPABLE), _zstd, _zstd_len),
+    Codec("lz4", (LZ4_MAGIC, *SKIPPABLE), _lz4, _lz4_len),
 )
 MAGIC_LEN: Final = 6
+HEAD_LEN: Final = 18
+"""The longest header of a zstd frame."""
 
 
 def codec_of(head: bytes) -> Codec | None:

@@ -5,7 +5,6 @@ Knows paths, standard input and what can be wrong with them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
-from ctcp_forensics.capture.codecs import MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
+from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
-HASH_LIMIT: Final = 1 << 28
-"""256 MiB.  SHA-256 runs at 1.6 GB/s and cannot be shared between cores: beyond this size it would take
-longer than the analysis, so it is done where it is asked for (docs/decisions/0004)."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 
@@ -41,23 +38,6 @@ class Readable(Protocol):
     """A file, as far as it is used."""
 
     def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-class Digest:
-    """SHA-256 of a stream, given up where the stream is longer than `limit` bytes."""
-
-    def __init__(self, limit: int | None) -> None:
-        self._hash = hashlib.sha256()
-        self._left = limit
-
-    def update(self, block: Buffer) -> None:
-        if self._left is not None:
-            self._left -= len(block)
-        if self._left is None or self._left >= 0:
-            self._hash.update(block)
-
-    def hexdigest(self) -> str | None:
-        return None if self._left is not None and self._left < 0 else self._hash.hexdigest()
 
 
 class Capture:
@@ -72,7 +52,7 @@ class Capture:
         stamp: str | None = None,
         check: Callable[[], tuple[str, ...]] = tuple,
         close: Callable[[], None] = lambda: None,
-        hash_limit: int | None = HASH_LIMIT,
+        hashing: Hashing = BY_THE_WAY,
     ) -> None:
         self.source = source
         self.size = size
@@ -82,22 +62,21 @@ class Capture:
         self.position = 0
         """Bytes of the file read so far, which may be a few chunks ahead of those handed over."""
         self.compression: str | None = None
-        self.sha256: str | None = None
+        self.hashing = hashing.for_length(size)
+        self.digest: str | None = None
         """Of the file as it lies there; None until `chunks` is exhausted, and where it is too long to be hashed."""
-        self.content_sha256: str | None = None
+        self.content_digest: str | None = None
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
         self._file = file
         self._check = check
         self._close = close
-        is_too_long = size is not None and hash_limit is not None and size > hash_limit
-        self._hash_limit = 0 if is_too_long else hash_limit
         self._kept = 0
         self._threads: int | None = None
         self._given: Iterator[memoryview] | None = None
         self._is_at_end = False
-        self._packed_sha256: str | None = None
+        self._packed_digest: str | None = None
         self._chunks = self._read()
 
     def __enter__(self) -> Self:
@@ -151,16 +130,20 @@ class Capture:
 
     def _read(self) -> Generator[Buffer, None, None]:
         """The content, hashed where it is taken: whoever makes it is often the slower one."""
-        digest, broken = Digest(self._hash_limit), None
+        blocks = self._blocks() if self._given is None else self._counted(self._given)
+        first = next(blocks, memoryview(b""))
+        codec = codec_of(bytes(first[:MAGIC_LEN]))
+        told_len = None if codec is None else codec.told_len(bytes(first[:HEAD_LEN]))
+        digest, broken = Digest(self.hashing.for_length(told_len)), None
         try:
-            for chunk in self._content():
+            for chunk in self._content(codec, chain((first,), blocks)):
                 digest.update(chunk)
                 yield chunk
         except CaptureError as error:
             broken = error
         if self._is_at_end:
-            self.content_sha256 = digest.hexdigest()
-            self.sha256 = self._packed_sha256 if self.compression else self.content_sha256
+            self.content_digest = digest.hexdigest()
+            self.digest = self._packed_digest if self.compression else self.content_digest
         if broken is not None:
             raise broken
 
@@ -175,16 +158,13 @@ class Capture:
         """Chunks that somebody may still look at, with the one that is being made."""
         return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
 
-    def _content(self) -> Iterator[Buffer]:
-        blocks = self._blocks() if self._given is None else self._counted(self._given)
-        first = next(blocks, memoryview(b""))
-        codec = codec_of(bytes(first[:MAGIC_LEN]))
+    def _content(self, codec: Codec | None, blocks: Iterator[memoryview]) -> Iterator[Buffer]:
         if codec is None:
-            yield from self._as_it_lies(chain((first,), blocks))
+            yield from self._as_it_lies(blocks)
             self._is_at_end = True
         else:
             self.compression = codec.name
-            packed = self._ahead(self._hashed(chain((first,), blocks)))
+            packed = self._ahead(self._hashed(blocks))
             yield from self._ahead(in_chunks(self._unpacked(codec, packed), self._alive))
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
@@ -193,11 +173,11 @@ class Capture:
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
-        digest = Digest(self._hash_limit)
+        digest = Digest(self.hashing)
         for block in blocks:
             digest.update(block)
             yield block
-        self._packed_sha256 = digest.hexdigest()
+        self._packed_digest = digest.hexdigest()
 
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, in memory that is used again and again."""
@@ -297,37 +277,35 @@ Opener = Callable[[str, int], int]
 def open_capture(
     source: str,
     *,
-    hash_limit: int | None = HASH_LIMIT,
+    hashing: Hashing = BY_THE_WAY,
     access: Access = Access.PUBLIC_ONLY,
     opener: Opener | None = None,
 ) -> Capture:
-    """A path, a URL, `container!/member`, or `-` for standard input; `hash_limit` None hashes files of any length.
+    """A path, a URL, `container!/member`, or `-` for standard input; `hashing` says what is hashed on the way.
 
     A URL of the web leads to public addresses only, unless the `access` is wider.  A pipe is waited for, unless the
     `opener` of files does not.  Raises CaptureError where there is nothing to read.
     """
     try:
-        return _open_stdin(hash_limit) if source == STDIN else _open_path(source, hash_limit, opener)
+        return _open_stdin(hashing) if source == STDIN else _open_path(source, hashing, opener)
     except (OSError, ValueError) as error:
-        return _open_elsewhere(source, hash_limit, error, access=access)
+        return _open_elsewhere(source, hashing, error, access=access)
 
 
-def _open_elsewhere(
-    source: str, hash_limit: int | None, error: OSError | ValueError, *, access: Access
-) -> Capture:
+def _open_elsewhere(source: str, hashing: Hashing, error: OSError | ValueError, *, access: Access) -> Capture:
     """What is no file by that name, or cannot be one: a member's may be longer than any file's.  Rarely needed."""
     if any(containers_of(source)):
         from ctcp_forensics.capture.holder import Holders
         from ctcp_forensics.capture.turn import open_member
 
         if (holder := Holders(access).of(source)) is not None:
-            return open_member(source, holder, hash_limit=hash_limit)
+            return open_member(source, holder, hashing=hashing)
     if scheme_of(source) is not None:
-        return open_object(source, access, hash_limit=hash_limit)
+        return open_object(source, access, hashing=hashing)
     raise CaptureError(source, offset=None, reason=in_words(error)) from error
 
 
-def open_object(url: str, access: Access, *, hash_limit: int | None) -> Capture:
+def open_object(url: str, access: Access, *, hashing: Hashing) -> Capture:
     """What a URL leads to, named without what may be a password, wherever the name goes from here."""
     from ctcp_forensics.capture.remote import RemoteError, open_url, without_secrets
 
@@ -343,7 +321,7 @@ def open_object(url: str, access: Access, *, hash_limit: int | None) -> Capture:
         stamp=remote.stamp,
         check=lambda: _object_is_the_same(name, remote),
         close=remote.close,
-        hash_limit=hash_limit,
+        hashing=hashing,
     )
 
 
@@ -362,13 +340,13 @@ def container_file(source: str) -> str | None:
     return next((path for path in containers_of(source) if os.path.isfile(path)), None)  # noqa: PTH113  # says no, never why not
 
 
-def _open_path(path: str, hash_limit: int | None, opener: Opener | None) -> Capture:
+def _open_path(path: str, hashing: Hashing, opener: Opener | None) -> Capture:
     if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = FileIO(path, opener=opener)  # the Capture closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        return Capture(path, file, size=None, close=file.close, hash_limit=hash_limit)
+        return Capture(path, file, size=None, close=file.close, hashing=hashing)
     return Capture(
         path,
         file,
@@ -376,7 +354,7 @@ def _open_path(path: str, hash_limit: int | None, opener: Opener | None) -> Capt
         stamp=stamp_of(status),
         check=lambda: _still_the_same(path, status, os.fstat(file.fileno())),
         close=file.close,
-        hash_limit=hash_limit,
+        hashing=hashing,
     )
 
 
@@ -398,7 +376,7 @@ def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) ->
     raise CaptureError(path, offset=after.st_size, reason="changed while it was read; read it again")
 
 
-def _open_stdin(hash_limit: int | None) -> Capture:
+def _open_stdin(hashing: Hashing) -> Capture:
     """Left open at the end: it is not ours."""
     if sys.stdin is None or sys.stdin.closed:
         raise CaptureError(STDIN, offset=None, reason="standard input is closed")
@@ -408,7 +386,7 @@ def _open_stdin(hash_limit: int | None) -> Capture:
         size = _size(sys.stdin.fileno())
     except UnsupportedOperation:
         size = None
-    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size, hash_limit=hash_limit)
+    return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size, hashing=hashing)
 
 
 def _size(descriptor: int) -> int | None:

@@ -11,12 +11,12 @@ from itertools import groupby
 from typing import Final
 
 from ctcp_forensics.capture.access import Access
+from ctcp_forensics.capture.digest import BY_THE_WAY, Hashing
 from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import Member, Only, Refused
 from ctcp_forensics.capture.members.limits import ContainerError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
 from ctcp_forensics.capture.source import (
-    HASH_LIMIT,
     Capture,
     in_words,
     open_capture,
@@ -31,7 +31,7 @@ ABSENT: Final = "there is no such member in it"
 
 
 def opened_in_turn(
-    uris: Sequence[str], *, hash_limit: int | None = HASH_LIMIT, access: Access = Access.PUBLIC_ONLY
+    uris: Sequence[str], *, hashing: Hashing = BY_THE_WAY, access: Access = Access.PUBLIC_ONLY
 ) -> Generator[Opened, None, None]:
     """Each of the captures, open until the next one is asked for, or why it cannot be opened.  Pipes are refused.
 
@@ -40,28 +40,28 @@ def opened_in_turn(
     """
 
     def by_itself(uri: str) -> Capture:
-        return open_capture(uri, hash_limit=hash_limit, access=access, opener=without_waiting)
+        return open_capture(uri, hashing=hashing, access=access, opener=without_waiting)
 
     for holder, group in groupby(uris, key=Holders(access).of):
         if holder is None:
             for uri in group:
                 yield from _opened(uri, by_itself)
         else:
-            yield from _members_in_turn(holder, tuple(group), hash_limit)
+            yield from _members_in_turn(holder, tuple(group), hashing)
 
 
-def open_member(uri: str, holder: Holder, *, hash_limit: int | None = HASH_LIMIT) -> Capture:
+def open_member(uri: str, holder: Holder, *, hashing: Hashing = BY_THE_WAY) -> Capture:
     """One member of a container.  Raises CaptureError where there is no such member, or it cannot be read."""
     walked = holder.walk(Only([uri]))
     refused: list[Refused] = []
     try:
         for found in walked:
             if isinstance(found, Member):
-                return _capture(found, holder, hash_limit, walked.close)
+                return _capture(found, holder, hashing, walked.close)
             refused.append(found)
     except OSError as error:
         refused.append(Refused(uri=uri, reason="vanished", detail=in_words(error)))
-    return _missing(uri, holder, refused, hash_limit)
+    return _missing(uri, holder, refused, hashing)
 
 
 def _opened(uri: str, opening: Callable[[str], Capture]) -> Iterator[Opened]:
@@ -74,7 +74,7 @@ def _opened(uri: str, opening: Callable[[str], Capture]) -> Iterator[Opened]:
             yield uri, capture
 
 
-def _members_in_turn(holder: Holder, uris: Sequence[str], hash_limit: int | None) -> Iterator[Opened]:
+def _members_in_turn(holder: Holder, uris: Sequence[str], hashing: Hashing) -> Iterator[Opened]:
     left = dict.fromkeys(uris)
     refused: list[Refused] = []
     try:
@@ -84,17 +84,17 @@ def _members_in_turn(holder: Holder, uris: Sequence[str], hash_limit: int | None
                     refused.append(found)
                 elif found.uri in left:
                     del left[found.uri]
-                    with _capture(found, holder, hash_limit) as capture:
+                    with _capture(found, holder, hashing) as capture:
                         yield found.uri, capture
                 if not left:
                     return
     except OSError as error:
         refused.append(Refused(uri=holder.uri, reason="vanished", detail=in_words(error)))
     for uri in left:
-        yield from _opened(uri, lambda uri: _missing(uri, holder, refused, hash_limit))
+        yield from _opened(uri, lambda uri: _missing(uri, holder, refused, hashing))
 
 
-def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hash_limit: int | None) -> Capture:
+def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hashing: Hashing) -> Capture:
     """What did not come out of its container: what was refused of it, or stopped the walk before it.
 
     Who may write one object of a store must not hide others with it: what is only named like a member is opened.
@@ -107,18 +107,18 @@ def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hash_limit: i
         raise CaptureError(name, offset=None, reason=where + last.detail)
     if holder.access is None or not holder.is_in_a_store:
         raise CaptureError(name, offset=None, reason=ABSENT)
-    return _object(uri, holder.access, name, hash_limit)
+    return _object(uri, holder.access, name, hashing)
 
 
-def _object(uri: str, access: Access, name: str, hash_limit: int | None) -> Capture:
+def _object(uri: str, access: Access, name: str, hashing: Hashing) -> Capture:
     try:
-        return open_object(uri, access, hash_limit=hash_limit)
+        return open_object(uri, access, hashing=hashing)
     except CaptureError as error:
         raise CaptureError(name, offset=None, reason=ABSENT) from error
 
 
 def _capture(
-    member: Member, holder: Holder, hash_limit: int | None, close: Callable[[], None] = lambda: None
+    member: Member, holder: Holder, hashing: Hashing, close: Callable[[], None] = lambda: None
 ) -> Capture:
     name = holder.shown(member.uri)
     return Capture(
@@ -128,7 +128,7 @@ def _capture(
         stamp=member.stamp,
         check=lambda: _holder_is_the_same(member, holder),
         close=close,
-        hash_limit=hash_limit,
+        hashing=hashing,
     )
 
 

@@ -54,13 +54,16 @@ from ctcp_forensics.claims.proof import (
     a_segment_is_missing,
     it_was_asked_for,
     nobody_answered,
-    the_ack_never_moved_again,
     the_asking_follows_the_data,
+    the_sender_never_repeats,
+    the_window_had_room,
+)
+from ctcp_forensics.claims.stall import (
+    the_ack_never_moved_again,
+    the_asking_is_heard_to_the_end,
     the_capture_outlasts_the_stall,
     the_flow_is_dead,
-    the_sender_never_repeats,
     the_sender_went_on,
-    the_window_had_room,
 )
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "the_ack_never_moved_again",
     "the_acks_were_made_in_between",
     "the_asking_follows_the_data",
+    "the_asking_is_heard_to_the_end",
     "the_capture_is_whole",
     "the_capture_outlasts_the_stall",
     "the_end_was_seen",

@@ -37,12 +37,15 @@ def away_from_the_wrap(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="a capture that ends during the stall",
+    would_refute="a capture that ends during the stall, or a client that goes on from another address",
     settled_by="a capture that runs until the connection has been given up",
 )
 def the_end_was_seen(case: Case) -> Answer:
     """The flow was closed, or fell silent while the capture went on."""
-    ending = case.flow.ending
+    ending, later = case.flow.ending, case.rebound_to
+    if later is not None:
+        because = f"{case.frame(later.row.first_frame)} goes on with its SPI from elsewhere"
+        return FAILS, f"{because}: how it would have ended here is not seen", [later.row.first_frame]
     if ending.kind == EndingKind.CAPTURE_ENDED:
         return FAILS, ending.because
     return HOLDS, ending.because, [ending.frame] if ending.frame is not None else []

@@ -9,9 +9,10 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
 from ctcp_forensics.claims.passage import it_entered_and_never_left, link_is_cut
 from ctcp_forensics.claims.path import the_reset_was_made_in_between
-from ctcp_forensics.claims.proof import GOODBYE_NS, IKE_INFORMATIONAL, the_window_was_too_small
+from ctcp_forensics.claims.proof import the_window_had_room, the_window_was_too_small
+from ctcp_forensics.claims.stall import GOODBYE_NS, IKE_INFORMATIONAL
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
-from ctcp_forensics.episodes import Hole
+from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind, endpoint
 from ctcp_forensics.packets import IcmpError
@@ -191,6 +192,12 @@ def the_window_stayed_closed(case: Case) -> Answer:
         receiver = case.flow.opposite(direction).row
         is_closed = receiver.last_window == 0 and receiver.zero_windows >= 2
         tried = tried_in_vain(direction) if is_closed else None
+        if tried is not None and was_asked_with_room(case, direction):
+            return (
+                UNKNOWN,
+                "a byte was asked for again and again while the window had room: what is held back behind it may have "
+                "closed the window",
+            )
         if tried is not None:
             because = (
                 f"{count(receiver.zero_windows, 'segment')} with window 0, the last of its sender among them; "
@@ -198,6 +205,13 @@ def the_window_stayed_closed(case: Case) -> Answer:
             )
             return HOLDS, because, [receiver.last_frame, direction.row.last_frame]
     return FAILS, "no window stayed at zero"
+
+
+def was_asked_with_room(case: Case, direction: Direction) -> bool:
+    """A proxy whose queue fills behind a hole has a smaller window each time (ctcp-protocol D15)."""
+    episode = case.episode
+    is_asked = case.direction is direction and episode is not None and episode.asks >= DUP_THRESH
+    return is_asked and the_window_had_room.check(case)[0] == HOLDS
 
 
 def tried_in_vain(direction: Direction) -> str | None:
@@ -405,7 +419,8 @@ def messages_without_reply(case: Case) -> Answer | None:
         return None
     speaker = case.flow.sent_by(row.data_tail_direction)
     silent = case.flow.opposite(speaker)
-    since_ns = row.last_ns - silent.row.data_last_ns
+    # Not by the latest time of the flow alone: where a clock was set back that lies before the end.
+    since_ns = min(row.last_ns, speaker.row.last_ns) - silent.row.data_last_ns
     if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
         return None
     because = (

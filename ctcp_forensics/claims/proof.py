@@ -1,7 +1,7 @@
-"""Proof: the three links of an unanswered question, and the guards of ctcp-protocol §5.
+"""Proof: the first two links of an unanswered question, and the guards of ctcp-protocol §5.
 
-Missing; asked for and not answered; stalled and dead while its sender was still
-sending.  All of them look at the question that was still open at the end.
+A segment is missing; it was asked for, and nobody answered.  All of them look at the question that was still open at
+the end.  The third link, a stall that ends in death, is in stall.
 """
 
 from __future__ import annotations
@@ -14,14 +14,8 @@ from ctcp_forensics.claims.path import nothing_passed_behind_the_hole, the_acks_
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Episode, Hole
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind, Flow
+from ctcp_forensics.flows import Direction, Flow
 
-STUCK_NS: Final = 4 * SECOND
-"""Guard iv, and the ASA's default time to wait for a missing segment (tcp-map queue-limit timeout, 4 s)."""
-NEW_SEGMENTS: Final = 3
-"""Guard iv: the sender went on with at least so many new segments."""
-OUTLAST_NS: Final = 10 * SECOND
-"""Guard vi: the capture runs on for so long after the first duplicate ACK, or to the FIN or RST."""
 TIMER_NS: Final = SECOND
 """Keep-alive timers run in seconds (IOS cTCP default: 5 s); an ACK that answers data comes at once."""
 TIMER_JITTER: Final = 0.1
@@ -45,15 +39,6 @@ OVERRUNS: Final = 3
 again has larger windows than it seems."""
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
-OPENING_IKE: Final = 8
-"""IKE messages of one end that set up a tunnel, at most: aggressive mode 2, XAUTH and mode config 4, quick mode 2."""
-IKE_INFORMATIONAL: Final = 5
-"""RFC 2408 §3.1, exchange type 5: deletes and dead-peer detection."""
-GOODBYE_NS: Final = SECOND // 2
-"""A farewell and the close that follows it are less than a round trip apart.  The farewell may come second:
-overtaken by the RST, or sent again by a proxy."""
-PEER_SILENT_NS: Final = 4 * SECOND
-"""As long as the sender must have gone on: in that time an answer would have come."""
 
 
 # --- link 1: a segment is missing ---------------------------------------------------------
@@ -299,149 +284,3 @@ def the_sender_never_repeats(case: Case) -> Answer:
     if row.undecided_repeats:
         return UNKNOWN, f"{count(row.undecided_repeats, 'segment')} may be late originals or retransmissions"
     return HOLDS, f"none of {row.data_segments} data segments {way(direction)} repeats another"
-
-
-# --- link 3: stalled, and died while its sender was still sending -------------------------------
-
-
-@claim(would_refute="an ACK beyond the wanted byte")
-def the_ack_never_moved_again(case: Case) -> Answer:
-    """No ACK ever went beyond the wanted byte."""
-    episode = case.episode
-    if episode is None:
-        passed = [one for d in case.flow.directions for one in d.episodes if one.is_passed]
-        if not passed:
-            return NO_QUESTION
-        last = passed[-1].row
-        return FAILS, f"the ACK went on in {case.frame(last.passed_frame)}", [last.passed_frame]
-    return HOLDS, f"the ACK stays at {episode.wanted_seq} to the end", [episode.row.last_frame]
-
-
-@claim(
-    would_refute="a stall shorter than 4 s, or a sender that stopped",
-    settled_by="a capture that runs until the connection has been given up",
-)
-def the_sender_went_on(case: Case) -> Answer:
-    """The sender went on for 4 s or more with three or more new segments (guard iv)."""
-    episode = case.episode
-    if episode is None:
-        return NO_QUESTION
-    row = episode.row
-    frames = [row.new_first_frame, row.new_last_frame]
-    went_on = f"{count(row.new_segments, 'new segment')} in the {seconds(episode.stuck_ns)}"
-    because = f"{went_on} after the first duplicate ACK"
-    if row.new_segments >= NEW_SEGMENTS and episode.stuck_ns >= STUCK_NS:
-        return HOLDS, because, frames
-    outcome = UNKNOWN if case.closed_after is None else FAILS
-    return outcome, f"only {because}", frames
-
-
-@claim(
-    would_refute="a capture that stops within 10 s of the first duplicate ACK",
-    settled_by="a longer capture; on an ASA a larger or circular buffer",
-)
-def the_capture_outlasts_the_stall(case: Case) -> Answer:
-    """The capture runs 10 s past the first duplicate ACK, or to the FIN or RST (guard vi)."""
-    episode = case.episode
-    if episode is None:
-        return NO_QUESTION
-    since = case.surroundings.last_ns - episode.row.first_ns
-    ending = case.flow.ending
-    if ending.frame is not None and ending.at_ns >= episode.row.first_ns:
-        return HOLDS, ending.because, [ending.frame]
-    if since >= SPLICED_NS:
-        return UNKNOWN, f"the capture's clock jumps: its last frame is {seconds(since)} away"
-    if since >= OUTLAST_NS:
-        return HOLDS, f"the capture runs on for {seconds(since)} after the first duplicate ACK"
-    return UNKNOWN, f"the capture ends {seconds(since)} after the first duplicate ACK"
-
-
-@claim(
-    would_refute="data of the peer until the end: the connection works although its ACK is stuck",
-    settled_by="a capture that runs until the connection has been given up",
-    looks_beyond=True,
-)
-def the_flow_is_dead(case: Case) -> Answer:
-    """The connection no longer worked: the other end fell silent, or asked in vain for a sign of life."""
-    answer = by_the_signs_of_life(case)
-    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
-        return answer
-    return nothing_passed_behind_the_hole.check(case)
-
-
-def by_the_signs_of_life(case: Case) -> Answer:
-    """What one capture shows: a receiver with a frozen ACK and a working tunnel may look the same."""
-    direction, episode = case.direction, case.episode
-    if direction is None or episode is None:
-        return NO_QUESTION
-    end_ns = max(case.flow.row.last_ns, episode.row.new_last_ns)
-    peer = case.flow.opposite(direction)
-    silent_ns = end_ns - max(peer.row.data_last_ns, episode.row.first_ns)
-    frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
-    if silent_ns >= PEER_SILENT_NS and silent_ns * 2 >= end_ns - episode.row.first_ns:
-        return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
-    if case.flow.ending.kind in (EndingKind.FIN, EndingKind.RST, EndingKind.SILENCE):
-        if dpd_unanswered(episode):
-            asked = count(episode.row.sender_ike, "IKE message")
-            return HOLDS, f"{asked} of the sender stayed without an answer until it closed", frames
-        if peer_gave_up(case, peer, episode):
-            asked = count(episode.row.peer_ike, "IKE message")
-            return (
-                HOLDS,
-                f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed",
-                frames,
-            )
-        return (
-            UNKNOWN,
-            f"{case.flow.ending.because}, only {seconds(silent_ns)} after the last sign of life",
-            frames,
-        )
-    if peer.row.data_last_ns <= episode.row.first_ns:
-        return UNKNOWN, f"the capture ends {seconds(silent_ns)} after the first duplicate ACK", frames
-    return FAILS, f"data still came back {way(peer)} when the capture ended", frames
-
-
-def dpd_unanswered(episode: Episode) -> bool:
-    """The sender asked by IKE again and again during the stall, and no IKE came back (RFC 3706 §5.4).
-
-    One message may be the farewell of a user who disconnects: it says nothing about the connection.
-    """
-    return episode.row.sender_ike >= DUP_THRESH and episode.row.peer_ike == 0
-
-
-def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
-    """The end whose ACK is stuck closed, after it had sent IKE at twice its former rate or more.
-
-    That is dead-peer detection (RFC 3706 §5.4): it asks because it hears nothing, though the other end sends.
-    """
-    ending, row, asked = case.flow.ending, episode.row, times_asked(peer, episode)
-    if asked < DUP_THRESH or not left_first(case, peer, episode):
-        return False
-    before_ns = max(1, row.first_ns - case.flow.row.first_ns)
-    during_ns = max(1, ending.at_ns - row.first_ns)
-    before = peer.row.ike_messages - row.peer_ike - OPENING_IKE
-    return asked * before_ns >= 2 * max(0, before) * during_ns
-
-
-def times_asked(peer: Direction, episode: Episode) -> int:
-    """IKE messages of the peer while the question was open, without those that a proxy sent again."""
-    return episode.row.peer_ike - peer.row.ike_repeats
-
-
-def left_first(case: Case, peer: Direction, episode: Episode) -> bool:
-    """The peer closed, or it had just said goodbye and the sender only followed.
-
-    A sender that leaves by itself has sent one IKE message more than it was asked for: its own farewell.
-    """
-    ending, sender = case.flow.ending, case.flow.opposite(peer).row
-    if ending.frame is None or ending.direction == peer.name:
-        return ending.frame is not None
-    said_goodbye = peer.row.last_ike_exchange == IKE_INFORMATIONAL
-    since_ns = ending.at_ns - peer.row.last_ike_ns
-    was_repeated = since_ns < 0 and peer.row.ike_repeats > 0
-    if not said_goodbye or not (was_repeated or abs(since_ns) <= GOODBYE_NS):
-        return False
-    sender_was_first = sender.last_ike_ns < peer.row.last_ike_ns
-    if sender_was_first and ending.at_ns - sender.last_ike_ns <= GOODBYE_NS:
-        return False
-    return episode.row.sender_ike <= times_asked(peer, episode)

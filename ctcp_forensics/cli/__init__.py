@@ -35,30 +35,38 @@ def _answer(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"ctcp-diag {__version__}")
         return 0
-    if arguments[:1] == ["analyze"] and not HELP & set(arguments):
-        _load_records()
-        from ctcp_forensics.cli.analysis import answer
-        from ctcp_forensics.cli.plain import plain_request
-
-        request = plain_request(arguments)
-        if request is not None:
-            return answer(request)
-    return _understood_by_typer(arguments)
+    status = None if HELP & set(arguments) else _plain_answer(arguments)
+    return _understood_by_typer(arguments) if status is None else status
 
 
-def _load_records() -> None:
-    """msgspec, without what it does not need.
+def _plain_answer(arguments: Sequence[str]) -> int | None:
+    """Of what scripts ask day by day; None where Typer has to say what the words mean."""
+    if arguments[:1] not in (["analyze"], ["scan"]):
+        return None
+    from ctcp_forensics.cli.lean import load_records
 
-    Where typing_extensions is installed it asks there for what typing has had since Python 3.11; that loads inspect,
-    ast and tokenize, a seventh of what a small capture takes.  It is hidden for as long as msgspec is loaded.
-    """
-    if "typing_extensions" in sys.modules:
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # an import of it fails: language reference, 5.3.1
-    try:
-        import msgspec  # noqa: F401
-    finally:
-        del sys.modules["typing_extensions"]
+    load_records()
+    return _plain_analysis(arguments) if arguments[0] == "analyze" else _plain_scan(arguments)
+
+
+def _plain_analysis(words: Sequence[str]) -> int | None:
+    from ctcp_forensics.cli.analysis import answer
+    from ctcp_forensics.cli.plain import plain_request
+
+    request = plain_request(words)
+    return None if request is None else answer(request)
+
+
+def _plain_scan(words: Sequence[str]) -> int | None:
+    from ctcp_forensics.cli.plain_scan import plain_sweep
+
+    asked = plain_sweep(words)
+    if asked is None:
+        return None
+    from ctcp_forensics.cli.sweeping import answer
+
+    wanted, telling = asked
+    return answer(wanted, telling, watches=False)
 
 
 def _understood_by_typer(arguments: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
-from ctcp_forensics.capture import HASH_LIMIT, Access
+from ctcp_forensics.capture import BY_THE_WAY, WHOLLY, Access
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
@@ -217,7 +217,7 @@ def options_of(asked: Asked) -> Options:
         ports=frozenset({CTCP_PORT}) | asked.ports,
         all_tcp=asked.all_tcp,
         access=asked.access,
-        hash_limit=None if asked.hash_all else HASH_LIMIT,
+        hashing=WHOLLY if asked.hash_all else BY_THE_WAY,
         max_in_full=None if asked.in_full else MAX_IN_FULL,
     )
 

@@ -6,9 +6,10 @@ Knows the store's folder and where answers go.  Does not know SQL: see archive.q
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ctcp_forensics.archive import questions
 from ctcp_forensics.archive.answers import ROWS_AT_A_GLANCE, written
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """What the user wants to know, and how."""
 
     question: str | None

@@ -3,7 +3,6 @@
 Knows the clock and standard error.  Does not know what is swept.
 """
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Final, TextIO
 
 from ctcp_forensics.archive.tally import Tally, Watch
 from ctcp_forensics.capture.names import shown
+from ctcp_forensics.cli.output import columns
 from ctcp_forensics.cli.progress import PATIENCE_NS, PAUSE_NS, WIPE, is_watched
 from ctcp_forensics.render.wording import SECOND_NS, count, duration, sized
 
@@ -40,7 +40,7 @@ class Headway:
         self.has_written = True
         line = headway(tally, now_ns - self._began_ns)
         if self._before:
-            line = line[: shutil.get_terminal_size().columns - 1]
+            line = line[: columns() - 1]
         self._stream.write(f"{self._before}{line}{self._behind}")
         self._stream.flush()
 

@@ -86,13 +86,14 @@ def look(depth: Depth, color: str, name: str) -> Look:
     on_terminal = name == STANDARD_OUTPUT and sys.stdout.isatty()
     return Look(
         depth=depth,
-        width=_columns() if on_terminal else None,
+        width=columns() if on_terminal else None,
         pen=COLORED if _colored(color, on_terminal=on_terminal) else PLAIN,
     )
 
 
-def _columns() -> int:
-    import shutil
+def columns() -> int:
+    """Of the terminal."""
+    import shutil  # on a terminal only
 
     return shutil.get_terminal_size().columns
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ctcp_forensics.cli.analysis import Request, depth, sources_of
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
+from ctcp_forensics.cli.words import NotPlain, plain_value, plain_word
 from ctcp_forensics.render import FORMATS
 
 COMMAND: Final = "analyze"
@@ -19,10 +20,6 @@ VANTAGES: Final = ("client", "asa-outside", "asa-inside", "asa")
 FORMAT_OPTIONS: Final = ("-f", "--format")
 OUTPUT_OPTIONS: Final = ("-o", "--output")
 VERBOSITY: Final = {"-v": 1, "-vv": 2, "--verbose": 1}
-
-
-class _NotPlain(Exception):  # noqa: N818  # nothing is wrong: Typer knows more words
-    """A word that is not among the few."""
 
 
 class _Asked(msgspec.Struct):
@@ -43,7 +40,7 @@ def plain_request(words: Sequence[str]) -> Request | None:
         return None
     try:
         return _request(_asked(iter(words[1:])))
-    except _NotPlain:
+    except NotPlain:
         return None
 
 
@@ -51,34 +48,23 @@ def _asked(words: Iterator[str]) -> _Asked:
     asked = _Asked()
     for word in words:
         if word.removeprefix("--") in VANTAGES and word.startswith("--"):
-            asked.named[word.removeprefix("--")].append(_value(words))
+            asked.named[word.removeprefix("--")].append(plain_value(words))
         elif word in FORMAT_OPTIONS:
-            asked.form = _value(words)
+            asked.form = plain_value(words)
         elif word in OUTPUT_OPTIONS:
-            asked.output = _value(words)
+            asked.output = plain_value(words)
         elif word in VERBOSITY:
             asked.verbose += VERBOSITY[word]
         elif word == "--all-tcp":
             asked.all_tcp = True
         else:
-            asked.named[None].append(_plain(word))
+            asked.named[None].append(plain_word(word))
     return asked
-
-
-def _value(words: Iterator[str]) -> str:
-    return _plain(next(words, "--"))
-
-
-def _plain(word: str) -> str:
-    """A name.  With a hyphen in front it may mean something; by itself the hyphen is standard input or output."""
-    if word.startswith("-") and word != STANDARD_OUTPUT:
-        raise _NotPlain
-    return word
 
 
 def _request(asked: _Asked) -> Request:
     if asked.form not in FORMATS or not any(asked.named.values()):
-        raise _NotPlain
+        raise NotPlain
     return Request(
         sources=sources_of(asked.named),
         form=asked.form,

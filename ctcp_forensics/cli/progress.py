@@ -4,12 +4,12 @@ Knows bytes and the clock.  Says nothing where nobody watches, and nothing about
 """
 
 import os
-import shutil
 import sys
 import time
 from types import TracebackType
 from typing import TextIO
 
+from ctcp_forensics.cli.output import columns
 from ctcp_forensics.render.wording import SECOND_NS, clean, duration, sized
 
 PATIENCE_NS = 500_000_000  # work shorter than this needs no comfort
@@ -34,7 +34,7 @@ class Progress:
             return
         self.shown_ns = now_ns
         line = told(self.what, done, total, now_ns - self.started_ns, self.verb)
-        self.stream.write(WIPE + line[: shutil.get_terminal_size().columns - 1])
+        self.stream.write(WIPE + line[: columns() - 1])
         self.stream.flush()
 
     def __enter__(self) -> "Progress":

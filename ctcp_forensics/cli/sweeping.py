@@ -9,13 +9,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ctcp_forensics.archive.database import sound
-from ctcp_forensics.archive.merge import merge
 from ctcp_forensics.archive.run import Hear
 from ctcp_forensics.archive.scan import Swept, Wanted, coverage_of, found_by, scan
 from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, Store, StoreCoverage
@@ -33,8 +33,7 @@ TROUBLES_AT_A_GLANCE: Final = 20
 BECAME: Final = ("analyzed", "partial", "rejected", "failed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
     """How the user wants to hear of it."""
 
     quiet: bool = False
@@ -58,6 +57,9 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     if swept.was_stopped:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
+    if swept.coverage.looked_at == 0 and wanted.shard is not None and swept.coverage.is_complete:
+        say("no capture falls to this shard")
+        return 0
     if swept.coverage.looked_at == 0:
         say(
             "no capture could be looked at there; `ctcp-diag scan -h` says what a place may be, and which links"
@@ -81,12 +83,12 @@ def _watched(wanted: Wanted, watch: Watch, hear: Hear) -> Swept:
     """Batch by batch until Ctrl-C; what was found is told of all runs together."""
     from ctcp_forensics.archive.watch import watched
 
-    wanted = replace(wanted, places=tuple(wanted.places))
+    wanted = msgspec.structs.replace(wanted, places=tuple(wanted.places))
     batches = watched(lambda: found_by(wanted), clock=time.monotonic, sleep=time.sleep)
-    scan(replace(wanted, found=()), watch, hear)
+    scan(msgspec.structs.replace(wanted, found=()), watch, hear)
     with contextlib.suppress(KeyboardInterrupt):
         for batch in batches:
-            if scan(replace(wanted, found=batch), watch, hear).was_stopped:
+            if scan(msgspec.structs.replace(wanted, found=batch), watch, hear).was_stopped:
                 break
     return Swept(run=None, coverage=coverage_of(wanted.store, None), was_stopped=False)
 
@@ -169,6 +171,8 @@ def _capped(lines: Iterator[str], most: int, total: int, rest_at: str) -> Iterat
 
 def merged(sources: Sequence[Path], target: Path) -> int:
     """Join stores and tell what the joined one covers."""
+    from ctcp_forensics.archive.merge import merge
+
     try:
         news = merge(sources, target)
         with sound(target):

@@ -208,8 +208,8 @@ def _notes(before: Report, after: Report) -> Iterator[str]:
         flows = sum(brief.flows for brief in one.brief)
         if flows:
             yield f"{flows} flows of {name} are told briefly and are not compared: {TELL_ALL}"
-    same = {one.content_sha256 for one in before.captures} & {
-        one.content_sha256 for one in after.captures
+    same = {one.content_digest for one in before.captures} & {
+        one.content_digest for one in after.captures
     } - {None}
     if same:
         yield "both reports are of the same capture, at least in part"

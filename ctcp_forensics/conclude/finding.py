@@ -17,7 +17,7 @@ from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
-from ctcp_forensics.vantage import FIREWALL, TO_HEADEND, ack_author, way_of
+from ctcp_forensics.vantage import TO_HEADEND, ack_author, way_of
 from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
 from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
 
@@ -27,7 +27,7 @@ STATIONS = {
     (FACING_HEADEND, FACING_HEADEND): TOWARDS_HEADEND,
     (FACING_CLIENT, FACING_HEADEND): AT_FIREWALL,
 }
-"""What advice calls the stations of a path."""
+"""What advice calls the stations of a path.  One that may be anywhere has no name."""
 
 
 def finding_of(told: Told, row: report.Flow) -> report.Finding:
@@ -192,7 +192,8 @@ def situation_of(told: Told, row: report.Flow) -> Situation:
 def captured_at(told: Told) -> frozenset[str]:
     """Where the captures of the connection were taken; nothing with one, whose side nobody can tell."""
     connection = told.case.connection
-    return frozenset(() if connection is None else map(STATIONS.__getitem__, connection.stations))
+    stations = () if connection is None else connection.stations
+    return frozenset(STATIONS[station] for station in stations if station in STATIONS)
 
 
 def acks_pass_the_firewall(told: Told) -> bool:
@@ -203,13 +204,14 @@ def acks_pass_the_firewall(told: Told) -> bool:
     way = way_of(case.direction.name)
     author = ack_author(case.connection, way, told.words)
     far_side = TOWARDS_HEADEND if way == TO_HEADEND else TOWARDS_CLIENT
-    return author is not None and STATIONS[case.connection.stations[author.shown]] == far_side
+    return author is not None and STATIONS.get(case.connection.stations[author.shown]) == far_side
 
 
 def at_the_firewall(told: Told) -> Case:
     connection = told.case.connection
-    names = () if connection is None else connection.names
-    return next((case for case, name in zip(told.cases, names, strict=False) if name in FIREWALL), told.case)
+    stations = () if connection is None else connection.stations
+    sides = zip(told.cases, map(STATIONS.get, stations), strict=False)
+    return next((case for case, side in sides if side not in (None, AT_CLIENT)), told.case)
 
 
 def size_dependent(case: Case) -> bool | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ctcp_forensics._kernel.rows import Packet, Status
-from ctcp_forensics.capture import open_capture
+from ctcp_forensics.capture import UNHASHED, open_capture
 from ctcp_forensics.cases import cases_of
 from ctcp_forensics.crosscheck.labels import By, Conversation, Seen, conversation, labels_of
 from ctcp_forensics.crosscheck.reasons import explanation
@@ -174,7 +174,7 @@ def compare(
 def segments(source: str) -> Iterator[tuple[Packet, int]]:
     """Each TCP segment with its payload as far as its frame reaches, as Wireshark takes it."""
     decoder = Decoder()
-    with open_capture(source, hash_limit=0) as capture:
+    with open_capture(source, hashing=UNHASHED) as capture:
         reader = Reader(capture.chunks(), source=source)
         for buffer, frames in reader.batches():
             packets = decoder.decode(buffer, frames)

@@ -103,7 +103,8 @@ def _capture(capture: Capture) -> str:
     facts += f", {prose(capture.outcome)}"
     if capture.first_ns is not None:
         facts += f", {utc(capture.first_ns)} to {utc(capture.last_ns)}"
-    return facts if capture.sha256 is None else f"{facts}, SHA-256 {code(capture.sha256)}"
+    digest = capture.digest
+    return facts if digest is None else f"{facts}, {digest.title} {code(digest.value)}"
 
 
 def _flows(report: Report, judged: list[Judged]) -> Iterator[str]:

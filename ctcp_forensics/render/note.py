@@ -338,11 +338,12 @@ def _captures(report: Report) -> Iterator[Paragraph]:
     if len(report.captures) <= CAPTURES_IN_FULL:
         for capture in report.captures:
             yield Paragraph(capture.id, _capture(capture))
-            yield Paragraph("SHA-256", capture.sha256 or _not_hashed(capture))
+            yield _hash(capture)
         return
     for capture in report.captures[:CAPTURES_IN_A_NOTE]:
-        start = f"SHA-256 {capture.sha256[:HASH_START_LEN]}..." if capture.sha256 else "not hashed"
-        yield Paragraph(capture.id, f"{shortened(_file(capture), LISTED_NAME_LEN)}: {start}")
+        yield Paragraph(
+            capture.id, f"{shortened(_file(capture), LISTED_NAME_LEN)}: {_start_of_hash(capture)}"
+        )
     left = len(report.captures) - CAPTURES_IN_A_NOTE
     more = f"and {count(left, 'capture')} more; " if left > 0 else ""
     yield Paragraph("", f"{more}hashes are shortened here: --format json has them whole")
@@ -352,6 +353,17 @@ def _capture(capture: Capture) -> str:
     where = f", {capture.vantage}" if capture.vantage != "unknown" else ""
     facts = f"{count(capture.frames, 'frame')}, {capture.outcome}{where}"
     return f"{shortened(_file(capture), NAME_LEN)}: {facts}"
+
+
+def _hash(capture: Capture) -> Paragraph:
+    if capture.digest is None:
+        return Paragraph("SHA-256", _not_hashed(capture))
+    return Paragraph(capture.digest.title, capture.digest.value)
+
+
+def _start_of_hash(capture: Capture) -> str:
+    digest = capture.digest
+    return "not hashed" if digest is None else f"{digest.title} {digest.value[:HASH_START_LEN]}..."
 
 
 def _not_hashed(capture: Capture) -> str:

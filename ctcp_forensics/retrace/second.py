@@ -14,7 +14,7 @@ from typing import Final
 from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, DirectionRow, EpisodeRow, HoleRow, TraceColumns
 from ctcp_forensics.capture import STDIN, Access, Capture, open_capture
-from ctcp_forensics.coverage import is_still
+from ctcp_forensics.coverage import hashing_of, is_still
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.reading import Progress
@@ -111,8 +111,8 @@ def read_part(
     """One pass over one file; how many frames are numbered now."""
     if described.source == STDIN:
         raise CaptureError(STDIN, offset=None, reason=ONLY_ONCE)
-    limit = 0 if described.content_sha256 is None else None
-    with open_capture(described.source, hash_limit=limit, access=access) as capture:
+    hashing = hashing_of(described)
+    with open_capture(described.source, hashing=hashing, access=access) as capture:
         refuse_other_size(described, capture)
         reader = Reader(capture.chunks(), source=described.source, first_number=before + 1)
         for buffer, frames in batches_in_order(reader):
@@ -132,7 +132,7 @@ def refuse_other_size(described: Described, capture: Capture) -> None:
 
 
 def refuse_other_content(described: Described, capture: Capture, reader: Reader) -> None:
-    if not is_still(described, reader, capture.content_sha256):
+    if not is_still(described, reader, capture.content_digest):
         raise CaptureError(described.source, offset=None, reason=CHANGED)
 
 

@@ -60,6 +60,12 @@ class FrameTable(Protocol):
     @property
     def totals(self) -> Totals: ...
 
+    @property
+    def out_of_order(self) -> int: ...
+
+    @property
+    def commented(self) -> int: ...
+
 
 Batch = tuple[Buffer, FrameTable]
 """Frames, and the buffer that their offsets point into.  Good until the next batch is asked for."""
@@ -123,7 +129,7 @@ class Reader:
     @property
     def out_of_order_frames(self) -> int:
         """Frames with an earlier time than the frame before them."""
-        return self._frames.totals.out_of_order
+        return self._frames.out_of_order
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -325,7 +331,7 @@ class Reader:
 
     def _collect_comments(self) -> None:
         """Comments of this batch's frames; a mark in the frame says where to look."""
-        commented = self._frames.totals.commented - self._commented
+        commented = self._frames.commented - self._commented
         self._commented += commented
         if commented == 0:
             return

@@ -15,12 +15,21 @@ ALL_THE_WAY = "client-headend"
 AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND, AT_THE_HEADEND = range(4)
 """Stations of the way.  A place on an unknown side of the firewall is at either of the middle ones."""
 
+ANYWHERE = (AT_THE_CLIENT, AT_THE_HEADEND)
+"""Of a place whose role contradicts the captures: its order among the others is known and its station is not."""
+
 LINKS = (CLIENT_ASA, WITHIN_ASA, ASA_HEADEND)
 """From each station to the next."""
 
 
 def stations(places: Sequence[Place]) -> list[tuple[int, int]]:
-    """The first and the last station that each place may be at."""
+    """The first and the last station that each place may be at.
+
+    What was called the firewall and lies before the client's own capture may be any place of the path, and which of
+    the names is wrong nobody knows.  To blame a leg or the firewall would be to guess.
+    """
+    if any(place.is_put_right for place in places):
+        return [ANYWHERE] * len(places)
     sides = [place.vantage for place in places if place.vantage in FIREWALL]
     seen = 0
     found = []

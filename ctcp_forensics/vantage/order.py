@@ -32,6 +32,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     is_told: bool
     is_sure: bool
     because: str
+    is_put_right: bool = False
+    """The role is not what the user said: the roles of this path contradict the captures."""
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,8 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
     before = balances(views, steps)
     line = sorted(views, key=lambda view: (before[view.number], told_rank(view), view.number))
     reasons = reasons_of(line, steps)
-    names, notes = named(line, joints)
+    roles = inferred(line, joints)
+    names, notes = put_right(roles)
     return Ordered(
         places=tuple(
             Place(
@@ -58,8 +61,9 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
                 is_told=view.told is not None,
                 is_sure=bool(reason),
                 because=reason or "nothing in the captures tells which of them is nearer to the client",
+                is_put_right=name != said,
             )
-            for view, name, reason in zip(line, names, reasons, strict=True)
+            for view, name, said, reason in zip(line, names, roles, reasons, strict=True)
         ),
         notes=tuple(notes),
     )
@@ -144,18 +148,13 @@ def reason_of(steps: Sequence[Step]) -> str:
 # --- what each is called ------------------------------------------------------------------------
 
 
-def named(line: Sequence[View], joints: Sequence[Joint]) -> tuple[list[str], list[str]]:
-    """The role of each view in order, and what the user should know of it."""
-    return put_right(inferred(line, joints))
-
-
 def put_right(roles: Sequence[str]) -> tuple[list[str], list[str]]:
     """The user's words, put right where the client is said to stand behind the firewall that it talks through."""
     if CLIENT in roles[1:] and roles[0] in FIREWALL:
         others = [role for role in roles if role != CLIENT]
         note = (
             f"the labels contradict the captures: what is called {roles[0]} lies nearer to the client than what is "
-            f"called {CLIENT}; they are read as exchanged"
+            f"called {CLIENT}; they are read as exchanged, and where on the way anything happened is left open"
         )
         return [CLIENT, *others], [note]
     if OUTSIDE in roles and INSIDE in roles and roles.index(INSIDE) < roles.index(OUTSIDE):

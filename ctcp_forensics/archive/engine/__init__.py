@@ -6,8 +6,9 @@ Knows that a task is answered item by item, and that whoever works on it may die
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from ctcp_forensics.errors import CtcpError
 
@@ -19,16 +20,14 @@ class EngineError(CtcpError):
     """There is nobody to work, or nobody any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One task."""
 
     number: int
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A task that is over: answered, or its worker died."""
 
     number: int
@@ -40,8 +39,7 @@ class Ended:
     """The item after the last answer is the one that the worker died of; else it may be any of those left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A task that is being worked on."""
 
     number: int

@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import deque
@@ -141,6 +140,8 @@ class Child:
     @classmethod
     def started(cls, memory_limit: int | None) -> Self:
         """A program of its own, whatever threads there are here."""
+        import subprocess  # rarely
+
         ours, theirs = socket.socketpair()
         package = Path(__file__).parents[3]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words

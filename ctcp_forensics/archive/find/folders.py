@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ctcp_forensics.archive.entry import Found, Refusal
 from ctcp_forensics.archive.find.looking import behind_link, looked_at, unreadable
@@ -19,8 +20,7 @@ Identity = tuple[int, int]
 """Device and inode: what a folder is, whatever its name."""
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(msgspec.Struct):
     """A folder on the way down."""
 
     path: str
@@ -28,16 +28,15 @@ class _Level:
     names: Iterator[str]
 
 
-@dataclass(slots=True, kw_only=True)
-class Descent:
+class Descent(msgspec.Struct, kw_only=True):
     """One folder and everything below it."""
 
     root: str
     options: FindOptions
     is_known: Callable[[str], bool]
     """Whether a path was found before, by another of the user's words."""
-    _levels: list[_Level] = field(default_factory=list)
-    _linked: set[Identity] = field(default_factory=set)
+    _levels: list[_Level] = msgspec.field(default_factory=list)
+    _linked: set[Identity] = msgspec.field(default_factory=set)
     """Folders that a link has led to: another link to them would tell the same again, and loops end."""
     _store: Identity | None = None
     _real_root: str = ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.capture.codecs import codec_of
@@ -40,7 +41,10 @@ def looked_at(path: str, status: os.stat_result) -> Iterator[Found]:
 
 def behind_link(path: str, target: str, status: os.stat_result) -> Iterator[Found]:
     """What a link leads to, by the link's name: it is opened by its own, which nothing can be put in the way of."""
-    return (replace(one, uri=path + one.uri.removeprefix(target)) for one in looked_at(target, status))
+    return (
+        msgspec.structs.replace(one, uri=path + one.uri.removeprefix(target))
+        for one in looked_at(target, status)
+    )
 
 
 def unreadable(path: str, error: OSError) -> Refusal:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from ctcp_forensics.archive.entry import Entry
-from ctcp_forensics.capture import HASH_LIMIT, Capture, open_capture
+from ctcp_forensics.capture import BY_THE_WAY, Capture, Hashing, open_capture
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.turn import opened_in_turn
@@ -17,10 +17,10 @@ from ctcp_forensics.errors import CaptureError
 
 
 def open_entry(
-    entry: Entry, *, hash_limit: int | None = HASH_LIMIT, access: Access = Access.PUBLIC_ONLY
+    entry: Entry, *, hashing: Hashing = BY_THE_WAY, access: Access = Access.PUBLIC_ONLY
 ) -> Capture:
     """Raises CaptureError where another file has taken its place, or where it was rewritten."""
-    capture = open_capture(entry.uri, hash_limit=hash_limit, access=access, opener=without_waiting)
+    capture = open_capture(entry.uri, hashing=hashing, access=access, opener=without_waiting)
     try:
         check_unchanged(entry, capture)
     except CaptureError:
@@ -30,11 +30,11 @@ def open_entry(
 
 
 def opened_entries(
-    entries: Sequence[Entry], *, hash_limit: int | None = HASH_LIMIT, access: Access = Access.PUBLIC_ONLY
+    entries: Sequence[Entry], *, hashing: Hashing = BY_THE_WAY, access: Access = Access.PUBLIC_ONLY
 ) -> Generator[tuple[Entry, Capture | CaptureError], None, None]:
     """Each in turn, those of one archive in one pass over it; a capture is open until the next is asked for."""
     by_uri = {entry.uri: entry for entry in entries}
-    with closing(opened_in_turn(tuple(by_uri), hash_limit=hash_limit, access=access)) as turn:
+    with closing(opened_in_turn(tuple(by_uri), hashing=hashing, access=access)) as turn:
         for uri, opened in turn:
             yield by_uri[uri], _unless_changed(by_uri[uri], opened)
 

@@ -9,8 +9,9 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.archive.entry import Found, Refusal
 from ctcp_forensics.archive.find.folders import Descent
@@ -32,14 +33,13 @@ def find(places: Iterable[str], options: FindOptions = AS_USUAL) -> Iterator[Fou
         yield from search.found_at(place)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Search:
+class _Search(msgspec.Struct, kw_only=True):
     """The words so far."""
 
     options: FindOptions
-    _paths: set[str] = field(default_factory=set)
+    _paths: set[str] = msgspec.field(default_factory=set)
     """Every path that was named or matched."""
-    _folders: set[str] = field(default_factory=set)
+    _folders: set[str] = msgspec.field(default_factory=set)
 
     def found_at(self, place: str) -> Iterator[Found]:
         if not place or "\0" in place:

@@ -5,8 +5,9 @@ Knows no file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from ctcp_forensics.capture.access import Access
 
@@ -20,8 +21,7 @@ class Links(Enum):
     ANYWHERE = "anywhere"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindOptions:
+class FindOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the user wishes."""
 
     links: Links = Links.PASSED_OVER

@@ -7,9 +7,10 @@ captured: so both are drawn, each on a scale of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.archive.tables import Tables
 from ctcp_forensics.report import FLAGSHIP
@@ -29,8 +30,7 @@ FROM flows WHERE verdict <> 'not-ctcp' AND first_time IS NOT NULL GROUP BY ALL
 ORDER BY ALL"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
     """One span of time."""
 
     name: str
@@ -46,8 +46,7 @@ class Bar:
     """Below the bar; empty where there is no room."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Bars from the first flow to the last."""
 
     unit: str
@@ -56,8 +55,7 @@ class Timeline:
     most_flows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """How days are put together."""
 
     name: str

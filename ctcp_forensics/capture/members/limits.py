@@ -6,8 +6,9 @@ Knows numbers and reasons.  Does not know formats.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from ctcp_forensics.capture.codecs import bomb_in_words
 
@@ -43,8 +44,7 @@ def damaged(detail: str) -> ContainerError:
     return ContainerError("damaged", detail)
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """What is left for one file, with everything that is nested in it."""
 
     members: int = 0
@@ -80,13 +80,12 @@ class Budget:
         self.held -= count
 
 
-@dataclass(slots=True)
-class Meter:
+class Meter(msgspec.Struct):
     """How much went into one decompression, and how much came out."""
 
     budget: Budget
-    packed: int = field(default=0, init=False)
-    unpacked: int = field(default=0, init=False)
+    packed: int = 0
+    unpacked: int = 0
 
     def taking(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:

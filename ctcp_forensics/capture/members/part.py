@@ -6,13 +6,13 @@ Knows what zip and tar have in common.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from ctcp_forensics.capture.members.limits import ContainerError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One member.  Its `pieces` are to be had until the next part is asked for."""
 
     name: str

@@ -14,9 +14,6 @@ from ctcp_forensics.capture.members.limits import MAX_HEADERS, ContainerError, d
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import BLOCK_LEN, Readable, blocks_of
 
-MARK_AT, MARK = 257, b"ustar"
-"""POSIX.1-1988; GNU tar writes it, too."""
-
 FAILURES: Final = (
     tarfile.TarError,
     EOFError,

@@ -11,11 +11,11 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from ctcp_forensics.capture.members import tars, zips
+import msgspec
+
 from ctcp_forensics.capture.members.limits import MAX_DEPTH, Budget, ContainerError, Meter, OutOfReachError
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import Look, Pieces, Readable, Replay, look, unpacked
@@ -23,6 +23,13 @@ from ctcp_forensics.capture.names import containers_of, member_uri
 from ctcp_forensics.capture.source import without_waiting
 from ctcp_forensics.capture.stamp import stamp_of
 
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.members.zips import Seekable
+
+ZIP_MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+"""APPNOTE.TXT §4.3.7, and §4.3.16 where there are no members."""
+TAR_MARK_AT, TAR_MARK = 257, b"ustar"
+"""POSIX.1-1988; GNU tar writes it, too."""
 UNREAD: Final = (
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!\x1a\x07", "rar"),
@@ -32,8 +39,7 @@ UNREAD: Final = (
 UNPACKED_BY: Final = {"7z": "7z x", "rar": "unrar x", "cab": "cabextract"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One file inside a container, open until the next one is asked for."""
 
     uri: str
@@ -50,8 +56,7 @@ class Member:
     """Whether the outermost container is still the one that was opened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """A member, or a container, that is not followed, or not to its end."""
 
     uri: str
@@ -113,24 +118,23 @@ def unread_name(head: bytes) -> str | None:
 
 
 def _is_zip(seen: Look) -> bool:
-    return seen.head.startswith(zips.MARKS)
+    return seen.head.startswith(ZIP_MARKS)
 
 
 def _is_tar(seen: Look) -> bool:
-    return seen.head[tars.MARK_AT :].startswith(tars.MARK)
+    return seen.head[TAR_MARK_AT:].startswith(TAR_MARK)
 
 
 # --- the walk --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """The outermost container, open at its beginning."""
 
     uri: str
     stamp: str
     stream: Readable
-    seekable: zips.Seekable | None
+    seekable: Seekable | None
     """The same with random access; None: it only comes from its beginning to its end."""
     is_current: Callable[[], bool]
 
@@ -206,7 +210,9 @@ class _Course:
         if _is_zip(seen):
             yield from self._held_zip(uri, stamp, blocks, depth)
         elif _is_tar(seen):
-            yield from self._each(uri, stamp, tars.parts_of_tar(Pieces(blocks)), depth)
+            from ctcp_forensics.capture.members.tars import parts_of_tar
+
+            yield from self._each(uri, stamp, parts_of_tar(Pieces(blocks)), depth)
         elif name := unread_name(seen.head):
             raise ContainerError(
                 "archive-unsupported",
@@ -226,8 +232,10 @@ class _Course:
         finally:
             self._budget.let_go(len(content))
 
-    def zip_members(self, uri: str, stamp: str, file: zips.Seekable, *, depth: int) -> Iterator[Walked]:
-        return self._each(uri, stamp, zips.parts_of_zip(file, self._budget), depth)
+    def zip_members(self, uri: str, stamp: str, file: Seekable, *, depth: int) -> Iterator[Walked]:
+        from ctcp_forensics.capture.members.zips import parts_of_zip
+
+        return self._each(uri, stamp, parts_of_zip(file, self._budget), depth)
 
     def _each(self, container: str, stamp: str, parts: Iterator[Part], depth: int) -> Iterator[Walked]:
         seen_names: Counter[int] = Counter()

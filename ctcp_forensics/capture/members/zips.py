@@ -18,8 +18,6 @@ from ctcp_forensics.capture.members.limits import MAX_DIRECTORY, Budget, Contain
 from ctcp_forensics.capture.members.part import Part
 from ctcp_forensics.capture.members.streams import blocks_of, unpacked
 
-MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06")
-"""§4.3.7, and §4.3.16 where there are no members."""
 LOCAL_HEADER_LEN: Final = 30
 """§4.3.7, without the name and what follows it."""
 ENCRYPTED: Final = 1 << 0 | 1 << 6 | 1 << 13

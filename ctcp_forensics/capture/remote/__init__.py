@@ -13,6 +13,7 @@ from ctcp_forensics.capture.remote.address import (
     without_secrets,
 )
 from ctcp_forensics.capture.remote.listing import PAGE_LEN, Listed, edges, heads, listed
+from ctcp_forensics.capture.remote.named import name
 from ctcp_forensics.capture.remote.opening import Remote, open_url
 from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
@@ -27,6 +28,7 @@ __all__ = [
     "heads",
     "is_pattern",
     "listed",
+    "name",
     "open_url",
     "without_secrets",
 ]

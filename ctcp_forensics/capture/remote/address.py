@@ -16,6 +16,9 @@ OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "ad
 HOSTS: Final = frozenset({"sftp", "ssh"})
 """What follows the host is a path, likewise; who logs in there is no secret, a password is."""
 
+LEFT_OUT: Final = "…"
+"""Stands where a query was, in which signatures and tokens are handed on."""
+
 
 def is_pattern(url: str) -> bool:
     """Whether a key has wildcards; a web page's address has none."""
@@ -42,4 +45,4 @@ def without_secrets(url: str) -> str:
         return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{key}"
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))
+    return urlunsplit((parts.scheme, host, parts.path, LEFT_OUT if parts.query else "", ""))

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.address import WEB
-from ctcp_forensics.capture.remote.library import file_system, names_versions, within
-from ctcp_forensics.capture.remote.opening import Remote, attempted, stamp_now, stamp_of
+from ctcp_forensics.capture.remote.library import file_system, names_versions
+from ctcp_forensics.capture.remote.named import in_full
+from ctcp_forensics.capture.remote.opening import Remote, attempted, opened, stamp_now, stamp_of
 from ctcp_forensics.capture.remote.parts import Parts
 from ctcp_forensics.capture.remote.web import Page
 
@@ -39,8 +40,9 @@ class Container:
 
 def open_container(url: str, access: Access) -> Container:
     """Raises RemoteError."""
-    opened: Container = attempted(lambda: _page(url, access) if scheme_of(url) in WEB else _object(url))
-    return opened
+    url = in_full(url)
+    container: Container = attempted(lambda: _page(url, access) if scheme_of(url) in WEB else _object(url))
+    return container
 
 
 # --- the web --------------------------------------------------------------------------------------------------
@@ -86,8 +88,7 @@ def _part_of_page(url: str, access: Access, etag: str, begin: int, end: int) -> 
 def _object(url: str) -> Container:
     """S3's library names the version with every part that it asks for; of others, the stamp is asked for again."""
     system: Any = file_system(url)
-    file = system.open(within(url), "rb", cache_type="none")
-    details = file.details if hasattr(file, "details") else system.info(within(url))
+    file, details = opened(system, url, cache_type="none")
     stamp = stamp_of(details)
     parts = Parts(lambda begin, end: _part_of_file(file, begin, end), int(details["size"]))
     return Container(

@@ -6,6 +6,7 @@ Knows objects, their sizes and stamps.  Does not know which of them are captures
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
@@ -73,13 +74,11 @@ def _parts(urls: list[str], starts: list[int], ends: list[int]) -> list[bytes | 
 
 
 def _head_of_page(url: str, access: Access, count: int) -> bytes | RemoteError:
+    head, filled = bytearray(count), 0
     try:
-        remote = open_url(url, access)
-        head = bytearray(count)
-        filled = 0
-        while got := remote.readinto(memoryview(head)[filled:]):
-            filled += got
-        remote.close()
+        with closing(open_url(url, access)) as remote:
+            while got := remote.readinto(memoryview(head)[filled:]):
+                filled += got
     except RemoteError as error:
         return error
     return bytes(head[:filled])

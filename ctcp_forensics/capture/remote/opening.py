@@ -6,6 +6,7 @@ Knows how an object is told from a later one, and that all of it must come.  Doe
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.remote.address import WEB
 from ctcp_forensics.capture.remote.library import BLOCK_LEN, file_system, is_sftp, names_versions, within
+from ctcp_forensics.capture.remote.named import in_full
 from ctcp_forensics.capture.remote.ranges import Ranges
 from ctcp_forensics.capture.remote.words import RemoteError, in_words
 
@@ -59,6 +61,7 @@ def open_url(url: str, access: Access) -> Remote:
 
     Raises RemoteError where it cannot be had, and later ChangedError where it is another one by then.
     """
+    url = in_full(url)
     remote: Remote = attempted(lambda: _web(url, access) if scheme_of(url) in WEB else _object(url))
     return remote
 
@@ -82,8 +85,7 @@ def _object(url: str) -> Remote:
     system: Any = file_system(url)
     if is_sftp(url):
         return _file_of_host(system, url)
-    file = system.open(url, "rb", block_size=BLOCK_LEN, cache_type="readahead")
-    details = file.details if hasattr(file, "details") else system.info(within(url))
+    file, details = opened(system, url, block_size=BLOCK_LEN, cache_type="readahead")
     stamp = stamp_of(details)
     is_current = _always if names_versions(url) else lambda: stamp_now(system, url) == stamp
     size, stream = details.get("size"), file
@@ -91,6 +93,16 @@ def _object(url: str) -> Remote:
         fetch = file._fetch_range  # what fsspec's own buffer calls: each has If-Match
         stream = Ranges(fetch, size, BLOCK_LEN)
     return Remote(stream, size, stamp, is_current)
+
+
+def opened(system: Any, url: str, **wishes: object) -> tuple[Any, Any]:
+    """An object, and what is known of it: it is closed again where nothing can be known."""
+    file = system.open(within(url), "rb", **wishes)
+    with ExitStack() as if_it_fails:
+        if_it_fails.callback(file.close)
+        details = file.details if hasattr(file, "details") else system.info(within(url))
+        if_it_fails.pop_all()
+    return file, details
 
 
 def _file_of_host(system: Any, url: str) -> Remote:

@@ -40,7 +40,8 @@ class Ranges:
         return count
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """What is on its way is waited for: behind this nobody asks for anything, nor holds a range in memory."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _taken(self) -> bytes:
         """The next range; nothing behind the last one, nor behind one that did not come in full."""

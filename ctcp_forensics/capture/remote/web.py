@@ -112,14 +112,22 @@ class Page:
         return Request(self._url, headers=headers)  # noqa: S310 - the opener knows no scheme but those of the web
 
     def _checked(self, answer: HTTPResponse) -> HTTPResponse:
+        """As it came, or closed."""
+        try:
+            self._check(answer)
+        except RemoteError:
+            answer.close()
+            raise
+        return answer
+
+    def _check(self, answer: HTTPResponse) -> None:
         """A server that knows no ranges begins again; one that does not know If-Match may send another version."""
         if not self.etag:
-            return answer
+            return
         if answer.headers.get("ETag", "") != self.etag:
             raise ChangedError("while it was read")
         if not self._is_the_rest(answer):
             raise RemoteError(f"the server does not send what follows its first {self._position} bytes")
-        return answer
 
     def _is_the_rest(self, answer: HTTPResponse) -> bool:
         if answer.status == 206:

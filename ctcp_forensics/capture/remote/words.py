@@ -60,13 +60,19 @@ def in_words(error: BaseException) -> RemoteError:
         )
     if isinstance(error, FileNotFoundError):
         return AbsentError("there is nothing at this address")
-    if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS:
+    if _is_denied(error):
         return DeniedError(
             f"access is denied{_code(error)}; the credentials are missing, have expired or do not allow it"
         )
     if isinstance(error, TimeoutError):
         return RemoteError("the other side does not answer")
     return RemoteError(f"the other side failed{_code(error) or f' ({type(error).__name__})'}")
+
+
+def _is_denied(error: BaseException) -> bool:
+    """By its kind, or by the status of an answer as azure.core has it (RFC 9110 §15.5.2, §15.5.4)."""
+    is_known = isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS
+    return is_known or getattr(error, "status_code", None) in (401, 403)
 
 
 def _code(error: BaseException) -> str:

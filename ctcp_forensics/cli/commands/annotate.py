@@ -21,7 +21,9 @@ from ctcp_forensics.cli.commands.captures import (
     OutsideOption,
     PortOption,
     PrivateOption,
+    UrlOption,
     access_of,
+    name_in_full,
     refuse_none,
 )
 from ctcp_forensics.cli.ends import Done
@@ -76,6 +78,7 @@ def annotate(
     all_tcp: AllTcpOption = False,
     in_full: InFullOption = False,
     sha256: HashOption = False,
+    url: UrlOption = None,
     allow_private_addresses: PrivateOption = False,
     redact: RedactOption = None,
     no_progress: NoProgressOption = False,
@@ -107,6 +110,7 @@ def annotate(
     if report is not None:
         if any(named.values()):
             raise typer.BadParameter(BOTH, param_hint="--from")
+        name_in_full(url)
         raise Done(annotated_from(report, wanted))
     refuse_none(named)
     raise Done(annotated_of(named, wanted))

@@ -46,6 +46,15 @@ FilesArgument = Annotated[
         "once. Where it was taken is inferred.",
     ),
 ]
+UrlOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="A capture's URL in full, where the report holds it without its query or password; may be repeated. "
+        "It is written down nowhere.",
+    ),
+]
 ClientOption = Annotated[list[str] | None, _role(CLIENT, "at the client")]
 OutsideOption = Annotated[list[str] | None, _role(OUTSIDE, "at the firewall's outside interface")]
 InsideOption = Annotated[list[str] | None, _role(INSIDE, "at the firewall's inside interface")]
@@ -78,6 +87,15 @@ def access_of(allows_private: bool) -> "Access":
     from ctcp_forensics.capture import Access
 
     return Access.ANYWHERE if allows_private else Access.PUBLIC_ONLY
+
+
+def name_in_full(urls: Sequence[str] | None) -> None:
+    """What --url stands for."""
+    if urls:
+        from ctcp_forensics.capture.remote import name
+
+        for url in urls:
+            name(url)
 
 
 def refuse_none(named: Mapping[str | None, Sequence[str] | None]) -> None:

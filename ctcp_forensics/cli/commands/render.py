@@ -20,7 +20,7 @@ from ctcp_forensics.cli.commands.app import (
     VerboseOption,
     app,
 )
-from ctcp_forensics.cli.commands.captures import PrivateOption, access_of
+from ctcp_forensics.cli.commands.captures import PrivateOption, UrlOption, access_of, name_in_full
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 
@@ -45,6 +45,7 @@ def render(
     page: PageOption = None,
     plot: PlotOption = None,
     sketch: SketchOption = False,
+    url: UrlOption = None,
     allow_private_addresses: PrivateOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
@@ -62,6 +63,7 @@ def render(
     from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
 
+    name_in_full(url)
     look = Rendering(
         form=form,
         output=output,

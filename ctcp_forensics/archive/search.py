@@ -1,0 +1,95 @@
+"""Search: what is found, some of it at a time, and nobody waits for it longer than a moment.
+
+Folders give names as fast as they are taken.  A listing far away may be silent for seconds: who was once kept waiting
+has a thread wait from then on, so that workers are looked after and answers made durable meanwhile.  Does not know
+what is found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from threading import Thread
+from typing import Final, NamedTuple
+
+from ctcp_forensics.archive.entry import Found
+
+FINDING_S: Final = 0.01
+"""So long is waited for more before the workers are looked after again."""
+SLOW_S: Final = 0.1
+"""Who was kept waiting for so long is not kept waiting again."""
+AHEAD: Final = 256
+"""Names that wait to be taken, as many as are taken at once."""
+LEAVING_S: Final = 0.2
+"""So often a thread looks whether anybody wants what it has found."""
+
+
+class _End(NamedTuple):
+    """Behind all that was found."""
+
+    error: BaseException | None
+
+
+class Search:
+    """What comes of an iterator."""
+
+    def __init__(self, found: Iterable[Found]) -> None:
+        self.is_over = False
+        self._found = iter(found)
+        self._ahead: Queue[Found | _End] | None = None
+        self._is_wanted = True
+
+    def some(self, most: int) -> list[Found]:
+        """Fewer where they come slowly, perhaps none.  Raises what the search raises."""
+        return self._taken_here(most) if self._ahead is None else self._taken_from(self._ahead, most)
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        self._is_wanted = False
+
+    def _taken_here(self, most: int) -> list[Found]:
+        some, begun = list[Found](), time.monotonic()
+        for one in self._found:
+            some.append(one)
+            waited_s = time.monotonic() - begun
+            if waited_s > SLOW_S:
+                self._ahead = Queue(AHEAD)
+                Thread(target=self._look, args=[self._ahead], name="search", daemon=True).start()
+            if len(some) == most or waited_s > FINDING_S:
+                return some
+        self.is_over = True
+        return some
+
+    def _taken_from(self, ahead: Queue[Found | _End], most: int) -> list[Found]:
+        some, until = list[Found](), time.monotonic() + FINDING_S
+        with suppress(Empty):
+            while len(some) < most:
+                one = ahead.get(timeout=max(until - time.monotonic(), 0))
+                if isinstance(one, _End):
+                    self.is_over = True
+                    if one.error is not None:
+                        raise one.error
+                    break
+                some.append(one)
+        return some
+
+    # --- in the thread ---------------------------------------------------------------------------
+
+    def _look(self, ahead: Queue[Found | _End]) -> None:
+        error = None
+        try:
+            for one in self._found:
+                self._put(one, ahead)
+                if not self._is_wanted:
+                    return
+        except BaseException as raised:  # noqa: BLE001 - told to who asks
+            error = raised
+        self._put(_End(error), ahead)
+
+    def _put(self, one: Found | _End, ahead: Queue[Found | _End]) -> None:
+        while self._is_wanted:
+            with suppress(Full):
+                ahead.put(one, timeout=LEAVING_S)
+                return
