@@ -23,6 +23,7 @@ from typing import IO, Final
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.brim import brim
 from benchmarks.generate import CTCP, ORDINARY
 from benchmarks.replay import again_and_again
 from benchmarks.traffic import Recipe, Truth, traffic
@@ -75,6 +76,7 @@ KINDS: Final[dict[str, Pieces]] = {
     "ctcp": _computed(lambda: _mixed(CTCP)),
     "flood": _computed(_flood),
     "holes": _computed(lambda: holes_everywhere(WITHOUT_END, Truth())),
+    "brim": brim,
     "ordinary-again": _replayed(ORDINARY),
     "ctcp-again": _replayed(CTCP),
 }

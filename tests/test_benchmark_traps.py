@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from itertools import islice
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 from benchmarks import blocks, growth, oddities
+from benchmarks.brim import TURNS, brim
 from benchmarks.growth import Cost
 from benchmarks.inputs import TRAPS
 from benchmarks.pairs import PAIRS
 from benchmarks.replay import again_and_again
 from benchmarks.stream import size_of
 from ctcp_forensics import pipeline
+from ctcp_forensics.reading import Source, take_in
 from ctcp_forensics.report import Report
 
 FRAMES = 240
@@ -125,3 +128,35 @@ def ones_sum(data: bytes) -> int:
 @pytest.mark.parametrize(("words", "size"), [("100G", 10**11), ("2.5m", 2_500_000), ("17", 17)])
 def test_sizes_are_decimal(words: str, size: int) -> None:
     assert size_of(words) == size
+
+
+def test_at_the_brim_every_flow_has_something_of_everything(tmp_path: Path) -> None:
+    path = tmp_path / "brim.pcap"
+    flows, cycles = 3, 3
+    path.write_bytes(b"".join(islice(brim(flows), 1 + cycles * len(TURNS))))
+    command = [
+        "tshark",
+        "-r",
+        str(path),
+        "-o",
+        "tcp.check_checksum:TRUE",
+        "-T",
+        "fields",
+        "-e",
+        "tcp.checksum.status",
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert told == ["1"] * (flows * cycles * len(TURNS))  # good
+    reading = take_in([Source(path=str(path))], pipeline.Options(), None).readings[0]
+    tracker = reading.tracker
+    assert tracker.tallies().flows == flows
+    for index in range(flows):
+        for side in range(2):
+            row = tracker.direction(index, side)
+            assert (row.holes_opened, row.episodes, row.rsts, row.associations) == (
+                cycles - 1,
+                1,
+                cycles,
+                cycles,
+            )
+            assert row.messages == row.checksums_right == cycles

@@ -86,7 +86,7 @@ MAX_MESSAGES_PER_SEGMENT = 64
 """64 KiB is the longest datagram; 64 messages of the 1 KiB that GRO merges fill it."""
 
 FLOW_CAP = 100 << 10
-"""Flows followed at once: about 70 MB, and 85 more where every one of them is a tunnel that lost something both ways.
+"""Flows followed at once: about 62 MB, and 70 more where every one of them is a tunnel that lost something both ways.
 Beyond it those that matter least are given up."""
 
 HALF_OPEN_CAP = 1 << 15

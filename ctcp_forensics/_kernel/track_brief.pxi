@@ -1,26 +1,54 @@
 # A few facts of many flows, as columns of decimal numbers.  The compiled twin of the end of plain_screen.py.
 
 cdef enum:
+    BRIEF_CLIENT = 0  # in the order of rows.BriefColumns, behind the addresses
+    BRIEF_CLIENT_PORT = 1
+    BRIEF_HEADEND = 2
+    BRIEF_HEADEND_PORT = 3
+    BRIEF_FIRST_NS = 4
+    BRIEF_LAST_NS = 5
+    BRIEF_FIRST_FRAME = 6
+    BRIEF_TO_HEADEND = 7
+    BRIEF_TO_CLIENT = 8
     BRIEF_COLUMNS = 9
     MOST_DIGITS = 21  # of 64 bits, with a sign and a space
 
 cdef object brief_columns(
     const tracker_t* t, const uint32_t* wanted, uint32_t count, const uint8_t* ports, int64_t frames_before
 ):
-    cdef int64_t* values = <int64_t*> malloc((<size_t> BRIEF_COLUMNS * count + 1) * sizeof(int64_t))
-    cdef dict places = {}
-    cdef uint32_t i
+    """One column after the other: all of them as numbers at once take 8 MB of a full table."""
+    cdef int64_t* values = <int64_t*> malloc((<size_t> count + 1) * sizeof(int64_t))
     cdef int column
     if values == NULL:
         raise MemoryError
     try:
-        for i in range(count):
-            write_line(t, flow_at(t, wanted[i] + 1), ports, places, values + i, count)
-            values[6 * <size_t> count + i] -= frames_before
-        columns = [as_text(values + <size_t> column * count, count) for column in range(BRIEF_COLUMNS)]
-        return rows.BriefColumns._make([list(places)] + columns)
+        columns = address_columns(t, wanted, count, ports, values)
+        for column in range(BRIEF_COLUMNS):
+            if column != BRIEF_CLIENT and column != BRIEF_HEADEND:
+                fill_column(t, wanted, count, ports, column, frames_before, values)
+                columns.insert(column + 1, as_text(values, count))
+        return rows.BriefColumns._make(columns)
     finally:
         free(values)
+
+
+cdef list address_columns(
+    const tracker_t* t, const uint32_t* wanted, uint32_t count, const uint8_t* ports, int64_t* values
+):
+    """All addresses, and the places among them of clients and of headends."""
+    cdef dict places = {}
+    cdef int64_t* headends = <int64_t*> malloc((<size_t> count + 1) * sizeof(int64_t))
+    cdef uint32_t i
+    if headends == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            place_ends(t, flow_at(t, wanted[i] + 1), ports, places, &values[i], &headends[i])
+        addresses = list(places)
+        del places
+        return [addresses, as_text(values, count), as_text(headends, count)]
+    finally:
+        free(headends)
 
 
 cdef str as_text(const int64_t* values, uint32_t count):
@@ -58,25 +86,47 @@ cdef size_t write_decimal(char* text, int64_t value) noexcept nogil:
     return sign + length
 
 
-cdef int write_line(
-    const tracker_t* t, const flow_t* flow, const uint8_t* ports, dict places, int64_t* line, size_t step
+cdef int place_ends(
+    const tracker_t* t, const flow_t* flow, const uint8_t* ports, dict places, int64_t* client, int64_t* headend
 ) except -1:
-    """One value for each column; the columns stand `step` values apart."""
     cdef int side = client_side(t, flow, ports)
     cdef bytes src = src_of(t, flow)[: flow.address_len]
     cdef bytes dst = dst_of(t, flow)[: flow.address_len]
-    cdef bytes client = dst if side else src
-    cdef bytes headend = src if side else dst
-    line[0] = places.setdefault(client, len(places))
-    line[step] = flow.dport if side else flow.sport
-    line[2 * step] = places.setdefault(headend, len(places))
-    line[3 * step] = flow.sport if side else flow.dport
-    line[4 * step] = flow.bounds[0].first_ns
-    line[5 * step] = latest_of(t, flow)
-    line[6 * step] = flow.first_frame
-    line[7 * step] = flow.directions[side].frames
-    line[8 * step] = flow.directions[1 - side].frames
+    client[0] = places.setdefault(dst if side else src, len(places))
+    headend[0] = places.setdefault(src if side else dst, len(places))
     return 0
+
+
+cdef void fill_column(
+    const tracker_t* t,
+    const uint32_t* wanted,
+    uint32_t count,
+    const uint8_t* ports,
+    int column,
+    int64_t frames_before,
+    int64_t* values,
+) noexcept nogil:
+    cdef const flow_t* flow
+    cdef uint32_t i
+    for i in range(count):
+        flow = flow_at(t, wanted[i] + 1)
+        values[i] = value_in_column(t, flow, client_side(t, flow, ports), column)
+        if column == BRIEF_FIRST_FRAME:
+            values[i] -= frames_before
+
+
+cdef int64_t value_in_column(const tracker_t* t, const flow_t* flow, int side, int column) noexcept nogil:
+    if column == BRIEF_CLIENT_PORT:
+        return flow.dport if side else flow.sport
+    if column == BRIEF_HEADEND_PORT:
+        return flow.sport if side else flow.dport
+    if column == BRIEF_FIRST_NS:
+        return flow.bounds[0].first_ns
+    if column == BRIEF_LAST_NS:
+        return latest_of(t, flow)
+    if column == BRIEF_FIRST_FRAME:
+        return flow.first_frame
+    return flow.directions[side if column == BRIEF_TO_HEADEND else 1 - side].frames
 
 
 cdef int client_side(const tracker_t* t, const flow_t* flow, const uint8_t* ports) noexcept nogil:
