@@ -222,3 +222,16 @@ def test_only_long_files_that_lie_there_as_they_are_have_several_hands(
         assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, MOST_HANDS]
         monkeypatch.setattr(batches, "WORTH_SHARING", 0)
         assert hands_for(packed, 2) == 1
+
+
+def test_a_file_that_cannot_be_looked_at_is_left_to_who_reads_it_from_its_beginning(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+    monkeypatch.setattr(os, "pread", broken)
+    with open_capture(str(path)) as capture:
+        assert hands_for(capture, 2) == 1
+        assert b"".join(map(bytes, capture.chunks(threads=1))) == CONTENT
