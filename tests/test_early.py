@@ -33,6 +33,8 @@ from ctcp_forensics.screen import JUDGED, LIMITS, WORDS
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import Confidence, in_part
 from tests.fuzz.path import capped
+from tests.savefiles import enhanced, interface, section
+from tests.test_cli import halves
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 DEAD = SAMPLES / "failure-client.pcap"
@@ -155,6 +157,32 @@ def test_several_captures_keep_their_flows_for_one_another(slow: Path) -> None:
     assert {cap.reached_by for cap in report.coverage.caps} == {"c1: 9 ended flows given up unjudged"}
 
 
+def test_places_of_one_file_keep_their_flows_for_one_another(tmp_path: Path) -> None:
+    """What was judged of all interfaces as one is not told where each turns out to be a place."""
+    path = two_places(tmp_path / "firewall.pcapng", 6)
+    whole, cut = judged(path, 100), judged(path, 3)
+    assert (len(whole.findings), len(whole.paths), whole.coverage.is_complete) == (6, 1, True)
+    assert (len(cut.findings), len(cut.paths)) == (3, 1)
+    assert [cap.reached_by for cap in cut.coverage.caps] == ["c1: 6 ended flows given up unjudged"]
+    assert not any("judged before the end" in note for note in cut.captures[0].notes)
+
+
+def two_places(path: Path, count: int) -> Path:
+    """Deaths as both sides of a firewall show them, each on an interface of its own."""
+    told = []
+    for identifier, name in enumerate(("failure-asa-outside.pcap", "failure-asa-inside.pcap")):
+        with (SAMPLES / name).open("rb") as file:
+            frames = list(dpkt.pcap.Reader(file))
+        told += [
+            (int((when + number * LONG_S) * 1e6), identifier, at, with_port(frame, 20_000 + number))
+            for number in range(count)
+            for at, (when, frame) in enumerate(frames)
+        ]
+    blocks = (enhanced(data=data, ticks=at, identifier=place) for at, place, _, data in sorted(told))
+    path.write_bytes(b"".join((section(), interface(), interface(), *blocks)))
+    return path
+
+
 def test_a_flow_told_early_can_be_drawn(slow: Path) -> None:
     whole, cut = judged(slow, 100), judged(slow, 3)
     one, other = (retrace(report, {report.flows[0].id}).traces for report in (whole, cut))
@@ -214,6 +242,20 @@ def test_neither_chunks_nor_threads_change_what_is_told(
     monkeypatch.setattr(source, "CHUNK_LEN", chunk_len)
     assert judged(made, 130, threads=1) == one
     assert judged(made, 130, threads=2) == one
+
+
+def test_who_was_named_may_leave_while_the_next_file_is_read(made: Path, tmp_path: Path) -> None:
+    """Of a capture that was rotated each flow is told once, whatever file the frame that needed its place is in."""
+    with capped(130, 1 << 20):
+        course = reading_room.Course(Options(), None, is_case=False)
+        for name, content in zip(("c1", "c2"), halves(made.read_bytes(), frame=8_000), strict=True):
+            (tmp_path / name).write_bytes(content)
+            course.read(name, reading_room.Source(path=str(tmp_path / name)), None)
+        (reading,) = course.readings()
+    tallies, given_up = reading.tracker.tallies(), reading.tracker.given_up()
+    assert reading.early is not None
+    assert given_up[: given_up._fields.index("begun_in_mid_stream")] == (0,) * 6
+    assert reading.early.flows + tallies.flows == tallies.flows_begun > 800
 
 
 def test_every_flow_is_judged_and_counted_once(made: Path) -> None:

@@ -66,6 +66,7 @@ class Early:
     def judge_those_leaving(self, tracker: Tracker, frame: int, icmp_errors: Sequence[IcmpError]) -> None:
         """The tracker waits in front of `frame` for a place."""
         self.note_those_that_left(tracker)
+        self._named.clear()
         some = tracker.leaving()
         said = tracker.screen(some, LIMITS, {conversation(error) for error in icmp_errors})
         settled = tracker.settled(some, LIMITS)
@@ -79,10 +80,10 @@ class Early:
             )
 
     def note_those_that_left(self, tracker: Tracker) -> None:
-        """Since they were named; the others are still followed."""
-        for index in tracker.left() if self._named else ():
-            self.lines.add(*self._named[index])
-        self._named.clear()
+        """Since they were named; the others are still followed, and may leave while the next file is read."""
+        for index in tracker.left():
+            if index in self._named:
+                self.lines.add(*self._named.pop(index))
 
     def case(self, number: int, around: Surroundings) -> Case:
         """The case of the flow whose line has that number, in a capture that was read to its end."""
