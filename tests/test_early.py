@@ -200,8 +200,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def syn(port: int) -> bytes:
-    head = struct.pack(">HHIIHHHH", port, 10_000, 1, 0, 5 << 12 | 2, 1_000, 0, 0)
+def syn(port: int, seq: int = 1) -> bytes:
+    head = struct.pack(">HHIIHHHH", port, 10_000, seq, 0, 5 << 12 | 2, 1_000, 0, 0)
     return ip(6, b"\n\0\0\1", b"\n\0\0\2", head)
 
 
@@ -232,6 +232,17 @@ def test_what_came_behind_the_frame_that_needed_a_place_was_not_known_then(tmp_p
     assert (before.findings[0].verdict, before.findings[0].confidence) == ("firewall-drop", "consistent")
     assert behind.findings[0].verdict == "insufficient-evidence"
     assert "another flow needed its place in frame 2" in behind.flows[0].ending.because
+
+
+def test_icmp_errors_are_kept_once_and_not_of_each_flow_that_they_quote(tmp_path: Path) -> None:
+    asked = [syn(1_024, number) for number in range(20)]
+    path = written(tmp_path, [*asked[:1], *[prohibited(asked[0])] * 200, *asked[1:]])
+    with capped(1, 1 << 20):
+        reading = reading_room.read(str(path), Options())
+    assert reading.early is not None
+    assert len(reading.early.lines.observed) == 19
+    assert max(map(len, reading.early.lines.observed.values())) < 4_000
+    assert [finding.verdict for finding in judged(path, 1).findings[1:]] == ["firewall-drop"] * 19
 
 
 @pytest.mark.parametrize("chunk_len", [5_000, 33_333])
