@@ -22,6 +22,7 @@ from ctcp_forensics.capture import source
 from ctcp_forensics.compare import Outcome, compare
 from ctcp_forensics.conclude.brief import called
 from ctcp_forensics.early import Early, Facts, Moment, plain
+from ctcp_forensics.early import lines as lines_room
 from ctcp_forensics.early.lines import Lines, with_slack
 from ctcp_forensics.flows import SILENCE_NS
 from ctcp_forensics.pipeline import Options, diagnose
@@ -396,6 +397,18 @@ def test_lines_are_bounded_and_nobody_is_forgotten(
         assert lines.ends(place)[0][-1] == client
         assert lines.observed.get(place, b"%d" % number) == b"%d" % number
         assert is_observed or place not in lines.observed
+
+
+def test_what_was_observed_of_flows_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines_room, "MAX_OBSERVED_LEN", 1_000)
+    lines = Lines(100, 100)
+    dead = WORDS[FLAGSHIP, Confidence.STRONG]
+    for number in range(60):
+        lines.add((dead, False), SOME_FACTS._replace(first_frame=number), bytes(90))
+        assert sum(map(len, lines.observed.values())) <= 1_000
+    assert (len(lines), lines.counted.total()) == (60, 0)
+    assert 5 <= len(lines.observed) <= 11
+    assert min(lines.observed) == 0, "of equally grave ones the first"
 
 
 def test_where_room_is_short_a_rare_verdict_keeps_its_lines() -> None:
