@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from benchmarks import generate
+from ctcp_forensics import batches
 from ctcp_forensics import early as early_room
 from ctcp_forensics import reading as reading_room
 from ctcp_forensics._kernel import Tracker
@@ -254,6 +255,8 @@ def test_neither_chunks_nor_threads_change_what_is_told(
     monkeypatch.setattr(source, "CHUNK_LEN", chunk_len)
     assert judged(made, 130, threads=1) == one
     assert judged(made, 130, threads=2) == one
+    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+    assert judged(made, 130, threads=2) == one, "by two hands"
 
 
 def test_who_was_named_may_leave_while_the_next_file_is_read(made: Path, tmp_path: Path) -> None:
