@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Packets, Tracker
-from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics._kernel.rows import NEVER, GivenUpRow
 from ctcp_forensics.batches import Steps, followed
 from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
 from ctcp_forensics.coverage import Account, account_of
@@ -300,10 +300,8 @@ class Course:
                 threads=self._options.threads,
             )
             decoder.finish()
-            tracker = self._whole.tracker
-            account = account_of(
-                name, capture, reader, decoder, tracker.tallies(), tracker.given_up(), self._whole.flows_early
-            )
+            tallies = self._whole.tracker.tallies()
+            account = account_of(name, capture, reader, decoder, tallies, *self._not_followed_on())
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
@@ -325,13 +323,26 @@ class Course:
         tray.clear()
 
     def readings(self) -> list[Reading]:
-        """One reading; one for each interface, where they show the same messages: there were several vantage points."""
-        if not self._parts:
-            return []
-        reels = [reel for reel in self._reels.values() if reel.has_begun]
-        if len(reels) < 2 or not are_vantage_points(reels):
-            return [self.whole()]
-        return [self._reading(reel, index) for index, reel in self._reels.items() if reel.has_begun]
+        """One of each reel that is told."""
+        return [self._reading(reel, index) for index, reel in self._told().items()] if self._parts else []
+
+    def _told(self) -> dict[int | None, Reel]:
+        """All interfaces as one; each, where they show the same messages: there were several vantage points."""
+        reels: dict[int | None, Reel] = {at: reel for at, reel in self._reels.items() if reel.has_begun}
+        if len(reels) < 2 or not are_vantage_points([*reels.values()]):
+            return {None: self._whole}
+        return reels
+
+    def _not_followed_on(self) -> tuple[GivenUpRow, int]:
+        """What had to go of the flows that are told, and how many of them were judged before.
+
+        Of several vantage points none is: what was judged of all interfaces as one is not told.
+        """
+        if self._whole.early is None:
+            return self._whole.tracker.given_up(), 0
+        told = self._told().values()
+        rows = zip(*(reel.tracker.given_up() for reel in told), strict=True)
+        return GivenUpRow(*map(sum, rows)), sum(reel.flows_early for reel in told)
 
     def whole(self) -> Reading:
         """All interfaces as one."""

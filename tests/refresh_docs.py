@@ -369,6 +369,12 @@ CAPS: Final = (
         "flows judged before the end of their capture, in a line each",
         "the gravest have one; the others are counted by verdict",
     ),
+    Cap(
+        "early.lines",
+        "MAX_OBSERVED_LEN",
+        "bytes of what was observed of flows that were judged early",
+        "the gravest are told in full; the others have their lines",
+    ),
     Cap("_kernel.rows", "LIVE_HOLES", "open holes per direction", "the oldest that nobody asks for goes"),
     Cap("_kernel.rows", "HOLES_KEPT", "closed holes kept per direction", "the oldest goes; counters go on"),
     Cap(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from benchmarks import generate
+from ctcp_forensics import batches
 from ctcp_forensics import early as early_room
 from ctcp_forensics import reading as reading_room
 from ctcp_forensics._kernel import Tracker
@@ -22,6 +23,7 @@ from ctcp_forensics.capture import source
 from ctcp_forensics.compare import Outcome, compare
 from ctcp_forensics.conclude.brief import called
 from ctcp_forensics.early import Early, Facts, Moment, plain
+from ctcp_forensics.early import lines as lines_room
 from ctcp_forensics.early.lines import Lines, with_slack
 from ctcp_forensics.flows import SILENCE_NS
 from ctcp_forensics.pipeline import Options, diagnose
@@ -33,6 +35,8 @@ from ctcp_forensics.screen import JUDGED, LIMITS, WORDS
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import Confidence, in_part
 from tests.fuzz.path import capped
+from tests.savefiles import enhanced, interface, section
+from tests.test_cli import halves
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 DEAD = SAMPLES / "failure-client.pcap"
@@ -155,6 +159,32 @@ def test_several_captures_keep_their_flows_for_one_another(slow: Path) -> None:
     assert {cap.reached_by for cap in report.coverage.caps} == {"c1: 9 ended flows given up unjudged"}
 
 
+def test_places_of_one_file_keep_their_flows_for_one_another(tmp_path: Path) -> None:
+    """What was judged of all interfaces as one is not told where each turns out to be a place."""
+    path = two_places(tmp_path / "firewall.pcapng", 6)
+    whole, cut = judged(path, 100), judged(path, 3)
+    assert (len(whole.findings), len(whole.paths), whole.coverage.is_complete) == (6, 1, True)
+    assert (len(cut.findings), len(cut.paths)) == (3, 1)
+    assert [cap.reached_by for cap in cut.coverage.caps] == ["c1: 6 ended flows given up unjudged"]
+    assert not any("judged before the end" in note for note in cut.captures[0].notes)
+
+
+def two_places(path: Path, count: int) -> Path:
+    """Deaths as both sides of a firewall show them, each on an interface of its own."""
+    told = []
+    for identifier, name in enumerate(("failure-asa-outside.pcap", "failure-asa-inside.pcap")):
+        with (SAMPLES / name).open("rb") as file:
+            frames = list(dpkt.pcap.Reader(file))
+        told += [
+            (int((when + number * LONG_S) * 1e6), identifier, at, with_port(frame, 20_000 + number))
+            for number in range(count)
+            for at, (when, frame) in enumerate(frames)
+        ]
+    blocks = (enhanced(data=data, ticks=at, identifier=place) for at, place, _, data in sorted(told))
+    path.write_bytes(b"".join((section(), interface(), interface(), *blocks)))
+    return path
+
+
 def test_a_flow_told_early_can_be_drawn(slow: Path) -> None:
     whole, cut = judged(slow, 100), judged(slow, 3)
     one, other = (retrace(report, {report.flows[0].id}).traces for report in (whole, cut))
@@ -172,8 +202,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def syn(port: int) -> bytes:
-    head = struct.pack(">HHIIHHHH", port, 10_000, 1, 0, 5 << 12 | 2, 1_000, 0, 0)
+def syn(port: int, seq: int = 1) -> bytes:
+    head = struct.pack(">HHIIHHHH", port, 10_000, seq, 0, 5 << 12 | 2, 1_000, 0, 0)
     return ip(6, b"\n\0\0\1", b"\n\0\0\2", head)
 
 
@@ -206,6 +236,17 @@ def test_what_came_behind_the_frame_that_needed_a_place_was_not_known_then(tmp_p
     assert "another flow needed its place in frame 2" in behind.flows[0].ending.because
 
 
+def test_icmp_errors_are_kept_once_and_not_of_each_flow_that_they_quote(tmp_path: Path) -> None:
+    asked = [syn(1_024, number) for number in range(20)]
+    path = written(tmp_path, [*asked[:1], *[prohibited(asked[0])] * 200, *asked[1:]])
+    with capped(1, 1 << 20):
+        reading = reading_room.read(str(path), Options())
+    assert reading.early is not None
+    assert len(reading.early.lines.observed) == 19
+    assert max(map(len, reading.early.lines.observed.values())) < 4_000
+    assert [finding.verdict for finding in judged(path, 1).findings[1:]] == ["firewall-drop"] * 19
+
+
 @pytest.mark.parametrize("chunk_len", [5_000, 33_333])
 def test_neither_chunks_nor_threads_change_what_is_told(
     made: Path, chunk_len: int, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +255,22 @@ def test_neither_chunks_nor_threads_change_what_is_told(
     monkeypatch.setattr(source, "CHUNK_LEN", chunk_len)
     assert judged(made, 130, threads=1) == one
     assert judged(made, 130, threads=2) == one
+    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+    assert judged(made, 130, threads=2) == one, "by two hands"
+
+
+def test_who_was_named_may_leave_while_the_next_file_is_read(made: Path, tmp_path: Path) -> None:
+    """Of a capture that was rotated each flow is told once, whatever file the frame that needed its place is in."""
+    with capped(130, 1 << 20):
+        course = reading_room.Course(Options(), None, is_case=False)
+        for name, content in zip(("c1", "c2"), halves(made.read_bytes(), frame=8_000), strict=True):
+            (tmp_path / name).write_bytes(content)
+            course.read(name, reading_room.Source(path=str(tmp_path / name)), None)
+        (reading,) = course.readings()
+    tallies, given_up = reading.tracker.tallies(), reading.tracker.given_up()
+    assert reading.early is not None
+    assert given_up[: given_up._fields.index("begun_in_mid_stream")] == (0,) * 6
+    assert reading.early.flows + tallies.flows == tallies.flows_begun > 800
 
 
 def test_every_flow_is_judged_and_counted_once(made: Path) -> None:
@@ -343,6 +400,18 @@ def test_lines_are_bounded_and_nobody_is_forgotten(
         assert lines.ends(place)[0][-1] == client
         assert lines.observed.get(place, b"%d" % number) == b"%d" % number
         assert is_observed or place not in lines.observed
+
+
+def test_what_was_observed_of_flows_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines_room, "MAX_OBSERVED_LEN", 1_000)
+    lines = Lines(100, 100)
+    dead = WORDS[FLAGSHIP, Confidence.STRONG]
+    for number in range(60):
+        lines.add((dead, False), SOME_FACTS._replace(first_frame=number), bytes(90))
+        assert sum(map(len, lines.observed.values())) <= 1_000
+    assert (len(lines), lines.counted.total()) == (60, 0)
+    assert 5 <= len(lines.observed) <= 11
+    assert min(lines.observed) == 0, "of equally grave ones the first"
 
 
 def test_where_room_is_short_a_rare_verdict_keeps_its_lines() -> None:

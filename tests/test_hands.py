@@ -149,6 +149,27 @@ def test_an_interrupt_stops_a_hand_that_would_take_chunk_after_chunk(path: Path)
     assert len(reading.collected) < 12
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("can't start new thread")])
+def test_nobody_waits_for_ever_where_a_thread_does_not_start(
+    path: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if len(started) == 1:
+            raise error
+        started.append(thread)
+        begin(thread)
+
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with open_capture(str(path)) as capture:
+        hands = Hands(capture, list[memoryview], 3)
+        with pytest.raises(type(error)):
+            hands.run(Reading(hands.chunks(), random.Random(0)))
+    assert nobody_is_left()
+
+
 def slowly(chunks: Iterator[object]) -> Iterator[object]:
     for chunk in chunks:
         sleep(0.02)
@@ -222,3 +243,16 @@ def test_only_long_files_that_lie_there_as_they_are_have_several_hands(
         assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, MOST_HANDS]
         monkeypatch.setattr(batches, "WORTH_SHARING", 0)
         assert hands_for(packed, 2) == 1
+
+
+def test_a_file_that_cannot_be_looked_at_is_left_to_who_reads_it_from_its_beginning(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+    monkeypatch.setattr(os, "pread", broken)
+    with open_capture(str(path)) as capture:
+        assert hands_for(capture, 2) == 1
+        assert b"".join(map(bytes, capture.chunks(threads=1))) == CONTENT

@@ -65,16 +65,17 @@ class Hands(Generic[Load]):
         """Until `collect` has come to an end and everything was followed; an error of any step surfaces here."""
         mine, *others = self._hands
         threads = [Thread(target=self._try, args=(hand, work), name="hand", daemon=True) for hand in others]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             self._go(mine, work)
         except BaseException:
             self._give_up()
             raise
         finally:
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:  # it was started
+                    thread.join()
         if self._error is not None:
             raise self._error
 

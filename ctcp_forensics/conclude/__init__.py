@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from ctcp_forensics import report
-from ctcp_forensics.case import Case
+from ctcp_forensics.case import Case, by_ends
 from ctcp_forensics.cases import Docket, cases_of, view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
@@ -64,7 +64,10 @@ def sifted_first(
     told = [told_by_itself(docket.case(index), reading) for index in found.in_full]
     briefs = [*briefs_of(reading, found, options.ports)]
     if early is not None:
-        told += [told_by_itself(early.case(number, reading.surroundings), reading) for number in numbers]
+        quoted = by_ends(reading.icmp_errors)
+        told += [
+            told_by_itself(early.case(number, reading.surroundings, quoted), reading) for number in numbers
+        ]
         told.sort(key=by_first_frame)
         briefs += briefs_of_early(reading, early, numbers)
     return tuple(flow for flow, _ in told), tuple(finding for _, finding in told), (), tuple(briefs)

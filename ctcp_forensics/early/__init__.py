@@ -31,11 +31,13 @@ MAX_LINES: Final = 1 << 15
 evenly; the others are counted by verdict."""
 
 
+Quoted = Mapping[Ends, Sequence[IcmpError]]
+
+
 class Observed(msgspec.Struct, frozen=True, array_like=True):
     """What was observed of a flow until its place was needed."""
 
     flow: Flow
-    icmp_errors: tuple[IcmpError, ...]
     last_ns: int
     """How far the capture had come."""
     frame: int
@@ -66,6 +68,7 @@ class Early:
     def judge_those_leaving(self, tracker: Tracker, frame: int, icmp_errors: Sequence[IcmpError]) -> None:
         """The tracker waits in front of `frame` for a place."""
         self.note_those_that_left(tracker)
+        self._named.clear()
         some = tracker.leaving()
         said = tracker.screen(some, LIMITS, {conversation(error) for error in icmp_errors})
         settled = tracker.settled(some, LIMITS)
@@ -79,41 +82,34 @@ class Early:
             )
 
     def note_those_that_left(self, tracker: Tracker) -> None:
-        """Since they were named; the others are still followed."""
-        for index in tracker.left() if self._named else ():
-            self.lines.add(*self._named[index])
-        self._named.clear()
+        """Since they were named; the others are still followed, and may leave while the next file is read."""
+        for index in tracker.left():
+            if index in self._named:
+                self.lines.add(*self._named.pop(index))
 
-    def case(self, number: int, around: Surroundings) -> Case:
+    def case(self, number: int, around: Surroundings, quoted: Quoted) -> Case:
         """The case of the flow whose line has that number, in a capture that was read to its end."""
         observed = msgspec.msgpack.decode(self.lines.observed[number], type=Observed)
-        return case_as_of(observed, around)
+        return case_as_of(observed, around, quoted)
 
 
 class Moment:
     """One at which flows are judged."""
 
-    def __init__(
-        self,
-        tracker: Tracker,
-        ports: frozenset[int],
-        frame: int,
-        quoted: Mapping[Ends, Sequence[IcmpError]],
-    ) -> None:
+    def __init__(self, tracker: Tracker, ports: frozenset[int], frame: int, quoted: Quoted) -> None:
         self._tracker, self._ports, self._frame, self._quoted = tracker, ports, frame, quoted
         self._last_ns = tracker.tallies().last_ns
 
     def judged(self, index: int, facts: Facts) -> Said:
         observed = self._observed(index)
-        judgement = judge(case_as_of(observed, Surroundings(last_ns=self._last_ns)))
+        judgement = judge(case_as_of(observed, Surroundings(last_ns=self._last_ns), self._quoted))
         word = WORDS[judgement.verdict.slug, judgement.confidence]
         is_early = not observed.flow.is_settled(self._last_ns)
         return Said((word, is_early), facts, msgspec.msgpack.encode(observed))
 
     def _observed(self, index: int) -> Observed:
         flow = build_flow(self._tracker, index, ports=self._ports, capture_last_ns=self._last_ns)
-        quoting = tuple(self._quoted.get(ends_of(flow), ())) if self._quoted else ()
-        return Observed(as_of(flow, self._frame), quoting, self._last_ns, self._frame)
+        return Observed(as_of(flow, self._frame), self._last_ns, self._frame)
 
 
 def as_of(flow: Flow, frame: int) -> Flow:
@@ -124,11 +120,13 @@ def as_of(flow: Flow, frame: int) -> Flow:
     return replace(flow, ending=replace(flow.ending, because=because))
 
 
-def case_as_of(observed: Observed, around: Surroundings) -> Case:
+def case_as_of(observed: Observed, around: Surroundings, quoted: Quoted) -> Case:
+    """ICMP errors are those of the capture, and not kept of each flow: a thousand may quote the same ends."""
+    ends = ends_of(observed.flow)
     return case_of(
         observed.flow,
         replace(around, last_ns=observed.last_ns, place_needed_in=observed.frame),
-        {ends_of(observed.flow): observed.icmp_errors},
+        {ends: [error for error in quoted.get(ends, ()) if error.frame < observed.frame]},
         rebound_to=None,
         reopened_by=None,
     )

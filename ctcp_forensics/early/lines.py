@@ -16,6 +16,10 @@ from ctcp_forensics.flows import spelled
 SLACK: Final = 4
 """A quarter more is held before room is dealt out anew: so each line costs a few looks, however many come."""
 
+MAX_OBSERVED_LEN: Final = 1 << 23
+"""8 MiB of what was observed of flows that may be told in full: six times what ordinary ones take.  One with all the
+holes and questions that are kept of a flow takes 30 KB; of these fewer are told in full."""
+
 Count = tuple[int, bool]
 """A word, and whether it was said before the flow was over."""
 
@@ -44,7 +48,9 @@ class Lines:
         self._ends: list[tuple[bytes, bytes]] = []
         self.columns = {name: array("q") for name in NUMBERS}
         self.observed: dict[int, bytes] = {}
-        """By the number of its line, what was observed of a flow that may be told in full."""
+        """By the number of its line, what was observed of a flow that may be told in full…"""
+        self._observed_len = 0
+        """…and how many bytes that is."""
         self.counted: Counter[Count] = Counter()
         """Those whose line found no room."""
 
@@ -61,6 +67,7 @@ class Lines:
     def add(self, word: Count, facts: Facts, observed: bytes | None) -> None:
         if observed is not None:
             self.observed[len(self)] = observed
+            self._observed_len += len(observed)
         self.sentences.add(word[0], spelled(facts.client), spelled(facts.headend))
         self._is_early.append(word[1])
         self._ends.append((facts.client, facts.headend))
@@ -69,7 +76,9 @@ class Lines:
         if len(self) > with_slack(self._room):
             self._keep(sorted(gravest(self.sentences, self._room)))
         if len(self.observed) > with_slack(self._room_in_full):
-            self._forget_all_but_the_gravest()
+            self._forget_all_but(self._room_in_full)
+        while self._observed_len > MAX_OBSERVED_LEN:
+            self._forget_all_but(len(self.observed) // 2)
 
     def _keep(self, numbers: Sequence[int]) -> None:
         """The others are counted from now on."""
@@ -80,13 +89,17 @@ class Lines:
         for name, column in self.columns.items():
             self.columns[name] = array("q", [column[number] for number in numbers])
         places = {number: place for place, number in enumerate(numbers)}
-        self.observed = {places[number]: one for number, one in self.observed.items() if number in places}
+        self._hold({places[number]: one for number, one in self.observed.items() if number in places})
 
-    def _forget_all_but_the_gravest(self) -> None:
-        """They keep their lines."""
+    def _forget_all_but(self, room: int) -> None:
+        """All but the gravest, that is; the others keep their lines."""
         numbers = list(self.observed)
-        kept = gravest(self.sentences.some(numbers), self._room_in_full)
-        self.observed = {numbers[place]: self.observed[numbers[place]] for place in sorted(kept)}
+        kept = gravest(self.sentences.some(numbers), room)
+        self._hold({numbers[place]: self.observed[numbers[place]] for place in sorted(kept)})
+
+    def _hold(self, observed: dict[int, bytes]) -> None:
+        self.observed = observed
+        self._observed_len = sum(map(len, observed.values()))
 
 
 NUMBERS: Final = tuple(name for name in Facts._fields if name not in ("client", "headend"))
