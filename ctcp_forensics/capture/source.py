@@ -10,15 +10,12 @@ from collections.abc import Callable, Generator, Iterator
 from io import FileIO
 from itertools import chain, cycle
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
+from typing import Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
 from ctcp_forensics.errors import CaptureError
-
-if TYPE_CHECKING:
-    pass
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
