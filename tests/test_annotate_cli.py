@@ -72,6 +72,7 @@ def test_a_healthy_flow_is_written_for_who_asks_for_it(tmp_path: Path) -> None:
         (("missing.pcap", "-o", "x"), "there is no such file"),
         (("--from", "missing.json", "-o", "x"), "cannot read missing.json"),
         ((FAILURE, "--from", "report.json", "-o", "x"), "captures are named in the report already"),
+        ((FAILURE, "--url", "https://host/a.pcap", "-o", "x"), "--url is for those of --from"),
         (("-o", "x"), "none is named"),
         ((FAILURE,), "Missing option"),
         ((FAILURE, "-o", "no/such/folder/x"), "cannot write no/such/folder/x"),

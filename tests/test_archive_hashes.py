@@ -99,6 +99,8 @@ def test_stores_of_different_hashes_are_not_merged_and_leave_the_target_as_it_wa
         merge([new, old], tmp_path / "target")
     assert not (tmp_path / "target").exists()
     assert merge([old], tmp_path / "target") == 2
+    before = Store.open(tmp_path / "target").fingerprint()
     with pytest.raises(StoreError, match=r"target by sha256 and .*new by blake3"):
         merge([new], tmp_path / "target")
+    assert Store.open(tmp_path / "target").fingerprint() == before
     assert len(list(Store.open(tmp_path / "target").current())) == 2

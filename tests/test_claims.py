@@ -156,3 +156,21 @@ def test_a_sender_that_repeats_is_shown_by_its_first_retransmission() -> None:
     wire = told_wire(OPENINGS["tunnel"] + dedent(story))
     evidence = claims.the_sender_never_repeats(judged_rows(wire)[0].case)
     assert (evidence.outcome, evidence.frames) == (Outcome.FAILS, (wire.labels["again"],))
+
+
+def test_who_fell_silent_is_not_said_to_have_closed() -> None:
+    """Dead peer detection without an answer, and then nothing more."""
+    story = """
+        C > S  +100  lost
+        20 times every 1s:
+          C > S  +100
+          S > C  ack 1001
+          S > C  +100  ack 1001
+        3 times every 5s:
+          C > S  +100  ike 5
+          S > C  +100  ack 1001
+        +600s  other
+    """
+    case = judged_rows(told_wire(OPENINGS["tunnel"] + dedent(story)))[0].case
+    evidence = claims.the_flow_is_dead(case)
+    assert evidence.because == "3 IKE messages of the sender stayed without an answer until it fell silent"

@@ -491,6 +491,9 @@ def test_the_rest_is(address: str) -> None:
         ("sftp://user@host:22/a?b#c", "sftp://user@host:22/a?b#c"),
         ("s3://key:secret@bucket/a?b#c", "s3://bucket/a?b#c"),
         ("s3://bucket/a@b?c", "s3://bucket/a@b?c"),
+        ("https://u:p@[::1/a.pcap?sig=abc#f", "https://[::1/a.pcap?…"),
+        ("HTTPS://u:p@h\u2100/a?#f", "https://h\u2100/a"),
+        ("http://[x", "http://[x"),
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(url: str, shown: str) -> None:
@@ -503,3 +506,14 @@ def test_a_broken_url_is_named_without_its_secrets() -> None:
         open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", access=Access.ANYWHERE)
     assert "hunter2" not in str(raised.value)
     assert raised.value.source == "https://localhost:1/a.pcap?…"
+
+
+def test_what_is_no_url_at_all_is_refused_and_ends_no_sweep(tmp_path: Path) -> None:
+    """`urlsplit` raises a ValueError, of which nobody thought; one line of a long list may be such."""
+    with pytest.raises(CaptureError, match=r"https://\[::1/a\.pcap: the other side failed"):
+        open_capture("https://[::1/a.pcap")
+    capture = Path("samples/healthy.pcap").absolute()
+    status, said = swept(["https://[::1/a.pcap", "https://u:p@[::1/a.pcap", str(capture)], tmp_path / "store")
+    assert status == 3
+    assert "https://[::1/a.pcap: refused: " in said
+    assert "1 analyzed" in said

@@ -1,6 +1,6 @@
 """The fixes that TAC 113578 gives for the unanswered duplicate ACK, and one that follows from its cause.
 
-Knows the documents.  Does not know when to offer what: see the package.  What the sources leave open,
+Knows the documents.  Does not know when to offer what: see offers.  What the sources leave open,
 or what stands in none of those that were read, is said in the text.
 """
 

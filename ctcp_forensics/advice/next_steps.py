@@ -1,7 +1,7 @@
 """What to do next where the verdict is not the unanswered duplicate ACK, and how to settle an open one.
 
 Knows one step for each way a flow can die.  Nothing here stands in TAC 113578, and the text says so by
-its source.  Does not know when to offer what: see the package.
+its source.  Does not know when to offer what: see offers.
 """
 
 from __future__ import annotations

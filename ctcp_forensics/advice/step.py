@@ -1,6 +1,6 @@
 """A step of advice: texts with blanks, and how the blanks are filled for one flow.
 
-Knows addresses, ports and names.  Does not know which step suits which verdict: see the package.
+Knows addresses, ports and names.  Does not know which step suits which verdict: see offers.
 Addresses come from captures and end up in commands that somebody pastes into a firewall, so nothing
 gets into a command that `ipaddress` has not read and written again.
 """

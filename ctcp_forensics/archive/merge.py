@@ -78,16 +78,25 @@ def merge(sources: Sequence[Path], target: Path) -> int:
         refuse_other_hashes(versions)
         at_the_end.enter_context(locked(prepared(target)))
         at_the_end.enter_context(sound(target))
+        refuse_other_hashes({**versions, **begun_there(target)})
         manifest = Manifest(
             target, terms="merged", rules="merged", version=min(versions, default=SCHEMA_VERSION)
         )
         at_the_end.callback(manifest.close)
-        refuse_other_hashes({**versions, manifest.version: target})
         segment.remove_orphans(target / segment.FOLDER, manifest.segment_names())
         try:
             return sum(Joining(folder, db, target, manifest).joined() for folder, db in opened)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{target}: cannot be written: {error}; merge again when it can") from error
+
+
+def begun_there(target: Path) -> dict[int, Path]:
+    """The store that is there already, by its version; nothing where none is, or nothing is in it."""
+    if not (target / NAME).exists():
+        return {}
+    with closing(connect(target / NAME, mode="rw")) as database:
+        version = version_of(database)
+    return {version: target} if version else {}
 
 
 def refuse_other_hashes(stores: Mapping[int, Path]) -> None:

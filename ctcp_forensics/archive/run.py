@@ -34,8 +34,6 @@ FOUND_FIRST: Final = 16
 FOUND_AT_ONCE: Final = 64
 """The first few are noted by themselves, so that the workers have something to do; then more, but never so many that a
 worker who is done waits for more than a millisecond or two."""
-FINDING_S: Final = 0.01
-"""So long is waited for more of them before the workers are looked after again."""
 PAUSE_S: Final = 0.2
 """So long is waited for a worker before the watcher hears again."""
 ALIKE_AT_ONCE: Final = 4096

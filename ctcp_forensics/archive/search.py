@@ -21,7 +21,7 @@ FINDING_S: Final = 0.01
 SLOW_S: Final = 0.1
 """Who was kept waiting for so long is not kept waiting again."""
 NAMES_AHEAD: Final = 256
-"""Names that wait to be taken, as many as are taken at once."""
+"""Names that wait to be taken, a few times as many as are taken at once."""
 LEAVING_S: Final = 0.2
 """So often a thread looks whether anybody wants what it has found."""
 

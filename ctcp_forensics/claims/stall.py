@@ -166,7 +166,8 @@ def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int
     """It was closed, or fell silent, soon after data had come back: because nothing came through, or not."""
     if dpd_unanswered(episode):
         asked = count(episode.row.sender_ike, "IKE message")
-        return HOLDS, f"{asked} of the sender stayed without an answer until it closed"
+        closed = "it closed" if case.flow.ending.frame is not None else "it fell silent"
+        return HOLDS, f"{asked} of the sender stayed without an answer until {closed}"
     if peer_gave_up(case, peer, episode):
         asked = count(episode.row.peer_ike, "IKE message")
         return HOLDS, f"the end whose ACK is stuck asked with {asked} for a sign of life, then closed"

@@ -5,8 +5,8 @@ Knows the text only.  A key in an object store stands in the URL as it is, witho
 
 from __future__ import annotations
 
+import re
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from ctcp_forensics.capture.names import scheme_of
 
@@ -16,6 +16,9 @@ OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "ad
 HOSTS: Final = frozenset({"sftp", "ssh"})
 """What follows the host is a path, likewise; who logs in there is no secret, a password is."""
 
+PARTS: Final = re.compile(r"[^:]*://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
+"""RFC 3986 appendix B: host, path and query, of whatever begins with a scheme.  `urlsplit` raises at some of what
+somebody may write there."""
 LEFT_OUT: Final = "…"
 """Stands where a query was, in which signatures and tokens are handed on."""
 
@@ -31,8 +34,8 @@ def has_secrets(url: str) -> bool:
         return "@" in url.split("/", 3)[2]
     if scheme_of(url) in HOSTS:
         return ":" in url.split("/", 3)[2].rpartition("@")[0]
-    parts = urlsplit(url)
-    return bool(parts.query) or "@" in parts.netloc
+    host, _, query = _parts(url)
+    return bool(query) or "@" in host
 
 
 def without_secrets(url: str) -> str:
@@ -43,6 +46,10 @@ def without_secrets(url: str) -> str:
         scheme, _, rest = url.partition("://")
         netloc, slash, key = rest.partition("/")
         return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{key}"
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, LEFT_OUT if parts.query else "", ""))
+    host, path, query = _parts(url)
+    return f"{scheme_of(url)}://{host.rpartition('@')[2]}{path}{f'?{LEFT_OUT}' if query else ''}"
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    found = PARTS.match(url)
+    return ("", "", "") if found is None else (found[1], found[2], found[3] or "")

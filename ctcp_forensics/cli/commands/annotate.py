@@ -29,6 +29,7 @@ from ctcp_forensics.cli.commands.captures import (
 from ctcp_forensics.cli.ends import Done
 
 BOTH = "captures are named in the report already: give either captures or --from"
+NAMED_HERE = "a capture that is named here is named in full: --url is for those of --from"
 
 
 @app.command(
@@ -112,5 +113,7 @@ def annotate(
             raise typer.BadParameter(BOTH, param_hint="--from")
         name_in_full(url)
         raise Done(annotated_from(report, wanted))
+    if url:
+        raise typer.BadParameter(NAMED_HERE, param_hint="--url")
     refuse_none(named)
     raise Done(annotated_of(named, wanted))
