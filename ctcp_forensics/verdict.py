@@ -224,7 +224,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="One end reset the connection",
         means="One of the two ends closed the connection with an RST of its own, and nothing announced it.",
         requires=(claims.an_end_reset_it,),
-        refuted_by=(claims.it_was_closed_in_order, claims.a_question_is_left_open),
+        refuted_by=(claims.it_was_closed_in_order, *NOTHING_HIDDEN),
     ),
     Verdict(
         slug="loss-tolerated",
@@ -469,7 +469,7 @@ def shown_for(verdict: Verdict, weighing: Weighing) -> dict[str, tuple[Claim, Ro
         shown = claims_of(FLAGSHIP) | shown
     shown = {name: one for name, one in shown.items() if is_asked(one[0], case)}
     if verdict.slug == INSUFFICIENT:
-        shown |= what_stayed_open(weighing)
+        shown |= what_stayed_open(weighing) | what_hid_it(weighing)
     return shown
 
 
@@ -501,6 +501,12 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
         for claim in row.requires
         if claim is not claims.is_something_else and weighing.outcome(claim) is UNKNOWN
     }
+
+
+def what_hid_it(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+    """What kept verdicts from being given: half of a conversation shows neither a question nor its answer."""
+    hiding = claims.only_one_direction_was_seen
+    return {hiding.name: (hiding, Role.PROOF)} if weighing.holds(hiding) else {}
 
 
 LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}

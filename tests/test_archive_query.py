@@ -192,6 +192,10 @@ def test_the_questions_are_listed_with_a_sentence_each(ask: Any) -> None:
         (("who",), "no question is called who"),
         (("who-else", "--by", "week"), "who-else is not put together by week"),
         (("coverage", "--by", "week"), "belong to"),
+        (
+            ("hits", "--verdict", "idle-timeouts"),
+            "no verdict is called idle-timeouts; did you mean idle-timeout?",
+        ),
         (("--sql", "SELECT nothing FROM findings"), 'Referenced column "nothing" not found'),
         (("--sql", "SELEC 1"), "syntax error"),
         (("--sql", "DROP VIEW findings"), "Only SELECT"),

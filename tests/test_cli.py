@@ -732,19 +732,21 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes() -> None:
     assert answer.stdout.isascii()
 
 
-def test_a_report_is_the_same_bytes_in_a_file_and_in_a_pipe_and_the_same_report_in_ascii(
-    tmp_path: Path,
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252"])
+def test_json_is_the_same_utf8_in_a_file_and_in_a_pipe_of_any_encoding(
+    tmp_path: Path, form: str, encoding: str
 ) -> None:
-    command = [*COMMAND, "analyze", "--format", "json", FAILURE]
-    piped = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False).stdout
-    plain = subprocess.run(
-        command, capture_output=True, env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}, check=False
+    capture, target = tmp_path / "é…→😀.pcap", tmp_path / "report"
+    capture.write_bytes(Path(FAILURE).read_bytes())
+    command = [*COMMAND, "analyze", "--format", form, str(capture)]
+    piped = subprocess.run(
+        command, capture_output=True, env=ENVIRONMENT | {"PYTHONIOENCODING": encoding}, check=False
     ).stdout
-    subprocess.run([*command, "-o", str(tmp_path / "report")], env=ENVIRONMENT, check=False)
-    assert (tmp_path / "report").read_bytes() == piped
-    assert not piped.isascii()
-    assert plain.isascii()
-    assert json.loads(plain) == json.loads(piped)
+    subprocess.run([*command, "-o", str(target)], env=ENVIRONMENT, check=False)
+    assert target.read_bytes() == piped
+    assert "é…→😀.pcap" in piped.decode("utf-8")
+    assert all(json.loads(line) for line in (piped.splitlines() if form == "ndjson" else [piped]))
 
 
 @pytest.mark.parametrize(

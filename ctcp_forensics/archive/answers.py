@@ -22,6 +22,7 @@ from ctcp_forensics.render.spreadsheet import Echo, harmless
 from ctcp_forensics.render.wording import clean, count
 
 FORMATS: Final = ("table", "json", "ndjson", "csv", "markdown")
+JSON_FORMS: Final = ("json", "ndjson")
 ROWS_AT_A_GLANCE: Final = 200
 """Rows of a table without `-v`, as of a table of flows."""
 NOTHING: Final = "-"

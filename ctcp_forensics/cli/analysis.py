@@ -113,9 +113,12 @@ def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
     if wanted.form == "json":
-        write_utf8(text, report.to_json())
+        write_utf8(text, (report.to_json(),))
         return
     seen_as = look(wanted.depth, wanted.color, wanted.output)
+    if wanted.form == "ndjson":
+        write_utf8(text, render(report, wanted.form, seen_as))
+        return
     write(text, render(report, wanted.form, seen_as))
     if wanted.has_sketch and wanted.form == "table":
         from ctcp_forensics.cli.pictures import sketched

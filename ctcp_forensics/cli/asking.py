@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ctcp_forensics.archive import questions
-from ctcp_forensics.archive.answers import ROWS_AT_A_GLANCE, written
+from ctcp_forensics.archive.answers import JSON_FORMS, ROWS_AT_A_GLANCE, written
 from ctcp_forensics.archive.database import sound
 from ctcp_forensics.archive.overview import overview
 from ctcp_forensics.archive.parquet import Parquet, as_it_is, refreshed
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.archive.tables import Answer, Tables
 from ctcp_forensics.cli.ends import Refused, say
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.explain import insist_on_verdict
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write, write_utf8
 from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def answer(inquiry: Inquiry) -> int:
     _insist_on_question(inquiry)
     try:
         with sound(Path(inquiry.store)), destination(inquiry.output, ()) as text:
-            write(text, _told(inquiry, Store.open(inquiry.store)))
+            put = write_utf8 if inquiry.form in JSON_FORMS else write
+            put(text, _told(inquiry, Store.open(inquiry.store)))
     except CtcpError as error:
         raise Refused(str(error)) from error
     return 0
@@ -112,6 +114,8 @@ def _insist_on_question(inquiry: Inquiry) -> None:
         raise Refused(f"no question is called {inquiry.question}: {', '.join(known)}")
     if inquiry.question not in questions.IN_SQL and (inquiry.by or inquiry.like or inquiry.verdict):
         raise Refused("--by, --like and --verdict belong to " + ", ".join(questions.IN_SQL))
+    if inquiry.verdict is not None:
+        insist_on_verdict(inquiry.verdict)
     if inquiry.question == questions.OVERVIEW and inquiry.output == STANDARD_OUTPUT:
         raise Refused("the overview is a page: name a file with -o")
 

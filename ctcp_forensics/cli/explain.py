@@ -13,10 +13,8 @@ from ctcp_forensics.verdict import VERDICTS
 
 def explanation(slug: str) -> Iterator[str]:
     """The lines about one verdict; several rows of the table may lead to it."""
-    rows = [row for row in VERDICTS if row.slug == slug]
-    if not rows:
-        raise Refused(f"no verdict is called {slug}{_nearest(slug)}")
-    for row in rows:
+    insist_on_verdict(slug)
+    for row in [row for row in VERDICTS if row.slug == slug]:
         yield f"{row.slug}: {row.title}\n"
         yield f"  {row.means}\n"
         yield from _claims("requires", row.requires)
@@ -33,6 +31,12 @@ def catalogue() -> Iterator[str]:
     longest = max(map(len, first))
     for slug in sorted(first):
         yield f"{slug.ljust(longest)}  {first[slug].title}\n"
+
+
+def insist_on_verdict(slug: str) -> None:
+    """A name that no row of the table bears was mistyped."""
+    if slug not in slugs():
+        raise Refused(f"no verdict is called {slug}{_nearest(slug)}")
 
 
 def slugs() -> list[str]:

@@ -55,14 +55,14 @@ def write(text: TextIO, lines: Iterable[str]) -> None:
         text.writelines(lines)
 
 
-def write_utf8(text: TextIO, content: bytes) -> None:
-    """Write text that is encoded already: to decode a long report and encode it again takes longer than the rest."""
-    if (text.encoding or "").lower() != "utf-8" or os.linesep != "\n":
-        write(text, (content.decode(),))
-        return
+def write_utf8(text: TextIO, pieces: Iterable[str | bytes]) -> None:
+    """Write what is for programs, such as JSON: it is UTF-8 (RFC 8259 §8.1), whatever the terminal's encoding.
+
+    A long report comes encoded: to decode it and encode it again takes longer than the rest.
+    """
     with _heard(text):
         text.flush()
-        text.buffer.write(content)
+        text.buffer.writelines(one if isinstance(one, bytes) else one.encode() for one in pieces)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics.cli.ends import Refused, say
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write_utf8
 from ctcp_forensics.cli.stored import stored
 from ctcp_forensics.errors import CtcpError
 
@@ -128,14 +128,14 @@ def redact_report(source: str, key_file: str, output: str) -> None:
     """A stored report, redacted."""
     under_pseudonyms = veil(key_file, output)
     with destination(output, [source]) as text:
-        write(text, (under_pseudonyms(stored(source)).to_json().decode(),))
+        write_utf8(text, (under_pseudonyms(stored(source)).to_json(),))
 
 
 def undo(source: str, key_file: str, output: str) -> None:
     """A report, or any text that quotes one, with the originals."""
     pseudonyms = pseudonyms_of(key_file, output)
     with destination(output, [source]) as text:
-        write(text, original_of(content_of(source), pseudonyms))
+        write_utf8(text, original_of(content_of(source), pseudonyms))
 
 
 def original_of(content: bytes, pseudonyms: Pseudonyms) -> Iterable[str]:

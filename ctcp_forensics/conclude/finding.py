@@ -76,12 +76,16 @@ def summary_of(case: Case, judgement: Judgement) -> str:
     required = {claim.name for claim in judgement.verdict.requires}
     shown = [one.because for one in judgement.evidence if one.claim in required]
     if not shown:  # insufficient evidence: the links that do not hold, and what stayed open
-        shown = [
-            one.because for one in judgement.evidence if one.outcome == Outcome.UNKNOWN or is_broken(one)
-        ]
+        shown = [one.because for one in judgement.evidence if is_open(one) or is_broken(one)]
     if not shown:
         shown = [one.because for one in judgement.also_possible]
     return sentence("; ".join(dict.fromkeys(shown)) or case.encapsulation.because)
+
+
+def is_open(one: Evidence) -> bool:
+    """Not known, or hidden because half of the flow is."""
+    is_hidden = one.claim == claims.only_one_direction_was_seen.name and one.outcome == Outcome.HOLDS
+    return one.outcome == Outcome.UNKNOWN or is_hidden
 
 
 def is_broken(one: Evidence) -> bool:
@@ -107,11 +111,11 @@ def sentence(text: str) -> str:
 
 
 def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
-    """What to capture or to ask: for everything that is unknown, and for every doubt."""
+    """What to capture or to ask: for everything that is open, and for every doubt."""
     open_ = [
         one.settled_by
         for one in judgement.evidence
-        if one.settled_by and (one.outcome == Outcome.UNKNOWN or is_doubt(one, judgement))
+        if one.settled_by and (is_open(one) or is_doubt(one, judgement))
     ]
     if judgement.verdict is FLAGSHIP and case.direction is not None and case.connection is None:
         far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT

@@ -14,7 +14,7 @@ from ctcp_forensics.cli.commands.app import (
     app,
 )
 from ctcp_forensics.cli.ends import Done
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, look, write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, look, write, write_utf8
 
 EXIT_STATUS_OF = {"fixed": 0, "not-fixed": 1, "not-tested": 3, "cannot-be-told": 3}
 
@@ -53,7 +53,9 @@ def compare(
 
     under_pseudonyms = veil(redact, output)
     found = comparing.compare(under_pseudonyms(stored(before)), under_pseudonyms(stored(after)))
-    lines = as_json(found) if form == CheckFormat.JSON else comparison(found, look(Depth.WHAT, color, output))
     with destination(output, [before, after]) as text:
-        write(text, lines)
+        if form == CheckFormat.JSON:
+            write_utf8(text, as_json(found))
+        else:
+            write(text, comparison(found, look(Depth.WHAT, color, output)))
     raise Done(EXIT_STATUS_OF[found.outcome])

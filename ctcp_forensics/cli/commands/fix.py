@@ -8,7 +8,7 @@ import typer
 from ctcp_forensics.cli.commands.app import DebugOption, OutputOption, RedactOption, app
 from ctcp_forensics.cli.commands.render import ReportArgument
 from ctcp_forensics.cli.ends import Done, Refused
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write, write_utf8
 
 
 class Dialect(StrEnum):
@@ -94,7 +94,9 @@ def fix(
         pack = configure(read, wish)
     except ConfigurationError as error:
         raise Refused(str(error)) from error
-    told = as_json if form == PackFormat.JSON else configuration
     with destination(output, [report]) as text:
-        write(text, told(pack, read.tool))
+        if form == PackFormat.JSON:
+            write_utf8(text, as_json(pack, read.tool))
+        else:
+            write(text, configuration(pack, read.tool))
     raise Done(0)

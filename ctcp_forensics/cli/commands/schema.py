@@ -3,7 +3,7 @@
 import sys
 
 from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, app
-from ctcp_forensics.cli.output import write
+from ctcp_forensics.cli.output import write_utf8
 
 
 @app.command(
@@ -15,4 +15,4 @@ def schema() -> None:
     """Print the JSON Schema of the report."""
     from ctcp_forensics.report import schema_json
 
-    write(sys.stdout, (schema_json().decode(),))
+    write_utf8(sys.stdout, (schema_json(),))
