@@ -127,7 +127,7 @@ def notes_on_places(given_up: GivenUpRow, flows_early: int) -> Iterator[str]:
             f"{given_up.bared} times a half-open or ended flow of no concern lost what was kept of its holes and "
             "questions, to make room for that of others"
         )
-    if not any(given_up[: GivenUpRow._fields.index("begun_in_mid_stream")]):
+    if not (given_up.half_open or given_up.ended):
         return
     told = (
         f"{given_up.half_open} half-open and {given_up.ended} ended flows of no concern made room for others"

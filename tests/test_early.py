@@ -157,6 +157,7 @@ def test_several_captures_keep_their_flows_for_one_another(slow: Path) -> None:
     with capped(3, 1 << 20):
         report = diagnose([str(slow), str(DEAD)], Options())
     assert {cap.reached_by for cap in report.coverage.caps} == {"c1: 9 ended flows given up unjudged"}
+    assert report.captures[0].notes == (), "none of no concern made room"
 
 
 def test_places_of_one_file_keep_their_flows_for_one_another(tmp_path: Path) -> None:
