@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ctcp_forensics.report import Brief, Endpoint, Report, ReportError
+from ctcp_forensics.report import Brief, BriefVerdict, Endpoint, Report, ReportError
 
 COLUMNS: Final = (
     *("verdict", "client", "client_port", "headend", "headend_port"),
@@ -47,8 +47,21 @@ def lines_of(report: Report) -> Iterator[Line]:
 
 def counts_of(briefs: Iterable[Brief]) -> Counter[str]:
     """How many flows are told briefly, with a line or without, by verdict."""
+    some = tuple(briefs)
+    return with_a_line(some) + without_a_line(some)
+
+
+def with_a_line(briefs: Iterable[Brief]) -> Counter[str]:
+    return _tallied(told for brief in briefs for told in brief.verdicts)
+
+
+def without_a_line(briefs: Iterable[Brief]) -> Counter[str]:
+    return _tallied(told for brief in briefs for told in brief.counted)
+
+
+def _tallied(some: Iterable[BriefVerdict]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for told in (told for brief in briefs for told in (*brief.verdicts, *brief.counted)):
+    for told in some:
         counts[told.verdict] += told.flows
     return counts
 

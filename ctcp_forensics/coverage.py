@@ -121,7 +121,10 @@ def notes_on_time(reader: Reader) -> tuple[str, ...]:
 def notes_on_places(given_up: GivenUpRow, flows_early: int) -> Iterator[str]:
     """Flows that nothing was to be told of may go for others: what was seen of them was all that was asked."""
     if flows_early:
-        yield f"{flows_early} flows were judged before the end, as of when others needed their places"
+        yield (
+            f"{flows_early} flows were judged before the end of the capture, because there were more at once than "
+            "can be followed: their verdicts say nothing of what came later"
+        )
     if given_up.bared:
         yield (
             f"{given_up.bared} times a half-open or ended flow of no concern lost what was kept of its holes and "

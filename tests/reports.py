@@ -255,7 +255,7 @@ SHORT_FINDING = Finding(
         Evidence(
             claim="the capture outlived the flow",
             outcome="unknown",
-            because="the capture ends 850 ms after the first duplicate ACK",
+            because="the capture ended 850 ms after the first duplicate ACK",
             frames={"c1": (31,)},
         ),
     ),

@@ -119,7 +119,8 @@ def test_every_death_is_told_the_first_one_included_and_coverage_is_complete(slo
     assert cut.coverage == whole.coverage
     assert cut.coverage.is_complete
     assert cut.captures[0].notes == (
-        "9 flows were judged before the end, as of when others needed their places",
+        "9 flows were judged before the end of the capture, because there were more at once than can be followed: "
+        "their verdicts say nothing of what came later",
     )
     assert exit_status(cut) == 1
 
@@ -328,7 +329,14 @@ def test_flows_without_a_line_are_counted_everywhere(slow: Path) -> None:
     )
     assert brief.counted[0].flows > 0
     look = Look(depth=Depth.WHAT, width=None, pen=PLAIN)
-    assert "".join(render(report, "table", look)).startswith("12 of 12 flows: unanswered")
+    table = "".join(render(report, "table", look))
+    lines = len(list(lines_of(report)))
+    assert table.startswith("12 of 12 flows: unanswered")
+    assert f"and {lines} flows more, told in a line each by csv and ndjson: {lines} {FLAGSHIP} (" in table
+    assert (
+        f"and {11 - lines} flows more, counted only, since a report holds no more lines: {11 - lines} "
+        in table
+    )
     assert exit_status(replace(report, findings=(), flows=(), brief=(replace(brief, verdicts=()),))) == 1
     assert Report.from_json(report.to_json()) == report
     alone = replace(report, findings=(), flows=())

@@ -121,7 +121,7 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
         return UNKNOWN, f"the capture's clock jumps: its last frame is {seconds(since)} away"
     if since >= OUTLAST_NS:
         return HOLDS, f"the capture runs on for {seconds(since)} after the first duplicate ACK"
-    return UNKNOWN, f"the capture ends {seconds(since)} after the first duplicate ACK"
+    return UNKNOWN, f"{the_end_of_it(case)} {seconds(since)} after the first duplicate ACK"
 
 
 @claim(
@@ -156,10 +156,16 @@ def by_the_signs_of_life(case: Case) -> Answer:
         return outcome, because, frames
     stuck_ns = heard_ns - episode.row.first_ns
     if peer.row.data_last_ns <= episode.row.first_ns:
-        return UNKNOWN, f"the capture ends {seconds(stuck_ns)} after the first duplicate ACK", frames
+        return UNKNOWN, f"{the_end_of_it(case)} {seconds(stuck_ns)} after the first duplicate ACK", frames
     stuck = f"{seconds(stuck_ns)} after the first duplicate ACK"
-    because = f"data still came back {way(peer)} when the capture ended, {stuck}"
+    because = f"data still came back {way(peer)} when {the_end_of_it(case)}, {stuck}"
     return (FAILS if stuck_ns >= OUTLAST_NS else UNKNOWN), because, frames
+
+
+def the_end_of_it(case: Case) -> str:
+    """What ended the sight of a flow that had not ended."""
+    is_early = case.surroundings.place_needed_in is not None
+    return "another flow needed its place" if is_early else "the capture ended"
 
 
 def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int) -> tuple[Outcome, str]:

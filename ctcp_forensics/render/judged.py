@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ctcp_forensics.brief import counts_of
+from ctcp_forensics.brief import counts_of, with_a_line, without_a_line
 from ctcp_forensics.render.wording import NAMELESS, Names, clean, count, labels
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
@@ -83,19 +83,21 @@ def tally_of_all(report: Report, judged: Iterable[Judged]) -> str:
 
 def told_briefly(report: Report) -> Iterator[str]:
     """That there are flows of which nothing more is told, and how to learn it; nothing where there are none."""
-    counts = counts_of(report.brief)
-    if counts:
+    lines, others = with_a_line(report.brief), without_a_line(report.brief)
+    if lines:
         yield (
-            f"{count(counts.total(), 'flow')} more, told in a line each by csv and ndjson: {_counted(counts)} "
+            f"{count(lines.total(), 'flow')} more, told in a line each by csv and ndjson: {_counted(lines)} "
             "(analyze --in-full tells them)"
+        )
+    if others:
+        yield (
+            f"{count(others.total(), 'flow')} more, counted only, since a report holds no more lines: "
+            f"{_counted(others)} (to have them told, analyze a part of the capture, with fewer connections)"
         )
     some = [told for brief in report.brief for told in (*brief.verdicts, *brief.counted) if told.is_early]
     if some:
         flows = sum(told.flows for told in some)
         yield f"{flows} of them judged before they were over, because other flows needed their places"
-    untold = sum(told.flows for brief in report.brief for told in brief.counted)
-    if untold:
-        yield f"{untold} of them counted only, without a line: more than a report holds"
 
 
 def _counted(counts: Mapping[str, int]) -> str:
