@@ -634,6 +634,19 @@ def test_the_maker_is_never_more_than_two_items_ahead() -> None:
     assert made == list(range(50))
 
 
+def test_where_nothing_is_hashed_no_library_of_hashes_is_loaded(root: Path) -> None:
+    """OpenSSL's takes 3.6 MB and 3 ms: a capture too long to be hashed by the way needs neither."""
+    code = (
+        "import sys; from ctcp_forensics.capture import UNHASHED, open_capture\n"
+        "with open_capture(sys.argv[1], hashing=UNHASHED) as capture: assert b''.join(capture.chunks())\n"
+        "sys.exit({'_hashlib', 'blake3'} & set(sys.modules) != set())"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code, "samples/healthy.pcap"], cwd=root, check=False).returncode
+        == 0
+    )
+
+
 # --- the error -----------------------------------------------------------------------------------
 
 
