@@ -183,7 +183,7 @@ def began_ns(path: str, *, access: Access) -> int:
         return LAST_OF_ALL_NS
     try:
         with open_capture(path, hashing=UNHASHED, access=access) as capture:
-            reader = Reader(capture.chunks(), source=path)
+            reader = Reader(capture.chunks(), source=capture.source)
             next(iter(reader.batches()), None)
             return LAST_OF_ALL_NS if reader.first_ns is None else reader.first_ns
     except CaptureError:
@@ -295,7 +295,7 @@ class Course:
         with source.open(self._options.hashing, access=self._options.access) as capture:
             reader = followed(
                 capture,
-                partial(Reader, source=source.path, first_number=before + 1),
+                partial(Reader, source=capture.source, first_number=before + 1),
                 Steps(begin=self._begin, follow=self._follow, tell=partial(tell, capture, progress)),
                 threads=self._options.threads,
             )

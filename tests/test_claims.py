@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from ctcp_forensics import claims
 from ctcp_forensics._kernel.rows import NEVER
@@ -36,13 +37,13 @@ IS_NEVER_UNKNOWN = {
     "away_from_the_wrap": "a distance between two known numbers",
     "both_ends_fell_silent_at_once": "what it cannot tell from a capture's end it does not claim",
     "its_spi_goes_on_elsewhere": "the other flow was captured or not",
+    "it_was_followed_to_its_end": "another flow needed its place or not",
     "it_was_closed_in_order": "a FIN or RST was captured or not",
     "loss_was_seen": "it speaks of this capture alone",
     "only_large_segments_vanish": "sizes that are not known divide nothing",
     "only_one_direction_was_seen": "frames of a direction were captured or not",
     "questions_were_answered": "an answer was captured or not",
     "the_capture_is_whole": "a counter is zero or not",
-    "the_end_was_seen": "the end was captured or not",
 }
 
 
@@ -58,8 +59,8 @@ class Weighed(NamedTuple):
 
 @cache
 def weighed() -> list[Weighed]:
-    """Every claim on every flow of every story, those of several captures included."""
-    return [*weighed_alone(), *weighed_together()]
+    """Every claim on every flow of every story, those of several captures included, and on flows judged early."""
+    return [*weighed_alone(), *weighed_together(), *weighed_early()]
 
 
 def weighed_alone() -> Iterator[Weighed]:
@@ -81,6 +82,18 @@ def weighed_together() -> Iterator[Weighed]:
                 shown = [(evidence.frames, wires[case.number])]
                 shown += [(frames, wires[number]) for number, frames in evidence.elsewhere]
                 yield Weighed(name, claim_name, evidence, shown)
+
+
+def weighed_early() -> Iterator[Weighed]:
+    """Of a full table: another flow needs the place of one that may go on, and of one that was closed long before."""
+    for end in ("", "C > S  F\nS > C  F\n"):
+        wire = told_wire(f"{OPENINGS['tunnel']}{end}+900s  other\n")
+        (flow,) = judged_rows(wire)
+        around = replace(flow.case.surroundings, place_needed_in=len(wire.captured))
+        case = replace(flow.case, surroundings=around)
+        for claim_name, claim in ALL.items():
+            evidence = claim(case)
+            yield Weighed("early", claim_name, evidence, [(evidence.frames, wire)])
 
 
 def outcomes_of(name: str) -> set[Outcome]:

@@ -34,6 +34,7 @@ from ctcp_forensics.capture.remote import (
 from ctcp_forensics.capture.remote import hosts as hosts_module
 from ctcp_forensics.capture.remote import web as web_module
 from ctcp_forensics.capture.remote.hosts import is_public
+from ctcp_forensics.cli import analysis, main
 from ctcp_forensics.errors import CaptureError
 from tests.faulty import Script, faulty_proxy, refuses, resets_after, truncates_to
 
@@ -506,6 +507,23 @@ def test_a_broken_url_is_named_without_its_secrets() -> None:
         open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", access=Access.ANYWHERE)
     assert "hunter2" not in str(raised.value)
     assert raised.value.source == "https://localhost:1/a.pcap?…"
+
+
+def test_what_is_no_capture_is_named_without_its_secrets(
+    web: tuple[str, list[str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It was opened by its whole URL, and what is wrong with its first bytes was told under that name."""
+    url = f"{web[0]}/a.pcap?token=hunter2"
+    for words in (["-f", "json", url], ["--client", url, "--client", f"{url}b"]):
+        assert main(["analyze", *words, "--allow-private-addresses"]) == 2
+    said, complained = capfd.readouterr()
+    assert "hunter2" not in said + complained
+    assert f"{web[0]}/a.pcap?…: byte 0: " in complained
+
+
+def test_the_line_that_shows_how_far_it_is_shows_no_signature() -> None:
+    assert analysis._last_part("https://u:p@host/b/a.pcap?sig=abc/d&e=f") == "a.pcap?…"
+    assert analysis._last_part("/b/a.pcap?sig=abc") == "a.pcap?sig=abc"
 
 
 def test_what_is_no_url_at_all_is_refused_and_ends_no_sweep(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import nothing_passed_behind_the_hole
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
@@ -170,7 +171,7 @@ def the_end_of_it(case: Case) -> str:
 
 def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int) -> tuple[Outcome, str]:
     """It was closed, or fell silent, soon after data had come back: because nothing came through, or not."""
-    if dpd_unanswered(episode):
+    if dpd_unanswered(episode) and not may_be_a_farewell(case, peer, episode, silent_ns):
         asked = count(episode.row.sender_ike, "IKE message")
         closed = "it closed" if case.flow.ending.frame is not None else "it fell silent"
         return HOLDS, f"{asked} of the sender stayed without an answer until {closed}"
@@ -204,19 +205,40 @@ def dpd_unanswered(episode: Episode) -> bool:
     return episode.row.sender_ike >= DUP_THRESH and episode.row.peer_ike == 0
 
 
+def may_be_a_farewell(case: Case, peer: Direction, episode: Episode, silent_ns: int) -> bool:
+    """All of them may have come at once behind the peer's last message, as a delete for each association does.
+
+    Nobody answers these: they are one-way (RFC 2408 §4.8).  Who asks for a sign of life waits before it asks again.
+    """
+    row = case.flow.row
+    is_alone = case.flow.sent_by(row.data_tail_direction) is not peer
+    return is_alone and silent_ns < PEER_SILENT_NS and row.data_tail_segments >= episode.row.sender_ike
+
+
 def peer_gave_up(case: Case, peer: Direction, episode: Episode) -> bool:
     """The end whose ACK is stuck closed, after it had sent IKE at twice its former rate or more.
 
     That is dead-peer detection (RFC 3706 §5.4): it asks because it hears nothing, though the other end sends, and
-    answers each time.  Quick mode, which renews a tunnel that works, takes one message of the other end.
+    answers each time.  Quick mode, which renews a tunnel that works, takes one message of the other end; main mode
+    takes three (RFC 2409 §5), and shows what it is.
     """
     ending, row, asked = case.flow.ending, episode.row, times_asked(peer, episode)
-    if min(asked, row.sender_ike) < DUP_THRESH or not left_first(case, peer, episode):
+    if (
+        was_negotiated_anew(case)
+        or min(asked, row.sender_ike) < DUP_THRESH
+        or not left_first(case, peer, episode)
+    ):
         return False
     before_ns = max(1, row.first_ns - case.flow.row.first_ns)
     during_ns = max(1, ending.at_ns - row.first_ns)
     before = peer.row.ike_messages - row.peer_ike - OPENING_IKE
     return asked * before_ns >= 2 * max(0, before) * during_ns
+
+
+def was_negotiated_anew(case: Case) -> bool:
+    """Phase 1 was opened once more than a connection that is seen from its beginning begins with."""
+    opened = sum(max(0, d.row.ike_opened - d.row.ike_repeats) for d in case.flow.directions)
+    return opened > (case.flow.row.syn_frame != NEVER)
 
 
 def times_asked(peer: Direction, episode: Episode) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import msgspec
 
 from ctcp_forensics.capture import BY_THE_WAY, WHOLLY, Access
+from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.cli.ends import TROUBLE, say
 from ctcp_forensics.cli.output import destination, look, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
@@ -254,8 +255,17 @@ def _progress(sources: Sequence[Source], *, wanted: bool) -> Progress | None:
         return None
     from ctcp_forensics.cli.progress import watched
 
-    first = sources[0].path.rpartition("/")[2]
-    return watched(first if len(sources) == 1 else f"{len(sources)} captures", wanted=wanted)
+    what = _last_part(sources[0].path) if len(sources) == 1 else f"{len(sources)} captures"
+    return watched(what, wanted=wanted)
+
+
+def _last_part(name: str) -> str:
+    """Without what may be a signature: others may look on, and terminals are recorded."""
+    if scheme_of(name) is not None:
+        from ctcp_forensics.capture.remote import without_secrets
+
+        name = without_secrets(name)
+    return name.rpartition("/")[2]
 
 
 def complain(report: Report, depth: Depth) -> None:
