@@ -262,7 +262,8 @@ def test_every_decisive_frame_says_what_it_is(tmp_path: Path) -> None:
             (329, f"the end: RST by the client; frame 329 {of}"),
             (
                 330,
-                f"70th of 70 duplicate ACKs asking for {byte}; the ACK stays at 3060619500 to the end; frame 330 {of}",
+                f"70th of 70 duplicate ACKs asking for {byte}; the ACK stays at 3060619500 to the end; "
+                f"it is still asked for in frame 330; frame 330 {of}",
             ),
         ]
     )
