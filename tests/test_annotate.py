@@ -221,6 +221,20 @@ def test_capinfos_reads_it_without_a_warning_and_sees_the_places(together: Path)
     )
 
 
+@needs_tshark
+def test_a_capture_without_a_role_is_named_once_and_a_place_with_its_capture(
+    together: Path, tmp_path: Path
+) -> None:
+    alone = written(tmp_path / "out.pcapng", report_on(ROOT / "samples" / "failure-client.pcap"))
+    said = [
+        subprocess.run(["capinfos", "-k", path], capture_output=True, text=True, check=True).stdout
+        for path in (alone, together)
+    ]
+    assert "failure-client.pcap; times as captured" in said[0]
+    assert "failure-client.pcap: failure-client.pcap" not in said[0]
+    assert "client: failure-client.pcap; times as captured" in said[1]
+
+
 @needs_tcpdump
 def test_tcpdump_reads_it_without_a_warning(together: Path) -> None:
     program = shutil.which("tcpdump", path="/usr/bin:/usr/sbin:/sbin")

@@ -38,6 +38,11 @@ class Place:
     clock: str
     """What was done to its times."""
 
+    def __str__(self) -> str:
+        """One without a role is called by its capture: that is said once."""
+        called = self.files if self.name == self.files else f"{self.name}: {self.files}"
+        return f"{called}; {self.clock}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:

@@ -59,7 +59,7 @@ def origin_comment(
         [
             f"Derived by {tool}; {how}",
             "Frame numbers in comments are those of the captures that the frames come from.",
-            *(clean(f"{one.name}: {one.files}; {one.clock}.") for one in places.told),
+            *(clean(f"{one}.") for one in places.told),
             *sources(report.captures, programs),
             *(clean(f"{note}.") for note in (*pseudonyms_told(report), *report.notes)),
         ]
