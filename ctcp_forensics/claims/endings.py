@@ -75,9 +75,21 @@ def ike_never_completed(case: Case) -> Answer:
         return UNKNOWN, "the negotiation began before this capture, if these messages belong to one"
     because = f"{count(ike, 'IKE message')}, {repeats} of them repeated, and no ESP"
     last = [d.row.last_ike_frame for d in case.flow.directions]
+    if repeats < 2 and was_not_waited_for(case):
+        return UNKNOWN, f"{because} before the same ends began anew: an answer had no time to come", last
     if repeats >= 2 or case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
         return HOLDS, because, last
     return UNKNOWN, f"{because} before the capture ended", last
+
+
+def was_not_waited_for(case: Case) -> bool:
+    """Its place was taken at once by another connection of the same ports, which nobody who waits for IKE does.
+
+    Both sides of a firewall in one file look so, where it numbers anew: two connections that alternate.
+    """
+    follower, ending = case.reopened_by, case.flow.ending
+    is_silent = ending.kind == EndingKind.SILENCE
+    return is_silent and follower is not None and follower.row.first_ns - case.flow.row.last_ns < REPLY_NS
 
 
 @claim(would_refute="a small segment missing too", settled_by="ping with DF set, in steps of size")
