@@ -184,7 +184,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
-    "render", "render.look", "render.path", "render.wording", "report",
+    "render", "render.look", "report",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
     "savefile.reader", "savefile.window", "savefile.wording", "surroundings",
 }  # fmt: skip

@@ -270,6 +270,8 @@ def _last_part(name: str) -> str:
 
 def complain(report: Report, depth: Depth) -> None:
     """What could not be read is said in any case; damage, and what is odd about the captures, for who reads on."""
+    if not has_complaints(report):
+        return  # the words are not loaded: a thirtieth of what a small capture takes
     from ctcp_forensics.render.path import remarks
     from ctcp_forensics.render.wording import at
 
@@ -278,6 +280,11 @@ def complain(report: Report, depth: Depth) -> None:
     if depth > Depth.VERDICT:
         for line in (*_damage(report), *remarks(report)):
             say(line)
+
+
+def has_complaints(report: Report) -> bool:
+    is_damaged = any(capture.damage for capture in report.captures)
+    return bool(report.coverage.failed or report.notes or report.paths or report.redacted_with or is_damaged)
 
 
 def _damage(report: Report) -> Iterator[str]:
