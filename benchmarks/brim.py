@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.traffic import STARTED_AT_US
-from benchmarks.wire import ACK, FULL_SNAPLEN, PSH, RST, Column, file_header
+from benchmarks.wire import ACK, FULL_SNAPLEN, PSH, RST, TCP, Column, file_header
 
 FLOWS: Final = 102_400
 """As many as there are places."""
@@ -40,14 +40,7 @@ _HEAD: Final[list[Any]] = [
     ("hop_limit", "u1"),
     ("source", ">u4", 4),
     ("target", ">u4", 4),
-    ("source_port", ">u2"),
-    ("target_port", ">u2"),
-    ("seq", ">u4"),
-    ("ack", ">u4"),
-    ("offset_flags", ">u2"),
-    ("window", ">u2"),
-    ("sum", ">u2"),
-    ("urgent", ">u2"),
+    *TCP,
 ]
 _MESSAGE: Final[list[Any]] = [
     ("spi", ">u4"),

@@ -153,7 +153,7 @@ _IP = [
     ("source", ">u4"),
     ("target", ">u4"),
 ]
-_TCP = [
+TCP = [
     ("source_port", ">u2"),
     ("target_port", ">u2"),
     ("seq", ">u4"),
@@ -193,7 +193,7 @@ _TRANSPORT_LEN = np.array([20 + 4 * n for n in _OPTION_WORD_COUNTS.values()] + [
 
 
 def _header_type(layout: Layout) -> np.dtype[np.void]:
-    transport: list[Any] = [*_TCP]
+    transport: list[Any] = [*TCP]
     if layout is Layout.UDP:
         transport = [*_UDP]
     elif _OPTION_WORD_COUNTS[layout]:
