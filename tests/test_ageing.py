@@ -21,8 +21,8 @@ from ctcp_forensics.report import Report
 from ctcp_forensics.screen import LIMITS
 from ctcp_forensics.verdict import FLAGSHIP
 from tests import streams
-from tests.fuzz.path import PLAIN, capped
-from tests.kernels import COMPILED
+from tests.fuzz.path import capped
+from tests.kernels import COMPILED, PLAIN
 from tests.test_kernel import assert_same_flows
 
 compiled = COMPILED

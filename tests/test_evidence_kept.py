@@ -14,7 +14,8 @@ from ctcp_forensics.flows import build_flow
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.report import exit_status
 from tests import streams
-from tests.fuzz.path import PLAIN, capped
+from tests.fuzz.path import capped
+from tests.kernels import PLAIN
 from tests.test_ageing import WANTED, Talk, compiled, crowds, each_kernel, followed
 from tests.test_kernel import assert_same_flows
 

@@ -29,6 +29,7 @@ from ctcp_forensics._kernel.rows import (
 )
 from tests import streams
 from tests.fuzz import campaign, documents, mutate, path, seeds, targets
+from tests.kernels import PLAIN
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT.parent / "shared" / "captures" / "public"
@@ -148,7 +149,7 @@ def test_before_the_first_head_no_head_is_like_it() -> None:
         ip_id=9,
         print64=5,
     )
-    for kernel in (path.PLAIN, _kernel):
+    for kernel in (PLAIN, _kernel):
         packets, tracker = kernel.Packets(), kernel.Tracker()
         packets.append(streams.with_cargo(whole, "esp", 0, 7))
         packets.append(cut)

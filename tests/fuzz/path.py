@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, cast
 from unittest import mock
 
 from ctcp_forensics import _kernel, pipeline
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, plain_walk, rows
+from ctcp_forensics._kernel import plain_track, rows
 from ctcp_forensics._kernel.rows import NEVER, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
@@ -25,18 +25,8 @@ from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.render.look import COLORED, Depth, Look
 from ctcp_forensics.report import Report
 from ctcp_forensics.savefile import Reader
+from tests.kernels import PLAIN
 
-PLAIN: Any = SimpleNamespace(
-    Frames=plain_walk.Frames,
-    Interfaces=plain_walk.Interfaces,
-    walk_pcap=plain_walk.walk_pcap,
-    walk_pcapng=plain_walk.walk_pcapng,
-    Packets=plain_decode.Packets,
-    decode=plain_decode.decode,
-    Tracker=plain_track.Tracker,
-    Matching=plain_match.Matching,
-    course=plain_match.course,
-)
 FAR: int = 1 << 62
 """As far as a time or a position may be off without leaving 64 bits."""
 DELAYS = ((96, 0), (1, 500_000), (7, -FAR))
