@@ -309,7 +309,7 @@ def encode(f: Frames, snaplen: int = FULL_SNAPLEN) -> Bytes:
     for content in _DISGUISES:
         rows = np.flatnonzero(f.content == content)
         if len(rows):
-            sums[rows] = _write_disguise(out, payload_at[rows], f.at(rows), content)
+            sums[rows] = _write_disguise(out, payload_at[rows], kept_len[rows], f.at(rows), content)
     for layout in Layout:
         rows = np.flatnonzero(f.layout == layout)
         if len(rows):
@@ -327,16 +327,30 @@ def _write_payload(out: Bytes, payload_at: Column, place: Column, kept_len: Colu
             _runs(out, length)[payload_at[rows]] = _runs(PATTERN, length)[place[rows]]
 
 
-def _write_disguise(out: Bytes, payload_at: Column, f: Frames, content: Content) -> Column:
+def _write_disguise(
+    out: Bytes, payload_at: Column, kept_len: Column, f: Frames, content: Content
+) -> Column:
     """Overlay the cTCP message's clear-text head and its trailer; returns the payload's checksum share."""
     head_words, protocol = _DISGUISES[content]
     head = _as_rows(head_words(f), len(f))
     trailer = _as_rows(_trailer(f, protocol), len(f))
     head_len = head.dtype.itemsize
-    _runs(out, head_len)[payload_at] = head
-    _runs(out, CTCP_TRAILER_LEN)[payload_at + f.payload_len - CTCP_TRAILER_LEN] = trailer
+    trailer_from = f.payload_len - CTCP_TRAILER_LEN
+    _overlay(out, payload_at, kept_len, head)
+    _overlay(out, payload_at + trailer_from, kept_len - trailer_from, trailer)
     opaque_len = f.payload_len - head_len - CTCP_TRAILER_LEN  # even, like every part before it
     return _halves(head) + _halves(trailer) + _pattern_sum(f.place % _PATTERN_LEN + head_len, opaque_len)
+
+
+def _overlay(out: Bytes, at: Column, kept_len: Column, rows: NDArray[np.void]) -> None:
+    """Write each row where it belongs, as far as it was kept."""
+    size = rows.dtype.itemsize
+    is_whole = kept_len >= size
+    _runs(out, size)[at[is_whole]] = rows[is_whole]
+    is_cut = ~is_whole & (kept_len > 0)
+    is_kept = np.arange(size) < kept_len[is_cut, np.newaxis]
+    places = at[is_cut, np.newaxis] + np.arange(size)
+    out[places[is_kept]] = rows[is_cut].view(np.uint8).reshape(-1, size)[is_kept]
 
 
 def savefile(batches: Iterator[Frames], snaplen: int = FULL_SNAPLEN) -> Iterator[bytes | memoryview]:

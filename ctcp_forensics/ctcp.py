@@ -25,7 +25,8 @@ WEAK_SHARE = 0.9
 """An unknown vendor's trailer is believed on three segments, with the same magic bytes on nearly all."""
 ESP_RUN = 5
 """Five segments in a row with one first word and a rising second: ctcp-protocol §1.2, class C."""
-ESP_BREAKS_SHARE = 0.1
+ESP_BREAKS_SHARE = 10
+"""One head in ten may break the run: messages of two associations, and those that were lost, do."""
 
 
 class Grade(StrEnum):
@@ -135,7 +136,7 @@ def by_weak_trailer(seen: Trailers) -> Encapsulation | None:
 
 def by_esp_run(seen: Trailers) -> Encapsulation | None:
     """Class C: consistent with ESP in TCP, and no more than that."""
-    if seen.esp_run < ESP_RUN or seen.esp_breaks > ESP_BREAKS_SHARE * seen.cut_off:
+    if seen.esp_run < ESP_RUN or seen.esp_breaks * ESP_BREAKS_SHARE > seen.cut_off:
         return None
     because = (
         f"the trailer was not captured; {seen.esp_run} segments in a row look like ESP (one SPI, rising)"

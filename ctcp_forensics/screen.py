@@ -41,6 +41,7 @@ LIMITS: Final = ScreenLimits(
     ike_informational=stall.IKE_INFORMATIONAL,
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,
+    esp_breaks_share=ctcp.ESP_BREAKS_SHARE,
 )
 
 SAID: Final = {
@@ -51,6 +52,9 @@ SAID: Final = {
     Plain.CLOSED: ("orderly-close", Confidence.STRONG),
     Plain.WELL: ("healthy", Confidence.STRONG),
     Plain.OTHER: ("not-ctcp", Confidence.STRONG),
+    Plain.ESP_LOSS_TOLERATED: ("loss-tolerated", Confidence.CONSISTENT),
+    Plain.ESP_CLOSED: ("orderly-close", Confidence.CONSISTENT),
+    Plain.ESP_WELL: ("healthy", Confidence.CONSISTENT),
 }
 """The verdict and the confidence that the table of verdicts would come to, of a capture that is whole."""
 

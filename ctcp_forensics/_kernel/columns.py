@@ -75,6 +75,10 @@ class Plain(IntEnum):
     WELL = 6
     OTHER = 7
     """It carries something else, and nothing of what happened to it has a name."""
+    ESP_LOSS_TOLERATED = 8
+    """As LOSS_TOLERATED, of ESP whose trailers were not captured; the next two likewise."""
+    ESP_CLOSED = 9
+    ESP_WELL = 10
 
 
 class ScreenLimits(NamedTuple):
@@ -95,6 +99,7 @@ class ScreenLimits(NamedTuple):
     ike_informational: int
     certain_share: int
     esp_run: int
+    esp_breaks_share: int
 
 
 class BriefColumns(NamedTuple):

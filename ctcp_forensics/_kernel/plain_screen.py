@@ -50,6 +50,13 @@ class Close(NamedTuple):
 
 Halves = tuple[Half, Half]
 
+OF_ESP = {
+    Plain.LOSS_TOLERATED: Plain.ESP_LOSS_TOLERATED,
+    Plain.CLOSED: Plain.ESP_CLOSED,
+    Plain.WELL: Plain.ESP_WELL,
+}
+"""What is said of a tunnel, where its trailers were not captured."""
+
 
 def screened(
     tracked: Tracked, wanted: Sequence[int], limits: ScreenLimits, quoted: Collection[Conversation]
@@ -124,8 +131,11 @@ def said_of(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) ->
         return Plain.JUDGE
     if close is not None and close.is_reset and not came_from_its_end(halves[close.side].row, limits):
         return Plain.JUDGE
-    if any(half.row.trailer_cisco for half in halves):
-        return said_of_ctcp(flow, halves, close, limits)
+    rows = [half.row for half in halves]
+    if any(row.trailer_cisco for row in rows):
+        return said_of_ctcp(flow, halves, close, limits) if is_certain(rows, limits) else Plain.JUDGE
+    if is_esp_like(rows, limits):
+        return OF_ESP.get(said := said_of_ctcp(flow, halves, close, limits), said)
     return said_of_others(halves, close, limits)
 
 
@@ -232,8 +242,7 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
     rows = [half.row for half in halves]
     losing = [half for half in halves if shows_loss(half)]
     if (
-        not is_certain(rows, limits)
-        or any(half.is_bared for half in halves)
+        any(half.is_bared for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
         or not all(went_on(half, rows) for half in losing)
@@ -261,6 +270,16 @@ def said_of_others(halves: Halves, close: Close | None, limits: ScreenLimits) ->
     if close is not None and close.is_reset and not was_announced(rows, close, limits):
         return Plain.RESET
     return Plain.OTHER if is_read else Plain.UNREAD
+
+
+def is_esp_like(rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:
+    """Runs of ESP-like heads, and no payload whose end was captured."""
+    breaks = sum(row.esp_breaks for row in rows)
+    return (
+        not any(row.signature or row.trailer_weak or row.trailer_absent for row in rows)
+        and max(row.esp_run for row in rows) >= limits.esp_run
+        and breaks * limits.esp_breaks_share <= sum(row.trailer_cut_off for row in rows)
+    )
 
 
 def is_certain(rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:

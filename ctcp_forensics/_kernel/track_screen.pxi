@@ -16,6 +16,7 @@ cdef struct limits_t:  # rows.ScreenLimits
     int64_t ike_informational
     int64_t certain_share
     int64_t esp_run
+    int64_t esp_breaks_share
 
 cdef enum:
     PLAIN_JUDGE = 0  # rows.Plain
@@ -26,6 +27,9 @@ cdef enum:
     PLAIN_CLOSED = 5
     PLAIN_WELL = 6
     PLAIN_OTHER = 7
+    PLAIN_ESP_LOSS_TOLERATED = 8
+    PLAIN_ESP_CLOSED = 9
+    PLAIN_ESP_WELL = 10
 
 cdef struct half_t:  # one direction, and what is missing of it
     const direction_t* d
@@ -66,6 +70,7 @@ cdef limits_t limits_of(limits):
         made.ike_informational,
         made.certain_share,
         made.esp_run,
+        made.esp_breaks_share,
     ) = limits
     return made
 
@@ -195,8 +200,18 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     if close.is_reset and not came_from_its_end(&halves[close.side], limits):
         return PLAIN_JUDGE
     if halves[0].cargo.trailer_cisco or halves[1].cargo.trailer_cisco:
-        return said_of_ctcp(t, flow, halves, &close, limits)
+        return said_of_ctcp(t, flow, halves, &close, limits) if is_certain(halves, limits) else PLAIN_JUDGE
+    if is_esp_like(halves, limits):
+        return of_esp(said_of_ctcp(t, flow, halves, &close, limits))
     return said_of_others(t, halves, &close, limits)
+
+
+cdef inline uint8_t of_esp(uint8_t said) noexcept nogil:
+    if said == PLAIN_LOSS_TOLERATED:
+        return PLAIN_ESP_LOSS_TOLERATED
+    if said == PLAIN_CLOSED:
+        return PLAIN_ESP_CLOSED
+    return PLAIN_ESP_WELL if said == PLAIN_WELL else said
 
 
 cdef bint is_settled(const tracker_t* t, const flow_t* flow, const limits_t* limits) noexcept nogil:
@@ -344,7 +359,7 @@ cdef uint8_t said_of_ctcp(
 ) noexcept nogil:
     cdef bint is_losing = False
     cdef int side
-    if not is_certain(halves, limits) or is_negotiating(halves) or is_without_reply(t, flow, halves, limits):
+    if is_negotiating(halves) or is_without_reply(t, flow, halves, limits):
         return PLAIN_JUDGE
     if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
@@ -395,6 +410,20 @@ cdef int64_t absent_in(const half_t* half) noexcept nogil:
     """Payloads whose end was captured and is no trailer."""
     cdef const cargo_t* cargo = half.cargo
     return <int64_t> half.d.data_segments - cargo.trailer_cisco - cargo.trailer_weak - half.d.trailer_cut_off
+
+
+cdef bint is_esp_like(const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef int64_t run = 0, breaks = 0, cut_off = 0
+    cdef const half_t* half
+    cdef int side
+    for side in range(2):
+        half = &halves[side]
+        if half.bounds.signature or half.cargo.trailer_weak or absent_in(half):
+            return False
+        run = max(run, <int64_t> longest_run(half.cargo, half.d))
+        breaks += breaks_of_runs(half.cargo, half.d)
+        cut_off += half.d.trailer_cut_off
+    return run >= limits.esp_run and breaks * limits.esp_breaks_share <= cut_off
 
 
 cdef bint is_certain(const half_t* halves, const limits_t* limits) noexcept nogil:

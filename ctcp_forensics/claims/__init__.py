@@ -29,6 +29,7 @@ from ctcp_forensics.claims.endings import (
 from ctcp_forensics.claims.identity import (
     carries_ctcp,
     is_something_else,
+    looks_like_ctcp,
     only_one_direction_was_seen,
 )
 from ctcp_forensics.claims.loss import (
@@ -86,6 +87,7 @@ __all__ = [
     "it_was_followed_to_its_end",
     "it_went_on_elsewhere",
     "its_spi_goes_on_elsewhere",
+    "looks_like_ctcp",
     "loss_was_seen",
     "nobody_answered",
     "nothing_is_wrong",

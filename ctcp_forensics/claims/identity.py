@@ -24,6 +24,16 @@ def carries_ctcp(case: Case) -> Answer:
 
 
 @claim(
+    would_refute="full payloads without the trailer, or the opening bytes of another protocol",
+    settled_by="a capture of the payloads' first bytes at least",
+)
+def looks_like_ctcp(case: Case) -> Answer:
+    """The flow carries IPsec over TCP, or ESP whose trailers were not captured."""
+    found = case.encapsulation
+    return (HOLDS if case.may_be_ctcp else carries_ctcp.check(case)[0]), found.because
+
+
+@claim(
     would_refute="a trailer of IPsec over TCP at the end of the payloads",
     settled_by="a capture with full frames (snap length 0 or packet-length 1522)",
 )
