@@ -67,9 +67,7 @@ ORDINARY = _recipe(udp_share=0.02)
 _A = _recipe(record_len=845.0)  # with openings and endings 806: 1 GB in 1.24 million frames
 _B = _recipe(record_len=105.5, snaplen=HEADERS_SNAPLEN)  # reaches 103: long scenes only, 0.93 GB
 CTCP = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False)
-_CTCP_CUT = _recipe(
-    library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False, snaplen=HEADERS_SNAPLEN
-)
+_CTCP_CUT = _recipe(library=ctcp_library, tuples=ctcp_tuples, speaks_plain_tcp=False, snaplen=HEADERS_SNAPLEN)
 _COLLIDING = _recipe(tuples=colliding_tuples, record_len=150.0)
 
 
@@ -97,9 +95,7 @@ KINDS: dict[str, Kind] = {
     "one-flow": _kind("one huge flow", _A, flows=1),
     "tiny": _kind("thirty frames", _recipe(), frames=30, flows=3),
     "ctcp": _kind("every flow is cTCP; one in fifty dies unanswered", CTCP, flows=5_000),
-    "ctcp-cut": _kind(
-        "every flow is cTCP, cut at 100 bytes", _CTCP_CUT, frames=4_000_000, flows=20_000
-    ),
+    "ctcp-cut": _kind("every flow is cTCP, cut at 100 bytes", _CTCP_CUT, frames=4_000_000, flows=20_000),
     "ctcp-behind": Kind(
         says="the frames of ctcp behind a firewall that translates, renumbers and loses some",
         frames=1_000_000,

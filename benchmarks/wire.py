@@ -327,9 +327,7 @@ def _write_payload(out: Bytes, payload_at: Column, place: Column, kept_len: Colu
             _runs(out, length)[payload_at[rows]] = _runs(PATTERN, length)[place[rows]]
 
 
-def _write_disguise(
-    out: Bytes, payload_at: Column, kept_len: Column, f: Frames, content: Content
-) -> Column:
+def _write_disguise(out: Bytes, payload_at: Column, kept_len: Column, f: Frames, content: Content) -> Column:
     """Overlay the cTCP message's clear-text head and its trailer; returns the payload's checksum share."""
     head_words, protocol = _DISGUISES[content]
     head = _as_rows(head_words(f), len(f))
