@@ -27,7 +27,7 @@ from benchmarks.join import AT_THE_END_OF_TIME, read
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = 2_000
 FLOWS = 40
-MIXED = ("ordinary", "A", "B", "ctcp", "colliding")  # kinds with a choice of flows
+MIXED = ("ordinary", "A", "B", "ctcp", "ctcp-cut", "colliding")  # kinds with a choice of flows
 TRAPS = ("holes", "holes-scattered", "one-byte", "half-open", "sack-storm", "wrap", "dup-ack-storm")
 KINDS = (*MIXED, *TRAPS, "one-flow", "tiny")
 BEHIND = "ctcp-behind"  # loses frames: it is asked for more than it has
@@ -135,7 +135,7 @@ def test_tshark_finds_the_flows_and_segments_that_the_generator_counted(
 @needs_tshark
 @pytest.mark.parametrize("kind", [*KINDS, BEHIND])
 def test_every_checksum_and_header_is_right(kind: str, captures: Captures) -> None:
-    """In kind B and in wrap the payload is cut off, and with it the means to check TCP's sum."""
+    """In kinds B and ctcp-cut and in wrap the payload is cut off, and with it the means to check TCP's sum."""
     wrong = (
         "ip.checksum.status == Bad || tcp.checksum.status == Bad || udp.checksum.status == Bad"
         ' || tcp.hdr_len > 60 || tcp.options.unknown || _ws.expert.message contains "Bogus"'
@@ -164,7 +164,7 @@ def test_the_tap_behind_sees_what_the_first_tap_saw_less_what_was_lost(captures:
 
 
 @needs_tshark
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ctcp"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("ctcp", "ctcp-cut")])
 def test_nobody_acknowledges_what_was_not_sent_nor_reuses_a_port(kind: str, captures: Captures) -> None:
     """cTCP is left out: its receivers acknowledge past a hole, and so the capture holds what looks like this."""
     nonsense = "tcp.analysis.ack_lost_segment || tcp.analysis.reused_ports || tcp.analysis.window_full"
