@@ -17,7 +17,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import endings, stall
+from ctcp_forensics.claims import death, endings
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -36,9 +36,9 @@ LIMITS: Final = ScreenLimits(
     busy_frames=endings.BUSY_FRAMES,
     rhythm=endings.RHYTHM_NS,
     route_change_hops=endings.ROUTE_CHANGE_HOPS,
-    goodbye=stall.GOODBYE_NS,
+    goodbye=death.GOODBYE_NS,
     farewell=endings.FAREWELL_NS,
-    ike_informational=stall.IKE_INFORMATIONAL,
+    ike_informational=death.IKE_INFORMATIONAL,
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,
 )

@@ -236,6 +236,8 @@ class EpisodeRow(NamedTuple):
     window: int
     """Of the first duplicate ACK, as sent."""
     sender_ike: int
+    sender_ike_asked_ns: int
+    """When the sender had sent IKE_ASKS of them."""
     peer_ike: int
     """IKE messages of either end while the question was open."""
     wanted_seen: int

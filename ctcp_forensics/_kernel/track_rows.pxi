@@ -227,6 +227,7 @@ cdef object episode_row(const episode_t* episode):
             episode.ttl_max,
             episode.window,
             episode.sender_ike,
+            episode.sender_ike_asked_ns,
             episode.peer_ike,
             episode.wanted_seen,
             episode.answered_frame,

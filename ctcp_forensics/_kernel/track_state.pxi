@@ -231,6 +231,7 @@ cdef struct episode_t:
     int32_t ttl_min
     int32_t ttl_max
     int32_t window
+    int64_t sender_ike_asked_ns
     uint32_t sender_ike
     uint32_t peer_ike
 

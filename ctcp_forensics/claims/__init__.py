@@ -4,6 +4,7 @@ Each takes a case and answers holds, fails or unknown, with a because and frames
 Knows facts and thresholds.  Does not know which claims make which verdict: see verdict.
 """
 
+from ctcp_forensics.claims.death import the_flow_is_dead
 from ctcp_forensics.claims.doubts import (
     away_from_the_wrap,
     it_was_followed_to_its_end,
@@ -63,7 +64,6 @@ from ctcp_forensics.claims.stall import (
     the_ack_never_moved_again,
     the_asking_is_heard_to_the_end,
     the_capture_outlasts_the_stall,
-    the_flow_is_dead,
     the_sender_went_on,
 )
 

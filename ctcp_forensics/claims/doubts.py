@@ -64,21 +64,23 @@ def the_receiver_had_followed(case: Case) -> Answer:
     direction, episode = case.direction, case.episode
     if direction is None or episode is None:
         return NO_QUESTION
-    moved_frame = direction.row.acked_frame
-    first_pos = 1 if direction.row.isn_known else MID_STREAM
+    moved_frame, first_pos = direction.row.acked_frame, 1 if direction.row.isn_known else MID_STREAM
     if (
         episode.row.wanted_pos > first_pos
         and moved_frame != NEVER
         and direction.row.acked_ns <= episode.row.first_ns
     ):
-        return (
-            HOLDS,
-            f"{case.frame(moved_frame)} was the last to move it, to {episode.wanted_seq}",
-            [moved_frame],
-        )
+        return what_moved_it(case, moved_frame, case.flow.opposite(direction).row.first_frame, episode.wanted_seq)
     if not direction.row.isn_known:
         return UNKNOWN, "the capture begins in mid-stream and shows no movement of the ACK"
     return FAILS, "the ACK never moved: the first message itself is the one asked for"
+
+
+def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: int) -> Answer:
+    """The first ACK that a capture shows is no movement: where it stood before, nobody saw."""
+    if moved_frame == first_frame:
+        return UNKNOWN, f"{case.frame(first_frame)} is the first ACK here and asks for that byte already", [first_frame]
+    return HOLDS, f"{case.frame(moved_frame)} was the last to move it, to {wanted_seq}", [moved_frame]
 
 
 @claim(

@@ -9,8 +9,8 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
 from ctcp_forensics.claims.passage import it_entered_and_never_left, link_is_cut
 from ctcp_forensics.claims.path import the_reset_was_made_in_between
-from ctcp_forensics.claims.proof import the_window_had_room, the_window_was_too_small
-from ctcp_forensics.claims.stall import GOODBYE_NS, IKE_INFORMATIONAL
+from ctcp_forensics.claims.proof import ETHERNET_SEGMENT_LEN, the_window_had_room, the_window_was_too_small
+from ctcp_forensics.claims.death import GOODBYE_NS, IKE_INFORMATIONAL
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -32,8 +32,6 @@ seconds is no broken link."""
 FAREWELL_NS: Final = 2 * SECOND
 """An ISAKMP informational (a delete) this close before the close announces it."""
 MTU_HOLES: Final = 3
-ETHERNET_SEGMENT_LEN: Final = 1460
-"""Ethernet's 1,500 bytes less two headers: a longer hole may have held several segments."""
 NOTHING_TO_COMPARE: Final = "nothing else of its alleged sender was captured to compare the RST with"
 ROUTE_CHANGE_HOPS: Final = 3
 """A route that changes adds or saves a few hops; another box starts from another TTL.  Data is made by the
@@ -132,7 +130,7 @@ def segments_in(hole: Hole) -> int:
 
 def is_sized(hole: Hole) -> bool:
     """Whether it is known how many segments a hole held: by their ESP numbers, or because two do not fit."""
-    return hole.row.esp_missing > 0 or hole.length <= ETHERNET_SEGMENT_LEN
+    return hole.row.esp_missing > 0 or hole.length <= ETHERNET_SEGMENT_LEN  # a longer one may have held several
 
 
 def refused_for_their_size(case: Case) -> Answer | None:

@@ -154,6 +154,7 @@ class Episode:
         self.ttl_min = self.ttl_max = NEVER
         self.window = NEVER
         self.sender_ike = self.peer_ike = 0
+        self.sender_ike_asked_ns = NEVER
         self.answered_frame = self.answered_ns = NEVER
         self.rewritten_frame = NEVER
         self.passed_frame = self.passed_ns = NEVER
@@ -219,6 +220,7 @@ class Episode:
             self.ttl_max,
             self.window,
             self.sender_ike,
+            self.sender_ike_asked_ns,
             self.peer_ike,
             self.wanted_seen,
             self.answered_frame,
