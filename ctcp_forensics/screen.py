@@ -17,7 +17,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import death, endings
+from ctcp_forensics.claims import death, doubts, endings
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -41,6 +41,7 @@ LIMITS: Final = ScreenLimits(
     ike_informational=death.IKE_INFORMATIONAL,
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,
+    pause_messages=doubts.PAUSE_MESSAGES,
 )
 
 SAID: Final = {
@@ -90,10 +91,17 @@ class Sifted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sifted(
-    tracker: Tracker, wanted: Sequence[int], icmp_errors: Iterable[IcmpError], max_in_full: int
+    tracker: Tracker,
+    wanted: Sequence[int],
+    icmp_errors: Iterable[IcmpError],
+    around: Surroundings,
+    max_in_full: int,
 ) -> Sifted:
     """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts."""
-    said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
+    named = {conversation(error) for error in icmp_errors}
+    if around.torn_between:
+        named |= torn_among(tracker, wanted, around)
+    said = tracker.screen(wanted, LIMITS, named)
     share = even_share(Counter(word for word in said if word != Plain.JUDGE), max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 
@@ -132,7 +140,17 @@ def even_share(counts: Mapping[Any, int], room: int) -> int:
     return max(numbers, default=0)
 
 
+def torn_among(tracker: Tracker, wanted: Iterable[int], around: Surroundings) -> set[Conversation]:
+    """Those of the wanted flows whose packets came in fragments, and not all of them."""
+    torn = (row for row in map(tracker.flow, wanted) if around.tears(row))
+    return {in_order((row.src, row.sport), (row.dst, row.dport)) for row in torn}
+
+
 def conversation(error: IcmpError) -> Conversation:
-    """The ends that an ICMP error quotes, the lower first."""
-    one, other = (error.src, error.sport), (error.dst, error.dport)
+    """The ends that an ICMP error quotes."""
+    return in_order((error.src, error.sport), (error.dst, error.dport))
+
+
+def in_order(one: tuple[bytes, int], other: tuple[bytes, int]) -> Conversation:
+    """The lower first."""
     return one + other if one <= other else other + one

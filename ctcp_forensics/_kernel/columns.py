@@ -95,6 +95,7 @@ class ScreenLimits(NamedTuple):
     ike_informational: int
     certain_share: int
     esp_run: int
+    pause_messages: int
 
 
 class BriefColumns(NamedTuple):

@@ -146,6 +146,8 @@ class DirectionRow(NamedTuple):
     rst_seq_pos: int
     rst_has_ack: int
     rsts: int
+    rst_last_frame: int
+    """The last of these."""
     last_ip_id: int
     """Of the last segment before any RST."""
     last_ttl: int

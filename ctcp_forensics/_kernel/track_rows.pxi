@@ -151,6 +151,7 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             ending.seq_pos,
             ending.has_ack,
             ending.rsts,
+            ending.last_frame,
             d.last_ip_id if d.state & ID_SEEN else NEVER,
             d.last_ttl if seen else NEVER,
             cargo.trailer_cisco,

@@ -272,7 +272,7 @@ cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
 
 
 cdef void set_ending_defaults(ending_t* ending) noexcept nogil:
-    ending.frame, ending.time_ns, ending.seq_pos = NEVER, NEVER, NEVER
+    ending.frame, ending.last_frame, ending.time_ns, ending.seq_pos = NEVER, NEVER, NEVER, NEVER
     ending.ttl, ending.window, ending.ip_id = NEVER, NEVER, NEVER
 
 

@@ -31,6 +31,8 @@ from ctcp_forensics.claims.identity import (
     carries_ctcp,
     is_something_else,
     only_one_direction_was_seen,
+    the_directions_stand_apart,
+    two_places_are_mixed,
 )
 from ctcp_forensics.claims.loss import (
     a_question_is_left_open,
@@ -100,6 +102,7 @@ __all__ = [
     "the_asking_is_heard_to_the_end",
     "the_capture_is_whole",
     "the_capture_outlasts_the_stall",
+    "the_directions_stand_apart",
     "the_end_was_seen",
     "the_flow_is_dead",
     "the_handshake_failed",
@@ -113,5 +116,6 @@ __all__ = [
     "the_two_sides_are_confirmed",
     "the_window_had_room",
     "the_window_stayed_closed",
+    "two_places_are_mixed",
     "what_was_said_last_never_arrived",
 ]

@@ -6,12 +6,12 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.identity import is_something_else
+from ctcp_forensics.claims.identity import is_something_else, ttls
 from ctcp_forensics.claims.passage import it_entered_and_never_left, link_is_cut
 from ctcp_forensics.claims.path import the_reset_was_made_in_between
 from ctcp_forensics.claims.proof import ETHERNET_SEGMENT_LEN, the_window_had_room, the_window_was_too_small
 from ctcp_forensics.claims.death import GOODBYE_NS, IKE_INFORMATIONAL
-from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
+from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, TORN, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind, endpoint
@@ -33,6 +33,7 @@ FAREWELL_NS: Final = 2 * SECOND
 """An ISAKMP informational (a delete) this close before the close announces it."""
 MTU_HOLES: Final = 3
 NOTHING_TO_COMPARE: Final = "nothing else of its alleged sender was captured to compare the RST with"
+OUT_OF_ORDER: Final = "one end seems to go on alone, but the capture is not in the order of its times, and frames go"
 ROUTE_CHANGE_HOPS: Final = 3
 """A route that changes adds or saves a few hops; another box starts from another TTL.  Data is made by the
 end alone, while a proxy may have made some of its ACKs."""
@@ -114,6 +115,9 @@ def large_ones_missing(case: Case) -> Answer | None:
         if len(lost) < MTU_HOLES or not all(is_sized(hole) for hole in lost):
             continue
         smallest = min(row.smallest_missing_len, *(hole.length // segments_in(hole) for hole in lost))
+        if smallest > row.max_payload_len and case.is_torn:
+            because = f"{way(direction)}: only large segments are missing, and {TORN}: a filter by ports takes them too"
+            return UNKNOWN, because, [hole.row.opened_frame for hole in lost[:8]]
         if smallest > row.max_payload_len:
             missing = count(sum(segments_in(hole) for hole in lost), "segment")
             because = (
@@ -298,7 +302,7 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
     if row.data_ttl != NEVER and abs(row.rst_ttl - row.data_ttl) > ROUTE_CHANGE_HOPS:
         because = f"its TTL is {row.rst_ttl}, data of its alleged sender has {row.data_ttl}"
         return HOLDS, because, [row.rst_frame]
-    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
+    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttls(author)}"
     if not row.ttl_min <= row.rst_ttl <= row.ttl_max:
         return HOLDS, because, [row.rst_frame]
     # Only the ends of the range were seen for certain: between them the RST may be another's.
@@ -318,7 +322,7 @@ def the_reset_has_a_ttl_of_its_own(case: Case) -> Answer:
     row = author.row
     if row.ttl_min == NEVER:
         return UNKNOWN, NOTHING_TO_COMPARE, [row.rst_frame]
-    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttl_range(author)}"
+    because = f"its TTL is {row.rst_ttl}, other segments of its alleged sender have {ttls(author)}"
     is_foreign = not row.ttl_min <= row.rst_ttl <= row.ttl_max
     return (HOLDS if is_foreign else FAILS), because, [row.rst_frame]
 
@@ -329,11 +333,6 @@ def reset_author(case: Case) -> Direction | None:
     if ending.kind != EndingKind.RST:
         return None
     return next(d for d in case.flow.directions if d.name == ending.direction)
-
-
-def ttl_range(direction: Direction) -> str:
-    low, high = direction.row.ttl_min, direction.row.ttl_max
-    return str(low) if low == high else f"{low} to {high}"
 
 
 @claim(
@@ -399,6 +398,8 @@ def frames_without_reply(case: Case) -> Answer | None:
     silent, alone_ns = case.flow.opposite(speaker), speaker.row.last_ns - row.tail_first_ns
     if row.tail_data_segments < ALONE_SEGMENTS or alone_ns < VANISHED_NS or not silent.row.frames:
         return None
+    if silent.row.last_ns - row.tail_first_ns >= REPLY_NS:
+        return UNKNOWN, f"{OUT_OF_ORDER} {way(silent)} meanwhile", [silent.row.last_frame, row.tail_first_frame]
     because = (
         f"the last {count(row.tail_frames, 'frame')} in {seconds(alone_ns)} all go {way(speaker)}, "
         f"{row.tail_data_segments} of them with data; nothing comes back"
@@ -430,6 +431,8 @@ def messages_without_reply(case: Case) -> Answer | None:
     speaker = case.flow.sent_by(row.data_tail_direction)
     silent = case.flow.opposite(speaker)
     since_ns = case.flow.ended_ns - silent.row.data_last_ns
+    if silent.row.data_last_ns - row.data_tail_first_ns >= REPLY_NS:
+        return None
     if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
         return None
     because = (

@@ -221,8 +221,9 @@ def what_a_timer_may_send(episode: Episode) -> str | None:
     row = episode.row
     if row.shortest_interval_ns >= KEEP_ALIVE_NS:
         return f"no two are closer than {seconds(row.shortest_interval_ns)}: a keep-alive may be all they are"
-    if may_be_copies(episode):
-        return what_a_timer_may_send_twice(episode)
+    if may_be_copies(episode) and period_ns(episode) >= KEEP_ALIVE_NS:
+        times = f"they come at {apart_asks(episode)} times, {seconds(period_ns(episode))} apart on average"
+        return f"{times}: a keep-alive that was captured twice may be all they are"
     if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
         return f"only {episode.asks} for {row.new_segments} new segments: a timer may send them"
     return None
@@ -238,20 +239,14 @@ def may_be_copies(episode: Episode) -> bool:
     return 0 < close <= apart_asks(episode) and episode.row.prompted <= apart_asks(episode)
 
 
-def what_a_timer_may_send_twice(episode: Episode) -> str | None:
-    apart, row = apart_asks(episode), episode.row
-    period_ns = (row.last_ns - row.first_ns) // max(1, apart - 1)
-    if period_ns >= KEEP_ALIVE_NS:
-        times = f"they come at {apart} times, {seconds(period_ns)} apart on average"
-        return f"{times}: a keep-alive that was captured twice may be all they are"
-    if apart * FEWEST_ASKS < row.new_segments:
-        return f"only at {apart} times for {row.new_segments} new segments: a timer that was captured twice may send them"
-    return None
-
-
 def apart_asks(episode: Episode) -> int:
     """Those that are not close behind another."""
     return episode.asks - episode.row.close_asks
+
+
+def period_ns(episode: Episode) -> int:
+    """From one of these to the next, on average."""
+    return (episode.row.last_ns - episode.row.first_ns) // max(1, apart_asks(episode) - 1)
 
 
 def comes_in_lumps(episode: Episode) -> bool:

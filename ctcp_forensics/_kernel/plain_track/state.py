@@ -259,7 +259,8 @@ class Direction:
     data_first_frame = data_last_frame = data_last_ns = smallest_missing_len = NEVER
     retransmitted_frame = NEVER
     mss = window_scale = first_window = last_window = ttl_min = ttl_max = data_ttl = NEVER
-    fin_frame = fin_ns = rst_frame = rst_ns = rst_ttl = rst_window = rst_ip_id = rst_seq_pos = NEVER
+    fin_frame = fin_ns = rst_last_frame = NEVER
+    rst_frame = rst_ns = rst_ttl = rst_window = rst_ip_id = rst_seq_pos = NEVER
     last_ip_id = last_ttl = last_ike_frame = last_ike_ns = NEVER
 
     def __init__(self) -> None:
