@@ -38,6 +38,7 @@ overtaken by the RST, or sent again by a proxy."""
     would_refute="data of the peer until the end: the connection works although its ACK is stuck",
     settled_by="a capture that runs until the connection has been given up",
     looks_beyond=True,
+    takes_time=True,
 )
 def the_flow_is_dead(case: Case) -> Answer:
     """The connection no longer worked: the other end fell silent, or asked in vain for a sign of life."""

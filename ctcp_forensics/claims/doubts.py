@@ -9,7 +9,7 @@ from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, HoleRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, TORN, UNKNOWN, count, seconds
-from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, Direction, EndingKind
 
 PAUSE_MESSAGES: Final = 3
@@ -42,6 +42,7 @@ def away_from_the_wrap(case: Case) -> Answer:
 @claim(
     would_refute="a capture that ends during the stall, or a client that goes on from another address",
     settled_by="a capture that runs until the connection has been given up",
+    takes_time=True,
 )
 def the_end_was_seen(case: Case) -> Answer:
     """The flow was closed, or fell silent while the capture went on."""
@@ -88,7 +89,7 @@ def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: in
 
 @claim(
     would_refute="a drop counter above zero, damage in the savefile, or IP fragments without the rest of their packets",
-    settled_by="a capture without drops, filtered by hosts and not by ports: later IP fragments have no ports",
+    settled_by="a capture without drops, with all its files, filtered by hosts: later IP fragments have no ports",
 )
 def the_capture_is_whole(case: Case) -> Answer:
     """The capture itself lost nothing that could have told otherwise, such as the answer."""
@@ -138,7 +139,7 @@ def where_it_paused(case: Case) -> tuple[int, int] | None:
 
 @claim(
     would_refute="another segment of the flow",
-    settled_by="a capture of fewer connections at once: a capture filter on the headend and this client",
+    settled_by=FEWER_AT_ONCE,
 )
 def it_was_followed_to_its_end(case: Case) -> Answer:
     """Nothing more of the flow was to come when another one needed its place."""

@@ -72,6 +72,7 @@ def loss_sentence(direction: Direction) -> str:
     would_refute="a direction that said nothing more after the loss",
     settled_by="a capture that goes on for some seconds after the loss",
     looks_beyond=True,
+    takes_time=True,
 )
 def both_ends_went_on(case: Case) -> Answer:
     """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""

@@ -65,9 +65,10 @@ def a_segment_is_missing(case: Case) -> Answer:
             [episode.missing_segment_frame, episode.row.first_frame],
         )
     if episode.missing_segment_frame is not None:
+        fate = "refused" if the_window_had_room.check(case)[0] is FAILS else "lost"
         because = (
             f"{case.frame(episode.missing_segment_frame)} carries byte {episode.wanted_seq} past this capture point; "
-            f"the ACKs behind it still ask for that byte, so it was lost further on"
+            f"the ACKs behind it still ask for that byte, so it was {fate} further on"
         )
         return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
     if episode.row.wanted_seen and direction.row.isn_known:
@@ -108,6 +109,7 @@ def hole_sentence(direction: Direction, hole: Hole) -> str:
 @claim(
     would_refute="fewer than three duplicate ACKs, or nothing outstanding when they were sent",
     settled_by="a longer capture, or one nearer to the receiver of the ACKs",
+    takes_time=True,
 )
 def it_was_asked_for(case: Case) -> Answer:
     """Three or more duplicate ACKs ask for it while data is outstanding (guard ii, RFC 5681 §2)."""

@@ -62,6 +62,7 @@ def as_long_as_it_is_seen(case: Case, episode: Episode) -> Answer:
 @claim(
     would_refute="a stall shorter than 4 s, or a sender that stopped",
     settled_by="a capture that runs until the connection has been given up",
+    takes_time=True,
 )
 def the_sender_went_on(case: Case) -> Answer:
     """The sender went on for 4 s or more with three or more new segments (guard iv)."""
@@ -96,6 +97,7 @@ def longest_pause_ns(case: Case, episode: Episode) -> int:
 @claim(
     would_refute="a capture that stops within 10 s of the first duplicate ACK",
     settled_by="a longer capture; on an ASA a larger or circular buffer",
+    takes_time=True,
 )
 def the_capture_outlasts_the_stall(case: Case) -> Answer:
     """The capture runs 10 s past the first duplicate ACK, or to the FIN or RST (guard vi)."""

@@ -125,11 +125,8 @@ def sentence(text: str) -> str:
 
 def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
     """What to capture or to ask: for everything that is open, and for every doubt."""
-    open_ = [
-        one.settled_by
-        for one in judgement.evidence
-        if one.settled_by and (is_open(one) or is_doubt(one, judgement))
-    ]
+    wanting = [one for one in judgement.evidence if is_open(one) or is_doubt(one, judgement)]
+    open_ = [one.settled_by for one in [*filter(misleads, wanting)] or wanting if one.settled_by]
     if judgement.verdict is FLAGSHIP and case.direction is not None and case.connection is None:
         far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT
         open_.append(f"a capture on the {far_side} side of the firewall: who made the duplicate ACKs")
