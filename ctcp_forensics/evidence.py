@@ -24,7 +24,9 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-FEWER_AT_ONCE: Final = "a capture of fewer connections at once: a capture filter on the headend and this client"
+FEWER_AT_ONCE: Final = (
+    "a capture of fewer connections at once: a capture filter on the headend and this client"
+)
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

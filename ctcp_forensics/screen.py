@@ -17,7 +17,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import death, doubts, endings
+from ctcp_forensics.claims import closes, death, doubts, silences
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -29,15 +29,15 @@ LIMITS: Final = ScreenLimits(
     silence=flows.SILENCE_NS,
     spliced=flows.SPLICED_NS,
     after_close=flows.AFTER_CLOSE_NS,
-    idle=endings.IDLE_NS,
-    vanished=endings.VANISHED_NS,
-    alone_segments=endings.ALONE_SEGMENTS,
-    link_down_silence=endings.LINK_DOWN_SILENCE,
-    busy_frames=endings.BUSY_FRAMES,
-    rhythm=endings.RHYTHM_NS,
-    route_change_hops=endings.ROUTE_CHANGE_HOPS,
+    idle=silences.IDLE_NS,
+    vanished=silences.VANISHED_NS,
+    alone_segments=silences.ALONE_SEGMENTS,
+    link_down_silence=silences.LINK_DOWN_SILENCE,
+    busy_frames=silences.BUSY_FRAMES,
+    rhythm=silences.RHYTHM_NS,
+    route_change_hops=closes.ROUTE_CHANGE_HOPS,
     goodbye=death.GOODBYE_NS,
-    farewell=endings.FAREWELL_NS,
+    farewell=closes.FAREWELL_NS,
     ike_informational=death.IKE_INFORMATIONAL,
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,

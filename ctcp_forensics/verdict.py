@@ -199,6 +199,10 @@ VERDICTS: tuple[Verdict, ...] = (
         doubts=(claims.the_reset_has_a_ttl_of_its_own,),
         proven_by=(claims.the_reset_was_made_in_between,),
         confidence=Confidence.CONSISTENT,
+        looks_like=(
+            "An end that came up anew, or whose tunnel and whose TCP are two programs, sends an RST with another TTL "
+            "than its data: a capture next to that end shows whether the RST leaves it."
+        ),
     ),
     Verdict(
         slug="peer-vanished",

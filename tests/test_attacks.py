@@ -85,7 +85,7 @@ def overlapped(records: Records) -> Records:
 
 
 def test_the_samples_hold_packets_that_travel_in_pieces() -> None:
-    assert FRAGMENT_PAYLOAD_LEN < max(len(one.frame) for one in sample("healthy"))
+    assert max(len(one.frame) for one in sample("healthy")) > FRAGMENT_PAYLOAD_LEN
     assert len(in_fragments(sample("healthy"))) > len(sample("healthy"))
 
 
@@ -122,7 +122,9 @@ def test_the_failure_in_whole_pieces_is_told_without_one(name: str, tmp_path: Pa
 
 def test_pieces_between_other_hosts_leave_no_doubt(tmp_path: Path) -> None:
     torn = numbered(max(sample("healthy"), key=lambda one: len(one.frame)))[0]
-    elsewhere = torn.frame[: ETHERNET_LEN + 12] + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + torn.frame[ETHERNET_LEN + 20 :]
+    elsewhere = (
+        torn.frame[: ETHERNET_LEN + 12] + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + torn.frame[ETHERNET_LEN + 20 :]
+    )
     found = judged(tmp_path, [*sample("failure-client"), replace(torn, frame=elsewhere)])
     assert verdicts(found) == [(FLAGSHIP, "strong")]
 
@@ -147,7 +149,9 @@ def routed(one: Record) -> Record:
     frame = bytearray(one.frame)
     frame[TTL_AT] -= 1
     frame[TTL_AT + 2 : TTL_AT + 4] = bytes(2)
-    frame[TTL_AT + 2 : TTL_AT + 4] = struct.pack("!H", checksum(bytes(frame[ETHERNET_LEN : ETHERNET_LEN + 20])))
+    frame[TTL_AT + 2 : TTL_AT + 4] = struct.pack(
+        "!H", checksum(bytes(frame[ETHERNET_LEN : ETHERNET_LEN + 20]))
+    )
     return replace(one, frame=bytes(frame))
 
 

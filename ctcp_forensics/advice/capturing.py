@@ -153,7 +153,9 @@ SORT_THE_CAPTURE = Step(
     verify=("`ctcp-diag analyze SORTED.pcap` says no more that its two directions stand apart.",),
     roll_back=NOTHING_CHANGED,
     source=PRACTICE,
-    caveats=("It helps where both directions were captured by one clock: the two ports of one tap, for example.",),
+    caveats=(
+        "It helps where both directions were captured by one clock: the two ports of one tap, for example.",
+    ),
 )
 
 NAME_THE_DROP = Step(
@@ -163,8 +165,7 @@ NAME_THE_DROP = Step(
     "asp-drop capture; the rule behind that reason is what has to change.",
     commands=(
         ON_THE_FIREWALL,
-        f"capture CTCP_DIAG_DROP type asp-drop all {CAPTURE_SIZE} match tcp host {{client}} host "
-        f"{{headend}}",
+        f"capture CTCP_DIAG_DROP type asp-drop all {CAPTURE_SIZE} match tcp host {{client}} host {{headend}}",
         "show asp drop",
         "! after the failure",
         "show capture CTCP_DIAG_DROP",

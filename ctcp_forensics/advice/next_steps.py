@@ -13,8 +13,9 @@ from ctcp_forensics.advice.conditions import (
     NOT_SAVED,
     REAL_ADDRESSES,
     TRANSLATED_CLIENT,
+    is_open,
 )
-from ctcp_forensics.advice.step import Step
+from ctcp_forensics.advice.step import Caveat, Step
 from ctcp_forensics.advice.words import (
     GUIDES,
     LOOKS_ONLY,
@@ -125,8 +126,8 @@ LONGER_IDLE_TIMEOUT = Step(
 FIND_THE_RESETTER = Step(
     fix="find-the-resetter",
     title="Find the device that sends the RST",
-    change="The RST did not come from the end whose address it bears. Look for it in the logs of every "
-    "firewall, IPS and load balancer on the path at that moment, then for the rule that made it.",
+    change="The RST does not look as if the end whose address it bears had sent it. Look for it in the logs of "
+    "every firewall, IPS and load balancer on the path at that moment, then for the rule that made it.",
     commands=(
         ON_THE_FIREWALL,
         "show logging | include {client}",
@@ -141,7 +142,14 @@ FIND_THE_RESETTER = Step(
     ),
     roll_back=NOTHING_CHANGED,
     source=f"{GUIDES}; `show logging` {NOT_CONFIRMED}",
-    caveats=("A device that is not an ASA logs it elsewhere and otherwise.",),
+    caveats=(
+        "A device that is not an ASA logs it elsewhere and otherwise.",
+        Caveat(
+            text="An end that came up anew, or whose tunnel and whose TCP are two programs, may send an RST with another "
+            "TTL than its data: ask its log first.",
+            when=is_open,
+        ),
+    ),
 )
 
 LOWER_THE_MTU = Step(
@@ -361,8 +369,8 @@ READ_THE_ENDPOINT_LOG = Step(
 NOTHING_TO_REPAIR = Step(
     fix="nothing-to-repair",
     title="Nothing has to change",
-    change="Data was lost {way} and the flow went on: harmless, as long as no device on the path waits for "
-    "lost TCP segments.",
+    change="What is missing, lost {way} or by the capture alone, did not stop the flow: harmless, as long as no device "
+    "on the path waits for lost TCP segments.",
     cost="None.",
     source='Cisco TAC 113578, "IPsec over TCP fails when traffic flows through ASA", Problem',
 )

@@ -60,7 +60,11 @@ def by_the_signs_of_life(case: Case) -> Answer:
     silent_ns = min(heard_ns - peer.row.data_last_ns, stuck_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
     if was_answered_elsewhere(direction, peer):
-        return UNKNOWN, f"no data at all comes back {way(peer)}, though IKE was answered: it passes elsewhere", frames
+        return (
+            UNKNOWN,
+            f"no data at all comes back {way(peer)}, though IKE was answered: it passes elsewhere",
+            frames,
+        )
     if silent_ns >= PEER_SILENT_NS and silent_ns * 2 >= stuck_ns:
         return HOLDS, f"in the last {seconds(silent_ns)} no data came back {way(peer)}", frames
     if is_left_alone:

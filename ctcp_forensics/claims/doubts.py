@@ -74,7 +74,9 @@ def the_receiver_had_followed(case: Case) -> Answer:
         and moved_frame != NEVER
         and direction.row.acked_ns <= episode.row.first_ns
     ):
-        return what_moved_it(case, moved_frame, case.flow.opposite(direction).row.first_frame, episode.wanted_seq)
+        return what_moved_it(
+            case, moved_frame, case.flow.opposite(direction).row.first_frame, episode.wanted_seq
+        )
     if not direction.row.isn_known:
         return UNKNOWN, "the capture begins in mid-stream and shows no movement of the ACK"
     return FAILS, "the ACK never moved: the first message itself is the one asked for"
@@ -83,7 +85,11 @@ def the_receiver_had_followed(case: Case) -> Answer:
 def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: int) -> Answer:
     """The first ACK that a capture shows is no movement: where it stood before, nobody saw."""
     if moved_frame == first_frame:
-        return UNKNOWN, f"{case.frame(first_frame)} is the first ACK here and asks for that byte already", [first_frame]
+        return (
+            UNKNOWN,
+            f"{case.frame(first_frame)} is the first ACK here and asks for that byte already",
+            [first_frame],
+        )
     return HOLDS, f"{case.frame(moved_frame)} was the last to move it, to {wanted_seq}", [moved_frame]
 
 
@@ -118,7 +124,9 @@ def the_capture_is_whole(case: Case) -> Answer:
 def bursts_in(direction: Direction) -> list[HoleRow]:
     """Holes of so many messages: by their ESP numbers, or, where a bare ACK showed them, by their length."""
     least = (PAUSE_MESSAGES - 1) * direction.row.max_payload_len
-    return [one.row for one in direction.unfilled if one.row.esp_missing >= PAUSE_MESSAGES or one.length > least]
+    return [
+        one.row for one in direction.unfilled if one.row.esp_missing >= PAUSE_MESSAGES or one.length > least
+    ]
 
 
 def where_it_paused(case: Case) -> tuple[int, int] | None:

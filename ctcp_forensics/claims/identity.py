@@ -86,13 +86,15 @@ def seen_twice(flow: Flow) -> Answer | None:
 
 def numbered_twice(flow: Flow) -> Answer | None:
     """A firewall between two places may number anew; the segments of one then lie far from those of the other."""
-    if not all(d.row.frames >= MIXED_SEGMENTS and is_much(d.row.strays, d.row.frames) for d in flow.directions):
+    if not all(
+        d.row.frames >= MIXED_SEGMENTS and is_much(d.row.strays, d.row.frames) for d in flow.directions
+    ):
         return None
     strays = sum(d.row.strays for d in flow.directions)
     because = (
         f"{strays} of {count(flow.row.frames, 'segment')} lie far from the numbers of the others, with TTL "
-        f"{ttls(flow.to_headend)} and {ttls(flow.to_client)}: two sides of a firewall that numbers anew are merged into "
-        "one capture"
+        f"{ttls(flow.to_headend)} and {ttls(flow.to_client)}: two sides of a firewall that numbers anew are in one "
+        "capture"
     )
     return HOLDS, because, [flow.row.first_frame]
 

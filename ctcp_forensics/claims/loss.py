@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.endings import ike_never_completed, it_was_closed_in_order, the_handshake_failed
+from ctcp_forensics.claims.closes import it_was_closed_in_order
+from ctcp_forensics.claims.endings import ike_never_completed, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
 from ctcp_forensics.claims.passage import it_entered_and_never_left, was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way

@@ -120,7 +120,9 @@ class Reassembly(msgspec.Struct):
         return frozenset(self.torn_before)
 
     def _note_torn(self, key: tuple[bytes, ...], datagram: Datagram) -> None:
-        if datagram.protocol in (0, TCP) and len(self.torn_before) < MAX_TORN:  # 0: its first fragment is missing
+        if (
+            datagram.protocol in (0, TCP) and len(self.torn_before) < MAX_TORN
+        ):  # 0: its first fragment is missing
             self.torn_before.add(hosts_of(key[0]))
 
     def _room_for(self, key: tuple[bytes, ...]) -> Datagram:

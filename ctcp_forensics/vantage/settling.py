@@ -75,10 +75,7 @@ def admits_loss(sighting: Sighting) -> bool:
 def missed_by(raws: Iterable[Raw]) -> set[int]:
     """Views whose capture is known to have missed something, by number."""
     declared = {
-        sighting.view.number
-        for raw in raws
-        for sighting in (raw.before, raw.behind)
-        if admits_loss(sighting)
+        sighting.view.number for raw in raws for sighting in (raw.before, raw.behind) if admits_loss(sighting)
     }
     return declared | {raw.before.view.number for raw in raws if raw.missed_before}
 
