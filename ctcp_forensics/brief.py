@@ -60,7 +60,7 @@ def without_a_line(briefs: Iterable[Brief]) -> Counter[str]:
 
 
 def were_judged_early(briefs: Iterable[Brief]) -> bool:
-    """Before the end of the capture, for want of places: beside those of its files they stand in a brief of their own."""
+    """Before the end of the capture, for want of places: such flows stand in a brief of their own."""
     some = tuple(briefs)
     beside = len(some) > len({brief.capture for brief in some})
     return beside or any(told.is_early for brief in some for told in (*brief.verdicts, *brief.counted))

@@ -145,8 +145,8 @@ FIND_THE_RESETTER = Step(
     caveats=(
         "A device that is not an ASA logs it elsewhere and otherwise.",
         Caveat(
-            text="An end that came up anew, or whose tunnel and whose TCP are two programs, may send an RST with another "
-            "TTL than its data: ask its log first.",
+            text="An end that came up anew, or whose tunnel and whose TCP are two programs, may send an RST with "
+            "another TTL than its data: ask its log first.",
             when=is_open,
         ),
     ),
