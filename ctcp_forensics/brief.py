@@ -59,6 +59,13 @@ def without_a_line(briefs: Iterable[Brief]) -> Counter[str]:
     return _tallied(told for brief in briefs for told in brief.counted)
 
 
+def were_judged_early(briefs: Iterable[Brief]) -> bool:
+    """Before the end of the capture, for want of places: such flows stand in a brief of their own."""
+    some = tuple(briefs)
+    beside = len(some) > len({brief.capture for brief in some})
+    return beside or any(told.is_early for brief in some for told in (*brief.verdicts, *brief.counted))
+
+
 def _tallied(some: Iterable[BriefVerdict]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for told in some:

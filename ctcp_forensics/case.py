@@ -65,6 +65,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.encapsulation.is_ctcp or self.encapsulation.kind == ESP_LIKE
 
     @property
+    def is_torn(self) -> bool:
+        """Fragments between its hosts are in the capture without the rest of their datagrams."""
+        return self.surroundings.tears(self.flow.row)
+
+    @property
     def closed_after(self) -> int | None:
         """Time of the FIN or RST, if the flow was closed."""
         return self.flow.ending.at_ns if self.flow.ending.frame is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,6 +22,11 @@ class Outcome(StrEnum):
     HOLDS = "holds"
     FAILS = "fails"
     UNKNOWN = "unknown"
+
+
+FEWER_AT_ONCE: Final = (
+    "a capture of fewer connections at once: a capture filter on the headend and this client"
+)
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +62,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     check: Callable[[Case], Answer]
     looks_beyond: bool = False
     """It asks the other captures of a path as well, where there are any."""
+    takes_time: bool = False
+    """What came later settles it: of a flow that was judged early, a capture in which it keeps its place."""
 
     def __call__(self, case: Case) -> Evidence:
         return self.evidence(case, self.check(case))
@@ -72,8 +79,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             frames=places.pop(case.number, ()),
             elsewhere=tuple(sorted(places.items())) if places else (),
             would_refute=self.would_refute,
-            settled_by=self.settled_by,
+            settled_by=FEWER_AT_ONCE if self.takes_time and is_early(case) else self.settled_by,
         )
+
+
+def is_early(case: Case) -> bool:
+    return case.surroundings.place_needed_in is not None
 
 
 def by_place(own: int, frames: Collection[int] | Places) -> dict[int, tuple[int, ...]]:
@@ -88,7 +99,7 @@ def in_order(frames: Collection[int]) -> tuple[int, ...]:
 
 
 def claim(
-    *, would_refute: str, settled_by: str = "", looks_beyond: bool = False
+    *, would_refute: str, settled_by: str = "", looks_beyond: bool = False, takes_time: bool = False
 ) -> Callable[[Callable[[Case], Answer]], Claim]:
     """Make a claim of a check: its name is the function's, its sentence the docstring's first line."""
 
@@ -100,6 +111,7 @@ def claim(
             settled_by=settled_by,
             check=check,
             looks_beyond=looks_beyond,
+            takes_time=takes_time,
         )
 
     return made

@@ -210,6 +210,19 @@ def build_flow(
     )
 
 
+def other_resets(to_headend: Direction, to_client: Direction, numbering: Numbering) -> str:
+    """Those beside the first, with the frame of the last."""
+    others = to_headend.row.rsts + to_client.row.rsts - 1
+    last = numbering.tell(max(to_headend.row.rst_last_frame, to_client.row.rst_last_frame))
+    match others:
+        case 0:
+            return ""
+        case 1:
+            return f", and another in {last}"
+        case _:
+            return f", and {others} more, the last in {last}"
+
+
 ROLES = (
     "it opened the connection",
     "it opened the IKE negotiation",
@@ -315,10 +328,9 @@ def ending_of(
     ]
     if closes:
         frame, kind, at_ns, name = min(closes)
-        resets = to_headend.row.rsts + to_client.row.rsts if kind == EndingKind.RST else 0
-        because = (
-            f"{closed_by(kind, name)} in {numbering.tell(frame)}{f', one of {resets}' if resets > 1 else ''}"
-        )
+        because = f"{closed_by(kind, name)} in {numbering.tell(frame)}"
+        if kind == EndingKind.RST:
+            because += other_resets(to_headend, to_client, numbering)
         return Ending(kind=kind, direction=name, frame=frame, at_ns=at_ns, because=because)
     silent_ns = capture_last_ns - row.last_ns
     if SILENCE_NS <= silent_ns < SPLICED_NS:

@@ -360,6 +360,7 @@ class Course:
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
+                torn_between=reel.torn_between(),
                 times_bared=reel.tracker.given_up().bared_in_question,
                 pulse=reel.tracker.pulse() if self._is_case or interface is not None else NO_PULSE,
                 numbering=numbering_of(self._parts),
@@ -400,6 +401,9 @@ class Reel(msgspec.Struct, kw_only=True):
             return 0
         self.early.note_those_that_left(self.tracker)
         return self.early.flows
+
+    def torn_between(self) -> frozenset[tuple[bytes, bytes]]:
+        return frozenset().union(*(decoder.fragments.torn() for decoder in self.decoders))
 
     def take(self, buffer: Buffer, frames: FrameTable) -> None:
         self._feed(self.decoders[-1].decode(buffer, frames))

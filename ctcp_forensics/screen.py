@@ -17,7 +17,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import endings, stall
+from ctcp_forensics.claims import closes, death, doubts, silences
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -29,19 +29,20 @@ LIMITS: Final = ScreenLimits(
     silence=flows.SILENCE_NS,
     spliced=flows.SPLICED_NS,
     after_close=flows.AFTER_CLOSE_NS,
-    idle=endings.IDLE_NS,
-    vanished=endings.VANISHED_NS,
-    alone_segments=endings.ALONE_SEGMENTS,
-    link_down_silence=endings.LINK_DOWN_SILENCE,
-    busy_frames=endings.BUSY_FRAMES,
-    rhythm=endings.RHYTHM_NS,
-    route_change_hops=endings.ROUTE_CHANGE_HOPS,
-    goodbye=stall.GOODBYE_NS,
-    farewell=endings.FAREWELL_NS,
-    ike_informational=stall.IKE_INFORMATIONAL,
+    idle=silences.IDLE_NS,
+    vanished=silences.VANISHED_NS,
+    alone_segments=silences.ALONE_SEGMENTS,
+    link_down_silence=silences.LINK_DOWN_SILENCE,
+    busy_frames=silences.BUSY_FRAMES,
+    rhythm=silences.RHYTHM_NS,
+    route_change_hops=closes.ROUTE_CHANGE_HOPS,
+    goodbye=death.GOODBYE_NS,
+    farewell=closes.FAREWELL_NS,
+    ike_informational=death.IKE_INFORMATIONAL,
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,
     esp_breaks_share=ctcp.ESP_BREAKS_SHARE,
+    pause_messages=doubts.PAUSE_MESSAGES,
 )
 
 SAID: Final = {
@@ -94,10 +95,17 @@ class Sifted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sifted(
-    tracker: Tracker, wanted: Sequence[int], icmp_errors: Iterable[IcmpError], max_in_full: int
+    tracker: Tracker,
+    wanted: Sequence[int],
+    icmp_errors: Iterable[IcmpError],
+    around: Surroundings,
+    max_in_full: int,
 ) -> Sifted:
     """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts."""
-    said = tracker.screen(wanted, LIMITS, {conversation(error) for error in icmp_errors})
+    named = {conversation(error) for error in icmp_errors}
+    if around.torn_between:
+        named |= torn_among(tracker, wanted, around)
+    said = tracker.screen(wanted, LIMITS, named)
     share = even_share(Counter(word for word in said if word != Plain.JUDGE), max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 
@@ -136,7 +144,17 @@ def even_share(counts: Mapping[Any, int], room: int) -> int:
     return max(numbers, default=0)
 
 
+def torn_among(tracker: Tracker, wanted: Iterable[int], around: Surroundings) -> set[Conversation]:
+    """Those of the wanted flows whose packets came in fragments, and not all of them."""
+    torn = (row for row in map(tracker.flow, wanted) if around.tears(row))
+    return {in_order((row.src, row.sport), (row.dst, row.dport)) for row in torn}
+
+
 def conversation(error: IcmpError) -> Conversation:
-    """The ends that an ICMP error quotes, the lower first."""
-    one, other = (error.src, error.sport), (error.dst, error.dport)
+    """The ends that an ICMP error quotes."""
+    return in_order((error.src, error.sport), (error.dst, error.dport))
+
+
+def in_order(one: tuple[bytes, int], other: tuple[bytes, int]) -> Conversation:
+    """The lower first."""
     return one + other if one <= other else other + one

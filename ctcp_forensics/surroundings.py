@@ -5,10 +5,15 @@ Knows its times, its drops, its damage and its silences.  Does not know the flow
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.rows import FlowRow
 
 NO_PULSE = PulseRow(NEVER, NEVER, (), 0)
 
@@ -21,6 +26,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     dropped_frames: int = 0
     """By its own interface counters."""
     is_damaged: bool = False
+    torn_between: frozenset[tuple[bytes, bytes]] = frozenset()
+    """Hosts, the lower address first, between which some IP fragments of TCP are here and others of them are not."""
     times_bared: int = 0
     """A flow that may be judged lost the evidence kept of it, to make room for that of others."""
     place_needed_in: int | None = None
@@ -28,6 +35,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     then.  None: it was followed to the end."""
     pulse: PulseRow = NO_PULSE
     numbering: Numbering = FROM_ONE_FILE
+
+    def tears(self, row: FlowRow) -> bool:
+        """Whether a flow's packets came in fragments, and not all of them."""
+        ends = (row.src, row.dst) if row.src <= row.dst else (row.dst, row.src)
+        return ends in self.torn_between
 
     @property
     def is_whole(self) -> bool:

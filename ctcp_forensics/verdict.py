@@ -78,7 +78,17 @@ LINKS: dict[str, tuple[Claim, ...]] = {
 
 PROOF = tuple(claim for link in LINKS.values() for claim in link)
 
-NOTHING_HIDDEN = (claims.a_question_is_left_open, claims.only_one_direction_was_seen)
+HIDING = (
+    claims.only_one_direction_was_seen,
+    claims.two_places_are_mixed,
+    claims.the_directions_stand_apart,
+)
+"""What hides the conversation, whatever else a capture shows: half of it is not there, two places are mixed, or its
+directions stand one behind the other."""
+MISLEADING = HIDING[1:]
+"""Of what such a capture shows nothing can be believed."""
+
+NOTHING_HIDDEN = (claims.a_question_is_left_open, *HIDING)
 """What would refute any verdict that looks at how the flow ended: the end may be the effect of these."""
 
 NOTHING_LATER = (claims.it_was_followed_to_its_end,)
@@ -100,7 +110,7 @@ VERDICTS: tuple[Verdict, ...] = (
         requires=PROOF,
         refuted_by=(
             claims.is_something_else,
-            claims.only_one_direction_was_seen,
+            *HIDING,
             claims.an_answer_is_in_another_capture,
         ),
         proven_by=(claims.the_acks_were_made_in_between, claims.nothing_passed_behind_the_hole),
@@ -139,7 +149,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="Large segments vanish (path MTU black hole)",
         means="Segments above a certain size never arrive and smaller ones do.",
         requires=(claims.only_large_segments_vanish,),
-        refuted_by=(claims.only_one_direction_was_seen,),
+        refuted_by=HIDING,
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -169,6 +179,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="The receiver's window stayed closed, or too small",
         means="The receiver's window closed, or grew too small for a segment, and nothing more could be delivered.",
         requires=(claims.the_window_stayed_closed,),
+        refuted_by=MISLEADING,
         doubts=NOTHING_LATER,
     ),
     Verdict(
@@ -184,10 +195,14 @@ VERDICTS: tuple[Verdict, ...] = (
         title="A box on the path reset the connection",
         means="The RST bears the address of one end and was made by something else.",
         requires=(claims.the_reset_came_from_elsewhere,),
-        refuted_by=(claims.a_question_is_left_open,),
+        refuted_by=(claims.a_question_is_left_open, *MISLEADING),
         doubts=(claims.the_reset_has_a_ttl_of_its_own,),
         proven_by=(claims.the_reset_was_made_in_between,),
         confidence=Confidence.CONSISTENT,
+        looks_like=(
+            "An end that came up anew, or whose tunnel and whose TCP are two programs, sends an RST with another TTL "
+            "than its data: a capture next to that end shows whether the RST leaves it."
+        ),
     ),
     Verdict(
         slug="peer-vanished",
@@ -209,7 +224,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="Both ends fell silent at once",
         means="In the middle of its work the whole flow stopped, while the capture went on: the link was gone.",
         requires=(claims.both_ends_fell_silent_at_once,),
-        refuted_by=(claims.a_question_is_left_open, claims.it_went_on_elsewhere),
+        refuted_by=(claims.a_question_is_left_open, *MISLEADING, claims.it_went_on_elsewhere),
         confidence=Confidence.CONSISTENT,
     ),
     Verdict(
@@ -336,7 +351,7 @@ SETTLED_ELSEWHERE = (
 
 TRUE_OF_ONE_PLACE = (
     claims.is_something_else,
-    claims.only_one_direction_was_seen,
+    *HIDING,
     claims.it_went_on_elsewhere,
 )
 """Refutations that say something of a capture, not of the connection."""
@@ -505,9 +520,8 @@ def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
 
 
 def what_hid_it(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
-    """What kept verdicts from being given: half of a conversation shows neither a question nor its answer."""
-    hiding = claims.only_one_direction_was_seen
-    return {hiding.name: (hiding, Role.PROOF)} if weighing.holds(hiding) else {}
+    """What kept verdicts from being given: what is hidden is neither a question nor an answer."""
+    return {claim.name: (claim, Role.PROOF) for claim in HIDING if weighing.holds(claim)}
 
 
 LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}

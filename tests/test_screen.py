@@ -254,7 +254,7 @@ def test_the_first_flows_of_every_verdict_are_told_in_full(tmp_path: Path) -> No
     reading = read(str(path), ALL)
     wanted = range(reading.tracker.tallies().flows)
     words = words_of(reading.tracker, wanted)
-    found = sifted(reading.tracker, wanted, (), 12)
+    found = sifted(reading.tracker, wanted, (), reading.surroundings, 12)
     briefly, said = found.told_briefly
     assert sorted([*found.in_full, *briefly]) == list(wanted)
     assert [Plain(word) for word in said] == [words[index] for index in briefly]

@@ -100,6 +100,7 @@ class ScreenLimits(NamedTuple):
     certain_share: int
     esp_run: int
     esp_breaks_share: int
+    pause_messages: int
 
 
 class BriefColumns(NamedTuple):

@@ -82,7 +82,7 @@ def in_doubt(tracked: Tracked, wanted: Sequence[int], quoted: Collection[Convers
     """Flows that something outside of them bears on: an ICMP error, another SYN of the same ends, a shared SPI."""
     rows = {index: tracked.flow(index) for index in wanted}
     named = set(quoted) | {
-        conversation(row) for index, row in rows.items() if was_not_opened(row, *halves_of(tracked, index))
+        conversation(row) for index, row in rows.items() if says_more(row, *halves_of(tracked, index))
     }
     return {index for index, row in rows.items() if conversation(row) in named} | sharing_an_spi(
         tracked, wanted
@@ -92,6 +92,16 @@ def in_doubt(tracked: Tracked, wanted: Sequence[int], quoted: Collection[Convers
 def conversation(row: FlowRow) -> Conversation:
     one, other = (row.src, row.sport), (row.dst, row.dport)
     return one + other if one <= other else other + one
+
+
+def says_more(row: FlowRow, *halves: DirectionRow) -> bool:
+    """Something of the other flows between the same ends."""
+    return was_not_opened(row, *halves) or any(map(may_be_mixed, halves))
+
+
+def may_be_mixed(half: DirectionRow) -> bool:
+    """A good part of it is here again, or under other numbers: of another place, or of another flow."""
+    return half.retransmissions * 3 > half.data_segments or half.strays * 3 > half.frames
 
 
 def was_not_opened(row: FlowRow, *halves: DirectionRow) -> bool:
@@ -166,6 +176,8 @@ def is_troubled(flow: FlowRow, halves: Halves, limits: ScreenLimits) -> bool:
     return (
         was_not_opened(flow, halves[0].row, halves[1].row)
         or any(map(is_half_troubled, halves))
+        or is_behind(halves[0].row, halves[1].row)
+        or is_behind(halves[1].row, halves[0].row)
         or is_forgotten(flow, halves, limits)
         or is_unanswered(flow, halves, limits)
     )
@@ -180,6 +192,11 @@ def is_half_troubled(half: Half) -> bool:
         or (row.last_window == 0 and row.zero_windows >= 2)
         or row.smallest_missing_len > row.max_payload_len
     )
+
+
+def is_behind(first: DirectionRow, second: DirectionRow) -> bool:
+    """In the capture, and not by its times."""
+    return first.last_frame < second.first_frame and first.last_ns > second.first_ns
 
 
 def is_forgotten(flow: FlowRow, halves: Halves, limits: ScreenLimits) -> bool:
@@ -245,6 +262,7 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
         any(half.is_bared for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
+        or all(row.esp_missing >= limits.pause_messages for row in rows)
         or not all(went_on(half, rows) for half in losing)
     ):
         return Plain.JUDGE

@@ -109,6 +109,8 @@ EPISODES_KEPT = 16
 """Holes and episodes kept as evidence per direction: the latest, since the last one kills."""
 
 DUP_ACK_FRAMES_KEPT = 8
+IKE_ASKS = 3
+"""One IKE message may be a farewell, and two may be those of both ends of a rekey: who asks again has asked."""
 CLOSE_ASK_NS = 250_000_000
 """Keep-alive timers run in seconds; two askings closer than this answer data."""
 ASSOCIATIONS_KEPT = 8

@@ -146,6 +146,8 @@ class DirectionRow(NamedTuple):
     rst_seq_pos: int
     rst_has_ack: int
     rsts: int
+    rst_last_frame: int
+    """The last of these."""
     last_ip_id: int
     """Of the last segment before any RST."""
     last_ttl: int
@@ -236,6 +238,8 @@ class EpisodeRow(NamedTuple):
     window: int
     """Of the first duplicate ACK, as sent."""
     sender_ike: int
+    sender_ike_asked_ns: int
+    """When the sender had sent IKE_ASKS of them."""
     peer_ike: int
     """IKE messages of either end while the question was open."""
     wanted_seen: int

@@ -31,6 +31,7 @@ cdef enum:
     IKE_PORTS = 0x01F401F4
     STRAY_DISTANCE = 0x4000_0000
     DUP_ACK_FRAMES_KEPT = 8
+    IKE_ASKS = 3
 
     # direction_t.state
     ANCHORED = 0x001
@@ -70,6 +71,8 @@ cdef extern from *:
 
 if rows.DUP_ACK_FRAMES_KEPT != DUP_ACK_FRAMES_KEPT:
     raise ImportError("the compiled core was built for another DUP_ACK_FRAMES_KEPT")
+if rows.IKE_ASKS != IKE_ASKS:
+    raise ImportError("the compiled core was built for another IKE_ASKS")
 if rows.SILENCES_KEPT != SILENCES_KEPT:
     raise ImportError("the compiled core was built for another SILENCES_KEPT")
 

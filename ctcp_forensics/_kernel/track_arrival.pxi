@@ -454,6 +454,7 @@ cdef void note_reset(tracker_t* t, direction_t* d, const packet_t* p) noexcept n
         trouble.ending = take(t, &t.endings)
         note_first_reset(seen_ending(t, trouble), d, p)
     seen_ending(t, trouble).rsts += 1
+    seen_ending(t, trouble).last_frame = p.frame
 
 
 cdef void note_first_reset(ending_t* ending, const direction_t* d, const packet_t* p) noexcept nogil:

@@ -17,6 +17,7 @@ cdef struct limits_t:  # rows.ScreenLimits
     int64_t certain_share
     int64_t esp_run
     int64_t esp_breaks_share
+    int64_t pause_messages
 
 cdef enum:
     PLAIN_JUDGE = 0  # rows.Plain
@@ -71,6 +72,7 @@ cdef limits_t limits_of(limits):
         made.certain_share,
         made.esp_run,
         made.esp_breaks_share,
+        made.pause_messages,
     ) = limits
     return made
 
@@ -123,10 +125,18 @@ cdef bint was_not_opened(const flow_t* flow) noexcept nogil:
     )
 
 
+cdef bint may_be_mixed(const tracker_t* t, const direction_t* d) noexcept nogil:
+    """A good part of it is here again, or under other numbers: of another place, or of another flow."""
+    cdef const trouble_t* trouble = seen_trouble(t, d)
+    cdef uint64_t again = counted(t, trouble, RETRANSMISSIONS)
+    cdef uint64_t strays = counted(t, trouble, STRAYS)
+    return again * 3 > d.data_segments or strays * 3 > d.frames
+
+
 cdef int doubt_named(
     const tracker_t* t, const uint32_t* wanted, uint32_t count, quoted, uint8_t* doubted
 ) except -1:
-    """Those that ICMP errors quote, and those of the same ends as one that was never opened."""
+    """Those that ICMP errors quote, and those of the same ends as one that says something of them."""
     cdef uint8_t ports[65536]
     cdef set named = set(quoted)
     cdef const flow_t* flow
@@ -134,7 +144,7 @@ cdef int doubt_named(
     memset(ports, 0, sizeof(ports))
     for i in range(count):
         flow = flow_at(t, wanted[i] + 1)
-        if was_not_opened(flow):
+        if was_not_opened(flow) or may_be_mixed(t, &flow.directions[0]) or may_be_mixed(t, &flow.directions[1]):
             named.add(conversation_of(t, flow))
     for _, sport, _, dport in named:
         ports[<uint16_t> sport] = ports[<uint16_t> dport] = 1
@@ -264,8 +274,19 @@ cdef bint is_troubled(
         was_not_opened(flow)
         or is_half_troubled(t, &halves[0])
         or is_half_troubled(t, &halves[1])
+        or is_behind(t, flow, 0)
+        or is_behind(t, flow, 1)
         or is_forgotten(t, flow, halves, limits)
         or is_unanswered(flow, halves, limits)
+    )
+
+
+cdef bint is_behind(const tracker_t* t, const flow_t* flow, int side) noexcept nogil:
+    """One direction behind the other, in the capture and not by its times."""
+    cdef const direction_t* first = &flow.directions[side]
+    return (
+        first.last_ns > flow.bounds[1 - side].first_ns
+        and first.last_frame < first_frame_of(t, flow, 1 - side)
     )
 
 
@@ -363,6 +384,8 @@ cdef uint8_t said_of_ctcp(
         return PLAIN_JUDGE
     if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
+    if min(esp_missing_in(t, &halves[0]), esp_missing_in(t, &halves[1])) >= limits.pause_messages:
+        return PLAIN_JUDGE
     for side in range(2):
         if shows_loss(t, &halves[side]):
             is_losing = True
@@ -452,9 +475,11 @@ cdef bint is_without_reply(
 
 
 cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:
-    return half.is_missing_bytes or (
-        absent_in(half) == 0 and half.cargo.esp_missing + kept_missing(t, half.cargo) > 0
-    )
+    return half.is_missing_bytes or (absent_in(half) == 0 and esp_missing_in(t, half) > 0)
+
+
+cdef int64_t esp_missing_in(const tracker_t* t, const half_t* half) noexcept nogil:
+    return half.cargo.esp_missing + kept_missing(t, half.cargo)
 
 
 cdef bint went_on(const half_t* half, const half_t* halves) noexcept nogil:

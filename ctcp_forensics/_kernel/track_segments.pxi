@@ -154,10 +154,18 @@ cdef void note_ike_while_asked(
     cdef uint32_t i, ike = 0
     for i in range(p.message_count):
         ike += messages[i].kind == KIND_IKE
+    if not ike:
+        return
     if own.episode:
-        episode_at(t, own.episode).sender_ike += ike
+        note_sender_ike(episode_at(t, own.episode), p, ike)
     if peers.episode:
         episode_at(t, peers.episode).peer_ike += ike
+
+
+cdef void note_sender_ike(episode_t* episode, const packet_t* p, uint32_t messages) noexcept nogil:
+    episode.sender_ike += messages
+    if episode.sender_ike >= IKE_ASKS and episode.sender_ike_asked_ns == NEVER:
+        episode.sender_ike_asked_ns = p.time_ns
 
 
 cdef void note_bare(

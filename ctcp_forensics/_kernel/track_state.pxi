@@ -174,6 +174,7 @@ cdef struct carry_t:  # of a direction that has 65,536 of something, or lacks 4 
 
 cdef struct ending_t:  # the first RST of a direction, and which of them are kept
     int64_t frame
+    int64_t last_frame
     int64_t time_ns
     int64_t seq_pos
     int32_t ip_id
@@ -231,6 +232,7 @@ cdef struct episode_t:
     int32_t ttl_min
     int32_t ttl_max
     int32_t window
+    int64_t sender_ike_asked_ns
     uint32_t sender_ike
     uint32_t peer_ike
 

@@ -272,7 +272,7 @@ cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
 
 
 cdef void set_ending_defaults(ending_t* ending) noexcept nogil:
-    ending.frame, ending.time_ns, ending.seq_pos = NEVER, NEVER, NEVER
+    ending.frame, ending.last_frame, ending.time_ns, ending.seq_pos = NEVER, NEVER, NEVER, NEVER
     ending.ttl, ending.window, ending.ip_id = NEVER, NEVER, NEVER
 
 
@@ -286,7 +286,7 @@ cdef void set_episode_defaults(episode_t* episode) noexcept nogil:
     episode.piggybacked_last_ns, episode.last_asked_ns = NEVER, NEVER
     episode.new_first_frame, episode.new_last_frame, episode.new_last_ns = NEVER, NEVER, NEVER
     episode.sacked_left, episode.ttl_min, episode.ttl_max = NEVER, NEVER, NEVER
-    episode.window = NEVER
+    episode.window, episode.sender_ike_asked_ns = NEVER, NEVER
     episode.answered_frame, episode.answered_ns, episode.rewritten_frame = NEVER, NEVER, NEVER
     episode.passed_frame, episode.passed_ns = NEVER, NEVER
 

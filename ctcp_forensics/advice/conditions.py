@@ -60,6 +60,18 @@ def is_open(situation: Situation) -> bool:
     return situation.confidence != "proven"
 
 
+def is_mixed(situation: Situation) -> bool:
+    return situation.misled_by == "two-places-are-mixed"
+
+
+def is_unsorted(situation: Situation) -> bool:
+    return situation.misled_by == "the-directions-stand-apart"
+
+
+def is_not_misled(situation: Situation) -> bool:
+    return situation.misled_by is None
+
+
 def lacks_headend_side(situation: Situation) -> bool:
     """There are captures, and none from behind the firewall."""
     at = situation.captured_at

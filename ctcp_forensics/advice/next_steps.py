@@ -1,12 +1,10 @@
-"""What to do next where the verdict is not the unanswered duplicate ACK, and how to settle an open one.
+"""What to do next where the verdict is not the unanswered duplicate ACK.
 
 Knows one step for each way a flow can die.  Nothing here stands in TAC 113578, and the text says so by
-its source.  Does not know when to offer what: see offers.
+its source.  Does not know when to offer what: see offers; nor how to capture once more: see capturing.
 """
 
 from __future__ import annotations
-
-from msgspec.structs import replace
 
 from ctcp_forensics.advice.conditions import (
     EVERY_CONNECTION,
@@ -15,119 +13,16 @@ from ctcp_forensics.advice.conditions import (
     NOT_SAVED,
     REAL_ADDRESSES,
     TRANSLATED_CLIENT,
+    is_open,
 )
-from ctcp_forensics.advice.step import Step
-
-# The largest buffer that `capture` takes, and circular: the default (512 KB, stops when full) holds about 340
-# full packets and has usually ended long before the failure.  1522 is a full Ethernet frame with a VLAN tag.
-_CAPTURE_SIZE = "packet-length 1522 buffer 33554432 circular-buffer"
-_ON_THE_FIREWALL = "! on the firewall in the path, if it is an ASA"
-
-# Only looks: nothing is changed, so there is nothing to take back.
-_LOOKS_ONLY = "None: it only looks."
-_NOTHING_CHANGED = ("Nothing was changed.",)
-
-_GUIDES = "Cisco ASA command references and guides; no fix of TAC 113578"
-_NOT_CONFIRMED = "is not confirmed by the sources read"
-_PRACTICE = "General practice of troubleshooting, from no single document; no fix of TAC 113578"
-
-_OUT = (
-    f"capture CTCP_DIAG_OUT type raw-data interface <IF-TOWARDS-CLIENT> {_CAPTURE_SIZE} "
-    "match tcp host {client} host {headend} eq {port}"
-)
-_IN = (
-    f"capture CTCP_DIAG_IN type raw-data interface <IF-TOWARDS-HEADEND> {_CAPTURE_SIZE} "
-    "match tcp host {client} host {headend} eq {port}"
-)
-_DROP = f"capture CTCP_DIAG_DROP type asp-drop all {_CAPTURE_SIZE} match tcp host {{client}} host {{headend}}"
-_ON_THE_CLIENT = (
-    "! on the client, at the same time: Wireshark or tcpdump on the physical adapter, whole packets, filter",
-    "! host {headend} and tcp port {port}",
-)
-_SAME_FAILURE = (
-    "It has to be one failure: give all captures of the same minutes to one run of ctcp-diag; captures of "
-    "different failures share no connection."
-)
-
-
-def _captures(*lines: str) -> tuple[str, ...]:
-    """The commands that start captures on the firewall, and copy them when it has failed again."""
-    names = [line.split()[1] for line in lines]
-    return (
-        f"{_ON_THE_FIREWALL}; IF-TOWARDS-CLIENT and IF-TOWARDS-HEADEND stand for its interfaces",
-        *lines,
-        "show asp drop",
-        "show service-policy flow tcp host {client} host {headend} eq {port}",
-        "! after the failure",
-        "show conn address {client}",
-        "show asp drop",
-        "show capture",
-        *(f"copy /pcap capture:{name} disk0:{name}.pcap" for name in names),
-    )
-
-
-def _captures_ended(*lines: str) -> tuple[str, ...]:
-    names = [line.split()[1] for line in reversed(lines)]
-    return (
-        *(f"delete /noconfirm disk0:{name}.pcap" for name in names),
-        *(f"no capture {name}" for name in names),
-    )
-
-
-TAKE_CAPTURES = Step(
-    fix="take-captures",
-    title="Capture on both sides of the firewall, until it fails again",
-    change="Capture this flow at the client and, at the same time, on both sides of the firewall, from "
-    "before the client connects until at least 10 seconds after the failure. Then give all files to one run "
-    "of ctcp-diag.",
-    commands=(*_captures(_OUT, _IN, _DROP), *_ON_THE_CLIENT),
-    cost="The firewall sets aside 32 MB of memory for each capture and works a little more. The files hold "
-    "the user's traffic: ESP is encrypted, addresses are not.",
-    verify=(
-        "`show capture` lists all three as capturing; CTCP_DIAG_OUT and CTCP_DIAG_IN grow while the client "
-        "works.",
-        "The first frames hold the SYN, and the last ones lie at least 10 seconds after the failure.",
-    ),
-    roll_back=_captures_ended(_OUT, _IN, _DROP),
-    source=_GUIDES,
-    caveats=(
-        "Never with `headers-only` and never with a shorter packet-length: the cTCP trailer is the end of "
-        "each packet.",
-        "A circular buffer overwrites its oldest packets: copy it soon after the failure.",
-        "Counters of `show asp drop` are the whole firewall's: note them before and after. Only a packet in "
-        "the asp-drop capture proves a drop of this flow.",
-        "`show service-policy flow` and `delete /noconfirm` are not confirmed by the sources read. In "
-        "multiple-context mode, `copy /pcap` works from the system context only.",
-        "Where the firewall translates addresses, each interface sees others: give each capture those of "
-        "its side.",
-        TRANSLATED_CLIENT,
-    ),
-)
-
-CAPTURE_TOWARDS_HEADEND = replace(
-    TAKE_CAPTURES,
-    title="Capture on the headend's side of the firewall too, when it fails again",
-    change="What is missing is the other side of the firewall. Capture this flow there, at the same time as at "
-    "the place where it was captured this time, until at least 10 seconds after the failure. Then give all files "
-    "to one run of ctcp-diag.",
-    commands=_captures(_IN, _DROP),
-    verify=(
-        "`show capture` lists both as capturing; CTCP_DIAG_IN grows while the client works.",
-        TAKE_CAPTURES.verify[1],
-    ),
-    roll_back=_captures_ended(_IN, _DROP),
-    caveats=(_SAME_FAILURE, *TAKE_CAPTURES.caveats),
-)
-
-CAPTURE_TOWARDS_CLIENT = replace(
-    CAPTURE_TOWARDS_HEADEND,
-    title="Capture on the client's side of the firewall too, when it fails again",
-    commands=_captures(_OUT, _DROP),
-    verify=(
-        "`show capture` lists both as capturing; CTCP_DIAG_OUT grows while the client works.",
-        TAKE_CAPTURES.verify[1],
-    ),
-    roll_back=_captures_ended(_OUT, _DROP),
+from ctcp_forensics.advice.step import Caveat, Step
+from ctcp_forensics.advice.words import (
+    GUIDES,
+    LOOKS_ONLY,
+    NOT_CONFIRMED,
+    NOTHING_CHANGED,
+    ON_THE_FIREWALL,
+    PRACTICE,
 )
 
 FIND_THE_PROXY = Step(
@@ -141,12 +36,12 @@ FIND_THE_PROXY = Step(
         "traceroute {headend}",
         "traceroute {client}",
     ),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=(
         "Captures on both sides of that device, of one failure: the duplicate ACKs are on one side alone.",
     ),
-    roll_back=_NOTHING_CHANGED,
-    source=f"{_PRACTICE}; `traceroute` of the ASA {_NOT_CONFIRMED}",
+    roll_back=NOTHING_CHANGED,
+    source=f"{PRACTICE}; `traceroute` of the ASA {NOT_CONFIRMED}",
 )
 
 SEND_CTCP_KEEP_ALIVES = Step(
@@ -173,7 +68,7 @@ SEND_KEEP_ALIVES = Step(
     cost="A few packets a minute for each connection.",
     verify=("A new capture shows keep-alives in the idle time, and traffic passes after it.",),
     roll_back=("Switch them off where they were switched on.",),
-    source=_PRACTICE,
+    source=PRACTICE,
     caveats=(
         "Operating systems wait two hours by default before the first TCP keep-alive (RFC 9293 §3.8.4).",
     ),
@@ -185,7 +80,7 @@ LONGER_IDLE_TIMEOUT = Step(
     change="On the device that forgets the connection, raise the idle timeout for exactly this flow. The "
     "commands are for an ASA, whose default is one hour.",
     commands=(
-        _ON_THE_FIREWALL,
+        ON_THE_FIREWALL,
         "configure terminal",
         "access-list {name} extended permit tcp host {client} host {headend} eq {port}",
         "class-map {name}",
@@ -214,7 +109,7 @@ LONGER_IDLE_TIMEOUT = Step(
         "end",
         "clear conn address {client}",
     ),
-    source=_GUIDES,
+    source=GUIDES,
     caveats=(
         "The capture does not show which device forgot the connection: `show running-config timeout` on each "
         "tells. Address translation has timeouts of its own.",
@@ -231,23 +126,30 @@ LONGER_IDLE_TIMEOUT = Step(
 FIND_THE_RESETTER = Step(
     fix="find-the-resetter",
     title="Find the device that sends the RST",
-    change="The RST did not come from the end whose address it bears. Look for it in the logs of every "
-    "firewall, IPS and load balancer on the path at that moment, then for the rule that made it.",
+    change="The RST does not look as if the end whose address it bears had sent it. Look for it in the logs of "
+    "every firewall, IPS and load balancer on the path at that moment, then for the rule that made it.",
     commands=(
-        _ON_THE_FIREWALL,
+        ON_THE_FIREWALL,
         "show logging | include {client}",
         "show conn address {client}",
         "show running-config timeout",
     ),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=(
         "Syslog 302014 for {client} and {headend} port {port} gives the reason: TCP Reset-APPLIANCE (the "
         "ASA itself), Flow reset by IPS, Flow closed by inspection, Idle Timeout.",
         "A second capture beyond the suspect: the RST is on one side of it only, or leaves it on both sides.",
     ),
-    roll_back=_NOTHING_CHANGED,
-    source=f"{_GUIDES}; `show logging` {_NOT_CONFIRMED}",
-    caveats=("A device that is not an ASA logs it elsewhere and otherwise.",),
+    roll_back=NOTHING_CHANGED,
+    source=f"{GUIDES}; `show logging` {NOT_CONFIRMED}",
+    caveats=(
+        "A device that is not an ASA logs it elsewhere and otherwise.",
+        Caveat(
+            text="An end that came up anew, or whose tunnel and whose TCP are two programs, may send an RST with "
+            "another TTL than its data: ask its log first.",
+            when=is_open,
+        ),
+    ),
 )
 
 LOWER_THE_MTU = Step(
@@ -275,7 +177,7 @@ LOWER_THE_MTU = Step(
         "end",
         "! on the client: the MTU that the adapter had before",
     ),
-    source=_PRACTICE + "; `sysopt connection tcpmss` is not confirmed by the sources read",
+    source=PRACTICE + "; `sysopt connection tcpmss` is not confirmed by the sources read",
     caveats=(
         "Cisco's client comes with a program of its own for the adapter's MTU (not confirmed by the sources "
         "read).",
@@ -305,7 +207,7 @@ CLEAR_DF = Step(
         "no crypto ipsec df-bit clear-df <IF-TOWARDS-CLIENT>",
         "end",
     ),
-    source=_PRACTICE
+    source=PRACTICE
     + "; the command, and that it reaches IPsec over TCP, are not confirmed by the sources read",
     caveats=(
         "Where the command stands there already with another value, take that back instead of the default.",
@@ -319,7 +221,7 @@ ALLOW_ICMP_TOO_BIG = Step(
     change="Permit ICMP unreachable (type 3, code 4: fragmentation needed; for IPv6, packet too big) "
     "towards both ends on every firewall between them, so that path MTU discovery works.",
     commands=(
-        f"{_ON_THE_FIREWALL}; the names stand for the access lists of its two sides",
+        f"{ON_THE_FIREWALL}; the names stand for the access lists of its two sides",
         "configure terminal",
         "access-list <ACL-TOWARDS-HEADEND> extended permit {icmp} any host {headend} {too_big}",
         "access-list <ACL-TOWARDS-CLIENT> extended permit {icmp} any host {client} {too_big}",
@@ -336,7 +238,7 @@ ALLOW_ICMP_TOO_BIG = Step(
     ),
     source="RFC 1191 and RFC 8201 (path MTU discovery); no fix of TAC 113578",
     caveats=(
-        f"The spelling of these lines {_NOT_CONFIRMED}.",
+        f"The spelling of these lines {NOT_CONFIRMED}.",
         "Whether cTCP heeds these messages is unknown: the smaller MTU is the safer way.",
         NOT_SAVED,
     ),
@@ -347,11 +249,11 @@ FIND_THE_CLOSED_WINDOW = Step(
     title="Find out why the receiver holds its window shut",
     change="Look at the program that should be reading, on the end that announces the closed or shrunken "
     "window; then for a device on the path that announces it in that end's name.",
-    commands=(_ON_THE_FIREWALL, "show conn address {client}"),
-    cost=_LOOKS_ONLY,
+    commands=(ON_THE_FIREWALL, "show conn address {client}"),
+    cost=LOOKS_ONLY,
     verify=("A second capture at the receiver: the same window leaves it, or another one.",),
-    roll_back=_NOTHING_CHANGED,
-    source=_PRACTICE,
+    roll_back=NOTHING_CHANGED,
+    source=PRACTICE,
     caveats=(
         "cTCP itself ignores windows: where its window changes, a proxy on the path is likely (inferred).",
     ),
@@ -366,14 +268,14 @@ OPEN_THE_PORT = Step(
     commands=(
         "! on the headend, if it is an ASA",
         "show running-config | include ipsec-over-tcp",
-        f"{_ON_THE_FIREWALL}; IF-TOWARDS-CLIENT stands for its interface",
+        f"{ON_THE_FIREWALL}; IF-TOWARDS-CLIENT stands for its interface",
         "packet-tracer input <IF-TOWARDS-CLIENT> tcp {client} {client_port} {headend} {port}",
         "show logging | include {client}",
     ),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=("A new capture at the client shows the SYN, a SYN-ACK and the ACK.",),
-    roll_back=_NOTHING_CHANGED,
-    source=f"{_GUIDES}; `packet-tracer` {_NOT_CONFIRMED}",
+    roll_back=NOTHING_CHANGED,
+    source=f"{GUIDES}; `packet-tracer` {NOT_CONFIRMED}",
     caveats=(
         "A capture at the headend tells on which way the handshake is lost: there and back look alike from "
         "one side.",
@@ -398,7 +300,7 @@ CHECK_THE_NEGOTIATION = Step(
     "briefly.",
     verify=("A new capture shows answers to the client's IKE messages, and ESP after them.",),
     roll_back=("undebug all",),
-    source=f"{_GUIDES}; `debug crypto ikev1` {_NOT_CONFIRMED}",
+    source=f"{GUIDES}; `debug crypto ikev1` {NOT_CONFIRMED}",
     caveats=(
         "Up to 8.3 the commands have `isakmp` for `ikev1`. What the statistics count is not documented in "
         "the sources read.",
@@ -411,13 +313,13 @@ FIND_THE_PEER = Step(
     change="Look at the end that fell silent: is it up, does it still have the session, does its traffic "
     "leave it?",
     commands=("! on the headend, if it is an ASA", "show vpn-sessiondb", "show logging | include {client}"),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=(
         "A capture at the silent end: it sends and the path loses everything, or it sends nothing.",
         "The headend's log names the reason for which the session ended.",
     ),
-    roll_back=_NOTHING_CHANGED,
-    source=_PRACTICE,
+    roll_back=NOTHING_CHANGED,
+    source=PRACTICE,
     caveats=("A client gives up after 90 seconds by default (`PeerTimeout` of its profile).",),
 )
 
@@ -427,10 +329,10 @@ REPAIR_THE_LINK = Step(
     change="Everything in both directions stopped at once: look for an interface, a route or an access line "
     "that went down at that moment, beginning at the capturing machine itself.",
     commands=("! on the firewall and the headend", "show interface", "show logging"),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=("The logs of the devices on the path name the moment at which this flow fell silent.",),
-    roll_back=_NOTHING_CHANGED,
-    source=_PRACTICE,
+    roll_back=NOTHING_CHANGED,
+    source=PRACTICE,
 )
 
 HOLD_THE_TRANSLATION = Step(
@@ -439,42 +341,17 @@ HOLD_THE_TRANSLATION = Step(
     change="The client went on from another address or port without a new handshake: the translating device "
     "forgot it or the client moved. Reconnect; then raise that device's timeout, or give the client a "
     "static translation.",
-    commands=(f"{_ON_THE_FIREWALL} and translates", "show xlate", "show running-config timeout"),
+    commands=(f"{ON_THE_FIREWALL} and translates", "show xlate", "show running-config timeout"),
     cost="A longer timeout holds ports that others may need.",
     verify=(
         "A new capture at the headend: address and port of the client stay the same over its longest "
         "silence.",
     ),
     roll_back=("Set the timeout of the translating device back to what it was.",),
-    source=_GUIDES,
+    source=GUIDES,
     caveats=(
         "A client that changes networks, from cable to radio for example, has to connect again in any case.",
     ),
-)
-
-NAME_THE_DROP = Step(
-    fix="name-the-drop",
-    title="Ask the firewall why it drops these packets",
-    change="Packets enter the firewall and do not leave it. The reason stands beside each packet in an "
-    "asp-drop capture; the rule behind that reason is what has to change.",
-    commands=(
-        _ON_THE_FIREWALL,
-        f"capture CTCP_DIAG_DROP type asp-drop all {_CAPTURE_SIZE} match tcp host {{client}} host "
-        f"{{headend}}",
-        "show asp drop",
-        "! after the failure",
-        "show capture CTCP_DIAG_DROP",
-        "show asp drop",
-        "show logging | include {client}",
-    ),
-    cost="The firewall sets aside 32 MB of memory for the capture.",
-    verify=(
-        "The asp-drop capture shows packets of this flow, each with its reason: acl-drop, ips-request, "
-        "shunned, …",
-    ),
-    roll_back=("no capture CTCP_DIAG_DROP",),
-    source=_GUIDES,
-    caveats=("The counters of `show asp drop` are the whole firewall's and prove nothing about one flow.",),
 )
 
 READ_THE_ENDPOINT_LOG = Step(
@@ -483,17 +360,17 @@ READ_THE_ENDPOINT_LOG = Step(
     change="The log of that end (the client's own, or the headend's) names the reason at the moment of the "
     "RST.",
     commands=("! on the headend, if it is an ASA", "show logging | include {client}"),
-    cost=_LOOKS_ONLY,
+    cost=LOOKS_ONLY,
     verify=("The log has an entry for {client} at that moment.",),
-    roll_back=_NOTHING_CHANGED,
-    source=_PRACTICE,
+    roll_back=NOTHING_CHANGED,
+    source=PRACTICE,
 )
 
 NOTHING_TO_REPAIR = Step(
     fix="nothing-to-repair",
     title="Nothing has to change",
-    change="Data was lost {way} and the flow went on: harmless, as long as no device on the path waits for "
-    "lost TCP segments.",
+    change="What is missing, lost {way} or by the capture alone, did not stop the flow: harmless, as long as no device "
+    "on the path waits for lost TCP segments.",
     cost="None.",
     source='Cisco TAC 113578, "IPsec over TCP fails when traffic flows through ASA", Problem',
 )

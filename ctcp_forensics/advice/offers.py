@@ -1,6 +1,6 @@
 """Offers: which steps belong to which verdict, in which situations, and in which order.
 
-Knows the order and its reasons.  Does not know what a step says: see documented, next_steps.
+Knows the order and its reasons.  Does not know what a step says: see documented, next_steps, capturing.
 
 Only the unanswered duplicate ACK is offered the fixes of TAC 113578: for any other death they would be a
 change without a reason.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ctcp_forensics.advice import documented, next_steps
+from ctcp_forensics.advice import capturing, documented, next_steps
 from ctcp_forensics.advice.conditions import (
     both,
     could_be_surer,
@@ -18,9 +18,12 @@ from ctcp_forensics.advice.conditions import (
     firewall_not_cleared,
     is_ctcp,
     is_ipv4,
+    is_mixed,
     is_not_ctcp,
+    is_not_misled,
     is_open,
     is_undetermined,
+    is_unsorted,
     lacks_both_sides,
     lacks_client_side,
     lacks_headend_side,
@@ -50,9 +53,9 @@ _KEEP_ALIVES = (
 )
 
 _TAKE_CAPTURES = (
-    (next_steps.TAKE_CAPTURES, lacks_both_sides),
-    (next_steps.CAPTURE_TOWARDS_HEADEND, lacks_headend_side),
-    (next_steps.CAPTURE_TOWARDS_CLIENT, lacks_client_side),
+    (capturing.TAKE_CAPTURES, lacks_both_sides),
+    (capturing.CAPTURE_TOWARDS_HEADEND, lacks_headend_side),
+    (capturing.CAPTURE_TOWARDS_CLIENT, lacks_client_side),
 )
 
 
@@ -62,7 +65,7 @@ def _captures(when: Condition) -> tuple[Offer, ...]:
 
 
 # What entered the firewall and did not leave it has a reason there, whatever came of it.
-_NAME_THE_DROP = Offer(step=next_steps.NAME_THE_DROP, when=loss_in_the_firewall)
+_NAME_THE_DROP = Offer(step=capturing.NAME_THE_DROP, when=loss_in_the_firewall)
 
 OFFERS: dict[str, tuple[Offer, ...]] = {
     "unanswered-duplicate-acks": (
@@ -93,7 +96,7 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
         Offer(step=next_steps.CLEAR_DF, when=is_ipv4),  # IPv6 has no such bit
         Offer(step=next_steps.ALLOW_ICMP_TOO_BIG),
     ),
-    "firewall-drop": _offers(next_steps.NAME_THE_DROP),
+    "firewall-drop": _offers(capturing.NAME_THE_DROP),
     "reset-by-middlebox": (*_offers(next_steps.FIND_THE_RESETTER), *_captures(is_open)),
     "nat-rebinding": (*_KEEP_ALIVES, *_offers(next_steps.HOLD_THE_TRANSLATION)),
     "idle-timeout": (*_KEEP_ALIVES, *_offers(next_steps.LONGER_IDLE_TIMEOUT)),
@@ -103,7 +106,13 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
     "peer-vanished": (_NAME_THE_DROP, *_offers(next_steps.FIND_THE_PEER)),
     "link-down": _offers(next_steps.REPAIR_THE_LINK),
     "reset-by-endpoint": _offers(next_steps.READ_THE_ENDPOINT_LOG),
-    "insufficient-evidence": (_NAME_THE_DROP, *_captures(always)),
+    "insufficient-evidence": (
+        # It is all there already, in a form that hides it.
+        Offer(step=capturing.SPLIT_THE_CAPTURE, when=is_mixed),
+        Offer(step=capturing.SORT_THE_CAPTURE, when=is_unsorted),
+        _NAME_THE_DROP,
+        *_captures(is_not_misled),
+    ),
     "loss-tolerated": (*_offers(next_steps.NOTHING_TO_REPAIR), _NAME_THE_DROP),
     "answered": (),
     "orderly-close": (),

@@ -57,6 +57,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     by duplicate ACKs whose TTL is not the headend's.  With several captures, `captured_at` says where they
     were taken, `loss_location` and `ack_author` what they settle, in the report's words; and
     `firewall_cleared` is true where the duplicate ACKs passed the firewall, so that another device made them.
+    `misled_by` is the claim by which nothing else that the capture shows can be believed.
     """
 
     verdict: str
@@ -73,6 +74,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     loss_location: str | None = None
     ack_author: str | None = None
     firewall_cleared: bool = False
+    misled_by: str | None = None
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,13 @@ Each takes a case and answers holds, fails or unknown, with a because and frames
 Knows facts and thresholds.  Does not know which claims make which verdict: see verdict.
 """
 
+from ctcp_forensics.claims.closes import (
+    an_end_reset_it,
+    it_was_closed_in_order,
+    the_reset_came_from_elsewhere,
+    the_reset_has_a_ttl_of_its_own,
+)
+from ctcp_forensics.claims.death import the_flow_is_dead
 from ctcp_forensics.claims.doubts import (
     away_from_the_wrap,
     it_was_followed_to_its_end,
@@ -13,17 +20,10 @@ from ctcp_forensics.claims.doubts import (
 )
 from ctcp_forensics.claims.endings import (
     a_firewall_drops_it,
-    an_end_reset_it,
-    both_ends_fell_silent_at_once,
     ike_never_completed,
-    it_did_not_survive_a_silence,
-    it_was_closed_in_order,
     its_spi_goes_on_elsewhere,
-    one_end_fell_silent,
     only_large_segments_vanish,
     the_handshake_failed,
-    the_reset_came_from_elsewhere,
-    the_reset_has_a_ttl_of_its_own,
     the_window_stayed_closed,
 )
 from ctcp_forensics.claims.identity import (
@@ -31,6 +31,8 @@ from ctcp_forensics.claims.identity import (
     is_something_else,
     looks_like_ctcp,
     only_one_direction_was_seen,
+    the_directions_stand_apart,
+    two_places_are_mixed,
 )
 from ctcp_forensics.claims.loss import (
     a_question_is_left_open,
@@ -60,11 +62,15 @@ from ctcp_forensics.claims.proof import (
     the_sender_never_repeats,
     the_window_had_room,
 )
+from ctcp_forensics.claims.silences import (
+    both_ends_fell_silent_at_once,
+    it_did_not_survive_a_silence,
+    one_end_fell_silent,
+)
 from ctcp_forensics.claims.stall import (
     the_ack_never_moved_again,
     the_asking_is_heard_to_the_end,
     the_capture_outlasts_the_stall,
-    the_flow_is_dead,
     the_sender_went_on,
 )
 
@@ -102,6 +108,7 @@ __all__ = [
     "the_asking_is_heard_to_the_end",
     "the_capture_is_whole",
     "the_capture_outlasts_the_stall",
+    "the_directions_stand_apart",
     "the_end_was_seen",
     "the_flow_is_dead",
     "the_handshake_failed",
@@ -115,5 +122,6 @@ __all__ = [
     "the_two_sides_are_confirmed",
     "the_window_had_room",
     "the_window_stayed_closed",
+    "two_places_are_mixed",
     "what_was_said_last_never_arrived",
 ]

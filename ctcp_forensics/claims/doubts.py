@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
-from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, HoleRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, seconds
-from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, TORN, UNKNOWN, count, seconds
+from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
+from ctcp_forensics.flows import SEQUENCE_SPACE, Direction, EndingKind
 
+PAUSE_MESSAGES: Final = 3
+"""So many messages missing of either direction at one place are no chance."""
 WRAP_MARGIN: Final = 1 << 16
 """Guard vii: QuickSec compares ACKs as plain numbers, so an ACK may freeze within one window of 2³²."""
 
@@ -39,6 +42,7 @@ def away_from_the_wrap(case: Case) -> Answer:
 @claim(
     would_refute="a capture that ends during the stall, or a client that goes on from another address",
     settled_by="a capture that runs until the connection has been given up",
+    takes_time=True,
 )
 def the_end_was_seen(case: Case) -> Answer:
     """The flow was closed, or fell silent while the capture went on."""
@@ -64,26 +68,34 @@ def the_receiver_had_followed(case: Case) -> Answer:
     direction, episode = case.direction, case.episode
     if direction is None or episode is None:
         return NO_QUESTION
-    moved_frame = direction.row.acked_frame
-    first_pos = 1 if direction.row.isn_known else MID_STREAM
+    moved_frame, first_pos = direction.row.acked_frame, 1 if direction.row.isn_known else MID_STREAM
     if (
         episode.row.wanted_pos > first_pos
         and moved_frame != NEVER
         and direction.row.acked_ns <= episode.row.first_ns
     ):
-        return (
-            HOLDS,
-            f"{case.frame(moved_frame)} was the last to move it, to {episode.wanted_seq}",
-            [moved_frame],
+        return what_moved_it(
+            case, moved_frame, case.flow.opposite(direction).row.first_frame, episode.wanted_seq
         )
     if not direction.row.isn_known:
         return UNKNOWN, "the capture begins in mid-stream and shows no movement of the ACK"
     return FAILS, "the ACK never moved: the first message itself is the one asked for"
 
 
+def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: int) -> Answer:
+    """The first ACK that a capture shows is no movement: where it stood before, nobody saw."""
+    if moved_frame == first_frame:
+        return (
+            UNKNOWN,
+            f"{case.frame(first_frame)} is the first ACK here and asks for that byte already",
+            [first_frame],
+        )
+    return HOLDS, f"{case.frame(moved_frame)} was the last to move it, to {wanted_seq}", [moved_frame]
+
+
 @claim(
-    would_refute="a drop counter above zero, or damage in the savefile",
-    settled_by="a capture without drops",
+    would_refute="a drop counter above zero, damage in the savefile, or IP fragments without the rest of their packets",
+    settled_by="a capture without drops, with all its files, filtered by hosts: later IP fragments have no ports",
 )
 def the_capture_is_whole(case: Case) -> Answer:
     """The capture itself lost nothing that could have told otherwise, such as the answer."""
@@ -93,15 +105,49 @@ def the_capture_is_whole(case: Case) -> Answer:
         return FAILS, f"the capturing host admits {dropped}; one may be what is missing here"
     if around.is_damaged:
         return FAILS, "the savefile is damaged; what it lost is not known"
+    if case.is_torn:
+        return FAILS, f"{TORN}: what is missing may be missing from this capture alone"
+    paused = where_it_paused(case)
+    if paused is not None:
+        before, behind = paused
+        because = (
+            f"between {case.frame(before)} and {case.frame(behind)} both directions lack several messages at once: the "
+            "capture itself stood still there, or one of its files is missing"
+        )
+        return FAILS, because, paused
     if around.times_bared:
         times = count(around.times_bared, "time")
         return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
     return HOLDS, "no drop counter is above zero and the savefile is whole"
 
 
+def bursts_in(direction: Direction) -> list[HoleRow]:
+    """Holes of so many messages: by their ESP numbers, or, where a bare ACK showed them, by their length."""
+    least = (PAUSE_MESSAGES - 1) * direction.row.max_payload_len
+    return [
+        one.row for one in direction.unfilled if one.row.esp_missing >= PAUSE_MESSAGES or one.length > least
+    ]
+
+
+def where_it_paused(case: Case) -> tuple[int, int] | None:
+    """Frames around a place at which both directions lack messages.
+
+    What is lost on a link to one side of a capture comes by on the other, so that its two directions do not fall
+    silent together.
+    """
+    if any(direction.row.esp_missing < PAUSE_MESSAGES for direction in case.flow.directions):
+        return None
+    bursts = [bursts_in(direction) for direction in case.flow.directions]
+    for one, other in product(*bursts):
+        before, behind = max(one.before_frame, other.before_frame), min(one.opened_frame, other.opened_frame)
+        if before < behind:
+            return before, behind
+    return None
+
+
 @claim(
     would_refute="another segment of the flow",
-    settled_by="a capture of fewer connections at once: a capture filter on the headend and this client",
+    settled_by=FEWER_AT_ONCE,
 )
 def it_was_followed_to_its_end(case: Case) -> Answer:
     """Nothing more of the flow was to come when another one needed its place."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.endings import ike_never_completed, it_was_closed_in_order, the_handshake_failed
+from ctcp_forensics.claims.closes import it_was_closed_in_order
+from ctcp_forensics.claims.endings import ike_never_completed, the_handshake_failed
 from ctcp_forensics.claims.identity import carries_ctcp
 from ctcp_forensics.claims.passage import it_entered_and_never_left, was_only_not_captured
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, OPPOSITE, UNKNOWN, count, way
@@ -72,6 +73,7 @@ def loss_sentence(direction: Direction) -> str:
     would_refute="a direction that said nothing more after the loss",
     settled_by="a capture that goes on for some seconds after the loss",
     looks_beyond=True,
+    takes_time=True,
 )
 def both_ends_went_on(case: Case) -> Answer:
     """Both ends went on after the loss: ACKs passed over it, or data kept coming both ways."""

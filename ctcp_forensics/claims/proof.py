@@ -1,7 +1,7 @@
 """Proof: the first two links of an unanswered question, and the guards of ctcp-protocol §5.
 
 A segment is missing; it was asked for, and nobody answered.  All of them look at the question that was still open at
-the end.  The third link, a stall that ends in death, is in stall.
+the end.  The third link is in stall and death.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ OVERRUNS: Final = 3
 again has larger windows than it seems."""
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3."""
+ETHERNET_SEGMENT_LEN: Final = 1460
+"""Ethernet's 1,500 bytes less two headers."""
 
 
 # --- link 1: a segment is missing ---------------------------------------------------------
@@ -63,9 +65,10 @@ def a_segment_is_missing(case: Case) -> Answer:
             [episode.missing_segment_frame, episode.row.first_frame],
         )
     if episode.missing_segment_frame is not None:
+        fate = "refused" if the_window_had_room.check(case)[0] is FAILS else "lost"
         because = (
             f"{case.frame(episode.missing_segment_frame)} carries byte {episode.wanted_seq} past this capture point; "
-            f"the ACKs behind it still ask for that byte, so it was lost further on"
+            f"the ACKs behind it still ask for that byte, so it was {fate} further on"
         )
         return HOLDS, because, [episode.missing_segment_frame, episode.row.first_frame]
     if episode.row.wanted_seen and direction.row.isn_known:
@@ -106,6 +109,7 @@ def hole_sentence(direction: Direction, hole: Hole) -> str:
 @claim(
     would_refute="fewer than three duplicate ACKs, or nothing outstanding when they were sent",
     settled_by="a longer capture, or one nearer to the receiver of the ACKs",
+    takes_time=True,
 )
 def it_was_asked_for(case: Case) -> Answer:
     """Three or more duplicate ACKs ask for it while data is outstanding (guard ii, RFC 5681 §2)."""
@@ -133,7 +137,7 @@ def the_window_had_room(case: Case) -> Answer:
     if direction is None or episode is None:
         return NO_QUESTION
     window, is_scaled = window_of(case.flow, direction, episode)
-    needed = direction.row.max_payload_len
+    needed = largest_segment_len(case.flow, direction)
     because = f"the window offers {window} bytes, the largest segment has {needed}"
     if window >= needed:
         return HOLDS, because, [episode.row.first_frame]
@@ -153,6 +157,18 @@ def the_window_was_too_small(case: Case) -> Answer | None:
     if evidence.outcome != FAILS:
         return None
     return HOLDS, f"the window stayed too small: {evidence.because}", evidence.frames
+
+
+def largest_segment_len(flow: Flow, direction: Direction) -> int:
+    """Of those that went over a wire: a host's own capture shows what its card has yet to cut, or has put together.
+
+    None is larger than the MSS of its receiver (RFC 9293 §3.7.1); where no SYN tells that, than Ethernet has room for.
+    """
+    mss = flow.opposite(direction).row.mss
+    if mss == NEVER and direction.row.merged_segments:
+        mss = ETHERNET_SEGMENT_LEN
+    longest = direction.row.max_payload_len
+    return longest if mss in (NEVER, 0) else min(longest, mss)
 
 
 def window_of(flow: Flow, direction: Direction, episode: Episode) -> tuple[int, bool]:
@@ -207,9 +223,32 @@ def what_a_timer_may_send(episode: Episode) -> str | None:
     row = episode.row
     if row.shortest_interval_ns >= KEEP_ALIVE_NS:
         return f"no two are closer than {seconds(row.shortest_interval_ns)}: a keep-alive may be all they are"
+    if may_be_copies(episode) and period_ns(episode) >= KEEP_ALIVE_NS:
+        times = f"they come at {apart_asks(episode)} times, {seconds(period_ns(episode))} apart on average"
+        return f"{times}: a keep-alive that was captured twice may be all they are"
     if episode.asks * FEWEST_ASKS < row.new_segments and not comes_in_lumps(episode):
         return f"only {episode.asks} for {row.new_segments} new segments: a timer may send them"
     return None
+
+
+def may_be_copies(episode: Episode) -> bool:
+    """As many of them as stand apart have another close behind, or fewer, and no data in between prompted it.
+
+    A mirror port that doubles ACKs makes such pairs, and where the packets have no ID (IPv6; RFC 6864 §4.1) nothing
+    else tells.
+    """
+    close = episode.row.close_asks
+    return 0 < close <= apart_asks(episode) and episode.row.prompted <= apart_asks(episode)
+
+
+def apart_asks(episode: Episode) -> int:
+    """Those that are not close behind another."""
+    return episode.asks - episode.row.close_asks
+
+
+def period_ns(episode: Episode) -> int:
+    """From one of these to the next, on average."""
+    return (episode.row.last_ns - episode.row.first_ns) // max(1, apart_asks(episode) - 1)
 
 
 def comes_in_lumps(episode: Episode) -> bool:

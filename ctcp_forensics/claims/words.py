@@ -13,6 +13,8 @@ SECOND: Final = 1_000_000_000
 
 NO_QUESTION: Answer = (FAILS, "no duplicate ACK with outstanding data was left open")
 
+TORN: Final = "IP fragments between these ends are here without the rest of their packets"
+
 
 def seconds(ns: int) -> str:
     """Rounded to the tenth, as every duration of a report is; an int rounds half to even, without a detour."""

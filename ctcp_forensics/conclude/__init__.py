@@ -53,7 +53,7 @@ def sifted_first(
     from ctcp_forensics.screen import sifted
 
     most = len(wanted) if options.max_in_full is None else options.max_in_full
-    found = sifted(reading.tracker, wanted, reading.icmp_errors, most)
+    found = sifted(reading.tracker, wanted, reading.icmp_errors, reading.surroundings, most)
     docket = Docket(reading, options, found.open)
     early = reading.early
     numbers = [] if early is None else sorted(early.lines.observed)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics import report
 from ctcp_forensics.reading import Part, Reading
@@ -20,6 +20,12 @@ from ctcp_forensics.verdict import Confidence, in_part
 
 if TYPE_CHECKING:
     from ctcp_forensics.early import Count, Early, Lines
+
+COUNTED_BY_THE_KERNEL: Final = (
+    *("client", "client_port", "headend", "headend_port", "first_ns", "last_ns", "first_frame"),
+    *("to_headend", "to_client"),
+)
+"""Columns that the report takes as the kernel writes them."""
 
 Called = tuple[str, Confidence, bool]
 
@@ -55,15 +61,7 @@ def brief_of(
         verdicts=verdicts_of(counts),
         addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
         verdict=" ".join([places[word] for word in said]),
-        client=columns.client,
-        client_port=columns.client_port,
-        headend=columns.headend,
-        headend_port=columns.headend_port,
-        first_ns=columns.first_ns,
-        last_ns=columns.last_ns,
-        first_frame=columns.first_frame,
-        to_headend=columns.to_headend,
-        to_client=columns.to_client,
+        **{name: getattr(columns, name) for name in COUNTED_BY_THE_KERNEL},
     )
 
 

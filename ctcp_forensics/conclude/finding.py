@@ -17,9 +17,12 @@ from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
-from ctcp_forensics.vantage import TO_HEADEND, ack_author, way_of
+from ctcp_forensics.vantage import TO_HEADEND, Connection, ack_author, signs_of_a_box, way_of
 from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
-from ctcp_forensics.verdict import FLAGSHIP, Judgement, Role, link_of
+from ctcp_forensics.verdict import FLAGSHIP, HIDING, MISLEADING, Judgement, Role, link_of
+
+HIDING_NAMES = frozenset(claim.name for claim in HIDING)
+MISLEADING_NAMES = frozenset(claim.name for claim in MISLEADING)
 
 STATIONS = {
     (AT_THE_CLIENT, AT_THE_CLIENT): AT_CLIENT,
@@ -74,6 +77,8 @@ def summary_of(case: Case, judgement: Judgement) -> str:
     if judgement.verdict is FLAGSHIP and case.episode is not None and case.direction is not None:
         return flagship_summary(case, case.direction, case.episode)
     required = {claim.name for claim in judgement.verdict.requires}
+    if not required:
+        required = {one.claim for one in judgement.evidence if misleads(one)}
     shown = [one.because for one in judgement.evidence if one.claim in required]
     if not shown:  # insufficient evidence: the links that do not hold, and what stayed open
         shown = [one.because for one in judgement.evidence if is_open(one) or is_broken(one)]
@@ -83,9 +88,17 @@ def summary_of(case: Case, judgement: Judgement) -> str:
 
 
 def is_open(one: Evidence) -> bool:
-    """Not known, or hidden because half of the flow is."""
-    is_hidden = one.claim == claims.only_one_direction_was_seen.name and one.outcome == Outcome.HOLDS
-    return one.outcome == Outcome.UNKNOWN or is_hidden
+    """Not known, or what hides it."""
+    return one.outcome == Outcome.UNKNOWN or hides(one)
+
+
+def misleads(one: Evidence) -> bool:
+    """Whatever else such a capture shows is not worth telling."""
+    return one.outcome == Outcome.HOLDS and one.claim in MISLEADING_NAMES
+
+
+def hides(one: Evidence) -> bool:
+    return one.outcome == Outcome.HOLDS and one.claim in HIDING_NAMES
 
 
 def is_broken(one: Evidence) -> bool:
@@ -112,11 +125,8 @@ def sentence(text: str) -> str:
 
 def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
     """What to capture or to ask: for everything that is open, and for every doubt."""
-    open_ = [
-        one.settled_by
-        for one in judgement.evidence
-        if one.settled_by and (is_open(one) or is_doubt(one, judgement))
-    ]
+    wanting = [one for one in judgement.evidence if is_open(one) or is_doubt(one, judgement)]
+    open_ = [one.settled_by for one in [*filter(misleads, wanting)] or wanting if one.settled_by]
     if judgement.verdict is FLAGSHIP and case.direction is not None and case.connection is None:
         far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT
         open_.append(f"a capture on the {far_side} side of the firewall: who made the duplicate ACKs")
@@ -190,6 +200,7 @@ def situation_of(told: Told, row: report.Flow) -> Situation:
         loss_location=row.loss_location,
         ack_author=row.ack_author,
         firewall_cleared=acks_pass_the_firewall(told),
+        misled_by=next((one.claim for one in judgement.evidence if misleads(one)), None),
     )
 
 
@@ -201,14 +212,25 @@ def captured_at(told: Told) -> frozenset[str]:
 
 
 def acks_pass_the_firewall(told: Told) -> bool:
-    """Whether the duplicate ACKs were seen on the far side of the firewall, so that they come from beyond it."""
+    """Whether the duplicate ACKs were seen on the far side of the firewall, so that they come from beyond it.
+
+    One capture may have been given as both sides: a firewall is cleared where more than names tells them apart.
+    """
     case = told.case
     if case.connection is None or case.direction is None or not told.words:
         return False
     way = way_of(case.direction.name)
     author = ack_author(case.connection, way, told.words)
     far_side = TOWARDS_HEADEND if way == TO_HEADEND else TOWARDS_CLIENT
-    return author is not None and STATIONS.get(case.connection.stations[author.shown]) == far_side
+    if author is None or STATIONS.get(case.connection.stations[author.shown]) != far_side:
+        return False
+    return was_passed_for_certain(case.connection, author.shown)
+
+
+def was_passed_for_certain(connection: Connection, shown: int) -> bool:
+    """Something that a box changes tells the capture on its far side from those before it: one may be a copy."""
+    nearer = (at for at, station in enumerate(connection.stations) if at != shown and station in STATIONS)
+    return any(signs_of_a_box(connection, *sorted((at, shown))) for at in nearer)
 
 
 def at_the_firewall(told: Told) -> Case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ctcp_forensics.advice.next_steps import (
+from ctcp_forensics.advice.capturing import (
     CAPTURE_TOWARDS_CLIENT,
     CAPTURE_TOWARDS_HEADEND,
     NAME_THE_DROP,

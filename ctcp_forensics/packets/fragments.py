@@ -13,8 +13,11 @@ import msgspec
 MAX_DATAGRAMS: Final = 256
 """IP datagrams put together at once; the oldest incomplete one makes room."""
 MAX_DATAGRAM_LEN: Final = 65_535
+TCP: Final = 6
 MAX_FRAGMENTS: Final = 1024
 """Pieces of one datagram: 64 KiB in pieces of 64 bytes, smaller than any link makes them."""
+MAX_TORN: Final = 1024
+"""Pairs of hosts whose datagrams were not complete; that incomplete ones had to be let go is told as a cap."""
 MAX_HELD_LEN: Final = 2 * MAX_DATAGRAM_LEN
 """Bytes kept of one datagram: pieces may overlap, but not so that a thousand of 64 KiB wait together."""
 
@@ -53,6 +56,17 @@ class Datagram(msgspec.Struct):
         return bytes(payload[: self.total_len]) if len(payload) >= self.total_len else None
 
 
+Hosts = tuple[bytes, bytes]
+"""Two addresses, the lower first."""
+
+
+def hosts_of(addresses: bytes) -> Hosts:
+    """From both of a header, one behind the other."""
+    half = len(addresses) // 2
+    one, other = addresses[:half], addresses[half:]
+    return (one, other) if one <= other else (other, one)
+
+
 class Reassembly(msgspec.Struct):
     """Puts datagrams together from their fragments, in bounded memory."""
 
@@ -60,6 +74,8 @@ class Reassembly(msgspec.Struct):
     completed: dict[tuple[bytes, ...], frozenset[int]] = msgspec.field(default_factory=dict)
     """The pieces of the latest, so that a copy of a last one does not wait for a datagram of its own."""
     evicted: int = 0
+    torn_before: set[Hosts] = msgspec.field(default_factory=set)
+    """Of the incomplete ones that made room."""
     waiting: int = 0
     """Fragments seen whose datagrams are not complete."""
 
@@ -97,9 +113,22 @@ class Reassembly(msgspec.Struct):
         if len(self.completed) > MAX_DATAGRAMS:
             del self.completed[next(iter(self.completed))]
 
+    def torn(self) -> frozenset[Hosts]:
+        """Hosts between which TCP went in fragments, some of which are not here; the capture is over."""
+        for key, datagram in self.datagrams.items():
+            self._note_torn(key, datagram)
+        return frozenset(self.torn_before)
+
+    def _note_torn(self, key: tuple[bytes, ...], datagram: Datagram) -> None:
+        if (
+            datagram.protocol in (0, TCP) and len(self.torn_before) < MAX_TORN
+        ):  # 0: its first fragment is missing
+            self.torn_before.add(hosts_of(key[0]))
+
     def _room_for(self, key: tuple[bytes, ...]) -> Datagram:
         if key not in self.datagrams and len(self.datagrams) == MAX_DATAGRAMS:
-            del self.datagrams[next(iter(self.datagrams))]
+            key = next(iter(self.datagrams))
+            self._note_torn(key, self.datagrams.pop(key))
             self.evicted += 1
         return self.datagrams.setdefault(key, Datagram())
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ctcp_forensics.brief import counts_of, with_a_line, without_a_line
+from ctcp_forensics.brief import counts_of, were_judged_early, with_a_line, without_a_line
 from ctcp_forensics.render.wording import NAMELESS, Names, clean, count, labels
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
@@ -85,9 +85,10 @@ def told_briefly(report: Report) -> Iterator[str]:
     """That there are flows of which nothing more is told, and how to learn it; nothing where there are none."""
     lines, others = with_a_line(report.brief), without_a_line(report.brief)
     if lines:
+        left = ", but for those judged before the end" if were_judged_early(report.brief) else ""
         yield (
             f"{count(lines.total(), 'flow')} more, told in a line each by csv and ndjson: {_counted(lines)} "
-            "(analyze --in-full tells them)"
+            f"(analyze --in-full tells them{left})"
         )
     if others:
         yield (

@@ -90,6 +90,8 @@ EXCLUDES = {
 REFUTES = {
     "is-something-else": "something other than cTCP",
     "only-one-direction-was-seen": "one direction captured alone",
+    "two-places-are-mixed": "two places in one capture",
+    "the-directions-stand-apart": "directions put end to end",
     "an-answer-is-in-another-capture": "an answer in another capture",
     "a-question-is-left-open": "a question that this place shows unanswered",
 }
@@ -286,6 +288,8 @@ def _doubts(one: Judged) -> Iterator[str]:
             yield f"{sentence} ({claim.because})"
     if finding.verdict == FLAGSHIP:
         yield "a box that is no ASA: packets do not show the make"
+    if finding.verdict == "reset-by-middlebox" and finding.confidence != "proven":
+        yield "the end itself, where it came up anew or its RSTs have another TTL than its data"
     if finding.verdict in LOOKS_LIKE_IT and len(one.flow.seen) < 2:
         yield "unanswered duplicate ACKs, which look like this from behind the loss"
 

@@ -38,6 +38,8 @@ MARKS: Final = (
     (b"\x89PNG", "is a picture (PNG)"),
     (b"SQLite format 3\x00", "is an SQLite database"),
 )
+REPORT_MARK: Final = b'"schema_version"'
+"""The first name in a report; see report."""
 TAR_MARK: Final = (257, b"ustar")
 CONTROLS_IN_TEXT: Final = frozenset(b"\t\n\r\f\x1b\x08")
 
@@ -60,9 +62,15 @@ def describe(head: bytes) -> str:
     at, mark = TAR_MARK
     if head[at:].startswith(mark):
         return f"is a tar archive; {NAME_A_MEMBER}"
+    if is_report(head):
+        return "is a report of ctcp-diag; `ctcp-diag render` shows it, and needs no capture"
     if is_text(head):
         return "is a text file"
     return f"is no savefile: it starts with {head[:4].hex(' ')}"
+
+
+def is_report(head: bytes) -> bool:
+    return head.lstrip().startswith(b"{") and REPORT_MARK in head
 
 
 def is_text(head: bytes) -> bool:

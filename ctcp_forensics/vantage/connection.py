@@ -240,7 +240,7 @@ def proves_absence(connection: Connection, asking: Witness, behind: Witness) -> 
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:
     """Whether a capture admits so many drops that all of these frames may be among them, or lost nobody knows what."""
     around = sighting.view.surroundings
-    return around.is_damaged or around.dropped_frames >= frames
+    return around.is_damaged or around.tears(sighting.flow.row) or around.dropped_frames >= frames
 
 
 def repeats_of(connection: Connection, way: int, asking: Witness, behind: Witness) -> int:

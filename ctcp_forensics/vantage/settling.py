@@ -67,13 +67,15 @@ def until_of(connection: Connection, before: Sighting, behind: Sighting) -> tupl
     )
 
 
+def admits_loss(sighting: Sighting) -> bool:
+    around = sighting.view.surroundings
+    return bool(around.dropped_frames) or around.is_damaged or around.tears(sighting.flow.row)
+
+
 def missed_by(raws: Iterable[Raw]) -> set[int]:
     """Views whose capture is known to have missed something, by number."""
     declared = {
-        sighting.view.number
-        for raw in raws
-        for sighting in (raw.before, raw.behind)
-        if sighting.view.surroundings.dropped_frames or sighting.view.surroundings.is_damaged
+        sighting.view.number for raw in raws for sighting in (raw.before, raw.behind) if admits_loss(sighting)
     }
     return declared | {raw.before.view.number for raw in raws if raw.missed_before}
 

@@ -102,6 +102,7 @@ def note_sender(d: Direction, p: Packet) -> None:
 def note_reset(d: Direction, p: Packet) -> None:
     """A RST moves nothing: its numbers may be anything, QuickSec writes zero."""
     d.rsts += 1
+    d.rst_last_frame = p.frame
     if d.rst_frame != NEVER:
         return
     d.rst_frame, d.rst_ns = p.frame, p.time_ns

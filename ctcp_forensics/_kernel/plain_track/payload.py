@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from ctcp_forensics._kernel.plain_track.state import Association, Direction, Flow, Key
-from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, NEVER, Checksum, Kind, Message, Packet, Trailer
+from ctcp_forensics._kernel.rows import (
+    ASSOCIATIONS_KEPT,
+    IKE_ASKS,
+    NEVER,
+    Checksum,
+    Kind,
+    Message,
+    Packet,
+    Trailer,
+)
 
 ESP_RUN_STEP: Final = 4096
 """A rise of the second word that a lossy capture may still show between two ESP messages."""
@@ -49,8 +58,12 @@ def is_damaged(d: Direction, p: Packet) -> bool:
 def note_ike_while_asked(d: Direction, peer: Direction, p: Packet) -> None:
     """IKE goes on while a question is open: dead-peer detection, and in the end a farewell."""
     messages = sum(message.kind == Kind.IKE for message in p.messages)
+    if not messages:
+        return
     if d.episode is not None:
         d.episode.sender_ike += messages
+        if d.episode.sender_ike >= IKE_ASKS and d.episode.sender_ike_asked_ns == NEVER:
+            d.episode.sender_ike_asked_ns = p.time_ns
     if peer.episode is not None:
         peer.episode.peer_ike += messages
 

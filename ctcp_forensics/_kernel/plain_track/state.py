@@ -154,6 +154,7 @@ class Episode:
         self.ttl_min = self.ttl_max = NEVER
         self.window = NEVER
         self.sender_ike = self.peer_ike = 0
+        self.sender_ike_asked_ns = NEVER
         self.answered_frame = self.answered_ns = NEVER
         self.rewritten_frame = NEVER
         self.passed_frame = self.passed_ns = NEVER
@@ -219,6 +220,7 @@ class Episode:
             self.ttl_max,
             self.window,
             self.sender_ike,
+            self.sender_ike_asked_ns,
             self.peer_ike,
             self.wanted_seen,
             self.answered_frame,
@@ -257,7 +259,8 @@ class Direction:
     data_first_frame = data_last_frame = data_last_ns = smallest_missing_len = NEVER
     retransmitted_frame = NEVER
     mss = window_scale = first_window = last_window = ttl_min = ttl_max = data_ttl = NEVER
-    fin_frame = fin_ns = rst_frame = rst_ns = rst_ttl = rst_window = rst_ip_id = rst_seq_pos = NEVER
+    fin_frame = fin_ns = rst_last_frame = NEVER
+    rst_frame = rst_ns = rst_ttl = rst_window = rst_ip_id = rst_seq_pos = NEVER
     last_ip_id = last_ttl = last_ike_frame = last_ike_ns = NEVER
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ from ctcp_forensics.cli.commands.app import (
     DebugOption,
     Format,
     FormatOption,
+    JsonOption,
     OutputOption,
     PageOption,
     PlotOption,
@@ -19,6 +20,7 @@ from ctcp_forensics.cli.commands.app import (
     SketchOption,
     VerboseOption,
     app,
+    form_of,
 )
 from ctcp_forensics.cli.commands.captures import (
     ASA,
@@ -67,6 +69,7 @@ def analyze(
     sha256: HashOption = False,
     allow_private_addresses: PrivateOption = False,
     form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
     plot: PlotOption = None,
@@ -103,7 +106,7 @@ def analyze(
         in_full=in_full,
         hash_all=sha256,
         access=access_of(allow_private_addresses),
-        form=form,
+        form=form_of(form, as_json=as_json),
         output=output,
         page=report,
         depth=depth(verbose, quiet=quiet),

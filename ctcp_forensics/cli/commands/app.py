@@ -57,6 +57,7 @@ class Color(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 OutputOption = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
 ]
@@ -94,6 +95,11 @@ RedactOption = Annotated[
     ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+def form_of(form: Format, *, as_json: bool) -> Format:
+    """`--json` is what most programs call it."""
+    return Format.JSON if as_json else form
 
 
 @app.callback()

@@ -11,12 +11,14 @@ from ctcp_forensics.cli.commands.app import (
     DebugOption,
     Format,
     FormatOption,
+    JsonOption,
     OutputOption,
     PageOption,
     QuietOption,
     RedactOption,
     VerboseOption,
     app,
+    form_of,
 )
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
@@ -34,6 +36,7 @@ def demo(
         typer.Option("--keep", metavar="FOLDER", help="Keep the captures there, for a look with Wireshark."),
     ] = None,
     form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
     output: OutputOption = STANDARD_OUTPUT,
     report: PageOption = None,
     verbose: VerboseOption = 0,
@@ -55,7 +58,7 @@ def demo(
     with demo_captures(keep) as sources:
         request = Request(
             sources=sources,
-            form=form,
+            form=form_of(form, as_json=as_json),
             output=output,
             page=report,
             depth=depth(verbose, quiet=quiet),

@@ -11,6 +11,7 @@ from ctcp_forensics.cli.commands.app import (
     DebugOption,
     Format,
     FormatOption,
+    JsonOption,
     OutputOption,
     PageOption,
     PlotOption,
@@ -19,6 +20,7 @@ from ctcp_forensics.cli.commands.app import (
     SketchOption,
     VerboseOption,
     app,
+    form_of,
 )
 from ctcp_forensics.cli.commands.captures import PrivateOption, UrlOption, access_of, name_in_full
 from ctcp_forensics.cli.ends import Done
@@ -41,6 +43,7 @@ def render(
     *,
     report: ReportArgument,
     form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
     output: OutputOption = STANDARD_OUTPUT,
     page: PageOption = None,
     plot: PlotOption = None,
@@ -65,7 +68,7 @@ def render(
 
     name_in_full(url)
     look = Rendering(
-        form=form,
+        form=form_of(form, as_json=as_json),
         output=output,
         depth=depth(verbose, quiet=quiet),
         color=color,

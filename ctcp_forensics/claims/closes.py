@@ -1,0 +1,124 @@
+"""Closes: who closed a flow, whether in order, and whether an RST came from the end that it names.
+
+Knows RSTs, FINs and farewells.  Does not know what else a flow can die of: see endings and silences.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.case import Case
+from ctcp_forensics.claims.death import GOODBYE_NS, IKE_INFORMATIONAL
+from ctcp_forensics.claims.identity import ttls
+from ctcp_forensics.claims.path import the_reset_was_made_in_between
+from ctcp_forensics.claims.silences import VANISHED_NS
+from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, way
+from ctcp_forensics.evidence import Answer, claim
+from ctcp_forensics.flows import Direction, EndingKind
+
+FAREWELL_NS: Final = 2 * SECOND
+"""An ISAKMP informational (a delete) this close before the close announces it."""
+NOTHING_TO_COMPARE: Final = "nothing else of its alleged sender was captured to compare the RST with"
+ROUTE_CHANGE_HOPS: Final = 3
+"""A route that changes adds or saves a few hops; another box starts from another TTL.  Data is made by the
+end alone, while a proxy may have made some of its ACKs."""
+
+
+@claim(
+    would_refute="an RST with the TTL of its alleged sender",
+    settled_by="a capture at the side of the alleged sender: the RST is absent there",
+    looks_beyond=True,
+)
+def the_reset_came_from_elsewhere(case: Case) -> Answer:
+    """The RST was not made by the end whose address it bears."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    shown = the_reset_was_made_in_between.check(case)
+    if shown[0] != UNKNOWN:
+        return shown
+    row = author.row
+    if row.ttl_min == NEVER:
+        return UNKNOWN, NOTHING_TO_COMPARE, [row.rst_frame]
+    if row.data_ttl != NEVER and abs(row.rst_ttl - row.data_ttl) > ROUTE_CHANGE_HOPS:
+        because = f"{rst_of(case, author)}; data of its alleged sender has {row.data_ttl}"
+        return HOLDS, because, [row.rst_frame]
+    because = f"{rst_of(case, author)}; other segments of its alleged sender have {ttls(author)}"
+    if not row.ttl_min <= row.rst_ttl <= row.ttl_max:
+        return HOLDS, because, [row.rst_frame]
+    # Only the ends of the range were seen for certain: between them the RST may be another's.
+    away = min(abs(row.rst_ttl - one) for one in (row.data_ttl, row.ttl_min, row.ttl_max))
+    return (FAILS if away <= 1 else UNKNOWN), because, [row.rst_frame]
+
+
+@claim(
+    would_refute="an RST with the TTL of its alleged sender's other segments",
+    settled_by="a capture at the side of the alleged sender: the RST is absent there",
+)
+def the_reset_has_a_ttl_of_its_own(case: Case) -> Answer:
+    """The RST has a TTL that no other segment of its alleged sender has: one absent frame may be a dropped one."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    row = author.row
+    if row.ttl_min == NEVER:
+        return UNKNOWN, NOTHING_TO_COMPARE, [row.rst_frame]
+    because = f"{rst_of(case, author)}; other segments of its alleged sender have {ttls(author)}"
+    is_foreign = not row.ttl_min <= row.rst_ttl <= row.ttl_max
+    return (HOLDS if is_foreign else FAILS), because, [row.rst_frame]
+
+
+def rst_of(case: Case, author: Direction) -> str:
+    return f"{case.frame(author.row.rst_frame)}, an RST, has TTL {author.row.rst_ttl}"
+
+
+def reset_author(case: Case) -> Direction | None:
+    """The direction in which the ending RST went."""
+    ending = case.flow.ending
+    if ending.kind != EndingKind.RST:
+        return None
+    return next(d for d in case.flow.directions if d.name == ending.direction)
+
+
+@claim(
+    would_refute="no RST, or one with another TTL than its alleged sender's",
+    settled_by="a capture at the side of the alleged sender: is the RST there?",
+    looks_beyond=True,
+)
+def an_end_reset_it(case: Case) -> Answer:
+    """One end closed the flow with an RST of its own."""
+    author = reset_author(case)
+    if author is None:
+        return FAILS, "there was no RST that ended the flow"
+    outcome = the_reset_came_from_elsewhere.check(case)[0]
+    return (
+        OPPOSITE[outcome],
+        f"{case.frame(author.row.rst_frame)} is an RST that went {way(author)}",
+        [author.row.rst_frame],
+    )
+
+
+@claim(would_refute="an RST in the middle of a burst, or no close at all")
+def it_was_closed_in_order(case: Case) -> Answer:
+    """The flow was closed in order: by FIN, or by an RST that an IKE informational announced."""
+    ending = case.flow.ending
+    if ending.kind == EndingKind.FIN:
+        return HOLDS, ending.because, [ending.frame or 0]
+    if ending.kind != EndingKind.RST:
+        return FAILS, ending.because
+    for direction in case.flow.directions:
+        row = direction.row
+        said_goodbye = (
+            row.last_ike_exchange == IKE_INFORMATIONAL
+            and -GOODBYE_NS <= ending.at_ns - row.last_ike_ns <= FAREWELL_NS
+        )
+        if said_goodbye and peer_was_alive(case, ending.at_ns):
+            because = f"an IKE informational in {case.frame(row.last_ike_frame)}, then {ending.because}"
+            return HOLDS, because, [row.last_ike_frame, ending.frame or 0]
+    return FAILS, f"{ending.because}, and no IKE informational announced it"
+
+
+def peer_was_alive(case: Case, at_ns: int) -> bool:
+    """Both ends had sent within the last seconds before the close."""
+    return all(at_ns - d.row.last_ns <= VANISHED_NS for d in case.flow.directions)
