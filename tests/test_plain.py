@@ -184,7 +184,9 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "company", "coverage", "errors", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
-    "render", "render.look", "report",
+    "render", "render.look",
+    "report", "report.captures", "report.findings", "report.flows", "report.paths", "report.pictures", "report.whole",
+    "report.words",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
     "savefile.reader", "savefile.window", "savefile.wording", "surroundings",
 }  # fmt: skip
