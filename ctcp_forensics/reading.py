@@ -20,7 +20,7 @@ from ctcp_forensics._kernel import Packets, Tracker
 from ctcp_forensics._kernel.rows import NEVER, GivenUpRow
 from ctcp_forensics.batches import Steps, followed
 from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
-from ctcp_forensics.coverage import Account, account_of
+from ctcp_forensics.coverage import Account, Pass, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
@@ -301,7 +301,7 @@ class Course:
             )
             decoder.finish()
             tallies = self._whole.tracker.tallies()
-            account = account_of(name, capture, reader, decoder, tallies, *self._not_followed_on())
+            account = account_of(Pass(name, capture, reader, decoder, tallies, *self._not_followed_on()))
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account

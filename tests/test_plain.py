@@ -182,7 +182,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "capture.opening", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
-    "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
+    "packets", "packets.decoder", "packets.fragments", "packets.icmp", "packets.tray",
     "pipeline", "reading",
     "render", "render.look",
     "report", "report.captures", "report.findings", "report.flows", "report.paths", "report.pictures", "report.whole",
