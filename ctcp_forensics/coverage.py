@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -23,8 +22,11 @@ from ctcp_forensics.surroundings import Surroundings
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
 
+Excess = tuple[int, str, int, str]
+"""So many beyond a limit, its name, the limit, and what became of them."""
 
-class Pass(NamedTuple):
+
+class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of one source from its beginning to its end, and whoever took part in it."""
 
     name: str
@@ -167,54 +169,38 @@ def undecoded_in(captures: Iterable[report.Capture]) -> Counter[str]:
     return found
 
 
-class Excess(NamedTuple):
-    """How many went beyond a limit, and what became of them."""
-
-    number: int
-    cap: str
-    limit: int
-    what: str
-
-
 def caps_reached(done: Pass) -> tuple[report.Cap, ...]:
     """Limits that kept something from being looked at."""
     return tuple(
-        report.Cap(cap=one.cap, limit=one.limit, reached_by=f"{done.name}: {one.number} {one.what}")
-        for one in (*flows_beyond(done), *evidence_beyond(done))
-        if one.number
+        report.Cap(cap=cap, limit=limit, reached_by=f"{done.name}: {number} {what}")
+        for number, cap, limit, what in (*flows_beyond(done), *evidence_beyond(done))
+        if number
     )
 
 
 def flows_beyond(done: Pass) -> Iterator[Excess]:
     """A flow that was judged early and never spoke again lost nothing; if one did, it began anew without a SYN."""
     given_up = done.given_up
+    cut_in_two = given_up.begun_in_mid_stream if done.flows_early else 0
     for number, what in (
-        (
-            given_up.begun_in_mid_stream if done.flows_early else 0,
-            "flows begun without a SYN, perhaps the rest of one that was judged early",
-        ),
+        (cut_in_two, "flows begun without a SYN, perhaps the rest of one that was judged early"),
         (given_up.alive, "flows of no concern given up alive"),
         (given_up.half_open_of_concern, "half-open flows given up unjudged"),
         (given_up.ended_of_concern, "ended flows given up unjudged"),
         (given_up.alive_of_concern, "flows given up alive and unjudged"),
     ):
-        yield Excess(number, "flows followed at once", FLOW_CAP, what)
+        yield number, "flows followed at once", FLOW_CAP, what
 
 
 def evidence_beyond(done: Pass) -> Iterator[Excess]:
     """What is kept of flows, and of what bears on them."""
-    decoder = done.decoder
-    yield Excess(
-        done.given_up.bared_in_question,
-        "holes kept at once, and other evidence in proportion",
-        ALL_HOLES_KEPT,
-        "times a flow, alive or to be judged, lost what was kept of it",
-    )
-    unlogged = done.tallies.segments_unlogged
-    yield Excess(unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go")
-    yield Excess(decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones")
-    evicted = decoder.fragments.evicted
-    yield Excess(evicted, "datagrams put together at once", MAX_DATAGRAMS, "incomplete ones let go")
+    bared, unlogged = done.given_up.bared_in_question, done.tallies.segments_unlogged
+    lost = "times a flow, alive or to be judged, lost what was kept of it"
+    yield bared, "holes kept at once, and other evidence in proportion", ALL_HOLES_KEPT, lost
+    yield unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"
+    yield done.decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"
+    evicted = done.decoder.fragments.evicted
+    yield evicted, "datagrams put together at once", MAX_DATAGRAMS, "incomplete ones let go"
 
 
 def coverage_of(

@@ -300,8 +300,18 @@ class Course:
                 threads=self._options.threads,
             )
             decoder.finish()
-            tallies = self._whole.tracker.tallies()
-            account = account_of(Pass(name, capture, reader, decoder, tallies, *self._not_followed_on()))
+            given_up, flows_early = self._not_followed_on()
+            account = account_of(
+                Pass(
+                    name=name,
+                    capture=capture,
+                    reader=reader,
+                    decoder=decoder,
+                    tallies=self._whole.tracker.tallies(),
+                    given_up=given_up,
+                    flows_early=flows_early,
+                )
+            )
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
