@@ -352,7 +352,7 @@ class Course:
             return self._whole.tracker.given_up(), 0
         told = self._told().values()
         rows = zip(*(reel.tracker.given_up() for reel in told), strict=True)
-        return GivenUpRow(*map(sum, rows)), sum(reel.flows_early for reel in told)
+        return GivenUpRow(*map(sum, rows)), sum(reel.finish_early() for reel in told)
 
     def whole(self) -> Reading:
         """All interfaces as one."""
@@ -403,9 +403,8 @@ class Reel(msgspec.Struct, kw_only=True):
             self.decoders.append(Decoder())
         return self.decoders[-1]
 
-    @property
-    def flows_early(self) -> int:
-        """How many were judged before the end; the capture is over."""
+    def finish_early(self) -> int:
+        """How many were judged before the end; the capture is over, and those that have left are among them."""
         if self.early is None:
             return 0
         self.early.note_those_that_left(self.tracker)
