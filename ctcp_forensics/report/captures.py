@@ -71,16 +71,22 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     format: str | None = None
     compression: str | None = None
     size: int | None = None
+    """Bytes as it lies there, compressed or not; null for a pipe."""
     frames: int = 0
     tcp_segments: int = 0
     first_ns: int | None = None
+    """Earliest time of a frame; null where none has one…"""
     last_ns: int | None = None
+    """…and the latest."""
     outcome: CaptureOutcome
+    """`partial`: damage stopped the reading, or TCP may be inside frames that nobody could decode."""
     damage: tuple[Damage, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     undecoded: tuple[Undecoded, ...] = ()
     comments: int = 0
+    """How many it holds of its own: their text is not repeated here."""
     notes: tuple[str, ...] = ()
+    """What is odd about it and no damage, such as a clock that runs backwards."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "source", valid_text(self.source))
@@ -131,6 +137,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     tcp_segments: int = 0
     flows_seen: int = 0
+    """In every capture: one connection that two captures show is seen twice, and judged once."""
     flows_judged: int = 0
     undecoded: tuple[Undecoded, ...] = ()
     caps: tuple[Cap, ...] = ()

@@ -109,26 +109,35 @@ class DirectionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     segments: int = 0
     payload_bytes: int = 0
+    """Of every segment, copies and RSTs as well, as Wireshark's tcp.len adds up."""
     data_segments: int = 0
+    """Without copies, keep-alives and RSTs."""
     new_bytes: int = 0
     """Of the sequence space: SYN and FIN count as one each (RFC 9293 §3.4)."""
     again_bytes: int = 0
+    """Seen before."""
     filling_bytes: int = 0
+    """Not seen before, and below bytes that were: they came late, or were sent again."""
     missing_bytes: int = 0
+    """Of the holes that were never filled."""
     retransmissions: int = 0
     late_originals: int = 0
     copies: int = 0
     undecided_repeats: int = 0
     duplicate_acks: int = 0
     sack_duplicate_acks: int = 0
+    """With news of data beyond a hole (RFC 6675 §2); not among the duplicate ACKs."""
     dsacks: int = 0
     keep_alives: int = 0
     window_updates: int = 0
     zero_windows: int = 0
     zero_window_probes: int = 0
     messages: int = 0
+    """IPsec packets, of which a segment may hold several."""
     esp_missing: int = 0
+    """ESP sequence numbers that were skipped and did not come later."""
     esp_repeats: int = 0
+    """ESP messages with the SPI and number of an earlier one."""
 
 
 class Directions(msgspec.Struct, frozen=True, kw_only=True):
