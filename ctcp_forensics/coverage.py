@@ -6,7 +6,7 @@ Knows counts and reasons.  Does not know flows beyond their number: see conclude
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -22,6 +22,23 @@ from ctcp_forensics.surroundings import Surroundings
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
 
+Excess = tuple[int, str, int, str]
+"""So many beyond a limit, its name, the limit, and what became of them."""
+
+
+class Pass(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of one source from its beginning to its end, and whoever took part in it."""
+
+    name: str
+    """Of the capture in the report."""
+    capture: Capture
+    reader: Reader
+    decoder: Decoder
+    tallies: Tallies
+    given_up: GivenUpRow
+    flows_early: int
+    """So many were judged before the end, because others needed their places."""
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one source."""
@@ -34,28 +51,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[report.Cap, ...]
 
 
-def account_of(
-    name: str,
-    capture: Capture,
-    reader: Reader,
-    decoder: Decoder,
-    tallies: Tallies,
-    given_up: GivenUpRow,
-    flows_early: int,
-) -> Account:
-    """`flows_early`: so many were judged before the end, because others needed their places."""
-    described = describe(name, capture, reader, decoder, given_up, flows_early)
+def account_of(done: Pass) -> Account:
+    described = described_in(done)
     return Account(
         capture=described,
         surroundings=Surroundings(
-            first_ns=reader.first_ns or 0,
-            last_ns=tallies.last_ns,
+            first_ns=done.reader.first_ns or 0,
+            last_ns=done.tallies.last_ns,
             dropped_frames=sum(one.dropped or 0 for one in described.interfaces),
             is_damaged=bool(described.damage),
         ),
-        next_number=reader.next_number,
-        flows=tallies.flows_begun,
-        caps=caps_reached(name, decoder, tallies, given_up, flows_early),
+        next_number=done.reader.next_number,
+        flows=done.tallies.flows_begun,
+        caps=caps_reached(done),
     )
 
 
@@ -76,12 +84,12 @@ def is_still(described: report.Capture, reader: Reader, content: str | None) -> 
     return not is_other and then == (reader.frames, reader.first_ns, reader.last_ns)
 
 
-def describe(
-    name: str, capture: Capture, reader: Reader, decoder: Decoder, given_up: GivenUpRow, flows_early: int
-) -> report.Capture:
+def described_in(done: Pass) -> report.Capture:
+    """The capture as the report has it: names and counts, in the order of the schema."""
+    capture, reader, decoder = done.capture, done.reader, done.decoder
     by_sha256 = capture.hashing.name == SHA256
     return report.Capture(
-        id=name,
+        id=done.name,
         source=capture.source,
         sha256=capture.digest if by_sha256 else None,
         content_sha256=capture.content_digest if by_sha256 else None,
@@ -96,26 +104,34 @@ def describe(
         last_ns=reader.last_ns,
         outcome=PARTIAL if decoder.undecoded and reader.outcome == COMPLETE else reader.outcome,
         damage=tuple(report.Damage(offset=one.offset, reason=one.reason) for one in reader.damage),
-        interfaces=tuple(
-            report.Interface(index=one.index, link_type=one.link_type, name=one.name, dropped=one.dropped)
-            for one in reader.interfaces
-        ),
+        interfaces=interfaces_of(reader),
         undecoded=undecoded_rows(decoder.undecoded),
         comments=reader.comment_count,
-        notes=(
-            *capture.notes,
-            *reader.notes,
-            *notes_on_time(reader),
-            *notes_on_places(given_up, flows_early),
-            *([] if capture.digest else [NOT_HASHED]),
-        ),
+        notes=tuple(notes_of(done)),
     )
 
 
-def notes_on_time(reader: Reader) -> tuple[str, ...]:
+def interfaces_of(reader: Reader) -> tuple[report.Interface, ...]:
+    return tuple(
+        report.Interface(index=one.index, link_type=one.link_type, name=one.name, dropped=one.dropped)
+        for one in reader.interfaces
+    )
+
+
+def notes_of(done: Pass) -> Iterator[str]:
+    """What a reader should know of a capture that is no damage and no limit."""
+    yield from done.capture.notes
+    yield from done.reader.notes
+    yield from notes_on_time(done.reader)
+    yield from notes_on_places(done.given_up, done.flows_early)
+    if not done.capture.digest:
+        yield NOT_HASHED
+
+
+def notes_on_time(reader: Reader) -> Iterator[str]:
     """A clock that runs backwards is no damage, and makes every duration doubtful."""
-    backwards = reader.out_of_order_frames
-    return (f"{backwards} frames are earlier than the frame before them",) if backwards else ()
+    if reader.out_of_order_frames:
+        yield f"{reader.out_of_order_frames} frames are earlier than the frame before them"
 
 
 def notes_on_places(given_up: GivenUpRow, flows_early: int) -> Iterator[str]:
@@ -145,56 +161,54 @@ def undecoded_rows(counts: Counter[str]) -> tuple[report.Undecoded, ...]:
     return tuple(report.Undecoded(reason=reason, frames=frames) for reason, frames in ordered)
 
 
-def caps_reached(
-    name: str, decoder: Decoder, tallies: Tallies, given_up: GivenUpRow, flows_early: int
-) -> tuple[report.Cap, ...]:
-    """Limits that kept something from being looked at.
+def undecoded_in(captures: Iterable[report.Capture]) -> Counter[str]:
+    """Frames by reason, of all of them."""
+    found: Counter[str] = Counter()
+    for capture in captures:
+        found.update({one.reason: one.frames for one in capture.undecoded})
+    return found
 
-    A flow that was judged early and never spoke again lost nothing; if one did, it began anew without a SYN.
-    """
-    at_once = "flows followed at once"
-    cut_in_two = given_up.begun_in_mid_stream if flows_early else 0
-    reached = (
-        (
-            cut_in_two,
-            at_once,
-            FLOW_CAP,
-            "flows begun without a SYN, perhaps the rest of one that was judged early",
-        ),
-        (given_up.alive, at_once, FLOW_CAP, "flows of no concern given up alive"),
-        (given_up.half_open_of_concern, at_once, FLOW_CAP, "half-open flows given up unjudged"),
-        (given_up.ended_of_concern, at_once, FLOW_CAP, "ended flows given up unjudged"),
-        (given_up.alive_of_concern, at_once, FLOW_CAP, "flows given up alive and unjudged"),
-        (
-            given_up.bared_in_question,
-            "holes kept at once, and other evidence in proportion",
-            ALL_HOLES_KEPT,
-            "times a flow, alive or to be judged, lost what was kept of it",
-        ),
-        (tallies.segments_unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"),
-        (decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"),
-        (
-            decoder.fragments.evicted,
-            "datagrams put together at once",
-            MAX_DATAGRAMS,
-            "incomplete ones let go",
-        ),
-    )
+
+def caps_reached(done: Pass) -> tuple[report.Cap, ...]:
+    """Limits that kept something from being looked at."""
     return tuple(
-        report.Cap(cap=cap, limit=limit, reached_by=f"{name}: {number} {what}")
-        for number, cap, limit, what in reached
+        report.Cap(cap=cap, limit=limit, reached_by=f"{done.name}: {number} {what}")
+        for number, cap, limit, what in (*flows_beyond(done), *evidence_beyond(done))
         if number
     )
+
+
+def flows_beyond(done: Pass) -> Iterator[Excess]:
+    """A flow that was judged early and never spoke again lost nothing; if one did, it began anew without a SYN."""
+    given_up = done.given_up
+    cut_in_two = given_up.begun_in_mid_stream if done.flows_early else 0
+    for number, what in (
+        (cut_in_two, "flows begun without a SYN, perhaps the rest of one that was judged early"),
+        (given_up.alive, "flows of no concern given up alive"),
+        (given_up.half_open_of_concern, "half-open flows given up unjudged"),
+        (given_up.ended_of_concern, "ended flows given up unjudged"),
+        (given_up.alive_of_concern, "flows given up alive and unjudged"),
+    ):
+        yield number, "flows followed at once", FLOW_CAP, what
+
+
+def evidence_beyond(done: Pass) -> Iterator[Excess]:
+    """What is kept of flows, and of what bears on them."""
+    bared, unlogged = done.given_up.bared_in_question, done.tallies.segments_unlogged
+    lost = "times a flow, alive or to be judged, lost what was kept of it"
+    yield bared, "holes kept at once, and other evidence in proportion", ALL_HOLES_KEPT, lost
+    yield unlogged, "segments kept as evidence", SEGMENT_LOG_CAP, "earlier segments let go"
+    yield done.decoder.icmp_errors_refused, "ICMP errors kept", MAX_ICMP_ERRORS, "further ones"
+    evicted = done.decoder.fragments.evicted
+    yield evicted, "datagrams put together at once", MAX_DATAGRAMS, "incomplete ones let go"
 
 
 def coverage_of(
     accounts: Sequence[Account], failed: Sequence[CaptureError], *, flows_judged: int
 ) -> report.Coverage:
+    """Of all sources together; `failed` are those that could not be read at all."""
     captures = [account.capture for account in accounts]
     outcomes = Counter(capture.outcome for capture in captures)
-    undecoded: Counter[str] = Counter()
-    for capture in captures:
-        undecoded.update({one.reason: one.frames for one in capture.undecoded})
     return report.Coverage(
         captures=len(captures) + len(failed),
         complete=outcomes[COMPLETE],
@@ -204,7 +218,7 @@ def coverage_of(
         tcp_segments=sum(capture.tcp_segments for capture in captures),
         flows_seen=sum(account.flows for account in accounts),
         flows_judged=flows_judged,
-        undecoded=undecoded_rows(undecoded),
+        undecoded=undecoded_rows(undecoded_in(captures)),
         caps=tuple(cap for account in accounts for cap in account.caps),
         failed=tuple(
             report.Failed(source=error.source, reason=error.reason, offset=error.offset) for error in failed

@@ -20,7 +20,7 @@ from ctcp_forensics._kernel import Packets, Tracker
 from ctcp_forensics._kernel.rows import NEVER, GivenUpRow
 from ctcp_forensics.batches import Steps, followed
 from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
-from ctcp_forensics.coverage import Account, account_of
+from ctcp_forensics.coverage import Account, Pass, account_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
@@ -300,8 +300,18 @@ class Course:
                 threads=self._options.threads,
             )
             decoder.finish()
-            tallies = self._whole.tracker.tallies()
-            account = account_of(name, capture, reader, decoder, tallies, *self._not_followed_on())
+            given_up, flows_early = self._not_followed_on()
+            account = account_of(
+                Pass(
+                    name=name,
+                    capture=capture,
+                    reader=reader,
+                    decoder=decoder,
+                    tallies=self._whole.tracker.tallies(),
+                    given_up=given_up,
+                    flows_early=flows_early,
+                )
+            )
         self._parts = [part.without_flows() for part in self._parts]
         self._parts.append(Part(account=account, frames_before=before))
         return account
@@ -342,7 +352,7 @@ class Course:
             return self._whole.tracker.given_up(), 0
         told = self._told().values()
         rows = zip(*(reel.tracker.given_up() for reel in told), strict=True)
-        return GivenUpRow(*map(sum, rows)), sum(reel.flows_early for reel in told)
+        return GivenUpRow(*map(sum, rows)), sum(reel.finish_early() for reel in told)
 
     def whole(self) -> Reading:
         """All interfaces as one."""
@@ -394,9 +404,8 @@ class Reel(msgspec.Struct, kw_only=True):
             self.decoders.append(Decoder())
         return self.decoders[-1]
 
-    @property
-    def flows_early(self) -> int:
-        """How many were judged before the end; the capture is over."""
+    def finish_early(self) -> int:
+        """How many were judged before the end; the capture is over, and those that have left are among them."""
         if self.early is None:
             return 0
         self.early.note_those_that_left(self.tracker)

@@ -14,6 +14,8 @@ from typing import Final
 from ctcp_forensics.brief import lines_of
 from ctcp_forensics.report import (
     DIRECTION_WORDS,
+    ClockPiece,
+    Crossing,
     Endpoint,
     Episode,
     Evidence,
@@ -155,21 +157,39 @@ def of_path(path: Path, flows: Collection[str], captures: Collection[str]) -> It
         yield from of_names("a place of a path", captures, place.captures)
         if not place.captures:
             yield "a place of a path has no capture"
-    steps = [(one.sent_from, one.towards) for one in path.crossings]
-    steps += [(one.sent_from, one.towards) for one in path.firewalls]
-    steps += [(clock.place, clock.reference) for clock in path.clocks]
-    if any(not 0 <= at < len(path.places) for step in steps for at in step if at is not None):
+    if any(not 0 <= place < len(path.places) for place in places_told_of(path)):
         yield "a path tells of a place that it does not have"
     for crossing in path.crossings:
-        yield from of_directions("a crossing", crossing.direction)
-        yield from of_names("a crossing", flows, (crossing.flow,))
-        yield from of_names("a crossing", captures, crossing.lost_in)
-        yield from of_frames("a crossing", crossing.lost_frames)
-    for piece in (piece for clock in path.clocks for piece in clock.pieces):
-        yield from of_names("a clock", captures, (piece.from_capture, piece.to_capture))
-        yield from of_frames("a clock", (piece.from_frame, piece.to_frame))
-        yield from of_times("a clock", piece.at_ns, piece.from_ns, piece.to_ns)
-        yield from of_times("a clock", piece.offset_low_ns, piece.offset_high_ns)
+        yield from of_crossing(crossing, flows, captures)
+    for clock in path.clocks:
+        for piece in clock.pieces:
+            yield from of_piece(piece, captures)
+
+
+def places_told_of(path: Path) -> Iterator[int]:
+    """By what lies between them, counted along the path."""
+    for crossing in path.crossings:
+        if crossing.sent_from is not None:
+            yield crossing.sent_from
+        yield crossing.towards
+    for firewall in path.firewalls:
+        yield from (firewall.sent_from, firewall.towards)
+    for clock in path.clocks:
+        yield from (clock.place, clock.reference)
+
+
+def of_crossing(crossing: Crossing, flows: Collection[str], captures: Collection[str]) -> Iterator[str]:
+    yield from of_directions("a crossing", crossing.direction)
+    yield from of_names("a crossing", flows, (crossing.flow,))
+    yield from of_names("a crossing", captures, crossing.lost_in)
+    yield from of_frames("a crossing", crossing.lost_frames)
+
+
+def of_piece(piece: ClockPiece, captures: Collection[str]) -> Iterator[str]:
+    yield from of_names("a clock", captures, (piece.from_capture, piece.to_capture))
+    yield from of_frames("a clock", (piece.from_frame, piece.to_frame))
+    yield from of_times("a clock", piece.at_ns, piece.from_ns, piece.to_ns)
+    yield from of_times("a clock", piece.offset_low_ns, piece.offset_high_ns)
 
 
 def of_picture(picture: Picture, flows: Collection[str], captures: Collection[str]) -> Iterator[str]:

@@ -1,9 +1,12 @@
-"""Where the project lies, what every test may rely on, and which kernel joins logs that tests wrote down."""
+"""Where the project lies, what every test may rely on, which kernel joins logs that tests wrote down, and a browser."""
 
 from __future__ import annotations
 
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +19,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # A shell lets its background jobs ignore Ctrl-C, and whatever they start would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+BROWSER_ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +38,18 @@ def plain_join(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairing, "Matching", plain_match.Matching)
     monkeypatch.setattr(acquaintance, "sharing", plain_match.sharing)
     monkeypatch.setattr(crossing, "course", plain_match.course)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright; what it opens is told no network."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs Playwright, which the test extra brings"
+    )
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs Chromium (apt install chromium)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS.split())
+        yield chromium
+        chromium.close()

@@ -344,7 +344,7 @@ CAPS: Final = (
         "bytes kept of one datagram whose pieces overlap",
         "never complete: counted in `undecoded`",
     ),
-    Cap("packets", "MAX_ICMP_ERRORS", "ICMP errors kept", "told in `coverage.caps`"),
+    Cap("packets.decoder", "MAX_ICMP_ERRORS", "ICMP errors kept", "told in `coverage.caps`"),
     Cap(
         "_kernel.rows",
         "MAX_MESSAGES_PER_SEGMENT",

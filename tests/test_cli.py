@@ -21,7 +21,8 @@ from ctcp_forensics.cli import analysis, main
 from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.cli.pictures import checked
 from ctcp_forensics.cli.progress import is_watched, told
-from ctcp_forensics.report import VERDICT_WORDS, Report, schema_json
+from ctcp_forensics.report import VERDICT_WORDS, Report
+from ctcp_forensics.report.published import schema_json
 from tests import reports
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,7 @@ from ctcp_forensics.archive.tables import Tables
 from tests.made_stores import MadeStore, analyzed, dead, healthy, rejected
 
 pytest.importorskip("duckdb", reason="needs DuckDB, which the extra `archive` brings")
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright, which the test extra brings"
-)
-CHROMIUM = shutil.which("chromium")
 HOSTILE = "/<img src=x onerror=alert(1)>/\u202e\x1b[31m'\"</script><script>alert(2)</script>.pcap"
-ARGUMENTS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
 
 
 def page_of(made: MadeStore) -> str:
@@ -114,16 +108,6 @@ def test_a_clock_that_is_mad_does_not_fill_the_page(tmp_path: Path) -> None:
 
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (apt install chromium)")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

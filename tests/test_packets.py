@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics import _kernel, packets
+from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import Frame, Status
 from ctcp_forensics.packets import Decoder, IcmpError
+from ctcp_forensics.packets import decoder as decoder_module
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, MAX_FRAGMENTS, Reassembly
 from tests.wire import HOSTS, esp, frame_bytes, ip_bytes, told
 
@@ -358,7 +359,7 @@ def test_an_icmp_error_about_udp_is_none_of_ours() -> None:
 
 
 def test_icmp_errors_beyond_the_cap_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets, "MAX_ICMP_ERRORS", 2)
+    monkeypatch.setattr(decoder_module, "MAX_ICMP_ERRORS", 2)
     body = struct.pack("!BBHHH", 3, 13, 0, 0, 0) + INNER[:28]
     decoder, _ = decode(*[over_ip(1, body)] * 5)
     assert (len(decoder.icmp_errors), decoder.icmp_errors_refused) == (2, 3)

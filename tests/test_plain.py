@@ -182,9 +182,11 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "capture.opening", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "numbering",
-    "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
+    "packets", "packets.decoder", "packets.fragments", "packets.icmp", "packets.tray",
     "pipeline", "reading",
-    "render", "render.look", "report",
+    "render", "render.look",
+    "report", "report.captures", "report.findings", "report.flows", "report.paths", "report.pictures", "report.whole",
+    "report.words",
     "savefile", "savefile.account", "savefile.foreign", "savefile.order", "savefile.pcap", "savefile.pcapng",
     "savefile.reader", "savefile.window", "savefile.wording", "surroundings",
 }  # fmt: skip

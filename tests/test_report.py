@@ -19,9 +19,8 @@ from ctcp_forensics.report import (
     Report,
     ReportError,
     exit_status,
-    schema,
-    schema_json,
 )
+from ctcp_forensics.report.published import schema, schema_json
 from tests import reports
 
 VALIDATOR = Draft202012Validator(schema())

@@ -163,7 +163,7 @@ class TestOneInterfaceOfMany:
     def test_its_totals_are_of_its_rows_alone(self, kernel: ModuleType) -> None:
         rows = [Frame(at, 10 - at, 0, 3, 9, at % 2, 1, at % 2) for at in range(6)]
         totals = table_of(kernel, rows).of_interface(1).totals
-        assert (totals.frames, totals.snapped, totals.commented) == (3, 3, 3)
+        assert (totals.frames, totals.commented) == (3, 3)
         assert (totals.first_ns, totals.last_ns, totals.out_of_order) == (5, 9, 2)
 
     def test_no_frames_of_an_interface_are_an_empty_table(self, kernel: ModuleType) -> None:
@@ -399,7 +399,7 @@ class TestTime:
             frames.clear()
         seen = frames.totals
         assert (seen.frames, seen.first_ns, seen.last_ns) == (3, 5_000_000_000, 9_000_000_000)
-        assert (seen.out_of_order, seen.snapped, seen.longer_than_original) == (1, 1, 1)
+        assert (seen.out_of_order, seen.longer_than_original) == (1, 1)
 
     def test_an_untimed_frame_has_the_time_before_and_counts_in_no_extreme(self, kernel: ModuleType) -> None:
         frames, interfaces = kernel.Frames(), kernel.Interfaces()

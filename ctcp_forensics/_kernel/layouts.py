@@ -117,7 +117,6 @@ class Totals(NamedTuple):
     """Earliest and latest time; NEVER where no frame has one."""
     out_of_order: int
     """Frames with an earlier time than the frame before."""
-    snapped: int
     longer_than_original: int
     untimed: int
     """Frames without a usable time are given the time of the frame before: a made-up one could prove a silence."""

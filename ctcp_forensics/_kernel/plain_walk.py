@@ -59,7 +59,7 @@ class Frames(list[Frame]):
             raise ValueError("frames are numbered from 1")
         self.capacity = capacity
         self._first_number = first_number
-        self._frames = self._snapped = self._longer = self._commented = 0
+        self._frames = self._longer = self._commented = 0
         self._untimed = self._mistimed = self._out_of_order = self._other_records = 0
         self._first_ns = self._last_ns = self._previous_ns = NEVER
 
@@ -74,7 +74,6 @@ class Frames(list[Frame]):
             first_ns=self._first_ns,
             last_ns=self._last_ns,
             out_of_order=self._out_of_order,
-            snapped=self._snapped,
             longer_than_original=self._longer,
             untimed=self._untimed,
             mistimed=self._mistimed,
@@ -143,7 +142,6 @@ class Frames(list[Frame]):
     def _count(self, frame: Frame) -> None:
         super().append(frame)
         self._frames += 1
-        self._snapped += frame.captured_len < frame.original_len
         self._longer += frame.captured_len > frame.original_len
         self._commented += frame.commented
 

@@ -70,7 +70,6 @@ cdef struct totals_t:  # layouts.Totals, where numbers begin, and the time of th
     int64_t first_ns
     int64_t last_ns
     int64_t out_of_order
-    int64_t snapped
     int64_t longer_than_original
     int64_t untimed
     int64_t mistimed
@@ -145,7 +144,6 @@ cdef class Frames:
             t.first_ns,
             t.last_ns,
             t.out_of_order,
-            t.snapped,
             t.longer_than_original,
             t.untimed,
             t.mistimed,
@@ -305,7 +303,6 @@ cdef inline int64_t next_number(const totals_t* seen) noexcept nogil:
 
 cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
     seen.frames += 1
-    seen.snapped += f.captured_len < f.original_len
     seen.longer_than_original += f.captured_len > f.original_len
     seen.commented += f.commented
 

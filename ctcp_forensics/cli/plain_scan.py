@@ -44,7 +44,8 @@ def plain_sweep(words: Sequence[str]) -> tuple[Wanted, Telling] | None:
     if list(words[:1]) != [COMMAND]:
         return None
     try:
-        return _sweep(_asked(iter(words[1:])))
+        asked = _asked(iter(words[1:]))
+        return _wanted(asked), _telling(asked)
     except NotPlain:
         return None
 
@@ -61,17 +62,16 @@ def _asked(words: Iterator[str]) -> _Asked:
     return asked
 
 
-def _sweep(asked: _Asked) -> tuple[Wanted, Telling]:
-    """What is not asked for is as `Wanted` and `Telling` have it, which Typer's defaults say once more."""
+def _wanted(asked: _Asked) -> Wanted:
+    """What is not asked for is as `Wanted` has it, which Typer's defaults say once more."""
     store, workers = asked.values.get("store"), asked.values.get("workers")
     if not store or not asked.places or (workers is not None and WORKERS.fullmatch(workers) is None):
         raise NotPlain
     from ctcp_forensics.archive.examine import Terms
     from ctcp_forensics.archive.scan import Wanted
-    from ctcp_forensics.cli.sweeping import Telling
     from ctcp_forensics.cli.wanted import places_of, shard_of
 
-    wanted = Wanted(
+    return Wanted(
         places=places_of(asked.places, None, is_null=False),
         store=Path(store),
         terms=Terms(all_tcp="all_tcp" in asked.switches),
@@ -79,9 +79,14 @@ def _sweep(asked: _Asked) -> tuple[Wanted, Telling]:
         shard=shard_of(asked.values.get("shard")),
         anew="force" in asked.switches,
     )
-    telling = Telling(
+
+
+def _telling(asked: _Asked) -> Telling:
+    """Likewise, as `Telling` has it."""
+    from ctcp_forensics.cli.sweeping import Telling
+
+    return Telling(
         quiet="quiet" in asked.switches,
         stream=asked.values.get("ndjson"),
         has_tables="parquet" in asked.switches,
     )
-    return wanted, telling

@@ -190,24 +190,28 @@ def flow_check(client: Endpoint, headend: Endpoint, carries: str, one: Compariso
         headend=headend,
         carries=carries,
         frames=one.frames,
-        tallies=tuple(
-            Tally(
-                kind=kind,
-                both=one.counts.get((kind, True, True), 0),
-                ours=one.counts.get((kind, True, False), 0),
-                tshark=one.counts.get((kind, False, True), 0),
-            )
-            for kind in Kind
-        ),
-        differences=tuple(
-            Differing(
-                kind=kind,
-                by=by,
-                rule=rule,
-                because=because,
-                count=len(frames),
-                frames=tuple(frames[:FRAMES_LISTED]),
-            )
-            for (kind, by, rule, because), frames in sorted(one.differing.items())
-        ),
+        tallies=tuple(tally_of(kind, one) for kind in Kind),
+        differences=tuple(differences_of(one)),
     )
+
+
+def tally_of(kind: Kind, one: Comparison) -> Tally:
+    return Tally(
+        kind=kind,
+        both=one.counts.get((kind, True, True), 0),
+        ours=one.counts.get((kind, True, False), 0),
+        tshark=one.counts.get((kind, False, True), 0),
+    )
+
+
+def differences_of(one: Comparison) -> Iterator[Differing]:
+    """By kind, with the first of their frames."""
+    for (kind, by, rule, because), frames in sorted(one.differing.items()):
+        yield Differing(
+            kind=kind,
+            by=by,
+            rule=rule,
+            because=because,
+            count=len(frames),
+            frames=tuple(frames[:FRAMES_LISTED]),
+        )

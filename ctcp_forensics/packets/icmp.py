@@ -10,15 +10,16 @@ import msgspec
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.rows import Frame
 
+FRAGMENTATION_NEEDED: Final = "fragmentation-needed"
 ICMP_KINDS: Final = {
-    (3, 4): "fragmentation-needed",
+    (3, 4): FRAGMENTATION_NEEDED,
     (3, 9): "prohibited",
     (3, 10): "prohibited",
     (3, 13): "prohibited",
 }
 ICMPV6_KINDS: Final = {(1, 1): "prohibited"}
 ICMP_TYPES: Final = {3: "unreachable", 11: "time-exceeded"}
-ICMPV6_TYPES: Final = {1: "unreachable", 2: "fragmentation-needed", 3: "time-exceeded"}
+ICMPV6_TYPES: Final = {1: "unreachable", 2: FRAGMENTATION_NEEDED, 3: "time-exceeded"}
 
 
 class IcmpError(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,25 +40,33 @@ def icmp_error(datagram: bytes, frame: Frame) -> IcmpError | None:
     """The error and the TCP flow it quotes; None where it quotes another protocol or too little."""
     is_v4 = datagram[0] >> 4 == 4
     at = (datagram[0] & 15) * 4 if is_v4 else 40
-    quoted = datagram[at + 8 :]
-    ends = quoted_ends(quoted)
+    ends = quoted_ends(datagram[at + 8 :])
     if ends is None:
         return None
-    kind_code = (datagram[at], datagram[at + 1])
-    kinds, types = (ICMP_KINDS, ICMP_TYPES) if is_v4 else (ICMPV6_KINDS, ICMPV6_TYPES)
-    kind = kinds.get(kind_code) or types.get(kind_code[0], "other")
-    mtu = unpack_from(">H" if is_v4 else ">I", datagram, at + (6 if is_v4 else 4))[0]
     src, sport, dst, dport = ends
+    kind, mtu = kind_of_v4(datagram, at) if is_v4 else kind_of_v6(datagram, at)
     return IcmpError(
         frame=frame.number,
         time_ns=frame.time_ns,
         kind=kind,
-        mtu=mtu if kind == "fragmentation-needed" else None,
+        mtu=mtu if kind == FRAGMENTATION_NEEDED else None,
         src=src,
         sport=sport,
         dst=dst,
         dport=dport,
     )
+
+
+def kind_of_v4(datagram: bytes, at: int) -> tuple[str, int]:
+    """With what RFC 1191 §4 puts beside the checksum: the MTU of the next hop, where that is the trouble."""
+    kind, code, mtu = unpack_from(">BB4xH", datagram, at)
+    return ICMP_KINDS.get((kind, code)) or ICMP_TYPES.get(kind, "other"), mtu
+
+
+def kind_of_v6(datagram: bytes, at: int) -> tuple[str, int]:
+    """RFC 4443 §3.2 has the MTU in 32 bits."""
+    kind, code, mtu = unpack_from(">BB2xI", datagram, at)
+    return ICMPV6_KINDS.get((kind, code)) or ICMPV6_TYPES.get(kind, "other"), mtu
 
 
 def quoted_ends(quoted: bytes) -> tuple[bytes, int, bytes, int] | None:

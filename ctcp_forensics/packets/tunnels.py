@@ -14,6 +14,9 @@ from collections.abc import Callable
 from struct import unpack_from
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.plain_decode import find_ip
+from ctcp_forensics._kernel.rows import Status
+
 MAX_LAYERS: Final = 8
 """Tunnels in tunnels that are unwrapped before a frame is given up."""
 LINK_NAMES: Final = {
@@ -32,6 +35,12 @@ FRAME_TYPE, DATA_FRAME = 0x0C, 0x08
 """IEEE 802.11 §9.2.4.1.3, in the first byte of a frame: only data frames carry IP."""
 
 Opener = Callable[[bytes], object]
+
+
+def outermost(data: bytes, link_type: int) -> tuple[bytes | None, str]:
+    """The first IP datagram of a frame that the kernel left, or the reason why there is none."""
+    status, at = find_ip(memoryview(data), link_type)
+    return unwrap_link(data, link_type) if status == Status.EXOTIC else (data[at:], "")
 
 
 def unwrap_link(data: bytes, link_type: int) -> tuple[bytes | None, str]:

@@ -86,20 +86,21 @@ def trace_of(picture: Picture, place: PicturePlace) -> Trace:
         captures=place.captures,
         base_seq=(to_headend, to_client),
         columns=columns_of(place, picture.from_ns),
-        holes=tuple(
-            Hole(
-                direction=DIRECTION_WORDS.index(hole.direction),
-                left=hole.left,
-                right=hole.right,
-                from_ns=hole.from_ns,
-                to_ns=hole.to_ns,
-            )
-            for hole in place.holes
-        ),
+        holes=tuple(map(hole_of, place.holes)),
         clock_error_ns=place.clock_error_ns,
         rows_left_out=place.left_out,
         keeps_step=(keeps_there, keeps_back),
         is_excerpt=True,
+    )
+
+
+def hole_of(stored_hole: PictureHole) -> Hole:
+    return Hole(
+        direction=DIRECTION_WORDS.index(stored_hole.direction),
+        left=stored_hole.left,
+        right=stored_hole.right,
+        from_ns=stored_hole.from_ns,
+        to_ns=stored_hole.to_ns,
     )
 
 

@@ -35,6 +35,7 @@ from ctcp_forensics.report import (
     DirectionFacts,
     Episode,
     Evidence,
+    Flow,
     Recommendation,
     Report,
     Seen,
@@ -137,8 +138,8 @@ def ending(one: Judged) -> str:
     return " ".join(parts) + (f": {end.because}" if end.because else "")
 
 
-def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
-    flow = one.flow
+def _sight(report: Report, flow: Flow, look: Look) -> Iterator[str]:
+    """Where and when it was seen, whose it is, and what it carries."""
     sources = {capture.id: capture.source for capture in report.captures}
     for seen in flow.seen:
         yield from labelled("seen", _seen(seen, sources.get(seen.capture, "")), look)
@@ -148,6 +149,11 @@ def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
     yield from labelled("time", f"{utc(flow.first_ns)} to {utc(flow.last_ns)}, {lasted}", look)
     found = flow.encapsulation
     yield from labelled("carries", f"{found.kind}, {found.grade}: {found.because}", look)
+
+
+def _where(report: Report, one: Judged, look: Look) -> Iterator[str]:
+    flow = one.flow
+    yield from _sight(report, flow, look)
     yield from labelled("ended", ending(one), look)
     yield from labelled("counts", f"client-to-headend: {_facts(flow.directions.client_to_headend)}", look)
     yield from labelled("", f"headend-to-client: {_facts(flow.directions.headend_to_client)}", look)

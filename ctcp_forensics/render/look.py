@@ -4,7 +4,8 @@ Knows terminals' escape codes.  Does not know reports.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+
+import msgspec
 
 
 class Depth(IntEnum):
@@ -16,7 +17,7 @@ class Depth(IntEnum):
     WHY = 3
 
 
-class Pen(NamedTuple):
+class Pen(msgspec.Struct, frozen=True):
     """Marks a text for the eye; roles without a code, and all roles of PLAIN, stay as they are."""
 
     codes: dict[str, str]
@@ -39,7 +40,7 @@ COLORED = Pen(
 )
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True):
     """A reader's wishes.  `width` is None where no line may be folded or left out: in a pipe or a file."""
 
     depth: Depth = Depth.WHAT

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import msgspec
 
 from ctcp_forensics.brief import counts_of
+from ctcp_forensics.render.basis import NAME_LEN, basis
+from ctcp_forensics.render.causes import causes
 from ctcp_forensics.render.judged import DECISIVE, Judged, headline, links, tally_of_all, worst_first
 from ctcp_forensics.render.path import lost_where, made_by
 from ctcp_forensics.render.sheet import MAX_LINES, Paragraph, Part, fitted, shortened
 from ctcp_forensics.render.wording import (
     Names,
-    at,
-    clean,
     count,
     duration,
     endpoint,
@@ -28,10 +28,7 @@ from ctcp_forensics.render.wording import (
 )
 from ctcp_forensics.report import (
     FLAGSHIP,
-    WELL,
-    Capture,
     Episode,
-    Evidence,
     Finding,
     Flow,
     Recommendation,
@@ -43,11 +40,6 @@ __all__ = ["MAX_LINES", "note"]
 LINKS_IN_A_NOTE = 4  # the three links of the flagship, and who made the ACKs
 RUNS_IN_A_NOTE = 2  # runs of frame numbers of one capture
 FIXES_NAMED = 4  # beside the one that is told
-NAME_LEN = 26  # of a file, beside frame numbers…
-LISTED_NAME_LEN = 38  # …and beside its hash
-CAPTURES_IN_FULL = 3  # client and both sides of the firewall, each with its whole SHA-256
-CAPTURES_IN_A_NOTE = 6  # of more than three, a line each
-HASH_START_LEN = 16  # of a SHA-256 that is shortened
 
 UNDO = "undo"
 WEIGHTY, WEIGHTIEST = 2, 3  # evidence stays longer than prose, commands stay whole
@@ -70,36 +62,10 @@ TOLD_BY_OTHERS = frozenset(
     }
 )
 
-# What the failure is called where nobody is heard asking: one capture, on the wrong side.
-LOOKS_LIKE_IT = frozenset({"peer-vanished", "insufficient-evidence"})
-
-# What a claim rules out where it holds.
-EXCLUDES = {
-    "carries-ctcp": "another protocol on this port",
-    "nobody-answered": "a late answer",
-    "the-sender-never-repeats": "an ordinary TCP, which sends again",
-    "the-window-had-room": "a closed window",
-    "the-asking-follows-the-data": "keep-alives taken for duplicate ACKs",
-    "the-capture-outlasts-the-stall": "a capture that ends too early",
-    "the-capture-is-whole": "loss in the capture alone",
-    "the-receiver-had-followed": "an ACK that never moved",
-    "away-from-the-wrap": "the wrap of sequence numbers",
-    "both-ends-went-on": "a flow that stalled",
-}
-# What a refutation would be, ruled out where it fails.
-REFUTES = {
-    "is-something-else": "something other than cTCP",
-    "only-one-direction-was-seen": "one direction captured alone",
-    "two-places-are-mixed": "two places in one capture",
-    "the-directions-stand-apart": "directions put end to end",
-    "an-answer-is-in-another-capture": "an answer in another capture",
-    "a-question-is-left-open": "a question that this place shows unanswered",
-}
-
 
 def note(report: Report) -> Iterator[str]:
     """The lines of the note, each with its end."""
-    for line in fitted([*_parts(report), _evidence(report)]):
+    for line in fitted([*_parts(report), basis(report)]):
         yield line + "\n"
 
 
@@ -113,7 +79,7 @@ def _parts(report: Report) -> list[Part]:
         Part("SYMPTOM", tuple(_symptom(report, judged, worst))),
         Part(f"CAPTURE ANALYSIS{_whose_frames(report, names)}", tuple(_analysis(worst, names))),
         Part("RECOMMENDED ACTION", tuple(_action(worst))),
-        Part("POSSIBLE CAUSES RULED OUT", tuple(_causes(worst))),
+        Part("POSSIBLE CAUSES RULED OUT", tuple(causes(worst))),
     ]
 
 
@@ -259,41 +225,6 @@ def _in_one_breath(block: list[str]) -> str:
     return f"{says}: {'; '.join(rest)}" if rest else says
 
 
-def _causes(one: Judged) -> Iterator[Paragraph]:
-    finding = one.finding
-    excluded = [text for claim in finding.evidence if (text := _excluded(claim))]
-    if finding.verdict in WELL:
-        excluded.insert(0, "unanswered duplicate ACKs in this flow")
-    yield Paragraph("out", "; ".join(dict.fromkeys(excluded)) or "none")
-    doubts = "; ".join(dict.fromkeys(_doubts(one))) or "what lies outside these captures"
-    yield Paragraph("open", f"NOT ruled out: {doubts}")
-    if finding.missing_evidence:
-        yield Paragraph("", f"would settle it: {'; '.join(finding.missing_evidence)}")
-
-
-def _excluded(one: Evidence) -> str:
-    if one.role == "refutation":
-        return REFUTES.get(one.claim, "") if one.outcome == "fails" else ""
-    return EXCLUDES.get(one.claim, "") if one.outcome == "holds" else ""
-
-
-def _doubts(one: Judged) -> Iterator[str]:
-    """Other verdicts that fit as well, and what would exclude something and does not."""
-    finding = one.finding
-    for other in finding.also_possible:
-        yield f"{other.verdict}: {other.because}"
-    for claim in finding.evidence:
-        sentence = (REFUTES if claim.role == "refutation" else EXCLUDES).get(claim.claim)
-        if sentence and claim.outcome == "unknown":
-            yield f"{sentence} ({claim.because})"
-    if finding.verdict == FLAGSHIP:
-        yield "a box that is no ASA: packets do not show the make"
-    if finding.verdict == "reset-by-middlebox" and finding.confidence != "proven":
-        yield "the end itself, where it came up anew or its RSTs have another TTL than its data"
-    if finding.verdict in LOOKS_LIKE_IT and len(one.flow.seen) < 2:
-        yield "unanswered duplicate ACKs, which look like this from behind the loss"
-
-
 # --- where nothing was judged -----------------------------------------------------------------
 
 
@@ -327,75 +258,7 @@ def _look_elsewhere() -> str:
     )
 
 
-# --- what it rests on -------------------------------------------------------------------------
-
-
-def _evidence(report: Report) -> Part:
-    tool = f"{report.tool.name} {report.tool.version}, rules {report.tool.rules_version}"
-    key = report.redacted_with
-    made = Paragraph("made by", tool if key is None else f"{tool}; pseudonyms by key {clean(key)}")
-    lines = [*_captures(report), *_coverage(report), made]
-    return Part("EVIDENCE", tuple(lines))
-
-
-def _captures(report: Report) -> Iterator[Paragraph]:
-    if len(report.captures) <= CAPTURES_IN_FULL:
-        for capture in report.captures:
-            yield Paragraph(capture.id, _capture(capture))
-            yield _hash(capture)
-        return
-    for capture in report.captures[:CAPTURES_IN_A_NOTE]:
-        yield Paragraph(
-            capture.id, f"{shortened(_file(capture), LISTED_NAME_LEN)}: {_start_of_hash(capture)}"
-        )
-    left = len(report.captures) - CAPTURES_IN_A_NOTE
-    more = f"and {count(left, 'capture')} more; " if left > 0 else ""
-    yield Paragraph("", f"{more}hashes are shortened here: --format json has them whole")
-
-
-def _capture(capture: Capture) -> str:
-    where = f", {capture.vantage}" if capture.vantage != "unknown" else ""
-    facts = f"{count(capture.frames, 'frame')}, {capture.outcome}{where}"
-    return f"{shortened(_file(capture), NAME_LEN)}: {facts}"
-
-
-def _hash(capture: Capture) -> Paragraph:
-    if capture.digest is None:
-        return Paragraph("SHA-256", _not_hashed(capture))
-    return Paragraph(capture.digest.title, capture.digest.value)
-
-
-def _start_of_hash(capture: Capture) -> str:
-    digest = capture.digest
-    return "not hashed" if digest is None else f"{digest.title} {digest.value[:HASH_START_LEN]}..."
-
-
-def _not_hashed(capture: Capture) -> str:
-    return (
-        "none: not read"
-        if capture.outcome == "rejected"
-        else "not taken: larger than 256 MiB (--sha256 takes it)"
-    )
-
-
-def _file(capture: Capture) -> str:
-    return capture.source.rpartition("/")[2] or capture.source
-
-
-def _coverage(report: Report) -> Iterator[Paragraph]:
-    """What was not looked at, where something was not."""
-    told = report.coverage
-    if told.is_complete:
-        return
-    parts = [f"{told.partial} read in part, {told.rejected} not at all"]
-    parts += [f"{shortened(bad.source, NAME_LEN)}: {at(bad.offset)}{bad.reason}" for bad in told.failed[:1]]
-    parts += [
-        f"{capture.id}: {at(damage.offset)}{damage.reason}"
-        for capture in report.captures
-        for damage in capture.damage[:1]
-    ][:1]
-    parts += [f"limit reached: {cap.cap} {cap.limit}" for cap in told.caps[:1]]
-    yield Paragraph("lacking", "; ".join(parts))
+# --- whose frames -------------------------------------------------------------------------------
 
 
 def _names(report: Report, home: str) -> Names:

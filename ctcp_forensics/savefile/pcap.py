@@ -106,13 +106,19 @@ class PcapHeader(msgspec.Struct, frozen=True, kw_only=True):
     interface: Interface
 
 
-def read_header(window: Window, source: str) -> PcapHeader:
-    """The file header, draft-ietf-opsawg-pcap §4; the window is left at the first record."""
+def _fields(window: Window, source: str) -> tuple[str, int, int, int, int, int]:
+    """Byte order, magic, version, snap length and link type, as they stand there."""
     head = window.peek(FILE_HEADER_LEN)
     if len(head) < FILE_HEADER_LEN:
         raise _unreadable(source, len(head), f"the pcap file header is cut off after {len(head)} bytes")
     order = byte_order(head) or "<"
     magic, major, minor, _, _, snap_len, network = Struct(f"{order}IHHIIII").unpack(head)
+    return order, magic, major, minor, snap_len, network
+
+
+def read_header(window: Window, source: str) -> PcapHeader:
+    """The file header, draft-ietf-opsawg-pcap §4; the window is left at the first record."""
+    order, magic, major, minor, snap_len, network = _fields(window, source)
     if major < OLDEST_MAJOR:
         raise _unreadable(source, 4, f"pcap version {major}.{minor} is unknown")
     if network & RESERVED_MASK:
@@ -121,20 +127,22 @@ def read_header(window: Window, source: str) -> PcapHeader:
     candidates = VARIANTS[magic] if lengths == Lengths.CAPTURED_FIRST else VARIANTS[magic][:1]
     window.skip(candidates[0].file_header_len)
     variant = likeliest(candidates, window, order, snap_len)
-    layout = PcapLayout(
-        big_endian=int(order == ">"),
-        header_len=variant.record_header_len,
-        tick_ns=variant.tick_ns,
-        lengths=lengths,
-        link_type=network & NETWORK_MASK,
+    return PcapHeader(
+        variant=variant,
+        layout=PcapLayout(
+            big_endian=int(order == ">"),
+            header_len=variant.record_header_len,
+            tick_ns=variant.tick_ns,
+            lengths=lengths,
+            link_type=network & NETWORK_MASK,
+        ),
+        interface=Interface(
+            index=0,
+            link_type=network & NETWORK_MASK,
+            snap_len=snap_len,
+            resolution=RESOLUTIONS[variant.tick_ns],
+        ),
     )
-    interface = Interface(
-        index=0,
-        link_type=layout.link_type,
-        snap_len=snap_len,
-        resolution=RESOLUTIONS[variant.tick_ns],
-    )
-    return PcapHeader(variant=variant, layout=layout, interface=interface)
 
 
 def _unreadable(source: str, offset: int, reason: str) -> CaptureError:

@@ -231,35 +231,58 @@ class Tail(NamedTuple):
     withheld_ns: tuple[int, int] = (NEVER, NEVER)
 
 
+class Fates(NamedTuple):
+    """What became of the segments that the capture behind lacks, but for those that came last."""
+
+    lost: Sequence[StrayRow]
+    not_captured: int
+    undecided: int
+    damaged: int
+
+
+def fates_of(raw: Raw, witnesses: Witnesses) -> Fates:
+    """Of all that the log names, and of those beyond it, which nobody can decide."""
+    damaged = [stray for stray in raw.missing if stray.is_damaged and not stray.is_altered]
+    missing = plainly_missing(raw)
+    unnamed = raw.onward.missing - len(missing) - sum(not stray.was_repeated for stray in damaged)
+    fates = [fate_of(stray, witnesses) for stray in missing]
+    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
+    again = sent_in_vain(raw, witnesses)
+    return Fates(
+        lost=lost if witnesses.drops else lost + again,
+        not_captured=fates.count(Fate.NOT_CAPTURED),
+        undecided=fates.count(Fate.UNDECIDED) + unnamed + (len(again) if witnesses.drops else 0),
+        damaged=len(damaged),
+    )
+
+
+def plainly_missing(raw: Raw) -> list[StrayRow]:
+    """Neither altered on the way, nor spoilt before it, nor sent once more."""
+    return [
+        stray for stray in raw.missing if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
+    ]
+
+
 def settle(raw: Raw, witnesses: Witnesses) -> Crossing:
     """Count fates."""
     onward = raw.onward
-    damaged = [stray for stray in raw.missing if stray.is_damaged and not stray.is_altered]
-    missing = [
-        stray for stray in raw.missing if not (stray.is_altered or stray.was_repeated or stray.is_damaged)
-    ]
-    unnamed = onward.missing - len(missing) - sum(not stray.was_repeated for stray in damaged)
-    witnesses = with_hindsight(missing, witnesses)
-    fates = [fate_of(stray, witnesses) for stray in missing]
-    again, tail = sent_in_vain(raw, witnesses), tail_of(onward, witnesses)
-    lost = [stray for stray, fate in zip(missing, fates, strict=True) if fate is Fate.LOST]
-    lost += [] if witnesses.drops else again
-    doubtful = again if witnesses.drops else []
+    witnesses = with_hindsight(plainly_missing(raw), witnesses)
+    fates, tail = fates_of(raw, witnesses), tail_of(onward, witnesses)
     return Crossing(
         way=raw.way,
         before=raw.before,
         behind=raw.behind,
         arrived=onward.same + onward.covered,
         altered=onward.altered,
-        lost=named(lost),
-        lost_count=len(lost),
+        lost=named(fates.lost),
+        lost_count=len(fates.lost),
         injected=raw.backward.repeated,
         not_captured_before=raw.missed_before,
-        not_captured_behind=fates.count(Fate.NOT_CAPTURED),
-        undecided=fates.count(Fate.UNDECIDED) + unnamed + len(doubtful) + tail.undecided,
+        not_captured_behind=fates.not_captured,
+        undecided=fates.undecided + tail.undecided,
         withheld=tail.withheld,
         withheld_ns=tail.withheld_ns,
-        damaged=len(damaged),
+        damaged=fates.damaged,
         beyond=onward.before + onward.beyond,
         largest_arrived=None if onward.largest_arrived == NEVER else onward.largest_arrived,
     )

@@ -45,27 +45,25 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
 
 def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
     """Put the views of one path in order, and name them."""
-    steps = {}
-    for joint in joints:
-        steps[joint.here.number, joint.there.number] = step_between(joint)
+    steps = {(joint.here.number, joint.there.number): step_between(joint) for joint in joints}
     before = balances(views, steps)
     line = sorted(views, key=lambda view: (before[view.number], told_rank(view), view.number))
     reasons = reasons_of(line, steps)
     roles = inferred(line, joints)
     names, notes = put_right(roles)
-    return Ordered(
-        places=tuple(
-            Place(
-                view=view,
-                vantage=name,
-                is_told=view.told is not None,
-                is_sure=bool(reason),
-                because=reason or "nothing in the captures tells which of them is nearer to the client",
-                is_put_right=name != said,
-            )
-            for view, name, said, reason in zip(line, names, roles, reasons, strict=True)
-        ),
-        notes=tuple(notes),
+    places = [place_of(*one) for one in zip(line, names, roles, reasons, strict=True)]
+    return Ordered(places=tuple(places), notes=tuple(notes))
+
+
+def place_of(view: View, name: str, role: str, reason: str) -> Place:
+    """A view in its place; `role` is what it was taken for before contradictions were put right."""
+    return Place(
+        view=view,
+        vantage=name,
+        is_told=view.told is not None,
+        is_sure=bool(reason),
+        because=reason or "nothing in the captures tells which of them is nearer to the client",
+        is_put_right=name != role,
     )
 
 

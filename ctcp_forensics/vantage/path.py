@@ -28,6 +28,8 @@ from ctcp_forensics.vantage.view import View
 
 Member = tuple[int, int]
 """The number of a view, and the index of a flow in it."""
+Edges = dict[Member, list[tuple[Member, Pair]]]
+"""With whom each flow is paired."""
 Links = dict[int, dict[int, Link]]
 """By the nearer place, and by the farther one."""
 
@@ -109,17 +111,8 @@ def connections_of(
     places: Sequence[Place], joints: Sequence[Joint], links: Sequence[Link]
 ) -> list[Connection]:
     """Flows that are one connection, each place's in order; roles are those of the place that knows them best."""
-    edges: dict[Member, list[tuple[Member, Pair]]] = {}
-    for joint in joints:
-        for pair in joint.pairs:
-            one, other = (joint.here.number, pair.here.index), (joint.there.number, pair.there.index)
-            edges.setdefault(one, []).append((other, pair))
-            edges.setdefault(other, []).append((one, pair.turned_about()))
+    edges, links_from, at = edges_of(joints), links_by_end(links), stations(places)
     by_place = {place.view.number: number for number, place in enumerate(places)}
-    links_from: Links = {}
-    for link in links:
-        links_from.setdefault(link.near, {})[link.far] = link
-    at = stations(places)
     seen: set[Member] = set()
     found = []
     for member in sorted(edges, key=lambda one: (by_place[one[0]], one[1])):
@@ -130,7 +123,25 @@ def connections_of(
     return found
 
 
-def hanging_together(member: Member, edges: dict[Member, list[tuple[Member, Pair]]]) -> list[Member]:
+def edges_of(joints: Sequence[Joint]) -> Edges:
+    """Pairs, from either of their flows."""
+    edges: Edges = {}
+    for joint in joints:
+        for pair in joint.pairs:
+            one, other = (joint.here.number, pair.here.index), (joint.there.number, pair.there.index)
+            edges.setdefault(one, []).append((other, pair))
+            edges.setdefault(other, []).append((one, pair.turned_about()))
+    return edges
+
+
+def links_by_end(links: Sequence[Link]) -> Links:
+    found: Links = {}
+    for link in links:
+        found.setdefault(link.near, {})[link.far] = link
+    return found
+
+
+def hanging_together(member: Member, edges: Edges) -> list[Member]:
     """Everything that is paired with it, one flow of each view: where two claim a place, the first reached stays."""
     group, waiting = {member[0]: member}, deque([member])
     while waiting:
@@ -141,9 +152,7 @@ def hanging_together(member: Member, edges: dict[Member, list[tuple[Member, Pair
     return list(group.values())
 
 
-def of_one_role(
-    group: Sequence[Member], edges: dict[Member, list[tuple[Member, Pair]]]
-) -> dict[Member, Flow]:
+def of_one_role(group: Sequence[Member], edges: Edges) -> dict[Member, Flow]:
     """The group's flows with the same end as the client, followed from the one that knows it best."""
     flows = {member: pair.here for member in group for _, pair in edges[member]}
     best = min(group, key=lambda member: (roles_rank(flows[member]), member))
@@ -165,7 +174,7 @@ def connection_of(
     by_place: dict[int, int],
     at: Sequence[tuple[int, int]],
     links_from: Links,
-    edges: dict[Member, list[tuple[Member, Pair]]],
+    edges: Edges,
 ) -> Connection:
     members = sorted(flows, key=lambda member: by_place[member[0]])
     sightings = tuple(
@@ -181,9 +190,7 @@ def connection_of(
     )
 
 
-def shifts_between(
-    one: Member, other: Member, flows: dict[Member, Flow], edges: dict[Member, list[tuple[Member, Pair]]]
-) -> Shifts:
+def shifts_between(one: Member, other: Member, flows: dict[Member, Flow], edges: Edges) -> Shifts:
     for there, pair in edges[one]:
         if there == other:
             is_alike = pair.here.client_side == flows[one].client_side

@@ -13,6 +13,6 @@ from ctcp_forensics.cli.output import write_utf8
 )
 def schema() -> None:
     """Print the JSON Schema of the report."""
-    from ctcp_forensics.report import schema_json
+    from ctcp_forensics.report.published import schema_json
 
     write_utf8(sys.stdout, (schema_json(),))

@@ -160,7 +160,11 @@ def plainly(verdict: str, title: str, means: str) -> Plain:
     return VERDICTS.get(verdict, Plain(title, means))
 
 
+ACRONYMS = {"ack": "ACK", "acks": "ACKs", "spi": "SPI"}
+"""Those in the names of claims, which have no capitals."""
+
+
 def claim_words(claim: str) -> str:
-    """`nobody-answered` as a person writes it."""
-    words = claim.replace("-", " ")
+    """`the-ack-never-moved-again` as a person writes it."""
+    words = " ".join(ACRONYMS.get(word, word) for word in claim.replace("-", " ").split(" "))
     return words[:1].upper() + words[1:]

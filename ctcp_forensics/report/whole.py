@@ -1,0 +1,75 @@
+"""The report as a whole: its version, its JSON both ways, and the exit status that it asks for.
+
+Knows its parts by name.  The published schema is made in `published`.
+"""
+
+import msgspec
+
+from ctcp_forensics.report.captures import Capture, Coverage
+from ctcp_forensics.report.findings import Finding
+from ctcp_forensics.report.flows import Brief, Flow
+from ctcp_forensics.report.paths import Path
+from ctcp_forensics.report.pictures import Picture
+from ctcp_forensics.report.words import FLAGSHIP
+
+SCHEMA_VERSION = "1.5"
+
+
+class ReportError(ValueError):
+    """The bytes are not a report that this version can read."""
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the report.  Never the time or the machine: the same input gives the same bytes."""
+
+    name: str = "ctcp-diag"
+    version: str
+    rules_version: str = "1"
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What ctcp-diag found in the captures it was given."""
+
+    schema_version: str = SCHEMA_VERSION
+    tool: Tool
+    captures: tuple[Capture, ...]
+    flows: tuple[Flow, ...]
+    findings: tuple[Finding, ...]
+    coverage: Coverage
+    paths: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What captures that were named together have, or have not, to do with one another."""
+    pictures: tuple[Picture, ...] = ()
+    """Of the worst flows, where they were asked for."""
+    brief: tuple[Brief, ...] = ()
+    """The flows that `flows` does not list."""
+    redacted_with: str | None = None
+    """The name of the key, where addresses, names and hashes are pseudonyms."""
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Report":
+        """Read a report of this major version; names that a later minor version added are skipped."""
+        try:
+            report = msgspec.json.decode(text, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ReportError(f"not a ctcp-diag report: {error}") from error
+        if _major(report.schema_version) != _major(SCHEMA_VERSION):
+            raise ReportError(
+                f"report has schema version {report.schema_version}, this program reads {SCHEMA_VERSION}"
+            )
+        return report
+
+
+def exit_status(report: Report) -> int:
+    """1: at least one flow has the failure; 3: none found, but not everything was looked at; else 0."""
+    in_brief = (told.verdict for brief in report.brief for told in (*brief.verdicts, *brief.counted))
+    if FLAGSHIP in (*(finding.verdict for finding in report.findings), *in_brief):
+        return 1
+    return 0 if report.coverage.is_complete else 3
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
