@@ -312,6 +312,7 @@ CHANGES: dict[str, Callable[[Wire], Wire]] = {
 
 DEPENDS = {
     ("the sequence numbers begin elsewhere", "guard vii, beside the wrap an ACK may freeze by itself"),
+    ("the sequence numbers begin elsewhere", "an ACK that freezes at the wrap is doubted"),
 }
 """Stories whose point is the very thing that is changed."""
 
