@@ -503,7 +503,12 @@ def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
 
 
 def is_asked(claim: Claim, case: Case) -> bool:
-    """What only a path can show is asked where there is one, and what a full table cuts off where one was full."""
+    """What only a path can show is told where there is one, and what a full table cuts off where one was full.
+
+    What misleads is told where it holds, and then before all else.
+    """
+    if claim in MISLEADING:
+        return False
     if claim in NOTHING_LATER:
         return case.surroundings.place_needed_in is not None
     return case.connection is not None or claim not in OF_A_PATH

@@ -79,6 +79,18 @@ def on_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode()
 
 
+def test_json_is_asked_for_as_most_programs_have_it() -> None:
+    assert run("analyze", "--json", HEALTHY).stdout == run("analyze", "-f", "json", HEALTHY).stdout
+
+
+def test_who_gives_a_report_for_a_capture_is_told_of_render(tmp_path: Path) -> None:
+    stored = tmp_path / "report.json"
+    assert run("analyze", "--json", "-o", str(stored), HEALTHY).returncode == 0
+    told_ = run("analyze", str(stored))
+    assert told_.returncode == 2
+    assert "is a report of ctcp-diag; `ctcp-diag render` shows it" in told_.stderr
+
+
 # --- what loads when ---------------------------------------------------------------------------
 
 

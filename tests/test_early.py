@@ -25,6 +25,7 @@ from ctcp_forensics.conclude.brief import called
 from ctcp_forensics.early import Early, Facts, Moment, plain
 from ctcp_forensics.early import lines as lines_room
 from ctcp_forensics.early.lines import Lines, with_slack
+from ctcp_forensics.evidence import FEWER_AT_ONCE
 from ctcp_forensics.flows import SILENCE_NS
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.render import render
@@ -98,8 +99,9 @@ def on_end(finding: Finding) -> list[Evidence]:
 
 
 def without_claims(finding: Finding) -> Finding:
-    """Without what is doubted of a flow whose place was needed."""
-    kept = tuple(one for one in finding.evidence if one.claim not in (CLAIM, "the-end-was-seen"))
+    """Without what is doubted of a flow whose place was needed, and what would settle it."""
+    doubted = (CLAIM, "the-end-was-seen")
+    kept = tuple(replace(one, settled_by="") for one in finding.evidence if one.claim not in doubted)
     return replace(finding, evidence=kept, missing_evidence=(), confidence="strong")
 
 
@@ -116,6 +118,10 @@ def test_every_death_is_told_the_first_one_included_and_coverage_is_complete(slo
     assert [[one.outcome for one in on_end(finding)] for finding in cut.findings] == [["holds"]] * 9 + [
         []
     ] * 3
+    assert all(FEWER_AT_ONCE in finding.missing_evidence for finding in cut.findings[:9])
+    assert not any(
+        "until the connection" in told for one in cut.findings[:9] for told in one.missing_evidence
+    )
     assert cut.coverage == whole.coverage
     assert cut.coverage.is_complete
     assert cut.captures[0].notes == (

@@ -482,6 +482,11 @@ def test_interfaces_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"", "is empty"),
         (b"13:37:00 IP 10.0.0.1 > 10.0.0.2: ESP\n" * 40, "is a text file"),
         ("naïve".encode() * 103, "is a text file"),
+        (
+            b'{\n  "schema_version": "1.5",\n',
+            "is a report of ctcp-diag; `ctcp-diag render` shows it, and needs no capture",
+        ),
+        (b'{"schema": 1}', "is a text file"),
         (b"\x7fELF\x02\x01\x01", "is a program (ELF)"),
         (
             b"PK\x03\x04....",

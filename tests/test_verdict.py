@@ -310,9 +310,10 @@ CHANGES: dict[str, Callable[[Wire], Wire]] = {
     "the clock is fast": later,
 }
 
-DEPENDS = {
+DEPENDS = (
     ("the sequence numbers begin elsewhere", "guard vii, beside the wrap an ACK may freeze by itself"),
-}
+    ("the sequence numbers begin elsewhere", "an ACK that freezes at the wrap is doubted"),
+)
 """Stories whose point is the very thing that is changed."""
 
 
@@ -323,7 +324,7 @@ def test_a_judgement_does_not_depend_on(change: str) -> None:
         for name in stories()
         if verdicts(CHANGES[change](wire_of(stories()[name])), name) != as_told(name)
     ]
-    assert differing == [name for reason, name in DEPENDS if reason == change]
+    assert sorted(differing) == sorted(name for reason, name in DEPENDS if reason == change)
 
 
 def as_told(name: str) -> list[tuple[str, str]]:

@@ -31,8 +31,6 @@ EXCLUDES = {
 REFUTES = {
     "is-something-else": "something other than cTCP",
     "only-one-direction-was-seen": "one direction captured alone",
-    "two-places-are-mixed": "two places in one capture",
-    "the-directions-stand-apart": "directions put end to end",
     "an-answer-is-in-another-capture": "an answer in another capture",
     "a-question-is-left-open": "a question that this place shows unanswered",
 }

@@ -31,12 +31,13 @@ VERDICTS: Final = {
     ),
     "firewall-drop": Plain(
         "A filter on the path drops the connection",
-        "A device on the path does not let this connection pass. What enters it on one side does not leave it on "
-        "the other.",
+        "A device on the path does not let this connection pass: it says so, or what enters it on one side does not "
+        "leave it on the other.",
     ),
     "reset-by-middlebox": Plain(
         "A device on the path cut the connection",
-        "The message that ended the connection bears the address of one end and was made by something in between.",
+        "The message that ended the connection bears the address of one end and looks as if something in between had "
+        "made it.",
     ),
     "nat-rebinding": Plain(
         "The client's public address changed under the connection",
@@ -61,7 +62,8 @@ VERDICTS: Final = {
     ),
     "peer-vanished": Plain(
         "One end fell silent",
-        "One end went on sending and nothing came back: the other end was gone, or the way from it was.",
+        "One end went on sending and nothing came back: the other end was gone, or the way from it was, or what came "
+        "back took another way.",
     ),
     "link-down": Plain(
         "Both ends fell silent at the same moment",
