@@ -765,12 +765,12 @@ def test_json_is_the_same_utf8_in_a_file_and_in_a_pipe_of_any_encoding(
 @pytest.mark.parametrize(
     ("done", "total", "elapsed_s", "line"),
     [
-        (312_000_000, 1_100_000_000, 2, "analysing a.pcap  312 MB of 1.1 GB  28 %  eta 6 s"),
-        (1_100_000_000, 1_100_000_000, 9, "analysing a.pcap  1.1 GB of 1.1 GB  100 %  eta 0 s"),
-        (2_000, 1_000, 1, "analysing a.pcap  2.0 kB of 1.0 kB  100 %  eta 0 s"),
-        (0, 1_000, 1, "analysing a.pcap  0 B of 1.0 kB  0 %  eta 16 m 40 s"),
-        (312_000_000, None, 2, "analysing a.pcap  312 MB"),
-        (0, 0, 2, "analysing a.pcap  0 B"),
+        (312_000_000, 1_100_000_000, 2, "analyzing a.pcap  312 MB of 1.1 GB  28 %  eta 6 s"),
+        (1_100_000_000, 1_100_000_000, 9, "analyzing a.pcap  1.1 GB of 1.1 GB  100 %  eta 0 s"),
+        (2_000, 1_000, 1, "analyzing a.pcap  2.0 kB of 1.0 kB  100 %  eta 0 s"),
+        (0, 1_000, 1, "analyzing a.pcap  0 B of 1.0 kB  0 %  eta 16 m 40 s"),
+        (312_000_000, None, 2, "analyzing a.pcap  312 MB"),
+        (0, 0, 2, "analyzing a.pcap  0 B"),
     ],
 )
 def test_progress_is_told_in_bytes(done: int, total: int | None, elapsed_s: int, line: str) -> None:
@@ -801,9 +801,9 @@ def test_a_long_analysis_comforts_who_watches_and_leaves_no_trace(
     shown = capsys.readouterr().err.split("\r\x1b[K")
     assert shown == [
         "",
-        "analysing a.pcap  2.0 MB of 4.0 MB  50 %  eta 1 s",
-        "analysing a.pcap  3.0 MB of 4.0 MB  75 %  eta 1 s",
-        "analysing a.pcap  4.0 MB of 4.0 MB  100 %  eta 0 s",
+        "analyzing a.pcap  2.0 MB of 4.0 MB  50 %  eta 1 s",
+        "analyzing a.pcap  3.0 MB of 4.0 MB  75 %  eta 1 s",
+        "analyzing a.pcap  4.0 MB of 4.0 MB  100 %  eta 0 s",
         "",
     ]
 

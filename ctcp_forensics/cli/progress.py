@@ -20,7 +20,7 @@ WIPE = "\r\x1b[K"
 class Progress:
     """Called with the bytes done and the bytes in all, or None where that is not known."""
 
-    def __init__(self, what: str, stream: TextIO, verb: str = "analysing") -> None:
+    def __init__(self, what: str, stream: TextIO, verb: str = "analyzing") -> None:
         self.what = clean(what)
         self.verb = verb
         self.stream = stream
@@ -48,8 +48,8 @@ class Progress:
             self.stream.flush()
 
 
-def told(what: str, done: int, total: int | None, elapsed_ns: int, verb: str = "analysing") -> str:
-    """`analysing client.pcap  312 MB of 1.1 GB  28 %  eta 4 s`."""
+def told(what: str, done: int, total: int | None, elapsed_ns: int, verb: str = "analyzing") -> str:
+    """`analyzing client.pcap  312 MB of 1.1 GB  28 %  eta 4 s`."""
     if not total:
         return f"{verb} {what}  {sized(done)}"
     left_ns = elapsed_ns * max(total - done, 0) // max(done, 1)
@@ -62,6 +62,6 @@ def is_watched(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") not in (None, "dumb")
 
 
-def watched(what: str, *, wanted: bool, verb: str = "analysing") -> Progress | None:
+def watched(what: str, *, wanted: bool, verb: str = "analyzing") -> Progress | None:
     """A progress line, if somebody would see it."""
     return Progress(what, sys.stderr, verb) if wanted and is_watched(sys.stderr) else None

@@ -41,7 +41,7 @@ class Text(Enum):
     """Hexadecimal; of addresses among other things."""
 
 
-# Numbers, packed.
+# Numbers with a space between: none of them names anybody.
 COLUMNS: Final = (
     *("at_ns", "frame", "capture", "direction", "pos", "length", "ack", "window", "marks"),
     *("sack_row", "sack_left", "sack_right"),
