@@ -127,8 +127,8 @@ class Reassembly(msgspec.Struct):
 
     def _room_for(self, key: tuple[bytes, ...]) -> Datagram:
         if key not in self.datagrams and len(self.datagrams) == MAX_DATAGRAMS:
-            key = next(iter(self.datagrams))
-            self._note_torn(key, self.datagrams.pop(key))
+            oldest = next(iter(self.datagrams))
+            self._note_torn(oldest, self.datagrams.pop(oldest))
             self.evicted += 1
         return self.datagrams.setdefault(key, Datagram())
 
