@@ -73,7 +73,6 @@ cdef enum:
 
     COOKIE = 0x21456C69  # "!Eli"
     TRAILER_LEN = 16
-    COOKIE_AT_END = 8  # before the end of a segment with a trailer
     MOST_SUMMED = 32768  # bytes whose words, each twice and with a sign, add up in 32 bits
     SHORTEST_MESSAGE = 24
     PRINTED_HEAD = 64
@@ -367,7 +366,7 @@ cdef inline int find_in_ipv4(
     if unlikely(word16(header + 6) & 0x3FFF):
         return FRAGMENT if protocol == PROTOCOL_TCP or is_tunnel_protocol(protocol) else NOT_TCP
     take_ipv4(header, size, header_len, total_len, p, found)
-    return without_segment(protocol, found)
+    return what_is_carried(protocol, found)
 
 
 cdef inline void take_ipv4(
@@ -402,7 +401,7 @@ cdef int find_in_ipv6(
     for turn in range(MAX_EXTENSION_HEADERS):
         if not is_extension_header(protocol):
             found.segment, found.captured, found.length = header + at, size - at, end - at
-            return without_segment(protocol, found)
+            return what_is_carried(protocol, found)
         if size < at + 8 or end < at + 8:
             return SHORT_LINK
         if protocol == FRAGMENT_HEADER and word16(header + at + 2) & 0xFFF9:
@@ -421,7 +420,7 @@ cdef inline int64_t behind_extension_header(const uint8_t* data, int64_t at, int
     return at + (data[at + 1] + 1) * 8
 
 
-cdef inline int without_segment(int protocol, const datagram_t* found) noexcept nogil:
+cdef inline int what_is_carried(int protocol, const datagram_t* found) noexcept nogil:
     """TCP_SEGMENT, or what else the datagram carries."""
     if likely(protocol == PROTOCOL_TCP):
         return TCP_SEGMENT

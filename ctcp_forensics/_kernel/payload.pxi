@@ -60,21 +60,21 @@ cdef void look_inside(
     const uint8_t* segment, int64_t size, int64_t start, packet_t* p, batch_t* batch
 ) noexcept nogil:
     """The messages, and whether the segment came undamaged.  It was captured whole; its payload begins at `start`."""
-    cdef uint64_t total = 0
-    cdef bint may_hold_cookie = sum_and_search(segment, size, &total)
+    cdef uint64_t total
+    cdef bint may_be_more = sum_and_search(segment, start, size, &total)
     if p.trailer >= TRAILER_WEAK:
-        take_messages(segment + start, size - start, may_hold_cookie, p, batch)
+        take_messages(segment + start, size - start, may_be_more, p, batch)
     if p.message_count <= 1:
         p.checksum = <uint8_t> checksum_of(segment, size, total, p)
 
 
 cdef inline void take_messages(
-    const uint8_t* payload, int64_t size, bint may_hold_cookie, packet_t* p, batch_t* batch
+    const uint8_t* payload, int64_t size, bint may_be_more, packet_t* p, batch_t* batch
 ) noexcept nogil:
     p.first_message = batch.message_count
     if p.trailer == TRAILER_WEAK:
         extra_of(p, batch).magic = magic_of(payload + size - TRAILER_LEN)
-    elif unlikely(may_hold_cookie):
+    elif unlikely(may_be_more):
         split_on_trailers(payload, size, p, batch)
         return
     add_message(payload, 0, size, p, batch)
@@ -159,42 +159,40 @@ cdef bint grow_messages(batch_t* batch) noexcept nogil:
 
 # --- what is asked of each byte of a segment --------------------------------------------------
 
-cdef bint sum_and_search(const uint8_t* segment, int64_t size, uint64_t* total) noexcept nogil:
-    """Adds up the segment's 16-bit words, and says whether the cookie may stand in it before the one of its last trailer.
+cdef bint sum_and_search(const uint8_t* segment, int64_t start, int64_t size, uint64_t* total) noexcept nogil:
+    """Adds up the segment's 16-bit words, and says whether a trailer may stand in its payload before the last one.
 
-    One look at each byte for both.  Wherever the cookie begins, one word is its first two bytes or its second and third.
+    One look at each byte for both.  A trailer begins with four zeros, so that wherever it lies one word is zero.  No
+    message is so short that its trailer begins in the first eight bytes, where a sequence number is often below 65,536.
     """
-    cdef int64_t searched = size - COOKIE_AT_END
-    cdef int64_t at = 0
+    cdef int64_t behind = (size - TRAILER_LEN) & ~1
+    cdef int64_t at = min(start + 8, behind)
     cdef int64_t piece
-    cdef uint16_t seen = 0
-    while at < searched:
-        piece = min(searched - at, MOST_SUMMED)
-        seen |= sum_piece(segment + at, piece // 2, total)
+    cdef bint has_zero = False
+    total[0] = sum_of(segment, at) + sum_of(segment + behind, TRAILER_LEN + (size & 1))
+    while at < behind:
+        piece = min(behind - at, MOST_SUMMED)
+        has_zero |= sum_piece(segment + at, piece // 2, total)
         at += piece
-    searched &= ~1
-    total[0] += sum_of(segment + searched, COOKIE_AT_END + (size & 1))
-    return seen
+    return has_zero
 
 
-cdef inline uint16_t sum_piece(const uint8_t* data, int64_t words, uint64_t* total) noexcept nogil:
-    """No branch in the loop, and it is written so that the compiler finds the instruction that multiplies and adds pairs
-    of signed words: it adds them up in half the instructions.  A word is 32,768 more than it is with its highest bit
-    turned and read as a signed one.
+cdef inline bint sum_piece(const uint8_t* data, int64_t words, uint64_t* total) noexcept nogil:
+    """Whether a word is zero.  Read with its highest bit turned and as a signed number a word is 32,768 less than it was,
+    and for these the machine can multiply and add pairs at once, and find the least, in one instruction each.
     """
-    cdef const char* cookie = b"\x21\x45\x6c\x69"
     cdef int32_t twice = 0
-    cdef uint16_t seen = 0
-    cdef uint16_t first, second, word
+    cdef int16_t least = 0x7FFF
+    cdef int16_t lowered
+    cdef uint16_t word
     cdef int64_t i
-    memcpy(&first, cookie, 2)
-    memcpy(&second, cookie + 1, 2)
     for i in range(words):
         memcpy(&word, data + 2 * i, 2)
-        seen |= <uint16_t> -(word == first) | <uint16_t> -(word == second)
-        twice += <int32_t> <int16_t> (word ^ 0x8000) * 2
+        lowered = <int16_t> (word ^ 0x8000)
+        twice += <int32_t> lowered * 2
+        least = min(least, lowered)
     total[0] += <uint64_t> ((twice + words * 0x10000) // 2)
-    return seen
+    return least == -0x8000
 
 
 cdef inline uint64_t sum_of(const uint8_t* data, int64_t size) noexcept nogil:
