@@ -23,14 +23,15 @@ cdef inline int decode_frame(
     const uint8_t* data, int64_t size, const frame_t* frame, packet_t* p, batch_t* batch
 ) noexcept nogil:
     cdef datagram_t datagram
-    cdef datagram_t found
+    cdef datagram_t found  # apart: what a function is given the address of does not stay in registers
     cdef int status = TCP_SEGMENT
     begin_packet(p, frame.number, frame.time_ns)
     if likely(is_usual(data, size, frame.link_type)):
         take_ipv4(data + 14, size - 14, 20, word16(data + 16), p, &datagram)
     else:
         status = find_segment(data, size, frame, p, &found)
-        datagram = found
+        if status == TCP_SEGMENT:
+            datagram = found
     if status == TCP_SEGMENT:
         status = decode_tcp(datagram, p, batch)
     p.status = <uint8_t> status
