@@ -208,6 +208,24 @@ def test_an_atomic_fragment_is_a_whole_datagram(kernel: Any) -> None:
 
 
 @each_kernel
+@given(
+    spoilt=st.lists(st.tuples(st.integers(0, 63), st.integers(0, 255)), max_size=4),
+    payload=st.binary(max_size=90),
+    cut=st.integers(0, 120),
+)
+def test_the_usual_frame_is_read_like_a_datagram_without_ethernet(
+    kernel: Any, spoilt: list[tuple[int, int]], payload: bytes, cut: int
+) -> None:
+    """The core tells it by a few comparisons; a datagram alone goes the general way."""
+    datagram = bytearray(ipv4(TCP_HEADER + payload + bytes(24)))
+    for at, value in spoilt:
+        datagram[at] = value
+    kept = bytes(datagram[:cut])
+    usual = decoded(kernel, MACS + b"\x08\x00" + kept, original_len=14 + len(datagram))
+    assert usual == decoded(kernel, kept, 101, original_len=len(datagram))
+
+
+@each_kernel
 def test_padding_behind_the_datagram_is_no_payload(kernel: Any) -> None:
     packet = decoded(kernel, MACS + b"\x08\x00" + ipv4(TCP_HEADER) + bytes(6))
     assert (packet.payload_len, packet.captured_payload_len) == (0, 0)
@@ -363,6 +381,16 @@ def is_trailer(last: bytes) -> bool:
 
 
 @each_kernel
+@pytest.mark.parametrize("length", range(32_720, 32_756))
+def test_a_trailer_is_found_wherever_it_lies_in_a_segment_looked_at_in_pieces(
+    kernel: Any, length: int
+) -> None:
+    payload = b"\x99" * length + TRAILER + b"\x99" * 40 + TRAILER
+    messages = decoded(kernel, segment(payload)).messages
+    assert [(message.offset, message.length) for message in messages] == [(0, length + 16), (length + 16, 56)]
+
+
+@each_kernel
 def test_an_ike_message_shows_cookie_exchange_and_who_opened(kernel: Any) -> None:
     opening, answer = ike_payload(0xAABB, 4, 7, 200, opens=True), ike_payload(0xAABB, 4, 8, 200, opens=False)
     (first,), (second,) = (decoded(kernel, segment(one.data)).messages for one in (opening, answer))
@@ -445,6 +473,18 @@ def test_a_checksum_is_right_until_a_bit_changes(kernel: Any, length: int, ends:
         spoilt = bytearray(datagram)
         spoilt[at] ^= 0x04
         assert decoded(kernel, bytes(spoilt), 101).checksum == Checksum.WRONG, at
+
+
+@each_kernel
+@pytest.mark.parametrize("word", [b"\x00\x00", b"\xff\xff", b"\x7f\xff", b"\x80\x00", b"\x21\x46"])
+@pytest.mark.parametrize("length", [32_755, 32_756, 32_757, 65_500, 131_073, 200_000])
+def test_a_long_segment_is_summed_whole(kernel: Any, length: int, word: bytes) -> None:
+    """As one that the capturing host's card will cut, without a length in its IP header."""
+    payload = (word * length)[: length - 16] + TRAILER
+    check = dpkt.in_cksum(SRC + DST + struct.pack("!II", 20 + length, 6) + TCP_HEADER + payload)
+    for error, found in ((0, Checksum.RIGHT), (1, Checksum.WRONG)):
+        header = TCP_HEADER[:16] + struct.pack("!H", check ^ error) + TCP_HEADER[18:]
+        assert decoded(kernel, ipv4(header + payload, total=0), 101).checksum == found
 
 
 @each_kernel

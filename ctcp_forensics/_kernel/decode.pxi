@@ -1,5 +1,5 @@
-# Frames → Packets: link layer, IP, TCP, and a look at the payload.  The compiled twin of plain_decode.py, rule for
-# rule and in the same order; the reasons and the RFC sections stand there.
+# Frames → Packets: link layer, IP, TCP.  The compiled twin of plain_decode.py, rule for rule and in the same order;
+# the reasons and the RFC sections stand there.  What is behind a TCP header: payload.pxi.
 #
 # `data` is one captured frame and `size` its captured length; positions are 64-bit, so that no length from the
 # capture can wrap one; every read is behind a comparison with `size`.
@@ -57,6 +57,9 @@ cdef enum:
     SIGNATURE_NDMP = 6
     SIGNATURE_RFC8229_LENGTH = 7
 
+    LINK_ETHERNET = 1
+    LINK_RAW = 101
+
     IPV4 = 0x0800
     IPV6 = 0x86DD
     LARGEST_LENGTH = 1500
@@ -68,7 +71,9 @@ cdef enum:
     AUTHENTICATION_HEADER = 51
     PROTOCOL_ICMPV6 = 58
 
+    COOKIE = 0x21456C69  # "!Eli"
     TRAILER_LEN = 16
+    MOST_SUMMED = 32768  # bytes whose words, each twice and with a sign, add up in 32 bits
     SHORTEST_MESSAGE = 24
     PRINTED_HEAD = 64
     PRINTED_TAIL = 16
@@ -101,35 +106,42 @@ cdef struct extra_t:  # what few segments have; in step with the packets, valid 
     uint8_t sack_permitted
     uint8_t sack_count
 
-cdef struct packet_t:
-    int64_t time_ns
+cdef struct packet_t:  # fields that are written together stand together: several of them are one store
     int64_t frame
-    uint64_t print64
-    uint64_t mark  # a hash of what makes a segment a copy of another
-    uint32_t flow_hash  # the same for both directions
-    uint32_t seq
-    uint32_t ack
-    uint32_t payload_len
-    uint32_t captured_payload_len
+    int64_t time_ns
+    uint64_t print64  # from here to has_extra: nothing, where there is no payload
     uint32_t head[2]
-    uint16_t sport
-    uint16_t dport
-    uint8_t src[16]
-    uint8_t dst[16]
-    int32_t ip_id
-    uint16_t window
-    uint8_t ttl
-    uint8_t flags
-    uint8_t status
-    uint8_t address_len
+    uint32_t captured_payload_len
+    uint32_t first_message
+    uint32_t message_count
     uint8_t trailer
     uint8_t signature
     uint8_t unsplit
-    uint8_t has_extra
-    uint8_t from_lower_end  # which of the two ends sent it, in an order that both directions share
     uint8_t checksum
-    uint32_t first_message
-    uint32_t message_count
+    uint8_t has_extra
+    uint8_t status
+    uint8_t address_len
+    uint8_t from_lower_end  # which of the two ends sent it, in an order that both directions share
+    uint8_t ttl
+    uint8_t flags
+    uint16_t window
+    int32_t ip_id
+    uint32_t payload_len
+    uint32_t ack
+    uint32_t seq
+    uint64_t mark  # a hash of what makes a segment a copy of another
+    uint32_t flow_hash  # the same for both directions
+    uint16_t dport
+    uint16_t sport
+    uint8_t src[16]
+    uint8_t dst[16]
+
+cdef struct datagram_t:  # what an IP header says of the segment behind it
+    const uint8_t* segment
+    int64_t captured  # how much of the frame lies behind the IP header, padding too; below 0 where the header is cut off
+    int64_t length  # of the segment as it was sent
+    uint64_t src  # the addresses as `word_of` has them
+    uint64_t dst
 
 cdef struct batch_t:  # what Packets holds
     packet_t* rows
@@ -151,6 +163,10 @@ cdef inline uint32_t word16(const uint8_t* p) noexcept nogil:
 
 cdef inline uint32_t word32(const uint8_t* p) noexcept nogil:
     return <uint32_t> p[0] << 24 | <uint32_t> p[1] << 16 | <uint32_t> p[2] << 8 | p[3]
+
+
+cdef inline uint64_t word64(const uint8_t* p) noexcept nogil:
+    return <uint64_t> word32(p) << 32 | word32(p + 4)
 
 
 cdef inline uint64_t little64(const uint8_t* p) noexcept nogil:
@@ -282,6 +298,19 @@ cdef inline int find_ip(const uint8_t* data, int64_t size, int32_t link_type, in
     return EXOTIC
 
 
+# --- the usual frame --------------------------------------------------------------------------
+
+cdef inline bint is_usual(const uint8_t* data, int64_t size, int32_t link_type) noexcept nogil:
+    """Ethernet, IPv4 without options and whole, TCP: what all the functions below would find, told by four comparisons."""
+    return (
+        link_type == LINK_ETHERNET
+        and size >= 34
+        and word32(data + 12) & 0xFFFFFF00U == 0x08004500
+        and word32(data + 20) & 0x3FFF00FF == PROTOCOL_TCP
+        and word16(data + 16) >= 20
+    )
+
+
 # --- IP -------------------------------------------------------------------------------------
 
 cdef inline bint is_tunnel_protocol(int protocol) noexcept nogil:
@@ -304,68 +333,80 @@ cdef inline bint is_extension_header(int protocol) noexcept nogil:
     )
 
 
-cdef inline int decode_ip(
-    const uint8_t* data, int64_t size, int64_t at, int64_t original_len, packet_t* p, extra_t* extra, batch_t* batch
+cdef int find_segment(
+    const uint8_t* data, int64_t size, const frame_t* frame, packet_t* p, datagram_t* found
 ) noexcept nogil:
+    cdef int64_t at = 0
+    cdef int status = find_ip(data, size, frame.link_type, &at)
+    if status != TCP_SEGMENT:
+        return status
     if size < at + 1:
         return SHORT_LINK
     if likely(data[at] >> 4 == 4):
-        return decode_ipv4(data, size, at, original_len, p, extra, batch)
+        return find_in_ipv4(data + at, size - at, frame.original_len - at, p, found)
     if data[at] >> 4 == 6:
-        return decode_ipv6(data, size, at, original_len, p, extra, batch)
+        return find_in_ipv6(data + at, size - at, frame.original_len - at, p, found)
     return NOT_IP
 
 
-cdef inline int decode_ipv4(
-    const uint8_t* data, int64_t size, int64_t at, int64_t original_len, packet_t* p, extra_t* extra, batch_t* batch
+cdef inline int find_in_ipv4(
+    const uint8_t* header, int64_t size, int64_t original_len, packet_t* p, datagram_t* found
 ) noexcept nogil:
-    cdef const uint8_t* header = data + at
     cdef int64_t header_len, total_len
     cdef int protocol
-    if size < at + 20:
+    if size < 20:
         return SHORT_LINK
     header_len = (header[0] & 15) * 4
     total_len = word16(header + 2)
     if total_len == 0:  # segmentation offload: the capturing host had not written it yet
-        total_len = max(0, original_len - at)
+        total_len = max(0, original_len)
     if header_len < 20 or total_len < header_len:
         return MALFORMED_IP
     protocol = header[9]
     if unlikely(word16(header + 6) & 0x3FFF):
         return FRAGMENT if protocol == PROTOCOL_TCP or is_tunnel_protocol(protocol) else NOT_TCP
+    take_ipv4(header, size, header_len, total_len, p, found)
+    return what_is_carried(protocol, found)
+
+
+cdef inline void take_ipv4(
+    const uint8_t* header, int64_t size, int64_t header_len, int64_t total_len, packet_t* p, datagram_t* found
+) noexcept nogil:
     p.ttl = header[8]
     p.ip_id = word16(header + 4)
     p.address_len = 4
     memcpy(p.src, header + 12, 4)
     memcpy(p.dst, header + 16, 4)
-    return decode_protocol(data, size, at + header_len, at + total_len, protocol, p, extra, batch)
+    found.segment, found.captured, found.length = header + header_len, size - header_len, total_len - header_len
+    found.src, found.dst = word_of(header + 12, 4), word_of(header + 16, 4)
 
 
-cdef int decode_ipv6(
-    const uint8_t* data, int64_t size, int64_t at, int64_t original_len, packet_t* p, extra_t* extra, batch_t* batch
+cdef int find_in_ipv6(
+    const uint8_t* header, int64_t size, int64_t original_len, packet_t* p, datagram_t* found
 ) noexcept nogil:
-    cdef const uint8_t* header = data + at
     cdef int64_t payload_len, end
+    cdef int64_t at = 40
     cdef int protocol, turn
-    if size < at + 40:
+    if size < 40:
         return SHORT_LINK
     payload_len = word16(header + 4)
-    end = at + 40 + payload_len if payload_len else max(at + 40, original_len)
+    end = 40 + payload_len if payload_len else max(40, original_len)
     p.ttl = header[7]
     p.ip_id = -1
     p.address_len = 16
     memcpy(p.src, header + 8, 16)
     memcpy(p.dst, header + 24, 16)
+    found.src, found.dst = word_of(header + 8, 16), word_of(header + 24, 16)
     protocol = header[6]
-    at += 40
     for turn in range(MAX_EXTENSION_HEADERS):
         if not is_extension_header(protocol):
-            return decode_protocol(data, size, at, end, protocol, p, extra, batch)
+            found.segment, found.captured, found.length = header + at, size - at, end - at
+            return what_is_carried(protocol, found)
         if size < at + 8 or end < at + 8:
             return SHORT_LINK
-        if protocol == FRAGMENT_HEADER and word16(data + at + 2) & 0xFFF9:
+        if protocol == FRAGMENT_HEADER and word16(header + at + 2) & 0xFFF9:
             return FRAGMENT
-        at = behind_extension_header(data, at, &protocol)
+        at = behind_extension_header(header, at, &protocol)
     return MALFORMED_IP
 
 
@@ -379,33 +420,25 @@ cdef inline int64_t behind_extension_header(const uint8_t* data, int64_t at, int
     return at + (data[at + 1] + 1) * 8
 
 
-cdef inline int decode_protocol(
-    const uint8_t* data,
-    int64_t size,
-    int64_t at,
-    int64_t end,
-    int protocol,
-    packet_t* p,
-    extra_t* extra,
-    batch_t* batch,
-) noexcept nogil:
+cdef inline int what_is_carried(int protocol, const datagram_t* found) noexcept nogil:
+    """TCP_SEGMENT, or what else the datagram carries."""
     if likely(protocol == PROTOCOL_TCP):
-        return decode_tcp(data, size, at, end, p, extra, batch)
+        return TCP_SEGMENT
     if is_tunnel_protocol(protocol):
         return EXOTIC
     if protocol == PROTOCOL_ICMP or protocol == PROTOCOL_ICMPV6:
-        return ICMP_ERROR if is_icmp_error(data, size, at, protocol) else NOT_TCP
-    if protocol == PROTOCOL_UDP and size >= at + 8:
-        if is_tunnel_port(word16(data + at)) or is_tunnel_port(word16(data + at + 2)):
+        return ICMP_ERROR if is_icmp_error(found, protocol) else NOT_TCP
+    if protocol == PROTOCOL_UDP and found.captured >= 8:
+        if is_tunnel_port(word16(found.segment)) or is_tunnel_port(word16(found.segment + 2)):
             return EXOTIC
     return NOT_TCP
 
 
-cdef bint is_icmp_error(const uint8_t* data, int64_t size, int64_t at, int protocol) noexcept nogil:
+cdef bint is_icmp_error(const datagram_t* found, int protocol) noexcept nogil:
     cdef int kind
-    if size < at + 8:
+    if found.captured < 8:
         return False
-    kind = data[at]
+    kind = found.segment[0]
     if protocol == PROTOCOL_ICMPV6:
         return kind < 128
     return kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12
@@ -413,42 +446,45 @@ cdef bint is_icmp_error(const uint8_t* data, int64_t size, int64_t at, int proto
 
 # --- TCP ------------------------------------------------------------------------------------
 
-cdef inline int decode_tcp(
-    const uint8_t* data, int64_t size, int64_t at, int64_t end, packet_t* p, extra_t* extra, batch_t* batch
-) noexcept nogil:
-    cdef const uint8_t* header = data + at
-    cdef int64_t held = min(size, end)
+cdef inline int decode_tcp(datagram_t datagram, packet_t* p, batch_t* batch) noexcept nogil:
+    cdef const uint8_t* header = datagram.segment
+    cdef int64_t held = min(datagram.captured, datagram.length)
     cdef int64_t header_len, start
-    if held < at + 20:
+    cdef uint32_t ports
+    cdef uint64_t numbers
+    if held < 20:
         return SHORT_TCP
-    header_len = (header[12] >> 4) * 4
-    if header_len < 20 or at + header_len > end:
+    header_len = header[12] >> 2 & 0x3C
+    if header_len < 20 or header_len > datagram.length:
         return MALFORMED_TCP
-    start = at + header_len
-    p.sport = word16(header)
-    p.dport = word16(header + 2)
-    p.seq = word32(header + 4)
-    p.ack = word32(header + 8)
+    ports, numbers = word32(header), word64(header + 4)
+    p.sport, p.dport = <uint16_t> (ports >> 16), <uint16_t> ports
+    p.seq, p.ack = <uint32_t> (numbers >> 32), <uint32_t> numbers
     p.flags = header[13] & 0x3F
     p.window = word16(header + 14)
-    p.payload_len = <uint32_t> (end - start)
-    note_ends(p)
-    if header_len > 20:
-        take_options(data + at + 20, min(start, size) - (at + 20), p, extra)
-    if p.payload_len:
-        take_payload(data + min(start, held), max(0, held - start), p, extra, batch)
-        if unlikely(is_worth_verifying(data + min(start, held), p)):
-            p.checksum = <uint8_t> checksum_of(header, end - at, p)
+    p.payload_len = <uint32_t> (datagram.length - header_len)
+    note_flow(p, datagram.src, datagram.dst)
     p.mark = mark_of(p)
+    start = min(header_len, held)
+    if header_len > 20:
+        take_options(header + 20, start - 20, p, batch)
+    if p.payload_len:
+        take_payload(header + start, held - start, p)
+        if unlikely(ends_in_half_a_trailer(header + start, held - start, p.payload_len)):
+            look_inside(header, held, start, p, batch)
+        note_print(header + start, held - start, p)  # beside that of the only message, which it does not wait for
     return TCP_SEGMENT
 
 
-cdef inline void take_options(const uint8_t* options, int64_t size, packet_t* p, extra_t* extra) noexcept nogil:
+cdef inline void take_options(const uint8_t* options, int64_t size, packet_t* p, batch_t* batch) noexcept nogil:
+    # RFC 7323 appendix A: two NOPs and a timestamp, which is all that most segments carry.
+    if unlikely(size != 12 or word32(options) != 0x0101080A):
+        take_each_option(options, size, p, batch)
+
+
+cdef void take_each_option(const uint8_t* options, int64_t size, packet_t* p, batch_t* batch) noexcept nogil:
     cdef int64_t at = 0
     cdef int kind, length
-    # RFC 7323 appendix A: two NOPs and a timestamp, which is all that most segments carry.
-    if likely(size == 12 and word32(options) == 0x0101080A):
-        return
     while at < size:
         kind = options[at]
         if kind == 0:
@@ -459,25 +495,29 @@ cdef inline void take_options(const uint8_t* options, int64_t size, packet_t* p,
         if at + 2 > size or options[at + 1] < 2 or at + options[at + 1] > size:
             return
         length = options[at + 1]
-        take_option(kind, options + at + 2, length - 2, p, extra)
+        take_option(kind, options + at + 2, length - 2, p, batch)
         at += length
 
 
-cdef void take_option(int kind, const uint8_t* body, int size, packet_t* p, extra_t* extra) noexcept nogil:
+cdef void take_option(int kind, const uint8_t* body, int size, packet_t* p, batch_t* batch) noexcept nogil:
+    cdef extra_t* extra
     cdef int i
     if kind == 2 and size == 2:
-        extra_of(p, extra).mss = word16(body)
+        extra_of(p, batch).mss = word16(body)
     elif kind == 3 and size == 1:
-        extra_of(p, extra).window_scale = body[0]
+        extra_of(p, batch).window_scale = body[0]
     elif kind == 4 and size == 0:
-        extra_of(p, extra).sack_permitted = 1
+        extra_of(p, batch).sack_permitted = 1
     elif kind == 5 and size % 8 == 0 and 8 <= size <= 8 * SACKS_PER_SEGMENT:
-        extra_of(p, extra).sack_count = size // 8
+        extra = extra_of(p, batch)
+        extra.sack_count = size // 8
         for i in range(size // 4):
             extra.sacks[i] = word32(body + 4 * i)
 
 
-cdef inline extra_t* extra_of(packet_t* p, extra_t* extra) noexcept nogil:
+@cython.overflowcheck(False)  # it takes a difference of addresses for one of numbers
+cdef inline extra_t* extra_of(packet_t* p, batch_t* batch) noexcept nogil:
+    cdef extra_t* extra = &batch.extras[p - batch.rows]
     if not p.has_extra:
         p.has_extra = 1
         extra.magic = 0
@@ -486,327 +526,3 @@ cdef inline extra_t* extra_of(packet_t* p, extra_t* extra) noexcept nogil:
         extra.sack_permitted = 0
         extra.sack_count = 0
     return extra
-
-
-cdef inline bint is_worth_verifying(const uint8_t* payload, const packet_t* p) noexcept nogil:
-    """Captured whole, one message, half a trailer or more."""
-    cdef const uint8_t* last
-    if p.payload_len <= SHORTEST_MESSAGE or p.captured_payload_len != p.payload_len or p.message_count > 1:
-        return False
-    last = payload + p.payload_len - TRAILER_LEN
-    return word32(last) == 0 or word32(last + 8) == 0x21456C69
-
-
-cdef int checksum_of(const uint8_t* segment, int64_t size, const packet_t* p) noexcept nogil:
-    """RFC 9293 §3.1, of a segment that was captured whole.  All in the machine's byte order (RFC 1071 §2 B)."""
-    cdef uint8_t behind_ends[8]
-    cdef uint16_t written
-    cdef uint64_t pseudo_header
-    memset(behind_ends, 0, sizeof(behind_ends))
-    behind_ends[1], behind_ends[2], behind_ends[3] = size >> 16 & 0xFF, size >> 8 & 0xFF, size & 0xFF
-    behind_ends[7] = PROTOCOL_TCP
-    pseudo_header = sum_of(p.src, p.address_len) + sum_of(p.dst, p.address_len) + sum_of(behind_ends, 8)
-    memcpy(&written, segment + 16, 2)
-    if written == folded(pseudo_header):
-        return CHECKSUM_UNVERIFIED
-    return CHECKSUM_RIGHT if folded(pseudo_header + sum_of(segment, size)) == 0xFFFF else CHECKSUM_WRONG
-
-
-cdef inline uint64_t sum_of(const uint8_t* data, int64_t size) noexcept nogil:
-    """Of the 16-bit words, in wider ones (RFC 1071 §2 C), to be folded."""
-    cdef uint64_t total = 0
-    cdef uint32_t word
-    cdef int64_t i
-    for i in range(size // 4):
-        memcpy(&word, data + 4 * i, 4)
-        total += word
-    word = 0
-    memcpy(&word, data + size // 4 * 4, <size_t> (size % 4))
-    return total + word
-
-
-cdef inline uint32_t folded(uint64_t total) noexcept nogil:
-    while total > 0xFFFF:
-        total = (total >> 16) + (total & 0xFFFF)
-    return <uint32_t> total
-
-
-# --- payload --------------------------------------------------------------------------------
-
-cdef inline void take_payload(
-    const uint8_t* payload, int64_t size, packet_t* p, extra_t* extra, batch_t* batch
-) noexcept nogil:
-    p.captured_payload_len = <uint32_t> size
-    p.signature = signature_of(payload, size, p.payload_len)
-    p.trailer = trailer_of(payload, size, p.payload_len)
-    if size >= 8:
-        p.head[0] = word32(payload)
-        p.head[1] = word32(payload + 4)
-    if unlikely(p.trailer >= TRAILER_WEAK):
-        take_messages(payload, size, p, extra, batch)
-    p.print64 = print_of(payload, size)  # beside that of the only message, which it does not wait for
-
-
-cdef inline int trailer_of(const uint8_t* payload, int64_t size, uint32_t payload_len) noexcept nogil:
-    cdef const uint8_t* last
-    if payload_len <= SHORTEST_MESSAGE:
-        return TRAILER_ABSENT
-    if size < payload_len:
-        return TRAILER_CUT_OFF
-    last = payload + size - TRAILER_LEN
-    if likely(word32(last) != 0) or last[6] & 0x0F or last[7]:
-        return TRAILER_ABSENT
-    if is_cisco_trailer(last):
-        return TRAILER_CISCO
-    return TRAILER_WEAK if last[13] == KIND_IKE or last[13] == KIND_ESP else TRAILER_ABSENT
-
-
-cdef inline bint is_cisco_trailer(const uint8_t* last) noexcept nogil:
-    return (
-        word32(last) == 0
-        and not last[6] & 0x0F
-        and not last[7]
-        and word32(last + 8) == 0x21456C69
-        and last[12] == 0x10
-        and (last[13] == KIND_IKE or last[13] == KIND_ESP or last[13] == KIND_AH)
-        and word16(last + 14) == 0x0100
-    )
-
-
-cdef uint64_t magic_of(const uint8_t* last) noexcept nogil:
-    return (
-        <uint64_t> last[8] << 48 | <uint64_t> word32(last + 9) << 16 | word16(last + 14)
-    )
-
-
-cdef void take_messages(
-    const uint8_t* payload, int64_t size, packet_t* p, extra_t* extra, batch_t* batch
-) noexcept nogil:
-    p.first_message = batch.message_count
-    if p.trailer == TRAILER_WEAK:
-        extra_of(p, extra).magic = magic_of(payload + size - TRAILER_LEN)
-    elif unlikely(may_hold_cookie(payload + 8, size - TRAILER_LEN)):
-        split_on_trailers(payload, size, p, batch)
-        return
-    add_message(payload, 0, size, p, batch)
-
-
-cdef inline bint may_hold_cookie(const uint8_t* data, int64_t size) noexcept nogil:
-    """Whether the cookie's first two bytes stand in it.  Without a branch in the loop, so that it takes many bytes at once."""
-    cdef uint8_t seen = 0
-    cdef int64_t i
-    for i in range(size - 1):
-        seen |= (data[i] == 0x21) & (data[i + 1] == 0x45)
-    return seen
-
-
-cdef void split_on_trailers(const uint8_t* payload, int64_t size, packet_t* p, batch_t* batch) noexcept nogil:
-    cdef int64_t start = 0
-    cdef int64_t at = trailer_from(payload, size, 0)
-    while at >= 0:
-        if p.message_count == MAX_MESSAGES_PER_SEGMENT:
-            p.unsplit = 1
-            return
-        if at + TRAILER_LEN - start > SHORTEST_MESSAGE:
-            add_message(payload, start, at + TRAILER_LEN, p, batch)
-            start = at + TRAILER_LEN
-        at = trailer_from(payload, size, at + 1)
-
-
-@cython.overflowcheck(False)  # it takes a difference of addresses for one of numbers
-cdef int64_t trailer_from(const uint8_t* payload, int64_t size, int64_t at) noexcept nogil:
-    """The first trailer that begins at `at` or later, by the cookie's first byte; -1 where there is none."""
-    cdef const uint8_t* cookie
-    while at + TRAILER_LEN <= size:
-        cookie = <const uint8_t*> memchr(payload + at + 8, 0x21, <size_t> (size - at - TRAILER_LEN + 1))
-        if cookie == NULL:
-            return -1
-        if is_cisco_trailer(cookie - 8):
-            return cookie - 8 - payload
-        at = cookie - 8 - payload + 1
-    return -1
-
-
-cdef void add_message(
-    const uint8_t* payload, int64_t start, int64_t end, packet_t* p, batch_t* batch
-) noexcept nogil:
-    cdef const uint8_t* body = payload + start
-    cdef int64_t size = end - start - TRAILER_LEN
-    cdef message_t* m = new_message(batch)
-    if m == NULL:
-        return
-    p.message_count += 1
-    m.kind = payload[end - 3]
-    m.offset = <uint32_t> start
-    m.length = <uint32_t> (end - start)
-    m.print64 = print_of(body, size)
-    if m.kind == KIND_IKE:
-        take_ike(body, size, m)
-    elif size >= 8:
-        m.spi = word32(body)
-        m.esp_seq = word32(body + 4)
-
-
-cdef void take_ike(const uint8_t* body, int64_t size, message_t* m) noexcept nogil:
-    if size < 8 + 28:
-        return
-    m.spi = word32(body + 8)
-    m.esp_seq = word32(body + 28)
-    m.exchange = body[26]
-    m.from_initiator = all_zero(body + 16, 8)
-
-
-cdef message_t* new_message(batch_t* batch) noexcept nogil:
-    cdef message_t* m
-    if batch.message_count == batch.message_capacity and not grow_messages(batch):
-        return NULL
-    m = &batch.messages[batch.message_count]
-    batch.message_count += 1
-    memset(m, 0, sizeof(message_t))
-    return m
-
-
-cdef bint grow_messages(batch_t* batch) noexcept nogil:
-    cdef uint32_t capacity = batch.message_capacity * 2 if batch.message_capacity else 256
-    cdef void* grown = realloc(batch.messages, <size_t> capacity * sizeof(message_t))
-    if grown == NULL:
-        batch.out_of_memory = True
-        return False
-    batch.messages = <message_t*> grown
-    batch.message_capacity = capacity
-    return True
-
-
-# --- fingerprints and hashes -----------------------------------------------------------------
-
-@cython.overflowcheck(False)
-cdef inline uint64_t stir(uint64_t print64, uint64_t word) noexcept nogil:
-    print64 = (print64 ^ word) * PRINT_MULTIPLIER
-    return print64 ^ print64 >> 32
-
-
-cdef inline uint64_t print_part(uint64_t print64, const uint8_t* part, int64_t size, bint has_eight) noexcept nogil:
-    """`has_eight` says that the eight bytes before the part's end may be read, wherever the part begins."""
-    cdef uint64_t word = 0
-    cdef int64_t at = 0
-    cdef int i
-    while at + 8 <= size:
-        print64 = stir(print64, little64(part + at))
-        at += 8
-    if at == size:
-        return print64
-    if has_eight:
-        return stir(print64, little64(part + size - 8) >> 8 * (8 - (size - at)))
-    for i in range(<int> (size - at)):
-        word |= <uint64_t> part[at + i] << 8 * i
-    return stir(print64, word)
-
-
-cdef inline uint64_t print_of(const uint8_t* data, int64_t size) noexcept nogil:
-    cdef uint64_t print64 = print_part(<uint64_t> size, data, min(size, PRINTED_HEAD), size >= 8)
-    cdef int64_t tail = max(PRINTED_HEAD, size - PRINTED_TAIL)
-    if size > tail:
-        print64 = print_part(print64, data + tail, size - tail, True)
-    return print64
-
-
-@cython.overflowcheck(False)
-cdef inline uint64_t mix(uint64_t word) noexcept nogil:
-    word = (word ^ HASH_KEY) * HASH_MULTIPLIER
-    word = (word ^ word >> 32) * PRINT_MULTIPLIER
-    return word ^ word >> 29
-
-
-@cython.overflowcheck(False)
-cdef inline uint64_t strew(uint64_t word) noexcept nogil:
-    word = (word ^ HASH_KEY) * HASH_MULTIPLIER
-    return word ^ word >> 32
-
-
-@cython.overflowcheck(False)
-cdef inline uint64_t end_of(const uint8_t* address, int address_len, uint32_t port) noexcept nogil:
-    """Address and port of one end in one word: whole for IPv4, hashed for IPv6."""
-    if likely(address_len == 4):
-        return <uint64_t> word32(address) << 16 | port
-    return mix(mix(little64(address)) + little64(address + 8)) + port
-
-
-@cython.overflowcheck(False)
-cdef inline void note_ends(packet_t* p) noexcept nogil:
-    """The flow's hash, from the sum of its ends' hashes: the same in both directions."""
-    cdef uint64_t src = end_of(p.src, p.address_len, p.sport)
-    cdef uint64_t dst = end_of(p.dst, p.address_len, p.dport)
-    p.from_lower_end = src <= dst
-    p.flow_hash = <uint32_t> ((strew(src) + strew(dst)) * PRINT_MULTIPLIER >> 32)
-
-
-@cython.overflowcheck(False)
-cdef inline uint64_t mark_of(const packet_t* p) noexcept nogil:
-    """All that plain_track.is_copy compares, in 64 bits under a secret key, to be strewn once more (`mark_after`)."""
-    cdef uint64_t mark = strew(<uint64_t> p.seq << 32 | p.ack)
-    mark = stir(mark, <uint64_t> p.payload_len << 32 | <uint64_t> p.window << 16 | <uint16_t> p.ip_id)
-    # -1, where there is no ID, and 0xFFFF end in the same 16 bits.
-    return mark ^ p.print64 ^ <uint64_t> p.flags << 58 ^ <uint64_t> (p.ip_id < 0) << 57
-
-
-# --- applications named by their first bytes --------------------------------------------------
-
-cdef inline int signature_of(const uint8_t* payload, int64_t size, uint32_t payload_len) noexcept nogil:
-    cdef uint32_t start
-    cdef int named = SIGNATURE_NONE
-    if size < 6:
-        return SIGNATURE_NONE
-    start = word32(payload)
-    if 0x14 <= payload[0] <= 0x17 and payload[1] == 3 and payload[2] <= 4:
-        return SIGNATURE_TLS
-    if 0x43 <= payload[0] <= 0x53:  # from C to S
-        named = signature_in_letters(payload, start)
-    if named != SIGNATURE_NONE:
-        return named
-    if start == <uint64_t> payload_len << 16 and word16(payload + 4) == 0:
-        return SIGNATURE_RFC8229_LENGTH
-    if is_raw_ike(payload, size, payload_len):
-        return SIGNATURE_RAW_IKE
-    return SIGNATURE_NDMP if is_ndmp(payload, size) else SIGNATURE_NONE
-
-
-cdef int signature_in_letters(const uint8_t* payload, uint32_t start) noexcept nogil:
-    if is_http(start):
-        return SIGNATURE_HTTP
-    if start == 0x5353482D:  # "SSH-"
-        return SIGNATURE_SSH
-    if start == 0x494B4554 and word16(payload + 4) == 0x4350:  # "IKETCP"
-        return SIGNATURE_IKETCP
-    return SIGNATURE_NONE
-
-
-cdef inline bint is_http(uint32_t start) noexcept nogil:
-    return (
-        start == 0x47455420  # "GET "
-        or start == 0x504F5354  # "POST"
-        or start == 0x48454144  # "HEAD"
-        or start == 0x50555420  # "PUT "
-        or start == 0x48545450  # "HTTP"
-        or start == 0x4F505449  # "OPTI"
-        or start == 0x434F4E4E  # "CONN"
-        or start == 0x44454C45  # "DELE"
-        or start == 0x50415443  # "PATC"
-    )
-
-
-cdef inline bint is_raw_ike(const uint8_t* payload, int64_t size, uint32_t payload_len) noexcept nogil:
-    if size < 28 or (payload[17] != 0x10 and payload[17] != 0x20):
-        return False
-    if not (1 <= payload[18] <= 6 or 32 <= payload[18] <= 43):
-        return False
-    return word32(payload + 24) == payload_len and not all_zero(payload, 8)
-
-
-cdef inline bint is_ndmp(const uint8_t* payload, int64_t size) noexcept nogil:
-    return (
-        size >= 16
-        and word32(payload + 12) <= 1
-        and word32(payload) >> 31 == 1
-        and 24 <= (word32(payload) & 0x7FFFFFFF) <= 1000000
-        and 315532800 <= word32(payload + 8) <= 1893456000
-    )

@@ -7,41 +7,47 @@ cdef inline void begin_packet(packet_t* p, int64_t frame, int64_t time_ns) noexc
     p.frame = frame
     p.time_ns = time_ns
     p.print64 = 0
-    p.captured_payload_len = 0
     p.head[0] = 0
     p.head[1] = 0
+    p.captured_payload_len = 0
+    p.first_message = 0
+    p.message_count = 0
     p.trailer = TRAILER_ABSENT
     p.signature = SIGNATURE_NONE
     p.unsplit = 0
     p.checksum = CHECKSUM_UNVERIFIED
     p.has_extra = 0
-    p.first_message = 0
-    p.message_count = 0
 
 
-cdef inline void decode_frame(
-    const uint8_t* data, int64_t size, const frame_t* frame, packet_t* p, extra_t* extra, batch_t* batch
+cdef inline int decode_frame(
+    const uint8_t* data, int64_t size, const frame_t* frame, packet_t* p, batch_t* batch
 ) noexcept nogil:
-    cdef int64_t ip_at = 0
-    cdef int status
+    cdef datagram_t datagram
+    cdef datagram_t found  # apart: what a function is given the address of does not stay in registers
+    cdef int status = TCP_SEGMENT
     begin_packet(p, frame.number, frame.time_ns)
-    status = find_ip(data, size, frame.link_type, &ip_at)
+    if likely(is_usual(data, size, frame.link_type)):
+        take_ipv4(data + 14, size - 14, 20, word16(data + 16), p, &datagram)
+    else:
+        status = find_segment(data, size, frame, p, &found)
+        if status == TCP_SEGMENT:
+            datagram = found
     if status == TCP_SEGMENT:
-        status = decode_ip(data, size, ip_at, frame.original_len, p, extra, batch)
-    p.status = status
+        status = decode_tcp(datagram, p, batch)
+    p.status = <uint8_t> status
+    return status
 
 
-cdef void decode_batch(
-    const uint8_t* buffer, int64_t size, const frame_t* frames, uint32_t count, batch_t* batch
+cdef void decode_frames(
+    const uint8_t* buffer, int64_t size, const frame_t* frames, uint32_t count, packet_t* p, batch_t* batch
 ) noexcept nogil:
+    """Into rows of the batch, which are counted there."""
     cdef int64_t start, end
     cdef uint32_t i
     for i in range(count):
         start = min(max(frames[i].offset, 0), size)
         end = min(start + frames[i].captured_len, size)
-        decode_frame(buffer + start, end - start, &frames[i], &batch.rows[i], &batch.extras[i], batch)
-        batch.counts[batch.rows[i].status] += 1
-    batch.count = count
+        batch.counts[decode_frame(buffer + start, end - start, &frames[i], &p[i], batch)] += 1
 
 
 cdef bint reserve(batch_t* batch, Py_ssize_t wanted) noexcept nogil:
@@ -88,7 +94,7 @@ cdef class Packets:
         self.refuse_if_busy()
         if not reserve(&self.batch, <Py_ssize_t> self.batch.count + 1):
             raise MemoryError
-        self.fill(packet, &self.batch.rows[self.batch.count], &self.batch.extras[self.batch.count])
+        self.fill(packet, &self.batch.rows[self.batch.count])
         self.batch.counts[self.batch.rows[self.batch.count].status] += 1
         self.batch.count += 1
 
@@ -115,18 +121,13 @@ cdef class Packets:
 
     def place(self, index, datagram):
         """Decode an IP datagram that was unwrapped or put together, in the place of row `index`."""
-        cdef uint32_t i = self.checked(index)
-        cdef packet_t* p = &self.batch.rows[i]
-        cdef Py_buffer view
-        PyObject_GetBuffer(datagram, &view, PyBUF_SIMPLE)
-        try:
-            begin_packet(p, p.frame, p.time_ns)
-            self.restate(p, decode_ip(
-                <const uint8_t*> view.buf, view.len, 0, view.len, p, &self.batch.extras[i], &self.batch
-            ))
-        finally:
-            PyBuffer_Release(&view)
-        self.end_change()
+        cdef packet_t* p = &self.batch.rows[self.checked(index)]
+        cdef uint8_t before = p.status
+        cdef frame_t frame
+        frame.number, frame.time_ns, frame.offset, frame.link_type = p.frame, p.time_ns, 0, LINK_RAW
+        frame.captured_len = frame.original_len = len(datagram)
+        self.decode_into(p, datagram, &frame, 1)
+        self.batch.counts[before] -= 1
         return p.status
 
     def settle(self, index, int status):
@@ -135,6 +136,19 @@ cdef class Packets:
         if not 0 <= status < STATUSES or (status == TCP_SEGMENT and p.status != TCP_SEGMENT):
             raise ValueError(f"no packet can be settled as status {status}")
         self.restate(p, status)
+
+    cdef int decode_into(self, packet_t* p, buffer, const frame_t* frames, uint32_t count) except -1:
+        """Rows of this batch, from `p` on, which are counted here as well."""
+        cdef Py_buffer view
+        PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+        self.is_busy = True
+        try:
+            with nogil:
+                decode_frames(<const uint8_t*> view.buf, view.len, frames, count, p, &self.batch)
+        finally:
+            self.is_busy = False
+            PyBuffer_Release(&view)
+        return self.end_change()
 
     cdef void restate(self, packet_t* p, int status) noexcept:
         self.batch.counts[p.status] -= 1
@@ -202,7 +216,7 @@ cdef class Packets:
             )
         )
 
-    cdef int fill(self, object packet, packet_t* p, extra_t* extra) except -1:
+    cdef int fill(self, object packet, packet_t* p) except -1:
         """The row of a Python-side Packet."""
         begin_packet(p, packet.frame, packet.time_ns)
         p.status = packet.status
@@ -211,10 +225,10 @@ cdef class Packets:
         if p.status != TCP_SEGMENT:
             return 0
         self.fill_headers(packet, p)
-        self.fill_extra(packet, extra_of(p, extra))
+        self.fill_extra(packet, extra_of(p, &self.batch))
         self.fill_payload(packet, p)
         note_ends(p)
-        p.mark = mark_of(p)
+        p.mark = mark_of(p) ^ p.print64
         return 0
 
     cdef int fill_headers(self, object packet, packet_t* p) except -1:
@@ -267,17 +281,14 @@ cdef object message_row(const message_t* m):
 
 def decode(buffer, Frames frames not None, Packets packets not None):
     """Decode every frame of a batch into `packets`, which is emptied first."""
-    cdef Py_buffer view
+    cdef uint32_t count = <uint32_t> frames.count
     frames.refuse_if_busy()
     packets.clear()
     if not reserve(&packets.batch, frames.count):
         raise MemoryError
-    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
-    packets.is_busy = frames.is_busy = True
+    frames.is_busy = True
     try:
-        with nogil:
-            decode_batch(<const uint8_t*> view.buf, view.len, frames.rows, <uint32_t> frames.count, &packets.batch)
+        packets.decode_into(packets.batch.rows, buffer, frames.rows, count)
     finally:
-        packets.is_busy = frames.is_busy = False
-        PyBuffer_Release(&view)
-    packets.end_change()
+        frames.is_busy = False
+    packets.batch.count = count

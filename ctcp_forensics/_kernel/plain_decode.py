@@ -1,6 +1,6 @@
 """Frames → Packets in plain Python: link layer, IP, TCP, and a look at the payload.
 
-The readable twin of decode.pxi: the same rules, one short function each.  Knows
+The readable twin of decode.pxi and payload.pxi: the same rules, one short function each.  Knows
 headers and lengths; every length is checked before it is used.  Does not know
 flows, nor what a retransmission is: see plain_track.  What it does not know
 (tunnels, 802.11, …) it marks EXOTIC and leaves to dpkt: see ctcp_forensics.packets.

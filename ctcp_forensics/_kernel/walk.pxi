@@ -298,7 +298,7 @@ cdef class Interfaces:
 # --- what every frame is counted for -------------------------------------------------------
 
 cdef inline int64_t next_number(const totals_t* seen) noexcept nogil:
-    return seen.first_number + seen.frames + seen.other_records
+    return seen.frames + (seen.first_number + seen.other_records)
 
 
 cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
@@ -308,7 +308,7 @@ cdef inline void count_frame(totals_t* seen, const frame_t* f) noexcept nogil:
 
 
 cdef inline void count_time(totals_t* seen, int64_t time_ns) noexcept nogil:
-    if seen.first_ns < 0 or time_ns < seen.first_ns:
+    if <uint64_t> time_ns < <uint64_t> seen.first_ns:  # which is -1 before there is one
         seen.first_ns = time_ns
     if time_ns > seen.last_ns:
         seen.last_ns = time_ns
@@ -422,11 +422,14 @@ cdef inline walked_t records_laid_out(
     cdef bint big = layout.big_endian != 0
     cdef walked_t walked
     cdef const uint8_t* p
-    cdef frame_t* f
+    cdef frame_t* f = frames + count[0]
+    cdef frame_t* behind = frames + capacity
+    cdef int64_t left
     cdef uint32_t captured_len, original_len
     walked.stop, walked.position, walked.value = STOP_FULL, start, 0
-    while count[0] < capacity:
-        if end - walked.position < layout.header_len:
+    while f < behind:
+        left = end - walked.position - layout.header_len
+        if left < 0:
             walked.stop, walked.value = STOP_MORE, layout.header_len
             break
         p = buffer + walked.position
@@ -436,10 +439,9 @@ cdef inline walked_t records_laid_out(
         if captured_len > LONGEST_FRAME:
             walked.stop, walked.value = STOP_FRAME_TOO_LONG, captured_len
             break
-        if end - walked.position - layout.header_len < captured_len:
+        if left < captured_len:
             walked.stop, walked.value = STOP_MORE, layout.header_len + <int64_t> captured_len
             break
-        f = &frames[count[0]]
         f.number = next_number(&seen)
         f.time_ns = <int64_t> word_at(p, big) * NS_PER_SECOND + <int64_t> word_at(p + 4, big) * layout.tick_ns
         f.offset = walked.position + layout.header_len
@@ -447,8 +449,9 @@ cdef inline walked_t records_laid_out(
         f.interface, f.link_type, f.commented = 0, layout.link_type, 0
         count_frame(&seen, f)
         count_time(&seen, f.time_ns)
-        count[0] += 1
         walked.position = f.offset + captured_len
+        f += 1
+    count[0] += seen.frames - totals.frames
     totals[0] = seen
     return walked
 
