@@ -44,11 +44,14 @@ cdef enum:
     DATA_SINCE_ACK = 0x100
     WINDOW_OVERRUNS = 0x600  # counted to three
     ONE_OVERRUN = 0x200
-    LATEST_IS_DATA = 0x800  # the latest segment is the last with data
-    LATEST_ADVANCED = 0x1000  # the latest segment is the last whose ACK advanced the other direction
     IDS_COUNTED = 0x2000  # some segment had an ID
     IS_ASKED = 0x8000  # its trouble has an open episode, or a hole that no ACK has passed
     HAS_CARGO = 0x4000  # there is a cargo_t; said here, where the segment has to look anyway
+
+    # of an ordinary segment's sender, and of the other end: see is_calm
+    CALM_IF_SET = 0x011
+    CALM_IF_NOT = 0xC00C
+    PEER_CALM_IF_SET = 0x041
 
     # flow_t.state; the bit of direction 1 stands beside that of direction 0
     WATCHED = 0x01
