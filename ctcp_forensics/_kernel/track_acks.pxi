@@ -47,16 +47,11 @@ cdef inline void advance(
     if unlikely(d.trouble):
         settle_questions(t, seen_trouble(t, d), p, pos)
     if pos - d.acked_pos > d.last_ack_window and d.acked_pos != NEVER and d.state & ACK_SEEN:
-        note_overrun(d)
+        if unlikely(d.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS):
+            d.state += ONE_OVERRUN
     if unlikely(p.has_extra) and extra.sack_count:
         note_sacked_before(t, d, extra)
     d.acked_pos = pos
-
-
-cdef inline void note_overrun(direction_t* d) noexcept nogil:
-    """Counted no further than to three."""
-    if unlikely(d.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS):
-        d.state += ONE_OVERRUN
 
 
 cdef void settle_questions(tracker_t* t, trouble_t* trouble, const packet_t* p, int64_t pos) noexcept nogil:
