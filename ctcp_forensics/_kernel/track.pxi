@@ -48,10 +48,11 @@ cdef enum:
     IS_ASKED = 0x8000  # its trouble has an open episode, or a hole that no ACK has passed
     HAS_CARGO = 0x4000  # there is a cargo_t; said here, where the segment has to look anyway
 
-    # of an ordinary segment's sender, and of the other end: see is_calm
-    CALM_IF_SET = 0x011
-    CALM_IF_NOT = 0xC00C
-    PEER_CALM_IF_SET = 0x041
+    # of it, what is asked of the sender of an ordinary segment and of the other end: `is_calm`
+    SENDER_HAS = 0x0011  # ANCHORED | SENDER_SEEN
+    SENDER_LACKS = 0xC00C  # KEEP_ALIVE_PENDING | PROBE_PENDING | HAS_CARGO | IS_ASKED
+    PEER_HAS = 0x0041  # ANCHORED | ACK_SEEN
+    PEER_LACKS = 0x8000  # IS_ASKED
 
     # flow_t.state; the bit of direction 1 stands beside that of direction 0
     WATCHED = 0x01

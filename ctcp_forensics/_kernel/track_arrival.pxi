@@ -33,26 +33,14 @@ cdef bint is_named(const tracker_t* t, const flow_t* flow, const packet_t* p, in
     return memcmp(p.src, src_of(t, flow), 16) == 0 and memcmp(p.dst, dst_of(t, flow), 16) == 0
 
 
-@cython.overflowcheck(False)
-cdef inline int64_t chosen(uint32_t which, int64_t one, int64_t other) noexcept nogil:
-    """`one` where `which` is 1, `other` where it is 0, without a branch."""
-    return other ^ ((one ^ other) & -<int64_t> which)
-
-
 cdef inline int side_in(uint64_t slot, const packet_t* p) noexcept nogil:
     return <int> (slot >> 31 & 1) ^ p.from_lower_end
 
 
 cdef inline uint64_t slot_of(const tracker_t* t, const packet_t* p) noexcept nogil:
-    """The first slot with this hash, which is nearly always this flow's; 0 where there is none.
-
-    In every fourth case it is the second one, which nobody can foretell: a sum chooses between the two.
-    """
+    """The first slot with this hash, which is nearly always this flow's; 0 where there is none."""
     cdef uint32_t at = p.flow_hash & t.slot_mask
-    cdef uint64_t first = t.slots[at]
-    cdef uint64_t slot
-    at = (at + 1) & t.slot_mask
-    slot = <uint64_t> chosen(first >> 32 == p.flow_hash, <int64_t> first, <int64_t> t.slots[at])
+    cdef uint64_t slot = t.slots[at]
     while slot >> 32 != p.flow_hash and slot != 0:
         at = (at + 1) & t.slot_mask
         slot = t.slots[at]
@@ -251,8 +239,8 @@ cdef inline bint is_calm(const flow_t* flow, const direction_t* d, const directi
     """Both ends are known, neither asks, and nothing looks encapsulated."""
     return (
         flow.state & (WATCHED | CLOCK_RAN_BACK) == 0
-        and d.state & (CALM_IF_SET | CALM_IF_NOT) == CALM_IF_SET
-        and peer.state & (PEER_CALM_IF_SET | IS_ASKED) == PEER_CALM_IF_SET
+        and d.state & (SENDER_HAS | SENDER_LACKS) == SENDER_HAS
+        and peer.state & (PEER_HAS | PEER_LACKS) == PEER_HAS
         and d.run < WATCHED_RUN - 1
     )
 
@@ -357,6 +345,12 @@ cdef void pass_over(direction_t* d) noexcept nogil:
 cdef inline const direction_t* last_speaker(const flow_t* flow) noexcept nogil:
     """The direction of the flow's last frame."""
     return &flow.directions[flow.tail_direction]
+
+
+@cython.overflowcheck(False)
+cdef inline int64_t chosen(uint32_t which, int64_t one, int64_t other) noexcept nogil:
+    """`one` where `which` is 1, `other` where it is 0, without a branch."""
+    return other ^ ((one ^ other) & -<int64_t> which)
 
 
 cdef inline int64_t silence_before(

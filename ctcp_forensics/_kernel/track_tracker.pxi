@@ -111,17 +111,23 @@ cdef inline uint32_t group_len(const batch_t* batch, uint32_t first) noexcept no
     return min(<uint32_t> GROUP, batch.count - min(first, batch.count))
 
 
+cdef inline const packet_t* group_at(const batch_t* batch, uint32_t first) noexcept nogil:
+    return &batch.rows[min(first, batch.count)]
+
+
 cdef inline void look_at_slots(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     for i in range(group_len(batch, first)):
-        prefetch(&t.slots[batch.rows[first + i].flow_hash & t.slot_mask])
+        prefetch(&t.slots[p[i].flow_hash & t.slot_mask])
 
 
 cdef inline void look_at_flows(const tracker_t* t, const batch_t* batch, uint32_t first, found_t* ahead) noexcept nogil:
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     for i in range(group_len(batch, first)):
-        if likely(batch.rows[first + i].status == TCP_SEGMENT):
-            ahead[i] = look_up(t, &batch.rows[first + i])
+        if likely(p[i].status == TCP_SEGMENT):
+            ahead[i] = look_up(t, &p[i])
             look_ahead(&ahead[i])
 
 
@@ -137,12 +143,13 @@ cdef void look_at_messages(
     const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
 ) noexcept nogil:
     """The counters of those that carry any, then the security association that they will nearly always belong to."""
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     for i in range(group_len(batch, first)):
-        if batch.rows[first + i].message_count:
+        if p[i].message_count:
             prefetch(seen_cargo(t, ahead[i].d))
     for i in range(group_len(batch, first)):
-        if batch.rows[first + i].message_count:
+        if p[i].message_count:
             prefetch(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
 
 
@@ -150,15 +157,14 @@ cdef inline uint32_t follow_group(
     tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
 ) noexcept nogil:
     """How many are done with: all, unless a segment has to wait or there is no memory."""
-    cdef const packet_t* p
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     cdef uint32_t count = group_len(batch, first)
     for i in range(count):
-        p = &batch.rows[first + i]
-        if likely(p.status == TCP_SEGMENT):
+        if likely(p[i].status == TCP_SEGMENT):
             if unlikely(t.holds_too_much):
                 make_room(t)
-            if unlikely(not follow(t, batch, p, &ahead[i])):
+            if unlikely(not follow(t, batch, &p[i], &ahead[i])):
                 return i
     return count
 
