@@ -306,6 +306,21 @@ def test_frames_captured_twice_change_only_the_number_of_copies(kernel: Any, his
         assert once.episodes(0, side) == twice.episodes(0, side)
 
 
+@each_kernel
+def test_bytes_that_come_next_are_no_copy_even_where_their_numbers_went_once_around(kernel: Any) -> None:
+    """Four segments of a gigabyte each, as no network has them, bring a sequence number back to where it was."""
+    quarter = 1 << 30
+    rounds = [Sent(side=0, pos=1 + at * quarter, payload_len=quarter, ack=1) for at in range(5)]
+    history = (*HANDSHAKE, *rounds)
+    alike = {"ip_id": 7, "print64": 7}
+    packets = [packet(at, one, (7_000, 9_000), **alike, time_ns=at) for at, one in enumerate(history)]
+    assert packets[3]._replace(frame=0, time_ns=0) == packets[7]._replace(frame=0, time_ns=0)
+    row = tracked(kernel, packets).direction(0, 0)
+    assert (row.copies, row.payload_bytes, row.next_pos) == (0, 5 * quarter, 1 + 5 * quarter)
+    again = tracked(kernel, [*packets, packets[-1]._replace(frame=9)]).direction(0, 0)
+    assert (again.copies, again.next_pos) == (1, 1 + 5 * quarter)
+
+
 @given(
     number=st.integers(0, (1 << 32) - 1), anchor=st.integers(0, (1 << 32) - 1), near=st.integers(0, 1 << 34)
 )

@@ -45,11 +45,15 @@ cdef enum:
     DATA_SINCE_ACK = 0x100
     WINDOW_OVERRUNS = 0x600  # counted to three
     ONE_OVERRUN = 0x200
-    LATEST_IS_DATA = 0x800  # the latest segment is the last with data
-    LATEST_ADVANCED = 0x1000  # the latest segment is the last whose ACK advanced the other direction
     IDS_COUNTED = 0x2000  # some segment had an ID
     IS_ASKED = 0x8000  # its trouble has an open episode, or a hole that no ACK has passed
     HAS_CARGO = 0x4000  # there is a cargo_t; said here, where the segment has to look anyway
+
+    # of it, what is asked of the sender of an ordinary segment and of the other end: `is_calm`
+    SENDER_HAS = 0x0011  # ANCHORED | SENDER_SEEN
+    SENDER_LACKS = 0xC00C  # KEEP_ALIVE_PENDING | PROBE_PENDING | HAS_CARGO | IS_ASKED
+    PEER_HAS = 0x0041  # ANCHORED | ACK_SEEN
+    PEER_LACKS = 0x8000  # IS_ASKED
 
     # flow_t.state; the bit of direction 1 stands beside that of direction 0
     WATCHED = 0x01

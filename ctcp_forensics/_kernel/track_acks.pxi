@@ -18,7 +18,7 @@ cdef inline void take_ack(
         note_unseen(t, flow, 1 - side, p, pos)
     if pos > d.acked_pos:
         advance(t, d, p, extra_behind(batch, p), pos)
-        flow.directions[side].state |= LATEST_ADVANCED
+        flow.directions[side].advanced = moment_of(p)
     elif pos == d.acked_pos:
         take_repeated_ack(t, d, p, extra_behind(batch, p), keep_alive)
     else:
@@ -37,7 +37,7 @@ cdef void note_unseen(tracker_t* t, flow_t* flow, int side, const packet_t* p, i
     if trouble.live_last and last.end == d.next_pos and last.acked_frame != NEVER:
         last.end = pos
     elif d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos, last_data_frame(d)).opener_ip_id = -1  # the ID is of the other end's counter
+        open_hole(t, d, p, pos).opener_ip_id = -1  # the ID is of the other end's counter
     skip_to(t, flow, side, pos)
 
 

@@ -43,7 +43,7 @@ cdef bint looks_encapsulated(const tracker_t* t, const flow_t* flow, int side) n
 
 
 cdef inline bint has_port(const uint64_t* ports, const flow_t* flow) noexcept nogil:
-    return ports[flow.sport // 64] >> flow.sport % 64 & 1 or ports[flow.dport // 64] >> flow.dport % 64 & 1
+    return ports[flow.ports[0] // 64] >> flow.ports[0] % 64 & 1 or ports[flow.ports[1] // 64] >> flow.ports[1] % 64 & 1
 
 
 cdef bint is_suspect(const tracker_t* t, const flow_t* flow, const uint64_t* ports) noexcept nogil:
@@ -199,12 +199,12 @@ cdef void give_up(tracker_t* t, uint32_t handle) noexcept nogil:
     forget_slot(t, flow, handle)
     for i in range(LOOKED_AHEAD):
         if t.ahead[i].handle == handle:
-            t.ahead[i].flow = NULL
+            t.ahead[i] = found_at(t, 0, 0)
     for side in range(2):
         give_back_trouble(t, flow.directions[side].trouble)
         give_back_cargo(t, flow.directions[side].cargo)
     if flow.address_len == 16:
-        give_back(&t.ends, flow.src_end)
+        give_back(&t.ends, flow.ends[0])
     give_back_oddity(t, flow.oddity)
     memcpy(flow, flow_at(t, 0), sizeof(flow_t))
 
@@ -281,7 +281,7 @@ cdef void forget_slot(tracker_t* t, const flow_t* flow, uint32_t handle) noexcep
     cdef packet_t ends
     cdef uint32_t at
     memset(&ends, 0, sizeof(ends))
-    ends.address_len, ends.sport, ends.dport = flow.address_len, flow.sport, flow.dport
+    ends.address_len, ends.sport, ends.dport = flow.address_len, flow.ports[0], flow.ports[1]
     memcpy(ends.src, src_of(t, flow), flow.address_len)
     memcpy(ends.dst, dst_of(t, flow), flow.address_len)
     note_ends(&ends)

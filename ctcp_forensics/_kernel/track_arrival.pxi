@@ -4,32 +4,26 @@
 
 cdef inline const uint8_t* src_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
     if flow.address_len == 4:
-        return <const uint8_t*> &flow.src_end
-    return (<ends_t*> element(&t.ends, flow.src_end)).src
+        return <const uint8_t*> &flow.ends[0]
+    return (<ends_t*> element(&t.ends, flow.ends[0])).src
 
 
 cdef inline const uint8_t* dst_of(const tracker_t* t, const flow_t* flow) noexcept nogil:
     if flow.address_len == 4:
-        return <const uint8_t*> &flow.dst_end
-    return (<ends_t*> element(&t.ends, flow.src_end)).dst
+        return <const uint8_t*> &flow.ends[1]
+    return (<ends_t*> element(&t.ends, flow.ends[0])).dst
 
 
-@cython.overflowcheck(False)
 cdef inline bint sent_by(const tracker_t* t, const flow_t* flow, const packet_t* p, int side) noexcept nogil:
-    """Whether the segment goes from end `side` of the flow to the other.  Nobody can foretell the side: no branch asks."""
+    """Whether the segment goes from end `side` of the flow to the other."""
     cdef uint32_t src, dst
-    cdef uint64_t ends
-    cdef uint32_t ports = <uint32_t> p.sport << 16 | p.dport
-    ports = ports << 16 * side | ports >> (32 - 16 * side & 31)
-    if ports != <uint32_t> flow.sport << 16 | flow.dport:
+    if flow.ports[side] != p.sport or flow.ports[1 - side] != p.dport:
         return False
     if unlikely(p.address_len != 4 or flow.address_len != 4):
         return p.address_len == flow.address_len and is_named(t, flow, p, side)
     memcpy(&src, p.src, 4)
     memcpy(&dst, p.dst, 4)
-    ends = <uint64_t> src << 32 | dst
-    ends = ends << 32 * side | ends >> (64 - 32 * side & 63)
-    return ends == (<uint64_t> flow.src_end << 32 | flow.dst_end)
+    return flow.ends[side] == src and flow.ends[1 - side] == dst
 
 
 cdef bint is_named(const tracker_t* t, const flow_t* flow, const packet_t* p, int side) noexcept nogil:
@@ -47,19 +41,24 @@ cdef inline uint64_t slot_of(const tracker_t* t, const packet_t* p) noexcept nog
     """The first slot with this hash, which is nearly always this flow's; 0 where there is none."""
     cdef uint32_t at = p.flow_hash & t.slot_mask
     cdef uint64_t slot = t.slots[at]
-    while slot != 0 and slot >> 32 != p.flow_hash:
+    while slot >> 32 != p.flow_hash and slot != 0:
         at = (at + 1) & t.slot_mask
         slot = t.slots[at]
     return slot
 
 
+cdef inline found_t found_at(const tracker_t* t, uint32_t handle, int side) noexcept nogil:
+    cdef found_t found
+    found.handle, found.side = handle, side
+    found.flow = flow_at(t, handle)
+    found.d = &found.flow.directions[side]
+    found.peer = &found.flow.directions[1 - side]
+    return found
+
+
 cdef inline found_t look_up(const tracker_t* t, const packet_t* p) noexcept nogil:
     cdef uint64_t slot = slot_of(t, p)
-    cdef found_t found
-    found.handle = <uint32_t> slot & 0x7FFFFFFF
-    found.side = side_in(slot, p)
-    found.flow = flow_at(t, found.handle) if slot != 0 else NULL
-    return found
+    return found_at(t, <uint32_t> slot & 0x7FFFFFFF, side_in(slot, p))
 
 
 cdef inline flow_t* find(
@@ -67,7 +66,7 @@ cdef inline flow_t* find(
 ) noexcept nogil:
     """The flow of this segment: the latest of its 4-tuple, unless it opens another; NULL where there is no memory."""
     handle[0], side[0] = found.handle, found.side
-    if likely(found.flow != NULL and sent_by(t, found.flow, p, found.side)):
+    if likely(sent_by(t, found.flow, p, found.side)):
         if likely(not opens_another(&found.flow.directions[found.side], p)):
             return found.flow
     return find_slowly(t, p, handle, side)
@@ -115,16 +114,23 @@ cdef flow_t* begin_flow(tracker_t* t, const packet_t* p, uint32_t at, uint32_t* 
     if t.watches_everything or uses_watched_port(t, p):
         flow.state |= WATCHED
     flow.first_frame = p.frame
+    flow.tail.began = moment_of(p)
     flow.directions[0].last_frame = p.frame
     flow.directions[0].last_ns = p.time_ns
     t.flows_begun += 1
     t.slots_used += t.slots[at] == 0
     if t.slots[at] != 0:  # opened again: what was looked up ahead may name the flow before
-        memset(t.ahead, 0, sizeof(t.ahead))
+        forget_ahead(t)
     t.slots[at] = <uint64_t> p.flow_hash << 32 | <uint64_t> p.from_lower_end << 31 | handle[0]
     if 2 * t.slots_used > t.slot_mask:
         widen_slots(t)
     return flow
+
+
+cdef void forget_ahead(tracker_t* t) noexcept nogil:
+    cdef uint32_t i
+    for i in range(LOOKED_AHEAD):
+        t.ahead[i] = found_at(t, 0, 0)
 
 
 cdef bint uses_watched_port(const tracker_t* t, const packet_t* p) noexcept nogil:
@@ -133,13 +139,13 @@ cdef bint uses_watched_port(const tracker_t* t, const packet_t* p) noexcept nogi
 
 cdef void name_ends(tracker_t* t, flow_t* flow, const packet_t* p) noexcept nogil:
     cdef ends_t* ends
-    flow.sport, flow.dport, flow.address_len = p.sport, p.dport, p.address_len
+    flow.ports[0], flow.ports[1], flow.address_len = p.sport, p.dport, p.address_len
     if p.address_len == 4:
-        memcpy(&flow.src_end, p.src, 4)
-        memcpy(&flow.dst_end, p.dst, 4)
+        memcpy(&flow.ends[0], p.src, 4)
+        memcpy(&flow.ends[1], p.dst, 4)
         return
-    flow.src_end = take(t, &t.ends)
-    ends = <ends_t*> element(&t.ends, flow.src_end)
+    flow.ends[0] = take(t, &t.ends)
+    ends = <ends_t*> element(&t.ends, flow.ends[0])
     memcpy(ends.src, p.src, 16)
     memcpy(ends.dst, p.dst, 16)
 
@@ -174,79 +180,130 @@ cdef inline const message_t* messages_of(const batch_t* batch, const packet_t* p
     return &batch.messages[p.first_message]
 
 
-cdef inline void follow(
+cdef inline bint follow(tracker_t* t, const batch_t* batch, const packet_t* p, const found_t* found) noexcept nogil:
+    """False where the segment has to wait, or where there is no memory."""
+    if likely(is_ordinary(t, found, p)):
+        take_ordinary(t, found, p)
+        return True
+    return follow_closely(t, batch, p, found)
+
+
+cdef bint follow_closely(
     tracker_t* t, const batch_t* batch, const packet_t* p, const found_t* found
 ) noexcept nogil:
-    cdef uint32_t handle
+    cdef uint32_t handle, counted_before
     cdef int side
     cdef flow_t* flow = find(t, p, found, &handle, &side)
     cdef direction_t* d
     cdef direction_t* peer
-    cdef latest_t before
-    cdef uint64_t mark
     cdef int64_t pos
     if unlikely(flow == NULL):
-        return
+        return False
     t.segments += 1
     d = &flow.directions[side]
     peer = &flow.directions[1 - side]
-    before = take_latest(d)
-    note_arrival(t, flow, d, side, p, &before)
-    mark = mark_after(p, peer)
-    if likely(is_ordinary(flow, d, peer, p, mark)):
-        remember(d, p, mark)
-        take_ordinary(t, batch, flow, side, p)
-        keep_latest(d, &before)
-        return
-    pos = take_arrived(t, batch, flow, side, p, mark, &before)
-    keep_latest(d, &before)
+    counted_before = d.data_segments
+    note_time(t, flow, side, p)
+    note_arrival(t, flow, d, side, p)
+    if p.payload_len:
+        note_data_tail(flow, d, side, p)
+    pos = take_arrived(t, batch, flow, side, p)
+    if p.payload_len and d.data_segments == counted_before:
+        count_in_tails(flow)
     if d.trouble | peer.trouble:
         note_asked(d, seen_trouble(t, d))
         note_asked(peer, seen_trouble(t, peer))
     if flow.state & WATCHED and pos != NEVER:
         log_segment(t, handle - 1, side, peer.acked_pos, p, pos, messages_of(batch, p))
+    return not t.out_of_memory
 
 
-cdef inline bint is_ordinary(
-    const flow_t* flow, const direction_t* d, const direction_t* peer, const packet_t* p, uint64_t mark
-) noexcept nogil:
-    """Nothing is being asked, and the bytes or the ACK come next: nearly all segments.  `take_ordinary` does with them
-    what `take_arrived` does, without its branches."""
-    cdef int64_t ack_pos = place(peer, p.ack)
-    cdef int64_t step = ack_pos - peer.acked_pos
-    if p.flags & (SYN | FIN | RST | ACK) != ACK or p.window == 0:
-        return False
-    if not d.state & peer.state & ANCHORED or not peer.state & ACK_SEEN or flow.state & WATCHED:
-        return False
-    if (d.state | peer.state) & IS_ASKED or p.has_extra | p.message_count:
-        return False
-    if place(d, p.seq) != d.next_pos or is_seen(d, mark):
-        return False
-    if ack_pos > peer.next_pos or ack_pos < peer.next_pos - STRAY_DISTANCE or step < (p.payload_len == 0):
-        return False
-    if step > peer.last_ack_window and peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS:
-        return False
-    if (d.run >= WATCHED_RUN - 1 or d.state & HAS_CARGO) and p.trailer == TRAILER_CUT_OFF:
-        return False
-    return p.trailer <= TRAILER_CUT_OFF
+# --- nearly all segments: nothing is being asked, and the bytes or the ACK come next -------------
+# `take_ordinary` does with them what `follow_closely` does, without its branches.
+
+cdef inline bint is_ordinary(const tracker_t* t, const found_t* found, const packet_t* p) noexcept nogil:
+    return (
+        sent_by(t, found.flow, p, found.side)
+        and is_plain(p)
+        and is_calm(found.flow, found.d, found.peer)
+        and p.ttl == found.d.last_ttl
+        and brings_news(found.d, found.peer, p)
+    )
 
 
-cdef inline void take_ordinary(
-    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
-) noexcept nogil:
-    cdef direction_t* d = &flow.directions[side]
-    cdef direction_t* peer = &flow.directions[1 - side]
-    cdef int64_t ack_pos = place(peer, p.ack)
-    note_sender(flow, d, side, p)
-    d.state &= ~(KEEP_ALIVE_PENDING | PROBE_PENDING)
-    note_data_segment(t, flow, side, p, d.next_pos)
-    note_payload(t, batch, flow, side, p)
-    d.next_pos += p.payload_len
-    d.state |= LATEST_ADVANCED * (ack_pos != peer.acked_pos)
-    peer.acked_pos = ack_pos
+cdef inline bint is_plain(const packet_t* p) noexcept nogil:
+    return p.window != 0 and p.trailer <= TRAILER_CUT_OFF and p.has_extra | p.message_count == 0
+
+
+cdef inline bint is_calm(const flow_t* flow, const direction_t* d, const direction_t* peer) noexcept nogil:
+    """Both ends are known, neither asks, and nothing looks encapsulated."""
+    return (
+        flow.state & (WATCHED | CLOCK_RAN_BACK) == 0
+        and d.state & (SENDER_HAS | SENDER_LACKS) == SENDER_HAS
+        and peer.state & (PEER_HAS | PEER_LACKS) == PEER_HAS
+        and d.run < WATCHED_RUN - 1
+    )
+
+
+@cython.overflowcheck(False)
+cdef inline uint32_t acked_behind(const direction_t* peer, const packet_t* p) noexcept nogil:
+    """How far the ACK lies behind what the other end sends next; huge where it lies before it."""
+    return peer.anchor + <uint32_t> peer.next_pos - p.ack
+
+
+@cython.overflowcheck(False)
+cdef inline int64_t moves_acks(const direction_t* peer, const packet_t* p) noexcept nogil:
+    return peer.next_pos - acked_behind(peer, p) - peer.acked_pos
+
+
+@cython.overflowcheck(False)
+cdef inline bint brings_news(const direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
+    """Bytes that come next, or an ACK that says more than any before, and nothing else: no copy of a segment does."""
+    return (
+        p.flags & (OPENING | ACK) == ACK
+        and p.seq == d.anchor + <uint32_t> d.next_pos
+        and acked_behind(peer, p) <= STRAY_DISTANCE
+        and moves_acks(peer, p) >= (p.payload_len == 0)
+    )
+
+
+cdef inline void take_ordinary(tracker_t* t, const found_t* found, const packet_t* p) noexcept nogil:
+    cdef flow_t* flow = found.flow
+    cdef direction_t* d = found.d
+    cdef direction_t* peer = found.peer
+    cdef int side = found.side
+    cdef int64_t step = moves_acks(peer, p)
+    cdef int64_t silence_ns = silence_before(flow, d, peer, side, p)
+    t.segments += 1
+    if unlikely(<uint64_t> silence_ns > <uint64_t> flow.longest_silence_ns):
+        note_silence(t, flow, side, p, silence_ns)
+    note_arrival(t, flow, d, side, p)
+    remember(d, p, mark_after(p, peer))
+    note_what_varies(flow, d, side, p)
+    if p.payload_len:
+        note_data_tail(flow, d, side, p)
+        take_next_bytes(t, flow, d, peer, side, p)
+    (&d.advanced if step else &t.nowhere.moment)[0] = moment_of(p)
+    if unlikely(peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS and step > peer.last_ack_window):
+        peer.state += ONE_OVERRUN
+    peer.acked_pos += step
     peer.last_ack_window = p.window
     peer.state &= ~DATA_SINCE_ACK
 
+
+cdef inline void take_next_bytes(
+    tracker_t* t, flow_t* flow, direction_t* d, const direction_t* peer, int side, const packet_t* p
+) noexcept nogil:
+    note_data_segment(t, flow, d, peer, side, p, d.next_pos)
+    if p.trailer == TRAILER_CUT_OFF:
+        note_cut_off(t, d, p)
+    if p.signature:
+        note_signature(flow, d, side, p)
+    d.next_pos += p.payload_len
+    d.data_last = moment_of(p)
+
+
+# --- all others ---------------------------------------------------------------------------------
 
 cdef int64_t take_arrived(
     tracker_t* t,
@@ -254,13 +311,11 @@ cdef int64_t take_arrived(
     flow_t* flow,
     int side,
     const packet_t* p,
-    uint64_t mark,
-    const latest_t* before,
 ) noexcept nogil:
     """The segment's position; NEVER where it has none to go into the log with."""
     cdef direction_t* d = &flow.directions[side]
     cdef direction_t* peer = &flow.directions[1 - side]
-    if unlikely(is_copy(t, d, peer, p, mark)):
+    if unlikely(is_copy(t, d, peer, p)):
         pass_over(d)
         count(t, trouble_of(t, d), COPIES)
         trouble_of(t, d).unplaced_bytes += p.payload_len
@@ -272,7 +327,7 @@ cdef int64_t take_arrived(
             keep_reset(t, d, peer, p)
         return NEVER
     note_sender(flow, d, side, p)
-    return take_segment(t, batch, flow, side, p, before)
+    return take_segment(t, batch, flow, side, p)
 
 
 cdef inline void note_asked(direction_t* d, const trouble_t* trouble) noexcept nogil:
@@ -287,51 +342,9 @@ cdef void pass_over(direction_t* d) noexcept nogil:
     d.ids_uncounted += d.state & IDS_COUNTED != 0
 
 
-cdef inline latest_t take_latest(direction_t* d) noexcept nogil:
-    cdef latest_t before
-    before.frame, before.time_ns = d.last_frame, d.last_ns
-    before.was_data = d.state & LATEST_IS_DATA != 0
-    before.advanced = d.state & LATEST_ADVANCED != 0
-    d.state &= ~(LATEST_IS_DATA | LATEST_ADVANCED)
-    return before
-
-
-cdef inline void keep_latest(direction_t* d, const latest_t* before) noexcept nogil:
-    """Write down what the latest segment was, where the new one is not that too."""
-    if before.was_data and not d.state & LATEST_IS_DATA:
-        d.data_last_frame, d.data_last_ns = before.frame, before.time_ns
-    if before.advanced and not d.state & LATEST_ADVANCED:
-        d.advanced_frame, d.advanced_ns = before.frame, before.time_ns
-
-
 cdef inline const direction_t* last_speaker(const flow_t* flow) noexcept nogil:
-    """The direction of the flow's last frame; before there is any, the one that will have sent it."""
-    return &flow.directions[flow.tail_direction == 1]
-
-
-cdef inline void note_arrival(
-    tracker_t* t, flow_t* flow, direction_t* d, int side, const packet_t* p, const latest_t* before
-) noexcept nogil:
-    cdef const direction_t* latest = last_speaker(flow)
-    cdef int64_t silence_ns = p.time_ns - latest.last_ns
-    if unlikely(silence_ns > flow.longest_silence_ns):
-        flow.longest_silence_ns = silence_ns
-        write_frame(t, flow, SILENCE_FROM, latest.last_frame)
-        write_frame(t, flow, SILENCE_TO, p.frame)
-        flow.state &= ~(SILENCE_BROKEN_BY_0 | SILENCE_BROKEN_BY_1)
-        flow.state |= SILENCE_BROKEN_BY_0 << side
-    if unlikely(silence_ns < 0 or flow.state & CLOCK_RAN_BACK):
-        note_clock(oddity_of(t, flow), flow, p, latest.last_ns)
-    note_tail(flow, side, p, before)
-    if unlikely(d.frames == 0):
-        flow.bounds[side].first_ns = p.time_ns
-        if side:
-            write_frame(t, flow, FIRST_ANSWER, p.frame)
-    if unlikely(not -FORGOTTEN_NS <= p.time_ns - before.time_ns <= FORGOTTEN_NS):
-        memset(d.marks, 0, sizeof(d.marks))
-    d.frames += 1
-    d.last_frame = p.frame
-    d.last_ns = p.time_ns
+    """The direction of the flow's last frame."""
+    return &flow.directions[flow.tail_direction]
 
 
 @cython.overflowcheck(False)
@@ -340,21 +353,70 @@ cdef inline int64_t chosen(uint32_t which, int64_t one, int64_t other) noexcept 
     return other ^ ((one ^ other) & -<int64_t> which)
 
 
-cdef inline void note_tail(flow_t* flow, int side, const packet_t* p, const latest_t* before) noexcept nogil:
-    """Who speaks alone at the end: by frames, and by frames with data.  What comes next is anybody's guess, so that
-    sums do what branches would."""
+cdef inline int64_t silence_before(
+    const flow_t* flow, const direction_t* d, const direction_t* peer, int side, const packet_t* p
+) noexcept nogil:
+    """Who spoke last is anybody's guess: sums do what a branch would."""
     cdef uint32_t goes_on = flow.tail_direction == side
-    cdef uint32_t has_data = p.payload_len != 0
-    cdef uint32_t turns = has_data & (flow.data_tail_direction != side)
-    if goes_on and flow.tail_frames == 1:
-        flow.tail_first_frame, flow.tail_first_ns = before.frame, before.time_ns
-    flow.tail_direction = side
-    flow.tail_frames = flow.tail_frames * goes_on + 1
-    flow.tail_data_segments = flow.tail_data_segments * goes_on + has_data
-    flow.data_tail_segments = flow.data_tail_segments * (1 - turns) + has_data
-    flow.data_tail_direction = <int8_t> chosen(has_data, side, flow.data_tail_direction)
-    flow.data_tail_first_frame = chosen(turns, p.frame, flow.data_tail_first_frame)
-    flow.data_tail_first_ns = chosen(turns, p.time_ns, flow.data_tail_first_ns)
+    return p.time_ns - chosen(goes_on, d.last_ns, peer.last_ns)
+
+
+cdef inline void note_time(tracker_t* t, flow_t* flow, int side, const packet_t* p) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    cdef int64_t silence_ns = silence_before(flow, d, &flow.directions[1 - side], side, p)
+    if unlikely(not 0 <= silence_ns <= flow.longest_silence_ns or flow.state & CLOCK_RAN_BACK):
+        note_silence(t, flow, side, p, silence_ns)
+    if unlikely(d.frames == 0):
+        note_first(t, flow, side, p)
+
+
+cdef inline void note_arrival(tracker_t* t, flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
+    cdef uint32_t is_near = -FORGOTTEN_NS <= p.time_ns - d.last_ns <= FORGOTTEN_NS
+    note_tail(&t.nowhere.tail if flow.tail_direction == side else &flow.tail, d, p)
+    flow.tail_direction = <int8_t> side
+    d.sightings = <uint8_t> (d.sightings * is_near)
+    d.frames += 1
+    d.last_frame = p.frame
+    d.last_ns = p.time_ns
+
+
+cdef inline void note_tail(tail_t* tail, const direction_t* d, const packet_t* p) noexcept nogil:
+    tail.began = moment_of(p)
+    tail.frames_before = d.frames
+    tail.data_before = d.data_segments
+
+
+cdef inline void note_data_tail(flow_t* flow, const direction_t* d, int side, const packet_t* p) noexcept nogil:
+    if flow.data_tail_direction != side:
+        flow.data_tail_direction = <int8_t> side
+        flow.data_tail_began = moment_of(p)
+        flow.data_tail_before = d.data_segments
+
+
+@cython.overflowcheck(False)
+cdef void count_in_tails(flow_t* flow) noexcept nogil:
+    """Data that its direction does not count, such as a copy's, is one more in the tails all the same."""
+    flow.tail.data_before -= 1
+    flow.data_tail_before -= 1
+
+
+cdef void note_silence(tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t silence_ns) noexcept nogil:
+    """The longest so far, or the clock runs back, or it did once."""
+    cdef const direction_t* latest = last_speaker(flow)
+    if silence_ns > flow.longest_silence_ns:
+        flow.longest_silence_ns = silence_ns
+        write_frame(t, flow, SILENCE_FROM, latest.last_frame)
+        write_frame(t, flow, SILENCE_TO, p.frame)
+        flow.state &= ~(SILENCE_BROKEN_BY_0 | SILENCE_BROKEN_BY_1)
+        flow.state |= SILENCE_BROKEN_BY_0 << side
+    if silence_ns < 0 or flow.state & CLOCK_RAN_BACK:
+        note_clock(oddity_of(t, flow), flow, p, latest.last_ns)
+
+
+cdef void note_first(tracker_t* t, flow_t* flow, int side, const packet_t* p) noexcept nogil:
+    flow.bounds[side].first_ns = p.time_ns
+    if side:
+        write_frame(t, flow, FIRST_ANSWER, p.frame)
 
 
 cdef void note_clock(oddity_t* oddity, flow_t* flow, const packet_t* p, int64_t previous_ns) noexcept nogil:
@@ -368,35 +430,46 @@ cdef void note_clock(oddity_t* oddity, flow_t* flow, const packet_t* p, int64_t 
 @cython.overflowcheck(False)
 cdef inline uint64_t mark_after(const packet_t* p, const direction_t* peer) noexcept nogil:
     """A pure ACK is a copy only where the peer sent no data in between: so that number is part of its mark."""
-    return strew(p.mark + (p.payload_len == 0) * <uint64_t> peer.data_segments)
+    return p.mark + (peer.data_segments if p.payload_len == 0 else 0) * HASH_MULTIPLIER
+
+
+cdef inline uint32_t remembered(const direction_t* d) noexcept nogil:
+    return min(d.sightings, <uint32_t> COPIES_REMEMBERED)
 
 
 cdef inline bint is_seen(const direction_t* d, uint64_t mark) noexcept nogil:
-    return (d.marks[0] == mark) | (d.marks[1] == mark) | (d.marks[2] == mark) | (d.marks[3] == mark)
+    cdef uint32_t i
+    for i in range(remembered(d)):
+        if d.marks[i] == mark:
+            return True
+    return False
 
 
 cdef inline void remember(direction_t* d, const packet_t* p, uint64_t mark) noexcept nogil:
-    cdef int oldest = d.oldest_sighting % COPIES_REMEMBERED
+    cdef uint32_t oldest = d.sightings % COPIES_REMEMBERED
     d.marks[oldest] = mark
     d.marked_ns[oldest] = <uint32_t> p.time_ns
-    d.oldest_sighting = <uint8_t> (oldest + 1)
+    d.sightings = <uint8_t> (d.sightings & COPIES_REMEMBERED | (d.sightings + 1) % (2 * COPIES_REMEMBERED))
 
 
-cdef inline bint is_copy(
-    const tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p, uint64_t mark
-) noexcept nogil:
+cdef inline bint is_copy(tracker_t* t, direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
     """What is none is remembered."""
-    if unlikely(is_seen(d, mark)) and was_close(d, mark, p):
+    cdef uint64_t mark = mark_after(p, peer)
+    if unlikely(is_seen(d, mark)) and was_close(d, mark, p) and not is_new(d, peer, p):
         return p.ip_id > 0 or p.payload_len > 0 or are_doubled(t, d, peer)
     remember(d, p, mark)
     return False
 
 
+cdef bint is_new(const direction_t* d, const direction_t* peer, const packet_t* p) noexcept nogil:
+    return d.state & peer.state & ANCHORED and brings_news(d, peer, p)
+
+
 @cython.overflowcheck(False)
 cdef bint was_close(const direction_t* d, uint64_t mark, const packet_t* p) noexcept nogil:
     cdef int32_t window_ns = COPY_WINDOW_NS if p.ip_id > 0 else COPY_WITHOUT_ID_NS
-    cdef int i
-    for i in range(COPIES_REMEMBERED):
+    cdef uint32_t i
+    for i in range(remembered(d)):
         if d.marks[i] == mark and -window_ns <= <int32_t> (<uint32_t> p.time_ns - d.marked_ns[i]) <= window_ns:
             return True
     return False
@@ -410,22 +483,35 @@ cdef bint are_doubled(const tracker_t* t, const direction_t* d, const direction_
     return has_copies or d.frames <= COPIES_REMEMBERED
 
 
-@cython.overflowcheck(False)
 cdef inline void note_sender(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
-    cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
     if unlikely(p.ttl != d.last_ttl or not d.state & SENDER_SEEN):
         note_ttl(d, &flow.bounds[side], p)
+    note_what_varies(flow, d, side, p)
+
+
+@cython.overflowcheck(False)
+cdef inline void note_what_varies(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
+    """From segment to segment: the window, pushes, the IP ID."""
+    cdef uint16_t step = <uint16_t> (p.ip_id - d.last_ip_id)
     d.windows_seen += d.last_window != p.window
     d.last_window = p.window
     flow.pushes[side] += (p.flags & PSH) >> 3
-    if likely(d.state & ID_SEEN):
-        d.ids_other += not 0 < step <= ID_STEP
+    if likely(d.state & ID_SEEN and p.ip_id >= 0):
+        d.ids_other += <uint16_t> (step - 1) >= ID_STEP
+        d.last_ip_id = <uint16_t> p.ip_id
+    else:
+        note_rare_id(d, p, step)
+
+
+@cython.overflowcheck(False)
+cdef void note_rare_id(direction_t* d, const packet_t* p, uint16_t step) noexcept nogil:
+    if d.state & ID_SEEN:
+        d.ids_other += <uint16_t> (step - 1) >= ID_STEP
     elif d.state & IDS_COUNTED or p.ip_id >= 0:
         note_uncounted(d)
     d.last_ip_id = <uint16_t> p.ip_id
-    if unlikely(p.ip_id < 0):
-        d.state &= ~ID_SEEN
-    else:
+    d.state &= ~ID_SEEN
+    if p.ip_id >= 0:
         d.state |= ID_SEEN
 
 

@@ -117,9 +117,9 @@ cdef void fill_column(
 
 cdef int64_t value_in_column(const tracker_t* t, const flow_t* flow, int side, int column) noexcept nogil:
     if column == BRIEF_CLIENT_PORT:
-        return flow.dport if side else flow.sport
+        return flow.ports[1] if side else flow.ports[0]
     if column == BRIEF_HEADEND_PORT:
-        return flow.sport if side else flow.dport
+        return flow.ports[0] if side else flow.ports[1]
     if column == BRIEF_FIRST_NS:
         return flow.bounds[0].first_ns
     if column == BRIEF_LAST_NS:
@@ -137,6 +137,6 @@ cdef int client_side(const tracker_t* t, const flow_t* flow, const uint8_t* port
         return opened_by
     if one or other:
         return 0 if one >= other else 1
-    if ports[flow.sport] != ports[flow.dport]:
-        return 0 if ports[flow.dport] else 1
-    return 0 if flow.sport >= flow.dport else 1
+    if ports[flow.ports[0]] != ports[flow.ports[1]]:
+        return 0 if ports[flow.ports[1]] else 1
+    return 0 if flow.ports[0] >= flow.ports[1] else 1

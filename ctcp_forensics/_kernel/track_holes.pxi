@@ -2,10 +2,8 @@
 
 # --- holes: two lists by when they opened, those that live and those that are kept ---------------
 
-cdef hole_t* open_hole(
-    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t before
-) noexcept nogil:
-    """Bytes up to `pos` were sent and not seen; `before` is the last data frame of `d` that was."""
+cdef hole_t* open_hole(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos) noexcept nogil:
+    """Bytes up to `pos` were sent and not seen; `d.data_last` is still the data before the present segment."""
     cdef trouble_t* trouble = trouble_of(t, d)
     cdef uint32_t handle
     cdef hole_t* hole
@@ -16,7 +14,7 @@ cdef hole_t* open_hole(
     hole = hole_at(t, handle)
     hole.start, hole.end = d.next_pos, pos
     hole.opened_frame, hole.opened_ns = p.frame, p.time_ns
-    hole.before_frame = before
+    hole.before_frame = d.data_last.frame
     hole.opener_ip_id = p.ip_id
     append_live(t, trouble, trouble.live_last, handle)
     trouble.unacked_holes += 1

@@ -8,16 +8,20 @@ cdef inline void note_payload(
     """Count trailers, signatures and ESP-like counters; begin the log where it looks like cTCP."""
     cdef direction_t* d = &flow.directions[side]
     if p.trailer == TRAILER_CUT_OFF:
-        d.trailer_cut_off += 1
-        note_head(t, d, p)
+        note_cut_off(t, d, p)
     elif unlikely(p.trailer >= TRAILER_WEAK):
         note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
         flow.state |= WATCHED
-    if unlikely(d.signatures == 0) and p.signature:
-        flow.bounds[side].signature = p.signature
-    d.signatures += p.signature != 0
+    if p.signature:
+        note_signature(flow, d, side, p)
     if unlikely(d.run >= WATCHED_RUN):
         flow.state |= WATCHED
+
+
+cdef inline void note_signature(flow_t* flow, direction_t* d, int side, const packet_t* p) noexcept nogil:
+    if unlikely(d.signatures == 0):
+        flow.bounds[side].signature = p.signature
+    d.signatures += 1
 
 
 cdef void note_trailer(cargo_t* cargo, const packet_t* p, const extra_t* extra) noexcept nogil:
@@ -39,6 +43,11 @@ cdef void note_checksum(cargo_t* cargo, const packet_t* p) noexcept nogil:
 cdef inline bint is_damaged(const cargo_t* cargo, const packet_t* p) noexcept nogil:
     """A checksum is wrong, and nearly all of this direction's are right."""
     return p.checksum == CHECKSUM_WRONG and cargo.checksums_right > 4 * <uint64_t> cargo.checksums_wrong
+
+
+cdef inline void note_cut_off(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:
+    d.trailer_cut_off += 1
+    note_head(t, d, p)
 
 
 cdef inline void note_head(tracker_t* t, direction_t* d, const packet_t* p) noexcept nogil:

@@ -5,17 +5,31 @@ cdef inline bint is_shorter(const silence_t* one, const silence_t* other) noexce
 
 
 cdef inline void take_pulse(pulse_t* pulse, int64_t time_ns) noexcept nogil:
-    cdef silence_t silence
-    if time_ns > pulse.until_ns and pulse.until_ns != NEVER:
-        silence.length_ns, silence.from_ns = time_ns - pulse.until_ns, pulse.until_ns
+    cdef int64_t silence_ns = time_ns - pulse.until_ns
+    if likely(silence_ns > 0):
+        if unlikely(silence_ns > pulse.shortest_ns):
+            take_silence(pulse, silence_ns)
+        elif unlikely(silence_ns > pulse.unlisted_ns):
+            pulse.unlisted_ns = silence_ns
         pulse.until_ns = time_ns
-        if silence.length_ns > pulse.shortest_ns or pulse.count < SILENCES_KEPT:
-            keep_silence(pulse, &silence)
-        elif silence.length_ns > pulse.unlisted_ns:
-            pulse.unlisted_ns = silence.length_ns
-    elif pulse.until_ns == NEVER or time_ns < pulse.until_ns - SET_BACK_NS:
-        pulse.since_ns, pulse.until_ns = time_ns, time_ns
-        pulse.count, pulse.unlisted_ns, pulse.shortest_ns = 0, 0, 0
+    elif unlikely(pulse.until_ns == NEVER or silence_ns < -SET_BACK_NS):
+        begin_pulse(pulse, time_ns)
+
+
+cdef void begin_pulse(pulse_t* pulse, int64_t time_ns) noexcept nogil:
+    pulse.latest_ns = max(pulse.latest_ns, pulse.until_ns)
+    pulse.since_ns, pulse.until_ns = time_ns, time_ns
+    pulse.count, pulse.unlisted_ns, pulse.shortest_ns = 0, 0, NEVER
+
+
+cdef void take_silence(pulse_t* pulse, int64_t silence_ns) noexcept nogil:
+    """One of the longest; the first frame comes after none."""
+    cdef silence_t silence
+    if pulse.until_ns == NEVER:
+        begin_pulse(pulse, pulse.until_ns + silence_ns)
+        return
+    silence.length_ns, silence.from_ns = silence_ns, pulse.until_ns
+    keep_silence(pulse, &silence)
 
 
 cdef void keep_silence(pulse_t* pulse, const silence_t* silence) noexcept nogil:
@@ -28,7 +42,8 @@ cdef void keep_silence(pulse_t* pulse, const silence_t* silence) noexcept nogil:
         pulse.unlisted_ns = max(pulse.unlisted_ns, pulse.kept[0].length_ns)
         pulse.kept[0] = silence[0]
         sink(pulse)
-    pulse.shortest_ns = pulse.kept[0].length_ns
+    if pulse.count == SILENCES_KEPT:
+        pulse.shortest_ns = pulse.kept[0].length_ns
 
 
 cdef void rise(pulse_t* pulse, uint32_t at) noexcept nogil:

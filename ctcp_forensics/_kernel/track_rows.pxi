@@ -9,8 +9,19 @@ cdef int direction_in(const flow_t* flow, int bit_of_0) noexcept nogil:
     return 1 if flow.state & bit_of_0 << 1 else -1
 
 
-cdef inline int64_t tail_first_ns(const flow_t* flow) noexcept nogil:
-    return last_speaker(flow).last_ns if flow.tail_frames == 1 else flow.tail_first_ns
+@cython.overflowcheck(False)
+cdef inline uint32_t tail_frames(const flow_t* flow) noexcept nogil:
+    return last_speaker(flow).frames - flow.tail.frames_before
+
+
+@cython.overflowcheck(False)
+cdef inline uint32_t tail_data_segments(const flow_t* flow) noexcept nogil:
+    return last_speaker(flow).data_segments - flow.tail.data_before
+
+
+@cython.overflowcheck(False)
+cdef inline uint32_t data_tail_segments(const flow_t* flow) noexcept nogil:
+    return flow.directions[flow.data_tail_direction == 1].data_segments - flow.data_tail_before
 
 
 cdef object flow_row(const tracker_t* t, const flow_t* flow):
@@ -18,8 +29,8 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
         (
             src_of(t, flow)[: flow.address_len],
             dst_of(t, flow)[: flow.address_len],
-            flow.sport,
-            flow.dport,
+            flow.ports[0],
+            flow.ports[1],
             flow.first_frame,
             last_speaker(flow).last_frame,
             flow.bounds[0].first_ns,
@@ -35,14 +46,14 @@ cdef object flow_row(const tracker_t* t, const flow_t* flow):
             frame_in(t, flow, SILENCE_TO),
             direction_in(flow, SILENCE_BROKEN_BY_0),
             flow.tail_direction,
-            last_speaker(flow).last_frame if flow.tail_frames == 1 else flow.tail_first_frame,
-            tail_first_ns(flow),
-            flow.tail_frames,
-            flow.tail_data_segments,
+            flow.tail.began.frame,
+            flow.tail.began.time_ns,
+            tail_frames(flow),
+            tail_data_segments(flow),
             flow.data_tail_direction,
-            flow.data_tail_first_frame,
-            flow.data_tail_first_ns,
-            flow.data_tail_segments,
+            flow.data_tail_began.frame,
+            flow.data_tail_began.time_ns,
+            data_tail_segments(flow),
         )
     )
 
@@ -73,8 +84,6 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
     cdef const direction_t* d = &flow.directions[side]
     cdef const direction_t* peer = &flow.directions[1 - side]
     cdef const bounds_t* bounds = &flow.bounds[side]
-    cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
-    cdef bint ack_is_latest = peer.state & LATEST_ADVANCED != 0
     cdef const trouble_t* trouble = seen_trouble(t, d)
     cdef const ending_t* ending = seen_ending(t, trouble)
     cdef const cargo_t* cargo = seen_cargo(t, d)
@@ -90,13 +99,13 @@ cdef object direction_row(const tracker_t* t, const flow_t* flow, int side):
             1 if d.state & ISN_KNOWN else 0,
             d.next_pos,
             d.acked_pos,
-            peer.last_ns if ack_is_latest else peer.advanced_ns,
-            peer.last_frame if ack_is_latest else peer.advanced_frame,
+            peer.advanced.time_ns,
+            peer.advanced.frame,
             payload_bytes(t, flow, side),
             d.data_segments,
             frame_in(t, flow, FIRST_DATA + side),
-            d.last_frame if data_is_latest else d.data_last_frame,
-            d.last_ns if data_is_latest else d.data_last_ns,
+            d.data_last.frame,
+            d.data_last.time_ns,
             new_bytes(t, flow, side),
             trouble.again_bytes,
             trouble.filling_bytes,

@@ -110,9 +110,9 @@ cdef bytes settled_among(const tracker_t* t, const uint32_t* wanted, uint32_t co
 cdef tuple conversation_of(const tracker_t* t, const flow_t* flow):
     cdef bytes src = src_of(t, flow)[: flow.address_len]
     cdef bytes dst = dst_of(t, flow)[: flow.address_len]
-    if (src, flow.sport) <= (dst, flow.dport):
-        return src, flow.sport, dst, flow.dport
-    return dst, flow.dport, src, flow.sport
+    if (src, flow.ports[0]) <= (dst, flow.ports[1]):
+        return src, flow.ports[0], dst, flow.ports[1]
+    return dst, flow.ports[1], src, flow.ports[0]
 
 
 cdef bint was_not_opened(const flow_t* flow) noexcept nogil:
@@ -150,7 +150,7 @@ cdef int doubt_named(
         ports[<uint16_t> sport] = ports[<uint16_t> dport] = 1
     for i in range(count):
         flow = flow_at(t, wanted[i] + 1)
-        if ports[flow.sport] and ports[flow.dport] and conversation_of(t, flow) in named:
+        if ports[flow.ports[0]] and ports[flow.ports[1]] and conversation_of(t, flow) in named:
             doubted[i] = 1
     return 0
 
@@ -230,21 +230,19 @@ cdef bint is_settled(const tracker_t* t, const flow_t* flow, const limits_t* lim
     look_at_half(t, flow, 1, &halves[1])
     return (
         stage_of(t, flow) == STAGE_ENDED
-        and t.last_ns - latest_of(t, flow) >= limits.silence
+        and latest_ns(t) - latest_of(t, flow) >= limits.silence
         and close_of(halves, limits).frame != NEVER
     )
 
 
 cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t* half) noexcept nogil:
     cdef const direction_t* d = &flow.directions[side]
-    cdef bint data_is_latest = d.state & LATEST_IS_DATA != 0
     half.d = d
     half.bounds = &flow.bounds[side]
     half.fin_frame = frame_in(t, flow, FIRST_FIN + side)
     half.trouble, half.cargo = seen_trouble(t, d), seen_cargo(t, d)
     half.ending = seen_ending(t, half.trouble)
-    half.data_last_frame = d.last_frame if data_is_latest else d.data_last_frame
-    half.data_last_ns = d.last_ns if data_is_latest else d.data_last_ns
+    half.data_last_frame, half.data_last_ns = d.data_last.frame, d.data_last.time_ns
     half.payload_bytes = payload_bytes(t, flow, side)
     half.max_payload_len = max_payload_len(t, flow, side)
     half.is_missing_bytes, half.is_passed, half.last_loss = False, False, 0
@@ -314,8 +312,8 @@ cdef bint is_forgotten(
 cdef bint is_unanswered(const flow_t* flow, const half_t* halves, const limits_t* limits) noexcept nogil:
     cdef const direction_t* speaker = halves[1 if flow.tail_direction == 1 else 0].d
     return (
-        flow.tail_data_segments >= limits.alone_segments
-        and speaker.last_ns - tail_first_ns(flow) >= limits.vanished
+        tail_data_segments(flow) >= limits.alone_segments
+        and speaker.last_ns - flow.tail.began.time_ns >= limits.vanished
     )
 
 
@@ -342,7 +340,7 @@ cdef bint is_cut(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
 ) noexcept nogil:
     cdef int64_t ended_ns = latest_of(t, flow)
-    cdef int64_t silent_ns = t.last_ns - ended_ns
+    cdef int64_t silent_ns = latest_ns(t) - ended_ns
     cdef const direction_t* one = halves[0].d
     cdef const direction_t* other = halves[1].d
     if close.frame != NEVER or silent_ns < limits.silence or silent_ns >= limits.spliced:
@@ -468,7 +466,7 @@ cdef bint is_without_reply(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const limits_t* limits
 ) noexcept nogil:
     cdef const half_t* silent
-    if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
+    if flow.data_tail_direction == NEVER or data_tail_segments(flow) < limits.alone_segments:
         return False
     silent = &halves[0 if flow.data_tail_direction == 1 else 1]
     return latest_of(t, flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0

@@ -35,7 +35,7 @@ cdef inline bint is_far(const direction_t* d, int64_t position) noexcept nogil:
 
 
 cdef int64_t take_segment(
-    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p, const latest_t* before
+    tracker_t* t, const batch_t* batch, flow_t* flow, int side, const packet_t* p
 ) noexcept nogil:
     """Place the segment, take its bytes, then its ACK; its position, or NEVER for a stray."""
     cdef direction_t* d = &flow.directions[side]
@@ -52,7 +52,7 @@ cdef int64_t take_segment(
         d.odd_frames += 1
         return NEVER
     keep_alive = p.payload_len <= 1 and pos == d.next_pos - 1 and not p.flags & OPENING and d.frames > 1
-    take_bytes(t, batch, flow, side, p, pos, keep_alive, before)
+    take_bytes(t, batch, flow, side, p, pos, keep_alive)
     if likely(p.flags & ACK):
         take_ack(t, batch, flow, side, p, keep_alive)
     return pos
@@ -105,7 +105,6 @@ cdef inline void take_bytes(
     const packet_t* p,
     int64_t pos,
     bint keep_alive,
-    const latest_t* before,
 ) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     cdef int bare_numbers = (p.flags & SYN != 0) + (p.flags & FIN != 0)
@@ -125,16 +124,18 @@ cdef inline void take_bytes(
             write_frame(t, flow, FIRST_FIN + side, p.frame)
             flow.bounds[side].fin_ns = p.time_ns
     if p.payload_len:
-        note_data_segment(t, flow, side, p, pos)
+        note_data_segment(t, flow, d, &flow.directions[1 - side], side, p, pos)
         note_payload(t, batch, flow, side, p)
         if unlikely(p.message_count):
             note_ike_while_asked(t, flow, side, p, messages_of(batch, p))
         if unlikely(p.checksum) and flow.state & WATCHED:
             note_checksum(cargo_of(t, d), p)
     if p.payload_len or bare_numbers:
-        place_bytes(t, batch, flow, side, p, pos, pos + p.payload_len + bare_numbers, before)
+        place_bytes(t, batch, flow, side, p, pos, pos + p.payload_len + bare_numbers)
     elif unlikely(pos > d.next_pos):
-        note_bare(t, flow, side, p, pos, before)
+        note_bare(t, flow, side, p, pos)
+    if p.payload_len:  # only now: a hole that it opened lies behind the data before it
+        d.data_last = moment_of(p)
 
 
 cdef void note_bare_numbers(tracker_t* t, flow_t* flow, int side, int bare_numbers) noexcept nogil:
@@ -168,43 +169,33 @@ cdef void note_sender_ike(episode_t* episode, const packet_t* p, uint32_t messag
         episode.sender_ike_asked_ns = p.time_ns
 
 
-cdef void note_bare(
-    tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos, const latest_t* before
-) noexcept nogil:
+cdef void note_bare(tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     if d.data_segments or d.state & ISN_KNOWN:
-        open_hole(t, d, p, pos, last_data_before(d, before))
+        open_hole(t, d, p, pos)
     skip_to(t, flow, side, pos)
 
 
-cdef inline int64_t last_data_before(const direction_t* d, const latest_t* before) noexcept nogil:
-    """The frame that was the last with data when the present one came."""
-    return before.frame if before.was_data else d.data_last_frame
-
-
-cdef inline int64_t last_data_frame(const direction_t* d) noexcept nogil:
-    return d.last_frame if d.state & LATEST_IS_DATA else d.data_last_frame
-
-
 cdef inline void note_data_segment(
-    tracker_t* t, flow_t* flow, int side, const packet_t* p, int64_t pos
+    tracker_t* t, flow_t* flow, direction_t* d, const direction_t* peer, int side, const packet_t* p, int64_t pos
 ) noexcept nogil:
-    """Nothing where it has no data: asking first costs more."""
-    cdef direction_t* d = &flow.directions[side]
-    cdef direction_t* peer = &flow.directions[1 - side]
-    cdef uint32_t has_data = p.payload_len != 0
-    d.data_segments += has_data
-    d.state |= (DATA_SINCE_ACK | LATEST_IS_DATA) * has_data
-    if unlikely(d.data_segments == 1) and has_data:
-        write_frame(t, flow, FIRST_DATA + side, p.frame)
-        flow.bounds[side].data_ttl = p.ttl
-    if unlikely(p.payload_len > d.longest_payload):
-        d.longest_payload = <uint16_t> min(p.payload_len, <uint32_t> 0xFFFF)
-        if unlikely(p.payload_len >= 0xFFFF):
-            note_longest(&oddity_of(t, flow).longest_payloads[side], p.payload_len)
+    d.data_segments += 1
+    d.state |= DATA_SINCE_ACK
+    if unlikely(p.payload_len > d.longest_payload):  # as the first is
+        note_longer(t, flow, side, p)
     if unlikely(p.payload_len == 1) and pos == d.next_pos and peer.state & SENDER_SEEN and peer.last_window == 0:
         count(t, trouble_of(t, d), ZERO_WINDOW_PROBES)
         d.state |= PROBE_PENDING
+
+
+cdef void note_longer(tracker_t* t, flow_t* flow, int side, const packet_t* p) noexcept nogil:
+    cdef direction_t* d = &flow.directions[side]
+    if d.data_segments == 1:
+        write_frame(t, flow, FIRST_DATA + side, p.frame)
+        flow.bounds[side].data_ttl = p.ttl
+    d.longest_payload = <uint16_t> min(p.payload_len, <uint32_t> 0xFFFF)
+    if unlikely(p.payload_len >= 0xFFFF):
+        note_longest(&oddity_of(t, flow).longest_payloads[side], p.payload_len)
 
 
 cdef void note_longest(uint32_t* longest, uint32_t length) noexcept nogil:
@@ -219,7 +210,6 @@ cdef inline void place_bytes(
     const packet_t* p,
     int64_t pos,
     int64_t end,
-    const latest_t* before,
 ) noexcept nogil:
     cdef direction_t* d = &flow.directions[side]
     cdef key_t key
@@ -231,7 +221,7 @@ cdef inline void place_bytes(
     if likely(pos == d.next_pos and not d.trouble):
         d.next_pos = end
         return
-    place_odd_bytes(t, flow, side, p, pos, end, key, before)
+    place_odd_bytes(t, flow, side, p, pos, end, key)
 
 
 cdef void place_odd_bytes(
@@ -242,7 +232,6 @@ cdef void place_odd_bytes(
     int64_t pos,
     int64_t end,
     key_t key,
-    const latest_t* before,
 ) noexcept nogil:
     """Bytes are new, fill a hole, or were seen before; the three add up to the length."""
     cdef direction_t* d = &flow.directions[side]
@@ -250,7 +239,7 @@ cdef void place_odd_bytes(
     cdef int64_t fresh, again
     if pos > d.next_pos:
         if d.data_segments > 1 or d.state & ISN_KNOWN:
-            reveal(t, d, p, pos, key.skipped, before)
+            reveal(t, d, p, pos, key.skipped)
         skip_to(t, flow, side, pos)
     fresh = max(0, end - max(pos, d.next_pos))
     filling.filled, filling.found = 0, False
@@ -269,13 +258,11 @@ cdef void place_odd_bytes(
     d.next_pos = max(d.next_pos, end)
 
 
-cdef void reveal(
-    tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t skipped, const latest_t* before
-) noexcept nogil:
+cdef void reveal(tracker_t* t, direction_t* d, const packet_t* p, int64_t pos, int64_t skipped) noexcept nogil:
     cdef trouble_t* trouble
     cdef hole_t* hole
     cdef int64_t size
-    hole = open_hole(t, d, p, pos, last_data_before(d, before))
+    hole = open_hole(t, d, p, pos)
     hole.esp_missing = skipped
     size = (hole.end - hole.start) // max(1, skipped)
     trouble = trouble_of(t, d)

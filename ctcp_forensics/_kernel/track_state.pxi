@@ -20,9 +20,12 @@ cdef enum:
     HAS_WINDOW_SCALE = 2
     HAS_SACK_PERMITTED = 4
 
-# What every segment touches is the first line of its flow, two of its own direction and the first of the other's.
-# So what can be told from other counters is not counted (track_rows.pxi does the sums), and what the latest segment of
-# a direction was is two bits; only when the next one is not that too, its place is written down (`keep_latest`).
+cdef struct moment_t:
+    int64_t frame
+    int64_t time_ns
+
+# What every segment touches is the first line of its flow, three of its own direction and the first of the other's.
+# So what can be told from other counters is not counted: track_rows.pxi does the sums.
 
 cdef struct direction_t:
     # first cache line: what the segments of both ends touch
@@ -41,7 +44,7 @@ cdef struct direction_t:
     uint16_t last_ip_id
     uint16_t longest_payload  # 0xFFFF and more are told apart by oddity_t.longest_payloads
     uint8_t last_ttl
-    uint8_t oldest_sighting
+    uint8_t sightings  # so many as hold; from 4 on it goes round to 7, and the oldest is the next to be written over
     # second: the last segments, by which a copy is known, and the heads of payloads that were cut off
     uint64_t marks[COPIES_REMEMBERED]
     uint32_t marked_ns[COPIES_REMEMBERED]  # the low bits of the time; see FORGOTTEN_NS
@@ -49,10 +52,8 @@ cdef struct direction_t:
     uint32_t run
     uint32_t trailer_cut_off
     # third: what some of its own segments touch
-    int64_t data_last_frame  # of data, where that is not its latest segment
-    int64_t data_last_ns
-    int64_t advanced_frame  # whose ACK advanced the other direction, where that is not its latest segment
-    int64_t advanced_ns
+    moment_t data_last  # of its latest segment with data
+    moment_t advanced  # of the latest whose ACK advanced the other direction
     uint32_t unread_heads  # of payloads that were cut off
     uint32_t signatures
     uint32_t windows_seen
@@ -75,28 +76,27 @@ cdef enum:  # frames that are written down as a distance from the flow's first o
     NOT_NOTED = 0xFFFF_FFFF
     FAR_OFF = 0xFFFF_FFFE  # it stands in a far_t
 
+cdef struct tail_t:  # of a flow: how its last speaker began to speak alone
+    moment_t began
+    uint32_t frames_before  # of that direction…
+    uint32_t data_before  # …and its data segments; both may lie below 0, of which the difference knows nothing
+
 cdef struct flow_t:
     # one cache line that every segment touches
-    uint32_t src_end  # the IPv4 address, or the handle of an ends_t
-    uint32_t dst_end
-    uint16_t sport
-    uint16_t dport
+    uint32_t ends[2]  # the IPv4 addresses, or the handle of an ends_t
+    uint16_t ports[2]
     uint8_t address_len
     uint8_t state
     int8_t tail_direction  # who sent the last frame
     int8_t data_tail_direction  # who sent the last data
     int64_t longest_silence_ns
-    int64_t data_tail_first_frame
-    int64_t data_tail_first_ns
-    uint32_t tail_frames
-    uint32_t tail_data_segments
-    uint32_t data_tail_segments
+    int64_t first_frame
+    moment_t data_tail_began  # when its last sender of data began to send alone…
+    uint32_t data_tail_before  # …and its data segments by then, as in tail_t
     uint32_t pushes[2]
     uint32_t syns
-    # one that rare events touch, and those that come once
-    int64_t first_frame
-    int64_t tail_first_frame  # where the tail is longer than a frame
-    int64_t tail_first_ns
+    # one that turns touch, rare events, and those that come once
+    tail_t tail
     uint32_t frames[FRAMES_NOTED]
     uint32_t oddity
     # one for the beginnings and ends of both directions
@@ -110,12 +110,6 @@ cdef struct oddity_t:  # what hardly any flow has
 
 cdef struct far_t:  # of a flow that goes on for 4,294,967,294 frames of its capture
     int64_t frames[FRAMES_NOTED]
-
-cdef struct latest_t:  # what a direction's latest segment was, before the one that is being taken
-    int64_t frame
-    int64_t time_ns
-    bint was_data
-    bint advanced  # the other direction's acked_pos
 
 cdef struct ends_t:
     uint8_t src[16]
@@ -458,8 +452,9 @@ cdef struct silence_t:
 cdef struct pulse_t:  # when frames came
     int64_t since_ns
     int64_t until_ns
+    int64_t latest_ns  # before the clock was set back, if ever
     int64_t unlisted_ns
-    int64_t shortest_ns  # of those that are kept
+    int64_t shortest_ns  # of those that are kept; NEVER where there is room for more
     uint32_t count
     silence_t kept[SILENCES_KEPT]  # a heap, the shortest first
 
@@ -482,8 +477,14 @@ cdef struct ageing_t:  # nothing of it is made before all places are taken
     int64_t bared
     int64_t bared_in_question
 
-cdef struct found_t:  # the flow of a packet that is to come, and which of its ends sent it; NULL where that is not known
+cdef struct nowhere_t:  # what a segment does not change is written here: that costs less than a branch that nobody can foretell
+    tail_t tail
+    moment_t moment
+
+cdef struct found_t:  # the flow of a packet that is to come, and which of its ends sent it; handle 0 where that is not known
     flow_t* flow
+    direction_t* d  # the sender's…
+    direction_t* peer  # …and the other one
     uint32_t handle
     uint32_t side
 
@@ -506,11 +507,10 @@ cdef struct tracker_t:
     uint32_t slots_used
     uint32_t flow_cap
     uint32_t flow_count
-    found_t ahead[LOOKED_AHEAD]  # of the next packets
+    found_t ahead[LOOKED_AHEAD]  # of the packets of two groups
     ageing_t ageing
     int64_t flows_begun
     int64_t segments
-    int64_t last_ns
     pulse_t pulse
     segment_t** log  # a ring of chunks, filled in as they are reached
     int64_t log_chunks
@@ -529,6 +529,24 @@ cdef struct tracker_t:
     bint waits  # …whose flow has to be named first
     bint out_of_memory
     bint holds_too_much  # of some kind of evidence, or did for a moment
+    nowhere_t nowhere
+
+cdef inline moment_t moment_of(const packet_t* p) noexcept nogil:
+    cdef moment_t moment
+    moment.frame, moment.time_ns = p.frame, p.time_ns
+    return moment
+
+
+cdef inline moment_t no_moment() noexcept nogil:
+    cdef moment_t moment
+    moment.frame, moment.time_ns = NEVER, NEVER
+    return moment
+
+
+cdef inline int64_t latest_ns(const tracker_t* t) noexcept nogil:
+    """Of all frames; NEVER before the first."""
+    return max(t.pulse.until_ns, t.pulse.latest_ns)
+
 
 cdef inline flow_t* flow_at(const tracker_t* t, uint32_t handle) noexcept nogil:
     return &(<flow_t*> t.flows.chunks[handle // CHUNK])[handle % CHUNK]

@@ -91,94 +91,109 @@ cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
 
 cdef inline void look_ahead(const found_t* found) noexcept nogil:
     """Ask for the cache lines that the next segment of this flow will touch."""
-    cdef const direction_t* d = &found.flow.directions[found.side]
     prefetch(found.flow)
     prefetch(&found.flow.directions[0].next_pos)
     prefetch(&found.flow.directions[1].next_pos)
-    prefetch(&d.marks)
-    prefetch(&d.data_last_frame)
-    prefetch(&found.flow.tail_first_frame)
+    prefetch(&found.d.marks)
+    prefetch(&found.d.data_last)
+    prefetch(&found.flow.tail)
 
 
-cdef inline void look_closer(const tracker_t* t, const packet_t* p, const found_t* found) noexcept nogil:
+cdef inline void look_closer(const tracker_t* t, const found_t* found) noexcept nogil:
     """What is being asked in the flow of a packet that comes soon; the flow itself should be there by now."""
-    cdef const direction_t* directions = found.flow.directions
-    if unlikely((directions[0].state | directions[1].state) & IS_ASKED):
-        prefetch(seen_trouble(t, &directions[0]))
-        prefetch(seen_trouble(t, &directions[1]))
-    if unlikely(p.message_count):
-        prefetch(seen_cargo(t, &directions[found.side]))
+    if unlikely((found.d.state | found.peer.state) & IS_ASKED):
+        prefetch(seen_trouble(t, found.d))
+        prefetch(seen_trouble(t, found.peer))
 
 
-cdef inline void look_at_association(const tracker_t* t, const found_t* found) noexcept nogil:
-    """The security association that the messages of a packet will nearly always belong to."""
-    prefetch(association_at(t, seen_cargo(t, &found.flow.directions[found.side]).kept_first))
+cdef inline uint32_t group_len(const batch_t* batch, uint32_t first) noexcept nogil:
+    """Of the group that begins at this packet; 0 behind the last."""
+    return min(<uint32_t> GROUP, batch.count - min(first, batch.count))
+
+
+cdef inline const packet_t* group_at(const batch_t* batch, uint32_t first) noexcept nogil:
+    return &batch.rows[min(first, batch.count)]
 
 
 cdef inline void look_at_slots(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
-    for i in range(first, min(first + GROUP, batch.count)):
-        prefetch(&t.slots[batch.rows[i].flow_hash & t.slot_mask])
+    for i in range(group_len(batch, first)):
+        prefetch(&t.slots[p[i].flow_hash & t.slot_mask])
 
 
-cdef inline void look_at_flows(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
-    cdef found_t* found
+cdef inline void look_at_flows(const tracker_t* t, const batch_t* batch, uint32_t first, found_t* ahead) noexcept nogil:
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
-    for i in range(first, min(first + GROUP, batch.count)):
-        found = &t.ahead[i % LOOKED_AHEAD]
-        found.flow = NULL
-        if likely(batch.rows[i].status == TCP_SEGMENT):
-            found[0] = look_up(t, &batch.rows[i])
-        if likely(found.flow != NULL):
-            look_ahead(found)
+    for i in range(group_len(batch, first)):
+        if likely(p[i].status == TCP_SEGMENT):
+            ahead[i] = look_up(t, &p[i])
+            look_ahead(&ahead[i])
 
 
-cdef inline void look_at_troubles(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+cdef inline void look_at_troubles(
+    const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
+) noexcept nogil:
     cdef uint32_t i
-    for i in range(first, min(first + GROUP, batch.count)):
-        if likely(t.ahead[i % LOOKED_AHEAD].flow != NULL):
-            look_closer(t, &batch.rows[i], &t.ahead[i % LOOKED_AHEAD])
+    for i in range(group_len(batch, first)):
+        look_closer(t, &ahead[i])
 
 
-cdef inline void look_at_associations(const tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
+cdef void look_at_messages(
+    const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
+) noexcept nogil:
+    """The counters of those that carry any, then the security association that they will nearly always belong to."""
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
-    for i in range(first, min(first + GROUP, batch.count)):
-        if unlikely(batch.rows[i].message_count) and t.ahead[i % LOOKED_AHEAD].flow != NULL:
-            look_at_association(t, &t.ahead[i % LOOKED_AHEAD])
+    for i in range(group_len(batch, first)):
+        if p[i].message_count:
+            prefetch(seen_cargo(t, ahead[i].d))
+    for i in range(group_len(batch, first)):
+        if p[i].message_count:
+            prefetch(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
 
 
-cdef inline void follow_group(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
-    cdef const packet_t* p
+cdef inline uint32_t follow_group(
+    tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
+) noexcept nogil:
+    """How many are done with: all, unless a segment has to wait or there is no memory."""
+    cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
-    for i in range(first, min(first + GROUP, batch.count)):
-        p = &batch.rows[i]
-        t.last_ns = max(t.last_ns, p.time_ns)
-        take_pulse(&t.pulse, p.time_ns)
-        if likely(p.status == TCP_SEGMENT):
+    cdef uint32_t count = group_len(batch, first)
+    for i in range(count):
+        if likely(p[i].status == TCP_SEGMENT):
             if unlikely(t.holds_too_much):
                 make_room(t)
-            if unlikely(t.out_of_memory):  # what is half made is not to be used
-                return
-            follow(t, batch, p, &t.ahead[i % LOOKED_AHEAD])
-            if unlikely(t.waits):
-                t.waits_before = i
-                return
+            if unlikely(not follow(t, batch, &p[i], &ahead[i])):
+                return i
+    return count
+
+
+cdef inline void take_times(tracker_t* t, const batch_t* batch, uint32_t first, uint32_t end) noexcept nogil:
+    cdef uint32_t i
+    for i in range(first, end):
+        take_pulse(&t.pulse, batch.rows[i].time_ns)
 
 
 cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexcept nogil:
     """Group by group, each step of a group before the next step: what it asks memory for is then under way at once."""
+    cdef found_t* present = t.ahead
+    cdef found_t* coming = t.ahead + GROUP
     t.waits = False
-    memset(t.ahead, 0, sizeof(t.ahead))
+    forget_ahead(t)
     look_at_slots(t, batch, first)
     look_at_slots(t, batch, first + GROUP)
-    look_at_flows(t, batch, first)
+    look_at_flows(t, batch, first, present)
     while first < batch.count and not t.out_of_memory and not t.waits:
         look_at_slots(t, batch, first + 2 * GROUP)
-        look_at_flows(t, batch, first + GROUP)
-        look_at_troubles(t, batch, first)
-        look_at_associations(t, batch, first)
-        follow_group(t, batch, first)
+        look_at_flows(t, batch, first + GROUP, coming)
+        look_at_troubles(t, batch, first, present)
+        if unlikely(batch.message_count):
+            look_at_messages(t, batch, first, present)
+        t.waits_before = first + follow_group(t, batch, first, present)
+        take_times(t, batch, first, t.waits_before + t.waits)
         first += GROUP
+        present, coming = coming, present
 
 
 cdef bint begin_pool(tracker_t* t, pool_t* pool, uint32_t item_len) noexcept nogil:
@@ -192,8 +207,7 @@ cdef bint begin_pool(tracker_t* t, pool_t* pool, uint32_t item_len) noexcept nog
 
 
 cdef bint begin_tracker(tracker_t* t) noexcept nogil:
-    t.last_ns = NEVER
-    t.pulse.since_ns, t.pulse.until_ns = NEVER, NEVER
+    t.pulse.since_ns, t.pulse.until_ns, t.pulse.latest_ns, t.pulse.shortest_ns = NEVER, NEVER, NEVER, NEVER
     t.arena.next_len = FIRST_EXTENT
     t.slot_mask = 1023
     t.slots = <uint64_t*> calloc(t.slot_mask + 1, sizeof(uint64_t))
@@ -251,9 +265,8 @@ cdef void set_defaults(tracker_t* t) noexcept nogil:
 
 cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
     cdef int side
-    flow.tail_direction, flow.data_tail_direction = NEVER, NEVER
-    flow.tail_first_frame, flow.tail_first_ns = NEVER, NEVER
-    flow.data_tail_first_frame, flow.data_tail_first_ns = NEVER, NEVER
+    flow.data_tail_direction = NEVER
+    flow.data_tail_began = no_moment()
     flow.first_frame = NEVER
     memset(flow.frames, 0xFF, sizeof(flow.frames))  # NOT_NOTED
     for side in range(2):
@@ -262,9 +275,8 @@ cdef void set_flow_defaults(flow_t* flow) noexcept nogil:
 
 
 cdef void set_direction_defaults(direction_t* d) noexcept nogil:
-    d.acked_pos, d.advanced_ns, d.advanced_frame = NEVER, NEVER, NEVER
-    d.last_frame, d.last_ns = NEVER, NEVER
-    d.data_last_frame, d.data_last_ns = NEVER, NEVER
+    d.acked_pos, d.last_frame, d.last_ns = NEVER, NEVER, NEVER
+    d.data_last, d.advanced = no_moment(), no_moment()
 
 
 cdef void set_trouble_defaults(trouble_t* trouble) noexcept nogil:
@@ -356,7 +368,7 @@ cdef class Tracker:
         self.check_idle()
         cdef tracker_t* t = &self.tracker
         return rows.Tallies(
-            t.flow_count, t.flows_begun, t.segments, t.log_end - t.log_first, t.unlogged, t.last_ns
+            t.flow_count, t.flows_begun, t.segments, t.log_end - t.log_first, t.unlogged, latest_ns(t)
         )
 
     def given_up(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ctcp_forensics._kernel.plain_track.state import Direction, Flow, Sighting
+from ctcp_forensics._kernel.plain_track.state import OPENING, STRAY_DISTANCE, Direction, Flow, Sighting
 from ctcp_forensics._kernel.rows import NEVER, RESETS_KEPT, Packet, ResetRow, Tcp
 
 COPY_WINDOW_NS: Final = 50_000_000
@@ -69,11 +69,26 @@ def is_copy(d: Direction, peer: Direction, p: Packet) -> bool:
     for sighting in d.recent:
         close = abs(p.time_ns - sighting.time_ns) <= window_ns
         unprompted = p.payload_len or sighting.peer_data_segments == peer.data_segments
-        if sighting.mark == mark and close and unprompted:
+        if sighting.mark == mark and close and unprompted and not brings_news(d, peer, p):
             return p.ip_id > 0 or p.payload_len > 0 or are_doubled(d, peer)
     d.recent.append(Sighting(mark, p.time_ns, peer.data_segments))
     del d.recent[:-COPIES_REMEMBERED]
     return False
+
+
+def brings_news(d: Direction, peer: Direction, p: Packet) -> bool:
+    """Bytes that come next, or an ACK that says more than any before, and nothing else: no copy of a segment does.
+
+    Its original would have moved what comes next, so only numbers that went once around in the meantime can look so.
+    """
+    if p.flags & (OPENING | Tcp.ACK) != Tcp.ACK or not (d.anchored and peer.anchored):
+        return False
+    ack_pos = peer.place(p.ack)
+    return (
+        d.place(p.seq) == d.next_pos
+        and 0 <= peer.next_pos - ack_pos <= STRAY_DISTANCE
+        and ack_pos - peer.acked_pos >= (not p.payload_len)
+    )
 
 
 def are_doubled(d: Direction, peer: Direction) -> bool:
