@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ctcp_forensics import report
+from ctcp_forensics.configuration import Wish, configure
 from ctcp_forensics.pipeline import Options, Source, diagnose
 from tests.lab.distort import FRAGMENT_PAYLOAD_LEN, Record, Records, fragmented, records_of
 from tests.lab.savefile import LINKTYPE_ETHERNET, to_pcap
@@ -175,6 +176,7 @@ def test_two_places_in_one_file_are_told_as_that_and_nobody_is_accused(
     found = judged(tmp_path, merged(sample(one), later(sample(other), by_ns)))
     assert {verdict for verdict, _ in verdicts(found)} == {UNSURE}
     assert set(fixes(found)) == {"split-the-capture"}
+    assert [choice.fix for choice in configure(found, Wish()).choices] == ["split-the-capture"]
     last = found.findings[-1]
     assert {"two-places-are-mixed": "holds"}.items() <= {it.claim: it.outcome for it in last.evidence}.items()
     assert last.missing_evidence == ("the capture of each place by itself, all of them given to one run",)

@@ -120,6 +120,7 @@ SPLIT_THE_CAPTURE = Step(
     "captures as they were taken, all of them to one run of ctcp-diag. Where only the merged file is left, make one "
     "file of each place again, by what tells the places apart: the TTL of each end's packets, or the MAC addresses.",
     commands=(
+        "! where the captures are: each by itself, all of them in one run",
         "ctcp-diag analyze --client CLIENT.pcap --asa-outside OUTSIDE.pcap",
         "! only the merged file is left: which TTLs does each end have in it?",
         "tshark -r MERGED.pcap -Y 'ip.addr == {client} && ip.addr == {headend}' -T fields -e ip.src -e ip.ttl | sort | "
@@ -145,6 +146,7 @@ SORT_THE_CAPTURE = Step(
     "direction, are put end to end. What was said in answer to what is hidden by that. Sort the frames, then give the "
     "sorted file to ctcp-diag.",
     commands=(
+        "! where the captures are",
         "reordercap UNSORTED.pcap SORTED.pcap",
         "! or, from the two captures: mergecap sorts by time, unless -a is given",
         "mergecap -w SORTED.pcap ONE-DIRECTION.pcap OTHER-DIRECTION.pcap",

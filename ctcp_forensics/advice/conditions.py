@@ -11,8 +11,10 @@ from ipaddress import ip_network
 from ctcp_forensics.advice.step import (
     AT_CLIENT,
     AT_FIREWALL,
+    MIXED,
     TOWARDS_CLIENT,
     TOWARDS_HEADEND,
+    UNSORTED,
     Caveat,
     Condition,
     Situation,
@@ -61,11 +63,11 @@ def is_open(situation: Situation) -> bool:
 
 
 def is_mixed(situation: Situation) -> bool:
-    return situation.misled_by == "two-places-are-mixed"
+    return situation.misled_by == MIXED
 
 
 def is_unsorted(situation: Situation) -> bool:
-    return situation.misled_by == "the-directions-stand-apart"
+    return situation.misled_by == UNSORTED
 
 
 def is_not_misled(situation: Situation) -> bool:

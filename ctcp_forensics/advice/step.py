@@ -49,6 +49,10 @@ AT_CLIENT, TOWARDS_CLIENT, TOWARDS_HEADEND, AT_FIREWALL = "client", "towards-cli
 """Vantage points of which there is a capture: at the client, on either side of the firewall, or on one of the two."""
 
 
+MIXED, UNSORTED = "two-places-are-mixed", "the-directions-stand-apart"
+"""Claims by which nothing else that a capture shows can be believed."""
+
+
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What advice needs to know of a judged flow.
 
@@ -57,7 +61,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     by duplicate ACKs whose TTL is not the headend's.  With several captures, `captured_at` says where they
     were taken, `loss_location` and `ack_author` what they settle, in the report's words; and
     `firewall_cleared` is true where the duplicate ACKs passed the firewall, so that another device made them.
-    `misled_by` is the claim by which nothing else that the capture shows can be believed.
+    `misled_by` is MIXED or UNSORTED where the capture shows that.
     """
 
     verdict: str

@@ -15,8 +15,10 @@ from ctcp_forensics.advice import OFFERS, Situation, offered
 from ctcp_forensics.advice.step import (
     AT_CLIENT,
     AT_FIREWALL,
+    MIXED,
     TOWARDS_CLIENT,
     TOWARDS_HEADEND,
+    UNSORTED,
     Step,
     addresses_of,
     checked_port,
@@ -196,7 +198,12 @@ def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
         loss_location=flow.loss_location,
         ack_author=flow.ack_author,
         firewall_cleared="find-the-proxy" in advised,
+        misled_by=next((claim for fix, claim in MISLED.items() if fix in advised), None),
     )
+
+
+MISLED = {"split-the-capture": MIXED, "sort-the-capture": UNSORTED}
+"""What a capture misleads by, by the fix that is advised for that alone."""
 
 
 def _stations(vantages: list[str]) -> frozenset[str]:
