@@ -328,6 +328,12 @@ CAPS: Final = (
     ),
     Cap(
         "packets.fragments",
+        "MAX_TORN",
+        "pairs of hosts known to lack fragments",
+        "no more are; told in `coverage.caps`, as the datagrams let go",
+    ),
+    Cap(
+        "packets.fragments",
         "MAX_FRAGMENTS",
         "pieces of one datagram",
         "never complete: counted in `undecoded`",

@@ -120,9 +120,8 @@ class Reassembly(msgspec.Struct):
         return frozenset(self.torn_before)
 
     def _note_torn(self, key: tuple[bytes, ...], datagram: Datagram) -> None:
-        if (
-            datagram.protocol in (0, TCP) and len(self.torn_before) < MAX_TORN
-        ):  # 0: its first fragment is missing
+        may_be_tcp = datagram.protocol in (0, TCP)  # 0: its first fragment is missing
+        if may_be_tcp and len(self.torn_before) < MAX_TORN:
             self.torn_before.add(hosts_of(key[0]))
 
     def _room_for(self, key: tuple[bytes, ...]) -> Datagram:
