@@ -16,11 +16,15 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ctcp_forensics.capture import Capture, Hashing, files, open_capture
+from ctcp_forensics.capture import Capture, Hashing, files, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import (
     FEED_LEN,
@@ -30,9 +34,11 @@ from ctcp_forensics.capture.codecs import (
     PIECE_LEN,
     RATIO_FROM,
     SKIPPABLE,
+    Unpacker,
     codec_of,
 )
-from ctcp_forensics.capture.source import CHUNK_LEN
+from ctcp_forensics.capture.digest import HASHES, Digest
+from ctcp_forensics.capture.source import CHUNK_LEN, in_chunks
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
@@ -143,6 +149,54 @@ def test_a_stream_may_end_where_a_piece_does(file: File, name: str, compress: Co
     """Nothing is left to be fed then, and the end of the stream has not been seen yet."""
     found, capture = content_of(file(compress(bytes(length))))
     assert (len(found), capture.compression, capture.notes) == (length, name, ())
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+@pytest.mark.parametrize("fed", [1000, 1 << 20])
+def test_no_piece_goes_beyond_a_chunk_so_that_most_chunks_need_not_be_copied(
+    name: str, compress: Compress, fed: int
+) -> None:
+    content = LARGE[:500_000]
+    packed = compress(content[:123_456]) + compress(content[123_456:])
+    codec = codec_of(packed)
+    assert codec is not None
+    unpacker = Unpacker(codec, 10_000)
+    pieces = [piece for at in range(0, len(packed), fed) for piece in unpacker.feed(packed[at : at + fed])]
+    unpacker.finish()
+    assert b"".join(pieces) == content
+    assert unpacker.unpacked == len(content)
+    ends = set(accumulate(map(len, pieces)))
+    assert ends >= set(range(10_000, len(content) + 1, 10_000))
+
+
+@given(cuts=st.lists(st.integers(0, 500), max_size=12), broken=st.booleans())
+def test_pieces_of_any_length_are_full_chunks_and_a_piece_that_is_one_is_not_copied(
+    cuts: list[int], broken: bool
+) -> None:
+    content = bytes(range(250)) * 2
+    edges = [0, *sorted(cuts), len(content)]
+    pieces = [content[begin:end] for begin, end in pairwise(edges)]
+
+    def damaged() -> Iterator[bytes]:
+        yield from pieces
+        if broken:
+            raise CaptureError("here", offset=1, reason="as told")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "CHUNK_LEN", 100)
+        chunks: list[memoryview] = []
+        held: list[bytes] = []
+        with pytest.raises(CaptureError) if broken else contextlib.nullcontext():
+            for chunk in in_chunks(damaged(), 2):
+                chunks.append(chunk)
+                held.append(bytes(chunk))
+                assert [bytes(one) for one in chunks[-2:]] == held[-2:]
+    assert b"".join(held) == content
+    assert [len(one) for one in held] == [100] * 5
+    whole = {
+        id(piece) for at, piece in zip(edges, pieces, strict=False) if len(piece) == 100 and at % 100 == 0
+    }
+    assert sum(isinstance(chunk.obj, bytes) for chunk in chunks) == len(whole)
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -345,6 +399,70 @@ def test_of_content_that_is_told_to_be_too_long_not_even_the_beginning_is_hashed
         assert capture.digest == sha256(cut)
         digests.append(capture.content_digest)
     assert digests == [None, sha256(held)]
+
+
+def test_hashing_is_in_vain_where_a_quarter_of_what_may_be_hashed_says_that_it_will_be_too_long() -> None:
+    hashing = Hashing(limit=1000)
+    assert hashing.is_in_vain(100, 249, 10_000) is None
+    assert hashing.is_in_vain(100, 250, 500) is False
+    assert hashing.is_in_vain(100, 250, 501) is True
+    assert hashing.is_in_vain(100, 250, None) is None
+    assert Hashing(limit=None).is_in_vain(1, 1 << 40, 1 << 40) is None
+    assert Hashing(limit=0).is_in_vain(1, 1 << 40, 1 << 40) is None
+
+
+@pytest.mark.parametrize("slow", ["_unpack", "update"])
+@pytest.mark.parametrize(
+    ("airy", "dense", "more", "is_told"),
+    [
+        pytest.param(0, 10, 5, True, id="fits"),
+        pytest.param(20, 0, 0, False, id="does not, as was to be seen early"),
+        pytest.param(0, 10, 10, False, id="does not, as was not to be seen early"),
+        pytest.param(4, 12, 0, False, id="fits, but looked as if it would not"),
+        pytest.param(3, 0, 0, True, id="is over before anything can be said"),
+    ],
+)
+def test_of_compressed_content_that_will_be_too_long_only_the_beginning_is_hashed(
+    file: File,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: str,
+    airy: int,
+    dense: int,
+    more: int,
+    is_told: bool,
+) -> None:
+    """Of 100,000 bytes 25,000 are looked at; a report is the same whichever thread is slow."""
+    noise = random.Random(9).randbytes(4000)
+    blocks = [noise[:2000] + bytes(6000)] * airy + [noise] * dense + [noise[:2000] + bytes(6000)] * more
+    content, packed = b"".join(blocks), b"".join(map(gzip.compress, blocks))
+    hashed: list[int] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._hash = hashlib.sha256()
+            self.hexdigest = self._hash.hexdigest
+
+        def update(self, data: memoryview) -> None:
+            hashed.append(len(data))
+            self._hash.update(data)
+
+    owner = Unpacker if slow == "_unpack" else Digest
+    monkeypatch.setattr(owner, slow, slowly(getattr(owner, slow)))
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    monkeypatch.setitem(HASHES, "sha256", Counted)
+    with open_capture(str(file(packed)), hashing=Hashing(limit=100_000)) as capture:
+        assert b"".join(map(bytes, capture.chunks())) == content
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content) if is_told else None)
+    if airy > 3:
+        assert sum(hashed) < len(packed) + 60_000
+
+
+def slowly(work: Callable[..., Any]) -> Callable[..., Any]:
+    def slow(*arguments: Any) -> Any:
+        threading.Event().wait(0.001)
+        return work(*arguments)
+
+    return slow
 
 
 # --- standard input ----------------------------------------------------------------------------

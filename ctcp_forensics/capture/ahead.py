@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from queue import Queue
-    from threading import Event
+    from queue import SimpleQueue
 
 ITEMS_AHEAD: Final = 2
 """Made and not yet taken: enough to overlap, and neither side runs away."""
@@ -30,40 +29,43 @@ class _End(NamedTuple):
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items.  An error of theirs surfaces here, after the items before it."""
-    from queue import Queue  # a small capture is read without a thread
-    from threading import Event, Thread
+    from queue import SimpleQueue  # a small capture is read without a thread
+    from threading import Thread
 
-    ready: Queue[Item | _End] = Queue(ITEMS_AHEAD)
-    abandoned = Event()
-    maker = Thread(target=_make, args=(items, ready, abandoned), name="read-ahead", daemon=True)
+    ready: SimpleQueue[Item | _End] = SimpleQueue()
+    wanted: SimpleQueue[bool] = SimpleQueue()
+    for _ in range(ITEMS_AHEAD):
+        wanted.put(True)
+    maker = Thread(target=_make, args=(items, ready, wanted), name="read-ahead", daemon=True)
     maker.start()
     try:
         while not isinstance(item := ready.get(), _End):
+            wanted.put(True)
             yield item
         if item.error is not None:
             raise item.error
     finally:
-        abandoned.set()
-        _empty(ready)
+        _abandon(wanted)
         maker.join()
 
 
-def _make(items: Iterator[Item], ready: Queue[Item | _End], abandoned: Event) -> None:
+def _make(items: Iterator[Item], ready: SimpleQueue[Item | _End], wanted: SimpleQueue[bool]) -> None:
+    """Makes an item and waits until it is wanted, or never will be."""
     error: BaseException | None = None
     try:
         for item in items:
-            ready.put(item)
-            if abandoned.is_set():
+            if not wanted.get():
                 return
+            ready.put(item)
     except BaseException as raised:  # noqa: BLE001 - it is raised again by whoever takes the items
         error = raised
     ready.put(_End(error))
 
 
-def _empty(ready: Queue[Item | _End]) -> None:
-    """Makes room for the one `put` that may be waiting, so that the maker sees that it was abandoned."""
+def _abandon(wanted: SimpleQueue[bool]) -> None:
     from queue import Empty
 
     with suppress(Empty):
         while True:
-            ready.get_nowait()
+            wanted.get_nowait()
+    wanted.put(False)
