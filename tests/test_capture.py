@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics.capture import Capture, Hashing, files, open_capture, source
@@ -38,6 +38,7 @@ from ctcp_forensics.capture.codecs import (
     codec_of,
 )
 from ctcp_forensics.capture.digest import HASHES, Digest
+from ctcp_forensics.capture.meanwhile import Meanwhile
 from ctcp_forensics.capture.source import CHUNK_LEN, in_chunks
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -691,9 +692,7 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
-def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
-    file: File, taken: int
-) -> None:
+def test_a_compressed_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) -> None:
     packed = gzip.compress(random.Random(7).randbytes(16 * CHUNK_LEN), compresslevel=1)
     with open_capture(str(file(packed))) as capture:
         chunks = capture.chunks()
@@ -750,6 +749,92 @@ def test_the_maker_is_never_more_than_two_items_ahead() -> None:
         threading.Event().wait(0.001)
         assert len(made) <= item + 4
     assert made == list(range(50))
+
+
+def test_who_waits_for_what_is_made_ahead_does_something_meanwhile() -> None:
+    """Both sides: the slow one is waited for by the other."""
+    for is_slow_to_make in (True, False):
+        done: set[str] = set()
+        left = [True] * 20
+
+        def one(done: set[str] = done, left: list[bool] = left) -> bool:
+            done.add(threading.current_thread().name)
+            return bool(left) and left.pop()
+
+        def items(is_slow: bool = is_slow_to_make) -> Iterator[int]:
+            for number in range(10):
+                threading.Event().wait(0.002 if is_slow else 0)
+                yield number
+
+        for _ in ahead(items(), one):
+            threading.Event().wait(0 if is_slow_to_make else 0.002)
+        assert (threading.current_thread().name if is_slow_to_make else "read-ahead") in done
+        assert not left
+    assert no_reader_is_left()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    count=st.integers(0, 30),
+    most=st.integers(0, 3),
+    is_damaged=st.booleans(),
+    slow=st.sampled_from(["maker", "taker", "helper", "nobody"]),
+)
+def test_items_made_meanwhile_come_once_and_in_order_whoever_makes_them(
+    count: int, most: int, is_damaged: bool, slow: str
+) -> None:
+    def wait(who: str) -> None:
+        if who == slow:
+            threading.Event().wait(0.0005)
+
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(count):
+            wait("maker")
+            made.append(number)
+            yield number
+        if is_damaged:
+            raise CaptureError("here", offset=1, reason="as told")
+
+    meanwhile = Meanwhile(items(), most)
+    is_over = threading.Event()
+
+    def help_out() -> None:
+        while not is_over.is_set():
+            wait("helper")
+            meanwhile.make_one()
+
+    helper = threading.Thread(target=help_out)
+    helper.start()
+    taken: list[int] = []
+    with pytest.raises(CaptureError, match="as told") if is_damaged else contextlib.nullcontext():
+        for item in meanwhile:
+            taken.append(item)
+            assert len(made) <= len(taken) + most + 1
+            wait("taker")
+    is_over.set()
+    helper.join()
+    assert taken == made == list(range(count))
+
+
+@pytest.mark.parametrize("is_slow_to_look", [True, False])
+def test_blocks_of_a_compressed_file_stay_good_until_they_are_unpacked(
+    file: File, monkeypatch: pytest.MonkeyPatch, is_slow_to_look: bool
+) -> None:
+    """Whether who looks at the content reads ahead, or who unpacks it."""
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    if not is_slow_to_look:
+        monkeypatch.setattr(Unpacker, "_unpack", slowly(Unpacker._unpack))
+    content = random.Random(11).randbytes(200_000)
+    packed = gzip.compress(content)
+    with open_capture(str(file(packed))) as capture:
+        found = []
+        for chunk in capture.chunks(kept=2):
+            threading.Event().wait(0.001 if is_slow_to_look else 0)
+            found.append(bytes(chunk))
+    assert b"".join(found) == content
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content))
 
 
 def test_where_nothing_is_hashed_no_library_of_hashes_is_loaded(root: Path) -> None:

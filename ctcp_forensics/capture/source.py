@@ -13,9 +13,10 @@ from itertools import chain, cycle
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, cast
 
-from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
+from ctcp_forensics.capture.ahead import ITEMS_AHEAD, ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
+from ctcp_forensics.capture.meanwhile import Meanwhile
 from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN: Final = 1 << 20
@@ -164,11 +165,13 @@ class Capture:
         if self._is_in_vain:
             digest.give_up()
 
-    def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
+    @property
+    def _has_helpers(self) -> bool:
         """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
-        if self._threads == 1 or self.size is None or self.size <= CHUNK_LEN:
-            return items
-        return ahead(items)
+        return self._threads != 1 and self.size is not None and self.size > CHUNK_LEN
+
+    def _ahead(self, items: Iterator[Item], meanwhile: Callable[[], bool] = bool) -> Iterator[Item]:
+        return ahead(items, meanwhile) if self._has_helpers else items
 
     @property
     def _alive(self) -> int:
@@ -179,14 +182,21 @@ class Capture:
         if codec is None:
             yield from self._as_it_lies(blocks)
             self._is_at_end = True
-        else:
-            self.compression = codec.name
-            packed = self._ahead(self._hashed(blocks))
-            yield from self._ahead(in_chunks(self._unpacked(codec, packed), self._alive))
+            return
+        self.compression = codec.name
+        packed = self._packed(blocks)
+        pieces = self._unpacked(codec, iter(packed))
+        yield from self._ahead(in_chunks(pieces, self._alive), packed.make_one)
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The system reads ahead of a file on disk, and bytes are nearest to the core that copied them."""
         return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
+
+    def _packed(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
+        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
+        if isinstance(self._file, FileIO):
+            return Meanwhile(self._hashed(blocks), ITEMS_AHEAD)
+        return Meanwhile(self._ahead(self._hashed(blocks)), 0)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
