@@ -643,7 +643,7 @@ def test_a_disk_that_fails_is_said_with_its_byte(size: int | None) -> None:
 
 
 def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread for one chunk")
 
     monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
@@ -656,7 +656,7 @@ def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.M
 def test_a_file_that_is_not_compressed_is_read_by_who_looks_at_it(
     file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread for what the system reads ahead of")
 
     monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
@@ -667,7 +667,7 @@ def test_a_file_that_is_not_compressed_is_read_by_who_looks_at_it(
 def test_one_thread_reads_a_large_file_without_another(
     file: File, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
 ) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread beside the only one")
 
     path = file(pack(LARGE))
