@@ -31,11 +31,12 @@ PROGRAMS = {"gzip": "gzip", "bzip2": "bzip2", "xz": "xz", "zstd": "zstd", "lz4":
 ALONE = """
 import sys
 from ctcp_forensics.capture.codecs import MAGIC_LEN, Unpacker, codec_of
+from ctcp_forensics.capture.source import CHUNK_LEN
 
 with open(sys.argv[1], "rb", buffering=0) as file:
-    memory = memoryview(bytearray(1 << 20))
+    memory = memoryview(bytearray(CHUNK_LEN))
     count = file.readinto(memory)
-    unpacker = Unpacker(codec_of(bytes(memory[:MAGIC_LEN])))
+    unpacker = Unpacker(codec_of(bytes(memory[:MAGIC_LEN])), CHUNK_LEN)
     while count:
         for piece in unpacker.feed(memory[:count]):
             pass

@@ -55,13 +55,19 @@ def shared(capture: Capture, opening: Opening, steps: Steps, count: int) -> Read
 
 
 def relayed(capture: Capture, opening: Opening, steps: Steps, threads: int | None) -> Reader:
-    with Relay(Tray, steps.follow, threads=threads) as relay:
+    with Relay(Tray, steps.follow, threads=threads_for_frames(capture, threads)) as relay:
         reader = opening(relay.paced(capture.chunks(kept=relay.trays, threads=threads)))
         for buffer, frames in batches_in_order(reader):
             steps.begin(reader)
             pass_on(buffer, frames, relay)
             steps.tell()
     return reader
+
+
+def threads_for_frames(capture: Capture, threads: int | None) -> int:
+    """Where one of them unpacks, the others; on two cores all frames are one thread's."""
+    available = cores() if threads is None else threads
+    return max(available - capture.is_unpacked_beside, 1)
 
 
 def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:

@@ -16,11 +16,15 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ctcp_forensics.capture import Capture, Hashing, files, open_capture
+from ctcp_forensics.capture import Capture, Hashing, files, open_capture, source
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import (
     FEED_LEN,
@@ -30,9 +34,12 @@ from ctcp_forensics.capture.codecs import (
     PIECE_LEN,
     RATIO_FROM,
     SKIPPABLE,
+    Unpacker,
     codec_of,
 )
-from ctcp_forensics.capture.source import CHUNK_LEN
+from ctcp_forensics.capture.digest import HASHES, Digest
+from ctcp_forensics.capture.meanwhile import Meanwhile
+from ctcp_forensics.capture.source import CHUNK_LEN, in_chunks
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
@@ -143,6 +150,54 @@ def test_a_stream_may_end_where_a_piece_does(file: File, name: str, compress: Co
     """Nothing is left to be fed then, and the end of the stream has not been seen yet."""
     found, capture = content_of(file(compress(bytes(length))))
     assert (len(found), capture.compression, capture.notes) == (length, name, ())
+
+
+@pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
+@pytest.mark.parametrize("fed", [1000, 1 << 20])
+def test_no_piece_goes_beyond_a_chunk_so_that_most_chunks_need_not_be_copied(
+    name: str, compress: Compress, fed: int
+) -> None:
+    content = LARGE[:500_000]
+    packed = compress(content[:123_456]) + compress(content[123_456:])
+    codec = codec_of(packed)
+    assert codec is not None
+    unpacker = Unpacker(codec, 10_000)
+    pieces = [piece for at in range(0, len(packed), fed) for piece in unpacker.feed(packed[at : at + fed])]
+    unpacker.finish()
+    assert b"".join(pieces) == content
+    assert unpacker.unpacked == len(content)
+    ends = set(accumulate(map(len, pieces)))
+    assert ends >= set(range(10_000, len(content) + 1, 10_000))
+
+
+@given(cuts=st.lists(st.integers(0, 500), max_size=12), broken=st.booleans())
+def test_pieces_of_any_length_are_full_chunks_and_a_piece_that_is_one_is_not_copied(
+    cuts: list[int], broken: bool
+) -> None:
+    content = bytes(range(250)) * 2
+    edges = [0, *sorted(cuts), len(content)]
+    pieces = [content[begin:end] for begin, end in pairwise(edges)]
+
+    def damaged() -> Iterator[bytes]:
+        yield from pieces
+        if broken:
+            raise CaptureError("here", offset=1, reason="as told")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "CHUNK_LEN", 100)
+        chunks: list[memoryview] = []
+        held: list[bytes] = []
+        with pytest.raises(CaptureError) if broken else contextlib.nullcontext():
+            for chunk in in_chunks(damaged(), 2):
+                chunks.append(chunk)
+                held.append(bytes(chunk))
+                assert [bytes(one) for one in chunks[-2:]] == held[-2:]
+    assert b"".join(held) == content
+    assert [len(one) for one in held] == [100] * 5
+    whole = {
+        id(piece) for at, piece in zip(edges, pieces, strict=False) if len(piece) == 100 and at % 100 == 0
+    }
+    assert sum(isinstance(chunk.obj, bytes) for chunk in chunks) == len(whole)
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -347,6 +402,70 @@ def test_of_content_that_is_told_to_be_too_long_not_even_the_beginning_is_hashed
     assert digests == [None, sha256(held)]
 
 
+def test_hashing_is_in_vain_where_a_quarter_of_what_may_be_hashed_says_that_it_will_be_too_long() -> None:
+    hashing = Hashing(limit=1000)
+    assert hashing.is_in_vain(100, 249, 10_000) is None
+    assert hashing.is_in_vain(100, 250, 500) is False
+    assert hashing.is_in_vain(100, 250, 501) is True
+    assert hashing.is_in_vain(100, 250, None) is None
+    assert Hashing(limit=None).is_in_vain(1, 1 << 40, 1 << 40) is None
+    assert Hashing(limit=0).is_in_vain(1, 1 << 40, 1 << 40) is None
+
+
+@pytest.mark.parametrize("slow", ["_unpack", "update"])
+@pytest.mark.parametrize(
+    ("airy", "dense", "more", "is_told"),
+    [
+        pytest.param(0, 10, 5, True, id="fits"),
+        pytest.param(20, 0, 0, False, id="does not, as was to be seen early"),
+        pytest.param(0, 10, 10, False, id="does not, as was not to be seen early"),
+        pytest.param(4, 12, 0, False, id="fits, but looked as if it would not"),
+        pytest.param(3, 0, 0, True, id="is over before anything can be said"),
+    ],
+)
+def test_of_compressed_content_that_will_be_too_long_only_the_beginning_is_hashed(
+    file: File,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: str,
+    airy: int,
+    dense: int,
+    more: int,
+    is_told: bool,
+) -> None:
+    """Of 100,000 bytes 25,000 are looked at; a report is the same whichever thread is slow."""
+    noise = random.Random(9).randbytes(4000)
+    blocks = [noise[:2000] + bytes(6000)] * airy + [noise] * dense + [noise[:2000] + bytes(6000)] * more
+    content, packed = b"".join(blocks), b"".join(map(gzip.compress, blocks))
+    hashed: list[int] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._hash = hashlib.sha256()
+            self.hexdigest = self._hash.hexdigest
+
+        def update(self, data: memoryview) -> None:
+            hashed.append(len(data))
+            self._hash.update(data)
+
+    owner = Unpacker if slow == "_unpack" else Digest
+    monkeypatch.setattr(owner, slow, slowly(getattr(owner, slow)))
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    monkeypatch.setitem(HASHES, "sha256", Counted)
+    with open_capture(str(file(packed)), hashing=Hashing(limit=100_000)) as capture:
+        assert b"".join(map(bytes, capture.chunks())) == content
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content) if is_told else None)
+    if airy > 3:
+        assert sum(hashed) < len(packed) + 60_000
+
+
+def slowly(work: Callable[..., Any]) -> Callable[..., Any]:
+    def slow(*arguments: Any) -> Any:
+        threading.Event().wait(0.001)
+        return work(*arguments)
+
+    return slow
+
+
 # --- standard input ----------------------------------------------------------------------------
 
 READ_STDIN = """
@@ -524,7 +643,7 @@ def test_a_disk_that_fails_is_said_with_its_byte(size: int | None) -> None:
 
 
 def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread for one chunk")
 
     monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
@@ -537,7 +656,7 @@ def test_a_small_file_is_read_without_a_thread(file: File, monkeypatch: pytest.M
 def test_a_file_that_is_not_compressed_is_read_by_who_looks_at_it(
     file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread for what the system reads ahead of")
 
     monkeypatch.setattr("ctcp_forensics.capture.source.ahead", refuse)
@@ -548,7 +667,7 @@ def test_a_file_that_is_not_compressed_is_read_by_who_looks_at_it(
 def test_one_thread_reads_a_large_file_without_another(
     file: File, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
 ) -> None:
-    def refuse(_: Iterator[object]) -> Iterator[object]:
+    def refuse(*_: object) -> Iterator[object]:
         raise AssertionError("a thread beside the only one")
 
     path = file(pack(LARGE))
@@ -573,9 +692,7 @@ def test_a_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) ->
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
-def test_a_compressed_capture_that_is_abandoned_leaves_none_of_its_two_threads(
-    file: File, taken: int
-) -> None:
+def test_a_compressed_capture_that_is_abandoned_leaves_no_thread(file: File, taken: int) -> None:
     packed = gzip.compress(random.Random(7).randbytes(16 * CHUNK_LEN), compresslevel=1)
     with open_capture(str(file(packed))) as capture:
         chunks = capture.chunks()
@@ -632,6 +749,92 @@ def test_the_maker_is_never_more_than_two_items_ahead() -> None:
         threading.Event().wait(0.001)
         assert len(made) <= item + 4
     assert made == list(range(50))
+
+
+def test_who_waits_for_what_is_made_ahead_does_something_meanwhile() -> None:
+    """Both sides: the slow one is waited for by the other."""
+    for is_slow_to_make in (True, False):
+        done: set[str] = set()
+        left = [True] * 20
+
+        def one(done: set[str] = done, left: list[bool] = left) -> bool:
+            done.add(threading.current_thread().name)
+            return bool(left) and left.pop()
+
+        def items(is_slow: bool = is_slow_to_make) -> Iterator[int]:
+            for number in range(10):
+                threading.Event().wait(0.002 if is_slow else 0)
+                yield number
+
+        for _ in ahead(items(), one):
+            threading.Event().wait(0 if is_slow_to_make else 0.002)
+        assert (threading.current_thread().name if is_slow_to_make else "read-ahead") in done
+        assert not left
+    assert no_reader_is_left()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    count=st.integers(0, 30),
+    most=st.integers(0, 3),
+    is_damaged=st.booleans(),
+    slow=st.sampled_from(["maker", "taker", "helper", "nobody"]),
+)
+def test_items_made_meanwhile_come_once_and_in_order_whoever_makes_them(
+    count: int, most: int, is_damaged: bool, slow: str
+) -> None:
+    def wait(who: str) -> None:
+        if who == slow:
+            threading.Event().wait(0.0005)
+
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(count):
+            wait("maker")
+            made.append(number)
+            yield number
+        if is_damaged:
+            raise CaptureError("here", offset=1, reason="as told")
+
+    meanwhile = Meanwhile(items(), most)
+    is_over = threading.Event()
+
+    def help_out() -> None:
+        while not is_over.is_set():
+            wait("helper")
+            meanwhile.make_one()
+
+    helper = threading.Thread(target=help_out)
+    helper.start()
+    taken: list[int] = []
+    with pytest.raises(CaptureError, match="as told") if is_damaged else contextlib.nullcontext():
+        for item in meanwhile:
+            taken.append(item)
+            assert len(made) <= len(taken) + most + 1
+            wait("taker")
+    is_over.set()
+    helper.join()
+    assert taken == made == list(range(count))
+
+
+@pytest.mark.parametrize("is_slow_to_look", [True, False])
+def test_blocks_of_a_compressed_file_stay_good_until_they_are_unpacked(
+    file: File, monkeypatch: pytest.MonkeyPatch, is_slow_to_look: bool
+) -> None:
+    """Whether who looks at the content reads ahead, or who unpacks it."""
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    if not is_slow_to_look:
+        monkeypatch.setattr(Unpacker, "_unpack", slowly(Unpacker._unpack))
+    content = random.Random(11).randbytes(200_000)
+    packed = gzip.compress(content)
+    with open_capture(str(file(packed))) as capture:
+        found = []
+        for chunk in capture.chunks(kept=2):
+            threading.Event().wait(0.001 if is_slow_to_look else 0)
+            found.append(bytes(chunk))
+    assert b"".join(found) == content
+    assert (capture.digest, capture.content_digest) == (sha256(packed), sha256(content))
 
 
 def test_where_nothing_is_hashed_no_library_of_hashes_is_loaded(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import subprocess
@@ -18,8 +19,10 @@ from hypothesis import strategies as st
 
 from ctcp_forensics import batches
 from ctcp_forensics._kernel.rows import Frame
+from ctcp_forensics.batches import threads_for_frames
+from ctcp_forensics.capture import open_capture, source
 from ctcp_forensics.capture import relay as relay_module
-from ctcp_forensics.capture import source
+from ctcp_forensics.capture.codecs import Unpacker
 from ctcp_forensics.capture.relay import TRAYS, TRAYS_ALONE, Relay, cores
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.pipeline import Options, diagnose
@@ -280,7 +283,7 @@ def report_of(path: Path, threads: int | None) -> bytes:
     threads=st.sampled_from([1, 2, None]),
     chunk_len=st.sampled_from([600, 4096, 65_536, 1 << 20]),
     worth_sharing=st.sampled_from([0, batches.WORTH_SHARING]),
-    slow=st.sampled_from(["nothing", "reading", "copying", "decoding", "following", "all"]),
+    slow=st.sampled_from(["nothing", "reading", "copying", "unpacking", "decoding", "following", "all"]),
     seed=st.integers(0, 1000),
 )
 def test_a_report_is_the_same_however_the_threads_run(
@@ -306,6 +309,7 @@ def slow_down(patch: pytest.MonkeyPatch, what: str, chance: random.Random) -> No
     stages: dict[str, tuple[Any, str]] = {
         "reading": (source.Capture, "_fill"),
         "copying": (source.Capture, "block_at"),
+        "unpacking": (Unpacker, "_unpack"),
         "decoding": (Tray, "decode"),
         "following": (Reel, "follow"),
     }
@@ -321,6 +325,21 @@ def lazily(stage: Callable[..., Any], chance: random.Random) -> Callable[..., An
         return stage(*arguments)
 
     return slow
+
+
+def test_of_what_is_compressed_one_thread_unpacks_and_the_others_have_the_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (SAMPLES / "failure-client.pcap").read_bytes()
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed").write_bytes(gzip.compress(content))
+    monkeypatch.setattr(source, "CHUNK_LEN", 600)
+    wanted = (None, 1, 2, 3)
+    with open_capture(str(tmp_path / "plain")) as plain, open_capture(str(tmp_path / "packed")) as packed:
+        assert [threads_for_frames(plain, threads) for threads in wanted] == [cores(), 1, 2, 3]
+        assert [threads_for_frames(packed, threads) for threads in wanted] == [max(cores() - 1, 1), 1, 1, 2]
+        monkeypatch.setattr(source, "CHUNK_LEN", 1 << 20)
+        assert threads_for_frames(packed, 2) == 2, "so short a file is unpacked by who reads it"
 
 
 def test_two_places_in_one_file_are_two_places_on_two_threads_as_well(captures: list[Path]) -> None:

@@ -6,13 +6,12 @@ reading, hashing and unpacking let go of the interpreter lock.  What is made ahe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from queue import Queue
-    from threading import Event
+    from queue import SimpleQueue
 
 ITEMS_AHEAD: Final = 2
 """Made and not yet taken: enough to overlap, and neither side runs away."""
@@ -20,6 +19,7 @@ ITEMS_ALIVE: Final = ITEMS_AHEAD + 2
 """With the one being made and the one in use: a maker may reuse the memory of older ones."""
 
 Item = TypeVar("Item")
+Thing = TypeVar("Thing")
 
 
 class _End(NamedTuple):
@@ -28,42 +28,63 @@ class _End(NamedTuple):
     error: BaseException | None
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items.  An error of theirs surfaces here, after the items before it."""
-    from queue import Queue  # a small capture is read without a thread
-    from threading import Event, Thread
+def _nothing() -> bool:
+    return False
 
-    ready: Queue[Item | _End] = Queue(ITEMS_AHEAD)
-    abandoned = Event()
-    maker = Thread(target=_make, args=(items, ready, abandoned), name="read-ahead", daemon=True)
+
+def ahead(items: Iterator[Item], meanwhile: Callable[[], bool] = _nothing) -> Iterator[Item]:
+    """The same items.  An error of theirs surfaces here, after the items before it.
+
+    Whoever has to wait for the other does something of the `meanwhile` first, as long as that says that there is more.
+    """
+    from queue import SimpleQueue  # a small capture is read without a thread
+    from threading import Thread
+
+    ready: SimpleQueue[Item | _End] = SimpleQueue()
+    wanted: SimpleQueue[bool] = SimpleQueue()
+    for _ in range(ITEMS_AHEAD):
+        wanted.put(True)
+    maker = Thread(target=_make, args=(items, ready, wanted, meanwhile), name="read-ahead", daemon=True)
     maker.start()
     try:
-        while not isinstance(item := ready.get(), _End):
+        while not isinstance(item := _get(ready, meanwhile), _End):
+            wanted.put(True)
             yield item
         if item.error is not None:
             raise item.error
     finally:
-        abandoned.set()
-        _empty(ready)
+        _abandon(wanted)
         maker.join()
 
 
-def _make(items: Iterator[Item], ready: Queue[Item | _End], abandoned: Event) -> None:
+def _make(
+    items: Iterator[Item],
+    ready: SimpleQueue[Item | _End],
+    wanted: SimpleQueue[bool],
+    meanwhile: Callable[[], bool],
+) -> None:
+    """Makes an item and waits until it is wanted, or never will be."""
     error: BaseException | None = None
     try:
         for item in items:
-            ready.put(item)
-            if abandoned.is_set():
+            if not _get(wanted, meanwhile):
                 return
+            ready.put(item)
     except BaseException as raised:  # noqa: BLE001 - it is raised again by whoever takes the items
         error = raised
     ready.put(_End(error))
 
 
-def _empty(ready: Queue[Item | _End]) -> None:
-    """Makes room for the one `put` that may be waiting, so that the maker sees that it was abandoned."""
+def _get(queue: SimpleQueue[Thing], meanwhile: Callable[[], bool]) -> Thing:
+    while queue.empty() and meanwhile():
+        """One thing after the other, until there is something to go on with."""
+    return queue.get()
+
+
+def _abandon(wanted: SimpleQueue[bool]) -> None:
     from queue import Empty
 
     with suppress(Empty):
         while True:
-            ready.get_nowait()
+            wanted.get_nowait()
+    wanted.put(False)

@@ -15,7 +15,7 @@ PIECE_LEN: Final = 1 << 18
 until they are copied into their chunk."""
 FEED_LEN: Final = 1 << 16
 """Bytes handed over at once: what is left at the end of a stream is copied, so that stays short."""
-KEPT_LEN: Final = 4 * PIECE_LEN
+KEPT_LEN: Final = 1 << 22
 """The C library keeps freed blocks up to this size for the next piece, see `keep_freed_memory`."""
 MAX_RATIO: Final = 1000
 """Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
@@ -164,30 +164,32 @@ def keep_freed_memory() -> None:
 class Unpacker:
     """All streams of one compressed file, as one."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, piece_len: int = PIECE_LEN) -> None:
+        """No piece goes beyond a multiple of `piece_len` in what comes out."""
         keep_freed_memory()
         self._codec = codec
+        self._piece_len = piece_len
         self._opened: Opened | None = None
         self._between = b""
         """What follows a stream, too short to tell whether it is another."""
         self._streams = 0
         self.offset = 0
         """Bytes fed so far, to within FEED_LEN."""
-        self._unpacked = 0
+        self.unpacked = 0
+        """Bytes that came out so far."""
         self.has_tail = False
         """Something follows the last stream that is not compressed: it is left alone."""
 
     def feed_guarded(self, block: Buffer) -> Iterator[bytes]:
         """The same as `feed`, as long as no more comes out than any capture unpacks to."""
         for piece in self.feed(block):
-            self._unpacked += len(piece)
-            complaint = bomb_in_words(self.offset + FEED_LEN, self._unpacked)
+            complaint = bomb_in_words(self.offset + FEED_LEN, self.unpacked)
             if complaint is not None:
                 raise CodecError(f"the {self._codec.name} data is made to do harm: {complaint}")
             yield piece
 
     def feed(self, block: Buffer) -> Iterator[bytes]:
-        """Unpack some more bytes, in pieces of at most PIECE_LEN."""
+        """Unpack some more bytes, in pieces."""
         for at in range(0, len(block), FEED_LEN):
             if self.has_tail:
                 return
@@ -237,7 +239,10 @@ class Unpacker:
             raise CodecError(f"{self._codec.name} data needs the Python package {error.name}") from error
 
     def _unpack(self, opened: Opened, data: Buffer) -> bytes:
+        wanted = self._piece_len - self.unpacked % self._piece_len
         try:
-            return opened.stream.decompress(data, PIECE_LEN)
+            piece = opened.stream.decompress(data, wanted)
         except (opened.error, EOFError) as error:
             raise CodecError(f"the {self._codec.name} data is damaged ({error})") from error
+        self.unpacked += len(piece)
+        return piece

@@ -23,6 +23,12 @@ HASH_LIMIT: Final = 1 << 28
 done where it is asked for (docs/decisions/0004)."""
 
 
+EARLY: Final = 4
+"""A quarter of what may be hashed is looked at before the rest is given up."""
+MARGIN: Final = 1.25
+"""Captures are compressed as well at their end as at their beginning, to within a quarter."""
+
+
 class Hashing(NamedTuple):
     """What is taken of a capture while it is read."""
 
@@ -34,6 +40,15 @@ class Hashing(NamedTuple):
         """Of what is known to be too long nothing is hashed, where its beginning would be hashed in vain."""
         is_too_long = length is not None and self.limit is not None and length > self.limit
         return self._replace(limit=0) if is_too_long else self
+
+    def is_in_vain(self, packed: int, unpacked: int, size: int | None) -> bool | None:
+        """Whether what is compressed to `size` bytes will be too long, by what the first `packed` of them unpacked to.
+
+        None as long as that is too early to say.
+        """
+        if not size or not self.limit or unpacked < self.limit // EARLY:
+            return None
+        return size * unpacked > self.limit * MARGIN * packed
 
 
 BY_THE_WAY: Final = Hashing()
@@ -60,6 +75,9 @@ class Digest:
             self._left -= len(block)
         if self._left is None or self._left >= 0:
             self._hash.update(block)
+
+    def give_up(self) -> None:
+        self._left = -1
 
     @cached_property
     def _hash(self) -> Hash:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from functools import cached_property
 from io import FileIO
 from itertools import chain, cycle
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, cast
 
-from ctcp_forensics.capture.ahead import ITEMS_ALIVE, ahead
+from ctcp_forensics.capture.ahead import ITEMS_AHEAD, ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
+from ctcp_forensics.capture.meanwhile import Meanwhile
 from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN: Final = 1 << 20
@@ -67,6 +69,8 @@ class Capture:
         self._kept = 0
         self._threads: int | None = None
         self._given: Iterator[memoryview] | None = None
+        self._is_in_vain: bool | None = None
+        """Hashing the content; None as long as nobody knows."""
         self._is_at_end = False
         self._packed_digest: str | None = None
         self._chunks = self._read()
@@ -90,12 +94,24 @@ class Capture:
     @property
     def is_read_anywhere(self) -> bool:
         """Whether any part can be read by itself, as `block_at` does: a file on disk that is not compressed."""
+        return self._head_on_disk is not None and codec_of(self._head_on_disk) is None
+
+    @property
+    def is_unpacked_beside(self) -> bool:
+        """Whether it is known before it is read that a thread will have nothing else to do than unpack it."""
+        if self.size is None or self.size <= CHUNK_LEN or self._head_on_disk is None:
+            return False
+        return codec_of(self._head_on_disk) is not None
+
+    @cached_property
+    def _head_on_disk(self) -> bytes | None:
+        """None of what has to be read from its beginning to its end; where it fails, whoever does that says why."""
         if not isinstance(self._file, FileIO) or self.size is None or not hasattr(os, "preadv"):
-            return False
+            return None
         try:
-            return codec_of(os.pread(self._file.fileno(), MAGIC_LEN, 0)) is None
-        except OSError:  # whoever reads it from its beginning says why
-            return False
+            return os.pread(self._file.fileno(), MAGIC_LEN, 0)
+        except OSError:
+            return None
 
     def block_at(self, number: int, memory: memoryview) -> memoryview:
         """The file's block of that number, which may be short at the end; any thread may ask for any, at any time."""
@@ -132,21 +148,30 @@ class Capture:
         digest, broken = Digest(self.hashing.for_length(told_len)), None
         try:
             for chunk in self._content(codec, chain((first,), blocks)):
+                self._give_up_early(digest)
                 digest.update(chunk)
                 yield chunk
         except CaptureError as error:
             broken = error
         if self._is_at_end:
+            self._give_up_early(digest)
             self.content_digest = digest.hexdigest()
             self.digest = self._packed_digest if self.compression else self.content_digest
         if broken is not None:
             raise broken
 
-    def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
+    def _give_up_early(self, digest: Digest) -> None:
+        """Whoever unpacks may know it sooner or later; that it is given up is told either way."""
+        if self._is_in_vain:
+            digest.give_up()
+
+    @property
+    def _has_helpers(self) -> bool:
         """A thread pays where there is more than one chunk; what fills a pipe is a process of its own already."""
-        if self._threads == 1 or self.size is None or self.size <= CHUNK_LEN:
-            return items
-        return ahead(items)
+        return self._threads != 1 and self.size is not None and self.size > CHUNK_LEN
+
+    def _ahead(self, items: Iterator[Item], meanwhile: Callable[[], bool] = bool) -> Iterator[Item]:
+        return ahead(items, meanwhile) if self._has_helpers else items
 
     @property
     def _alive(self) -> int:
@@ -157,14 +182,21 @@ class Capture:
         if codec is None:
             yield from self._as_it_lies(blocks)
             self._is_at_end = True
-        else:
-            self.compression = codec.name
-            packed = self._ahead(self._hashed(blocks))
-            yield from self._ahead(in_chunks(self._unpacked(codec, packed), self._alive))
+            return
+        self.compression = codec.name
+        packed = self._packed(blocks)
+        pieces = self._unpacked(codec, iter(packed))
+        yield from self._ahead(in_chunks(pieces, self._alive), packed.make_one)
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The system reads ahead of a file on disk, and bytes are nearest to the core that copied them."""
         return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
+
+    def _packed(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
+        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
+        if isinstance(self._file, FileIO):
+            return Meanwhile(self._hashed(blocks), ITEMS_AHEAD)
+        return Meanwhile(self._ahead(self._hashed(blocks)), 0)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The same blocks; of what is compressed the file has a hash of its own."""
@@ -214,11 +246,12 @@ class Capture:
         return CaptureError(self.source, offset=offset, reason=f"cannot be read on: {in_words(error)}")
 
     def _unpacked(self, codec: Codec, blocks: Iterator[memoryview]) -> Iterator[bytes]:
-        unpacker = Unpacker(codec)
+        unpacker = Unpacker(codec, CHUNK_LEN)
         damage = None
         try:
             for block in blocks:
                 yield from unpacker.feed_guarded(block)
+                self._look_ahead(unpacker)
             unpacker.finish()
         except CodecError as error:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
@@ -229,6 +262,11 @@ class Capture:
             raise damage
         if unpacker.has_tail:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
+
+    def _look_ahead(self, unpacker: Unpacker) -> None:
+        """Once: a quarter of what may be hashed says whether the rest would be hashed in vain."""
+        if self._is_in_vain is None:
+            self._is_in_vain = self.hashing.is_in_vain(unpacker.offset, unpacker.unpacked, self.size)
 
 
 def memories(count: int) -> Iterator[memoryview]:
@@ -243,24 +281,29 @@ def memories(count: int) -> Iterator[memoryview]:
 def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
     """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
 
-    Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
+    Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.  A piece that is a chunk
+    already is not copied.
     """
     rooms = memories(alive)
-    memory, held, damage = next(rooms), 0, None
+    room, held, damage = memoryview(b""), 0, None
     try:
         for piece in pieces:
+            if not held and len(piece) == CHUNK_LEN:
+                yield memoryview(piece)
+                continue
             taken = 0
             while taken < len(piece):
+                room = room if held else next(rooms)
                 part = memoryview(piece)[taken : taken + CHUNK_LEN - held]
-                memory[held : held + len(part)] = part
+                room[held : held + len(part)] = part
                 taken, held = taken + len(part), held + len(part)
                 if held == CHUNK_LEN:
-                    yield memory
-                    memory, held = next(rooms), 0
+                    yield room
+                    held = 0
     except CaptureError as error:
         damage = error
     if held:
-        yield memory[:held]
+        yield room[:held]
     if damage is not None:
         raise damage
 
