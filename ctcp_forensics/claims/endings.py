@@ -109,7 +109,7 @@ def large_ones_missing(case: Case) -> Answer | None:
     receiver acknowledges what it never got.
     """
     for direction in case.flow.directions:
-        if len(direction.unfilled) < MTU_HOLES:
+        if len(direction.holes) < MTU_HOLES or len(direction.unfilled) < MTU_HOLES:
             continue
         row = direction.row
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
@@ -155,7 +155,7 @@ def refused_for_their_size(case: Case) -> Answer | None:
 )
 def a_firewall_drops_it(case: Case) -> Answer:
     """A box on the path drops this flow: it says so (ICMP administratively prohibited), or two captures show it."""
-    shown = it_entered_and_never_left.check(case)
+    shown = it_entered_and_never_left.answer(case)
     return shown if shown[0] == HOLDS else a_firewall_says_no(case)
 
 
@@ -223,7 +223,7 @@ def was_asked_with_room(case: Case, direction: Direction) -> bool:
     """A proxy whose queue fills behind a hole has a smaller window each time (ctcp-protocol D15)."""
     episode = case.episode
     is_asked = case.direction is direction and episode is not None and episode.asks >= DUP_THRESH
-    return is_asked and the_window_had_room.check(case)[0] == HOLDS
+    return is_asked and the_window_had_room.answer(case)[0] == HOLDS
 
 
 def tried_in_vain(direction: Direction) -> str | None:
@@ -291,7 +291,7 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
-    shown = the_reset_was_made_in_between.check(case)
+    shown = the_reset_was_made_in_between.answer(case)
     if shown[0] != UNKNOWN:
         return shown
     row = author.row
@@ -348,7 +348,7 @@ def an_end_reset_it(case: Case) -> Answer:
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
-    outcome = the_reset_came_from_elsewhere.check(case)[0]
+    outcome = the_reset_came_from_elsewhere.answer(case)[0]
     return (
         OPPOSITE[outcome],
         f"{case.frame(author.row.rst_frame)} is an RST that went {way(author)}",
@@ -421,7 +421,7 @@ def may_be_one_way(case: Case, speaker: Direction, silent_since_ns: int) -> bool
 
 def is_content(case: Case, speaker: Direction) -> bool:
     """A TCP without ACKs sends again (RFC 6298 §5.4); one that does not had them, out of this capture's sight."""
-    return is_something_else.check(case)[0] == HOLDS and not speaker.row.retransmissions
+    return is_something_else.answer(case)[0] == HOLDS and not speaker.row.retransmissions
 
 
 def messages_without_reply(case: Case) -> Answer | None:
@@ -452,7 +452,7 @@ def messages_without_reply(case: Case) -> Answer | None:
 def both_ends_fell_silent_at_once(case: Case) -> Answer:
     """The flow stopped in the middle of its work while the capture went on, or a link between two passes nothing."""
     cut = link_is_cut(case)
-    if cut is not None and one_end_fell_silent.check(case)[0] == HOLDS:
+    if cut is not None and one_end_fell_silent.answer(case)[0] == HOLDS:
         return cut
     ending, row = case.flow.ending, case.flow.row
     if ending.kind != EndingKind.SILENCE:

@@ -29,7 +29,7 @@ def carries_ctcp(case: Case) -> Answer:
 )
 def is_something_else(case: Case) -> Answer:
     """The flow carries something other than IPsec over TCP."""
-    outcome = carries_ctcp.check(case)[0]
+    outcome = carries_ctcp.answer(case)[0]
     return OPPOSITE[outcome], case.encapsulation.because
 
 
