@@ -460,9 +460,9 @@ def claims_told_of(slug: str, *, asks: bool, is_on_a_path: bool, is_early: bool)
     What only a path can show is asked where there is one, and what a full table cuts off where one was full.
     """
     verdict = next(row for row in VERDICTS if row.slug == slug)
-    shown = (
-        claims_of(FLAGSHIP) | claims_of(verdict) if asks and verdict is not FLAGSHIP else claims_of(verdict)
-    )
+    shown = claims_of(verdict)
+    if asks and verdict is not FLAGSHIP:
+        shown = claims_of(FLAGSHIP) | shown
     left_out = (*(() if is_early else NOTHING_LATER), *(() if is_on_a_path else OF_A_PATH))
     return {name: (claim, role) for name, (claim, role) in shown.items() if claim not in left_out}
 

@@ -93,6 +93,8 @@ def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:
         flows.append(flow)
         findings.append(finding_of(told, flow))
         flow_ids[id(told.case.connection)] = flow.id
+        for case in told.cases:
+            case.answers.clear()
     return tuple(flows), tuple(findings), tuple(told_paths(paths, readings, flow_ids))
 
 
