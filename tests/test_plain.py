@@ -181,7 +181,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.files", "capture.names",
     "capture.opening", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
-    "company", "coverage", "errors", "numbering",
+    "company", "coverage", "errors", "kept", "numbering",
     "packets", "packets.fragments", "packets.icmp", "packets.tray", "packets.tunnels",
     "pipeline", "reading",
     "render", "render.look", "report",
