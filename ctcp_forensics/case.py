@@ -5,20 +5,19 @@ Knows facts, and joins those that concern one flow.  Does not judge: see claims.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
-from ctcp_forensics.flows import Direction, Flow
+from ctcp_forensics.flows import Direction, Flow, spelled
+from ctcp_forensics.kept import kept
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
-from ctcp_forensics.vantage import Connection, Witness, way_of, witnesses
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -32,7 +31,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A later flow without a SYN that goes on with this one's SPI."""
     reopened_by: Flow | None = None
     """The next flow of the same 4-tuple, opened by another SYN."""
-    connection: Connection | None = None
+    connection: vantage.Connection | None = None
     """The same connection at every place of a path, where there are several captures."""
     number: int = 0
     """Which of its sightings this flow is."""
@@ -41,23 +40,30 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What a frame of this capture is called."""
         return self.surroundings.numbering.tell(number)
 
-    @cached_property
+    @kept
     def direction(self) -> Direction | None:
         """The direction that the accusation would concern."""
         return self.flow.worst
 
-    @cached_property
+    @kept
     def episode(self) -> Episode | None:
         """Its last question, still open at the end."""
         direction = self.direction
         return None if direction is None else direction.fatal
 
-    @cached_property
-    def words(self) -> Sequence[Witness]:
+    @kept
+    def words(self) -> Sequence[vantage.Witness]:
         """What every place says of the question that was left open; nothing with one capture or no question."""
         if self.connection is None or self.direction is None or self.episode is None:
             return ()
-        return witnesses(self.connection, self.number, way_of(self.direction.name), self.episode)
+        return vantage.witnesses(
+            self.connection, self.number, vantage.way_of(self.direction.name), self.episode
+        )
+
+    @kept
+    def answers(self) -> dict[Any, Any]:
+        """What claims have said of it so far; whose names and answers these are knows evidence."""
+        return {}
 
     @property
     def may_be_ctcp(self) -> bool:
@@ -76,11 +82,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def episode_count(self) -> int:
-        return sum(direction.row.episodes for direction in self.flow.directions)
+        return self.flow.to_headend.row.episodes + self.flow.to_client.row.episodes
 
     @property
     def has_esp(self) -> bool:
-        return any(direction.row.esp_messages for direction in self.flow.directions)
+        return bool(self.flow.to_headend.row.esp_messages or self.flow.to_client.row.esp_messages)
 
 
 def assemble(
@@ -139,7 +145,7 @@ def ends_of(flow: Flow) -> Ends:
 
 def ends_quoted(error: IcmpError) -> Ends:
     ends = ((error.src, error.sport), (error.dst, error.dport))
-    return frozenset((str(ipaddress.ip_address(address)), port) for address, port in ends)
+    return frozenset((spelled(address), port) for address, port in ends)
 
 
 class Outline(NamedTuple):

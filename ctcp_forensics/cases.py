@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import NEVER, FlowRow
 from ctcp_forensics.case import Case, Outline, assemble, by_ends, case_of, rebindings, reopenings
 from ctcp_forensics.flows import Flow, build_flow
 from ctcp_forensics.reading import Options, Reading
-from ctcp_forensics.vantage import View
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.tracked import Tracked
@@ -107,9 +107,9 @@ def outlines(tracker: Tracked, some: Sequence[int]) -> Iterator[Outline]:
         yield Outline(index, both_ends(row), row.first_frame, row.syn_frame != NEVER, held)
 
 
-def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> View:
+def view_of(number: int, reading: Reading, cases: Sequence[Case]) -> vantage.View:
     """What a reading shows, as it is compared with others."""
-    return View(
+    return vantage.View(
         number=number,
         told=reading.vantage,
         interfaces=reading.interface_names,

@@ -7,10 +7,11 @@ Does not know whether the flow is well: see claims.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 
-from ctcp_forensics._kernel.rows import DirectionRow, Signature
+from ctcp_forensics._kernel.rows import DirectionRow
 
 CISCO_CTCP = "cisco-ctcp"
 ESP_LIKE = "esp-like"
@@ -67,38 +68,47 @@ class Trailers(msgspec.Struct, frozen=True, kw_only=True):
         return self.cisco + self.weak + self.absent
 
 
-def trailers_of(*directions: DirectionRow) -> Trailers:
-    magics = {d.weak_magic for d in directions if d.trailer_weak}
-    weak = sum(d.trailer_weak for d in directions)
-    alike = sum(d.weak_same_magic for d in directions)
+def trailers_of(one: DirectionRow, other: DirectionRow) -> Trailers:
+    weak = one.trailer_weak + other.trailer_weak
     return Trailers(
-        cisco=sum(d.trailer_cisco for d in directions),
+        cisco=one.trailer_cisco + other.trailer_cisco,
         weak=weak,
-        weak_alike=len(magics) == 1 and alike >= WEAK_SHARE * weak,
-        absent=sum(d.trailer_absent for d in directions),
-        cut_off=sum(d.trailer_cut_off for d in directions),
-        esp_run=max(d.esp_run for d in directions),
-        esp_breaks=sum(d.esp_breaks for d in directions),
+        weak_alike=weak > 0 and are_alike(one, other, weak),
+        absent=one.trailer_absent + other.trailer_absent,
+        cut_off=one.trailer_cut_off + other.trailer_cut_off,
+        esp_run=max(one.esp_run, other.esp_run),
+        esp_breaks=one.esp_breaks + other.esp_breaks,
     )
 
 
-SIGNATURES = {
-    Signature.TLS: ("tls", "TLS records (RFC 8446 §5.1)"),
-    Signature.HTTP: ("http", "an HTTP message"),
-    Signature.SSH: ("ssh", "an SSH banner (RFC 4253 §4.2)"),
-    Signature.IKETCP: ("rfc8229", 'the stream prefix "IKETCP" (RFC 9329 §3): IPsec over a real TCP'),
-    Signature.RFC8229_LENGTH: ("rfc8229", "a 16-bit length and the non-ESP marker (RFC 9329 §3)"),
-    Signature.RAW_IKE: ("raw-ike", "bare ISAKMP messages without a trailer: IKE over a real TCP"),
-    Signature.NDMP: ("ndmp", "NDMP records: backup traffic, which owns port 10000 as well"),
-}
+def are_alike(one: DirectionRow, other: DirectionRow, weak: int) -> bool:
+    """Whether nearly all of the weak trailers have the same magic bytes."""
+    magics = {row.weak_magic for row in (one, other) if row.trailer_weak}
+    return len(magics) == 1 and one.weak_same_magic + other.weak_same_magic >= WEAK_SHARE * weak
 
 
-def recognise(*directions: DirectionRow) -> Encapsulation:
+@cache
+def signatures() -> dict[int, tuple[str, str]]:
+    """What each shows, in a word and at length.  Their codes are loaded here: few flows of cTCP's port have one."""
+    from ctcp_forensics._kernel.codes import Signature
+
+    return {
+        Signature.TLS: ("tls", "TLS records (RFC 8446 §5.1)"),
+        Signature.HTTP: ("http", "an HTTP message"),
+        Signature.SSH: ("ssh", "an SSH banner (RFC 4253 §4.2)"),
+        Signature.IKETCP: ("rfc8229", 'the stream prefix "IKETCP" (RFC 9329 §3): IPsec over a real TCP'),
+        Signature.RFC8229_LENGTH: ("rfc8229", "a 16-bit length and the non-ESP marker (RFC 9329 §3)"),
+        Signature.RAW_IKE: ("raw-ike", "bare ISAKMP messages without a trailer: IKE over a real TCP"),
+        Signature.NDMP: ("ndmp", "NDMP records: backup traffic, which owns port 10000 as well"),
+    }
+
+
+def recognise(one: DirectionRow, other: DirectionRow) -> Encapsulation:
     """Name what the flow carries, by the payloads of both directions."""
-    seen = trailers_of(*directions)
+    seen = trailers_of(one, other)
     return (
         by_cisco_trailer(seen)
-        or by_signature(directions)
+        or by_signature((one, other))
         or by_weak_trailer(seen)
         or by_esp_run(seen)
         or by_absence(seen)
@@ -119,7 +129,7 @@ def by_cisco_trailer(seen: Trailers) -> Encapsulation | None:
 def by_signature(directions: tuple[DirectionRow, ...]) -> Encapsulation | None:
     for direction in directions:
         if direction.signature:
-            kind, shows = SIGNATURES[Signature(direction.signature)]
+            kind, shows = signatures()[direction.signature]
             return Encapsulation(kind=kind, grade=Grade.NONE, because=f"the payload shows {shows}")
     return None
 

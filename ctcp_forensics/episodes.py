@@ -52,7 +52,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks(self) -> int:
         """Duplicate ACKs by RFC 5681 or, with SACK, by RFC 6675."""
-        return max(self.row.duplicate_acks, self.row.sack_duplicate_acks)
+        row = self.row
+        return max(row.sack_duplicate_acks, row.duplicate_acks)
 
     @property
     def stuck_ns(self) -> int:

@@ -66,36 +66,45 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What came later settles it: of a flow that was judged early, a capture in which it keeps its place."""
 
     def __call__(self, case: Case) -> Evidence:
-        return self.evidence(case, self.check(case))
-
-    def evidence(self, case: Case, answer: Answer) -> Evidence:
-        """What the check answered on a case, as evidence."""
-        outcome, because, *frames = answer
-        places = by_place(case.number, frames[0]) if frames else {}
+        answer = self.answer(case)
+        here, elsewhere = placed(answer[2], case.number) if len(answer) == 3 else ((), ())
         return Evidence(
             claim=self.name,
-            outcome=outcome,
-            because=because,
-            frames=places.pop(case.number, ()),
-            elsewhere=tuple(sorted(places.items())) if places else (),
+            outcome=answer[0],
+            because=answer[1],
+            frames=here,
+            elsewhere=elsewhere,
             would_refute=self.would_refute,
             settled_by=FEWER_AT_ONCE if self.takes_time and is_early(case) else self.settled_by,
         )
+
+    def answer(self, case: Case) -> Answer:
+        """What the check says of a case.  It is asked once: other claims and many rows of the table want to know."""
+        answers: dict[Claim, Answer] = case.answers
+        if self not in answers:
+            answers[self] = self.check(case)
+        return answers[self]
 
 
 def is_early(case: Case) -> bool:
     return case.surroundings.place_needed_in is not None
 
 
-def by_place(own: int, frames: Collection[int] | Places) -> dict[int, tuple[int, ...]]:
-    """Frames that exist, in order, by the number of the sighting."""
-    places = frames.items() if isinstance(frames, dict) else ((own, frames),)
-    known = [(number, in_order(some)) for number, some in places]
-    return {number: some for number, some in known if some}
+Frames = tuple[int, ...]
 
 
-def in_order(frames: Collection[int]) -> tuple[int, ...]:
-    return tuple(sorted({frame for frame in frames if frame > 0}))
+def placed(frames: Collection[int] | Places, own: int) -> tuple[Frames, tuple[tuple[int, Frames], ...]]:
+    """Frames that exist, in order: of the sighting itself, and of others by their numbers."""
+    if not isinstance(frames, dict):
+        return in_order(frames), ()
+    known = {number: in_order(some) for number, some in frames.items()}
+    here = known.pop(own, ())
+    return here, tuple(sorted([(number, some) for number, some in known.items() if some]))
+
+
+def in_order(frames: Collection[int]) -> Frames:
+    found = tuple(sorted(set(frames)))
+    return found if not found or found[0] > 0 else tuple([frame for frame in found if frame > 0])
 
 
 def claim(

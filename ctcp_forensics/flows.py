@@ -6,9 +6,8 @@ shows.  Does not know what the flow carries (see ctcp) nor why it ended (see cla
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +22,7 @@ from ctcp_forensics._kernel.rows import (
 )
 from ctcp_forensics._kernel.rows_of_flows import was_bared
 from ctcp_forensics.episodes import Episode, Hole
+from ctcp_forensics.kept import kept
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ keep-alives of 5 s (IOS `crypto ctcp keepalive`), and ASA's shortest translation
 SPLICED_NS = 365 * 86_400_000_000_000
 """No capture runs on for a year after a flow: its file is spliced from several, or the clock was set."""
 
+IPV4_LEN = 4
 ADDRESSES_REMEMBERED = 4096
 """In letters: many flows have few ends."""
 
@@ -61,20 +62,20 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
 
-    @cached_property
+    @property
     def fatal(self) -> Episode | None:
         """The question that was still open at the end, if any."""
         last = self.episodes[-1] if self.episodes else None
         return last if last is not None and not last.is_passed else None
 
-    @cached_property
+    @kept
     def unfilled(self) -> tuple[Hole, ...]:
-        return tuple(hole for hole in self.holes if not hole.is_filled)
+        return tuple([hole for hole in self.holes if not hole.is_filled])
 
     @property
     def missing_bytes(self) -> int:
         """Bytes not seen: in the open holes that are kept."""
-        return sum(hole.length for hole in self.unfilled)
+        return sum([hole.length for hole in self.unfilled]) if self.holes else 0
 
     @property
     def repeats_data(self) -> bool:
@@ -94,7 +95,7 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         return 0 if self.row.trailer_absent else self.row.esp_missing
 
-    @cached_property
+    @kept
     def is_bared(self) -> bool:
         """Holes, questions or associations of it were let go, to make room for those of other flows."""
         return was_bared(self.row, len(self.holes), len(self.episodes), len(self.associations))
@@ -102,7 +103,7 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def shows_loss(self) -> bool:
         """A hole that nothing filled, or ESP numbers that never came."""
-        return bool(self.unfilled) or self.esp_missing > 0
+        return bool(self.holes and self.unfilled) or self.esp_missing > 0
 
     def absolute(self, position: int) -> int:
         return (self.row.anchor + position) % SEQUENCE_SPACE
@@ -143,33 +144,39 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     to_client: Direction
     ending: Ending
 
-    @property
+    @kept
     def directions(self) -> tuple[Direction, Direction]:
         return self.to_headend, self.to_client
 
     def opposite(self, direction: Direction) -> Direction:
         return self.to_client if direction is self.to_headend else self.to_headend
 
-    @cached_property
+    @kept
     def questions(self) -> list[tuple[Direction, Episode]]:
         """The last question of each direction that was not passed; asked after the close, it is none."""
         closed = self.ending.frame
         return [
-            (d, d.fatal)
+            (d, fatal)
             for d in self.directions
-            if d.fatal is not None and (closed is None or d.fatal.row.first_frame < closed)
+            if d.episodes
+            and (fatal := d.fatal) is not None
+            and (closed is None or fatal.row.first_frame < closed)
         ]
 
-    @cached_property
+    @kept
     def worst(self) -> Direction | None:
         """The direction whose last question stayed open; of two, the one that was asked more often."""
+        if not (self.to_headend.episodes or self.to_client.episodes):
+            return None
         asked = [(question.is_open, question.asks, d) for d, question in self.questions]
-        return max(asked, key=lambda one: one[:2])[2] if asked else None
+        if len(asked) < 2:
+            return asked[0][2] if asked else None
+        return max(asked, key=lambda one: one[:2])[2]
 
     @property
     def ended_ns(self) -> int:
         """When its last frames came; its latest time may lie before them, where a clock was set back."""
-        return min(self.row.last_ns, max(d.row.last_ns for d in self.directions))
+        return min(self.row.last_ns, max(self.to_headend.row.last_ns, self.to_client.row.last_ns))
 
     def is_settled(self, last_ns: int) -> bool:
         """Closed, by an RST that was believed or from both ends, and as silent since as who fell silent."""
@@ -266,7 +273,13 @@ def endpoint(address: bytes, port: int) -> Endpoint:
 @lru_cache(maxsize=ADDRESSES_REMEMBERED)
 def spelled(address: bytes) -> str:
     """As RFC 5952 has it; the ends of many flows are few."""
-    return str(ipaddress.ip_address(address))
+    if len(address) == IPV4_LEN:
+        return ".".join(map(str, address))
+    from ipaddress import (
+        IPv6Address,  # it takes as long to load as ten flows to judge, and few captures need it
+    )
+
+    return str(IPv6Address(address))
 
 
 def client_side(
@@ -288,9 +301,9 @@ def build_direction(tracked: Logged, index: int, side: int, row: DirectionRow, n
         name=name,
         row=row,
         episodes=tuple(
-            build_episode(tracked, index, side, row, one) for one in tracked.episodes(index, side)
+            [build_episode(tracked, index, side, row, one) for one in tracked.episodes(index, side)]
         ),
-        holes=tuple(Hole(row=one) for one in tracked.holes(index, side)),
+        holes=tuple([Hole(row=one) for one in tracked.holes(index, side)]),
         associations=tuple(tracked.associations(index, side)),
     )
 
@@ -312,20 +325,24 @@ def closed_by(kind: EndingKind, direction: str) -> str:
     return f"{article} {kind.name} went {direction.replace('-', ' ')}"
 
 
+def closes_of(to_headend: Direction, to_client: Direction) -> list[tuple[int, EndingKind, int, str]]:
+    """Frame, kind, time and direction of every FIN, and of every RST that was believed."""
+    both_spoke_ns = min(to_headend.row.data_last_ns, to_client.row.data_last_ns)
+    closes = []
+    for direction in (to_headend, to_client):
+        row = direction.row
+        if row.fin_frame != NEVER:
+            closes.append((row.fin_frame, EndingKind.FIN, row.fin_ns, direction.name))
+        if row.rst_frame != NEVER and both_spoke_ns - row.rst_ns < AFTER_CLOSE_NS:
+            closes.append((row.rst_frame, EndingKind.RST, row.rst_ns, direction.name))
+    return closes
+
+
 def ending_of(
     row: FlowRow, to_headend: Direction, to_client: Direction, capture_last_ns: int, numbering: Numbering
 ) -> Ending:
     """The first FIN or RST; else silence, where the capture went on long enough to tell."""
-    both_spoke_ns = min(to_headend.row.data_last_ns, to_client.row.data_last_ns)
-    closes = [
-        (frame, kind, at_ns, d.name)
-        for d in (to_headend, to_client)
-        for frame, kind, at_ns in (
-            (d.row.fin_frame, EndingKind.FIN, d.row.fin_ns),
-            (d.row.rst_frame, EndingKind.RST, d.row.rst_ns),
-        )
-        if frame != NEVER and not (kind == EndingKind.RST and both_spoke_ns - at_ns >= AFTER_CLOSE_NS)
-    ]
+    closes = closes_of(to_headend, to_client)
     if closes:
         frame, kind, at_ns, name = min(closes)
         because = f"{closed_by(kind, name)} in {numbering.tell(frame)}"

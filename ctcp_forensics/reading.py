@@ -22,6 +22,7 @@ from ctcp_forensics.batches import Steps, followed
 from ctcp_forensics.capture import BY_THE_WAY, STDIN, UNHASHED, Access, Capture, Hashing, open_capture
 from ctcp_forensics.coverage import Account, Pass, account_of
 from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.kept import kept
 from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader
@@ -91,7 +92,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, account=replace(self.account, flows=0))
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One vantage point, read to the end of its captures or to their damage."""
 
     parts: tuple[Part, ...]
@@ -104,8 +105,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     early: Early | None = None
     """Flows that were judged before the end, because others needed their places; None: all have theirs."""
 
-    @property
+    @kept
     def captures(self) -> tuple[str, ...]:
+        """Every flow says which they are."""
         return tuple(part.account.capture.id for part in self.parts)
 
     @property
@@ -135,7 +137,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """The same of several frames, by capture."""
         if len(self.parts) == 1:
             (part,) = self.parts
-            return {part.account.capture.id: tuple([frame - part.frames_before for frame in frames])}
+            before = part.frames_before
+            return {
+                part.account.capture.id: tuple([frame - before for frame in frames] if before else frames)
+            }
         found: dict[str, list[int]] = {}
         for frame in frames:
             capture, local = self.locate(frame)

@@ -7,7 +7,6 @@ flow.  Knows the thresholds that the claims go by.  Does not know their reasons:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice, product
 from typing import TYPE_CHECKING, Any, Final
@@ -106,7 +105,7 @@ def sifted(
     if around.torn_between:
         named |= torn_among(tracker, wanted, around)
     said = tracker.screen(wanted, LIMITS, named)
-    share = even_share(Counter(word for word in said if word != Plain.JUDGE), max_in_full)
+    share = even_share({word: said.count(word) for word in set(said) - {Plain.JUDGE}}, max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 
 

@@ -7,18 +7,18 @@ death looked like.  Knows claims.  Does not know how a claim is checked: see cla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
 
-from ctcp_forensics import claims
+from ctcp_forensics import claims, vantage
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN
-from ctcp_forensics.evidence import Answer, Claim, Evidence, Outcome
-from ctcp_forensics.vantage import way_of
+from ctcp_forensics.evidence import Claim, Evidence, Outcome
+from ctcp_forensics.kept import kept
 
 UNANSWERED = "unanswered-duplicate-acks"
 INSUFFICIENT = "insufficient-evidence"
@@ -312,26 +312,25 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     verdict: Verdict
     weighing: Weighing
 
-    @cached_property
+    @kept
     def confidence(self) -> Confidence:
         return confidence_in(self.verdict, self.weighing)
 
-    @cached_property
+    @kept
     def evidence(self) -> tuple[Evidence, ...]:
         """All that was weighed."""
-        return tuple(self.weighing.evidence(claim) for claim, _ in self._shown.values())
+        return tuple([self.weighing.evidence(claim) for claim, _ in self._shown.values()])
 
-    @cached_property
-    def roles(self) -> dict[str, Role]:
-        """By the name of the claim."""
-        return {name: role for name, (_, role) in self._shown.items()}
+    def role(self, claim: str) -> Role:
+        """What a claim that was weighed is to the verdict, by its name."""
+        return self._shown[claim][1]
 
-    @cached_property
+    @kept
     def also_possible(self) -> tuple[Alternative, ...]:
         return tuple(alternatives(self.verdict, self.weighing))
 
-    @cached_property
-    def _shown(self) -> dict[str, tuple[Claim, Role]]:
+    @kept
+    def _shown(self) -> Shown:
         return shown_for(self.verdict, self.weighing)
 
 
@@ -357,77 +356,47 @@ TRUE_OF_ONE_PLACE = (
 """Refutations that say something of a capture, not of the connection."""
 
 
-Shared = dict[Claim, Answer]
-"""What a place answers to claims that ask no other place, for whoever weighs the same place again."""
+class Weighing(dict[Claim, Outcome]):
+    """Outcomes of claims on one case, with what the connection's other places settle.
 
-
-class Answers:
-    """What one place answers to claims, each asked once.
-
-    It is the same whether the place is judged alone or with others, unless the claim looks beyond.
+    Each is settled once, when it is first looked up: many rows of the table require the same claims.  Most are asked
+    for their outcome alone, and only what is shown becomes evidence.
     """
 
-    def __init__(self, case: Case, shared: Shared) -> None:
+    def __init__(self, case: Case, everywhere: Sequence[Case]) -> None:
+        super().__init__()
         self.case = case
-        self._own = shared
-        self._beyond: Shared = {}
+        self._others = [one for one in everywhere if one is not case]
 
-    def to(self, claim: Claim) -> Answer:
-        known = self._beyond if claim.looks_beyond else self._own
-        answer = known.get(claim)
-        if answer is None:
-            answer = known[claim] = claim.check(self.case)
-        return answer
-
-
-class Weighing:
-    """Claims weighed on one case, with what the connection's other places settle.
-
-    Most are asked for their outcome alone: only what is shown becomes evidence.
-    """
-
-    def __init__(self, own: Answers, everywhere: Sequence[Answers]) -> None:
-        self.case = own.case
-        self._own = own
-        self._others = [one for one in everywhere if one is not own]
-        self._outcomes: dict[Claim, Outcome] = {}
-
-    def outcome(self, claim: Claim) -> Outcome:
-        """Settled once: many rows of the table require the same claims."""
-        known = self._outcomes.get(claim)
-        if known is None:
-            settler = self._settler(claim) if self._others else self._own
-            known = self._outcomes[claim] = settler.to(claim)[0]
-        return known
-
-    def holds(self, claim: Claim) -> bool:
-        return self.outcome(claim) is HOLDS
+    def __missing__(self, claim: Claim) -> Outcome:
+        outcome = self[claim] = claim.answer(self._settler(claim) if self._others else self.case)[0]
+        return outcome
 
     def all_hold(self, some: Iterable[Claim]) -> bool:
-        """A loop, since it is most of what judging does: most rows of the table end at their first claim."""
-        known = self._outcomes
-        for claim in some:  # noqa: SIM110
-            if (known.get(claim) or self.outcome(claim)) is not HOLDS:
-                return False
-        return True
+        return all(self[claim] is HOLDS for claim in some)
+
+    def why_unknown(self, claim: Claim) -> str:
+        """Of a claim that no place settles."""
+        return claim.answer(self.case)[1]
 
     def evidence(self, claim: Claim) -> Evidence:
-        settler = self._settler(claim) if self._others else self._own
-        found = claim.evidence(settler.case, settler.to(claim))
-        return found if settler is self._own else seen_elsewhere(found, settler.case)
+        if not self._others:
+            return claim(self.case)
+        settler = self._settler(claim)
+        return claim(settler) if settler is self.case else seen_elsewhere(claim(settler), settler)
 
-    def _settler(self, claim: Claim) -> Answers:
+    def _settler(self, claim: Claim) -> Case:
         """Which place has the word on a claim.
 
         A second capture only settles what is not shown here; what holds here is never taken back by its silence.
         """
         if claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
-            return self._own
-        others = (one for one in self._others if may_settle(claim, self.case, one.case))
-        return next((one for one in others if one.to(claim)[0] is HOLDS), self._own)
+            return self.case
+        others = (one for one in self._others if may_settle(claim, self.case, one))
+        return next((one for one in others if claim.answer(one)[0] is HOLDS), self.case)
 
     def _leaves_open(self, claim: Claim) -> bool:
-        own = self._own.to(claim)[0]
+        own = claim.answer(self.case)[0]
         return own is UNKNOWN if claim in PROOF else own is not HOLDS
 
 
@@ -440,7 +409,9 @@ def ask_the_same(case: Case, other: Case) -> bool:
     connection, direction, episode = case.connection, case.direction, case.episode
     if connection is None or direction is None or episode is None or other.direction is None:
         return False
-    pos = connection.position(way_of(direction.name), episode.row.wanted_pos, case.number, other.number)
+    pos = connection.position(
+        vantage.way_of(direction.name), episode.row.wanted_pos, case.number, other.number
+    )
     theirs = other.episode
     return direction.name == other.direction.name and theirs is not None and pos == theirs.row.wanted_pos
 
@@ -452,16 +423,19 @@ def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
     return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
 
 
-def judge(case: Case, shared: Shared | None = None) -> Judgement:
+def judge(case: Case) -> Judgement:
     """Weigh the table on a case: the first verdict that is established, and those still possible."""
-    return judge_together([case], None if shared is None else [shared])[1]
+    weighing = Weighing(case, ())
+    alone = (weighing,)
+    row = next(row for row in VERDICTS if is_established(row, weighing, alone))
+    return Judgement(verdict=row, weighing=weighing)
 
 
-def judge_together(cases: Sequence[Case], shared: Sequence[Shared] | None = None) -> tuple[Case, Judgement]:
+def judge_together(cases: Sequence[Case]) -> tuple[Case, Judgement]:
     """The same on one connection that several places show, with the place that shows most."""
-    known: Sequence[Shared] = [{} for _ in cases] if shared is None else shared
-    places = [Answers(case, own) for case, own in zip(cases, known, strict=True)]
-    weighings = [Weighing(own, places) for own in places]
+    if len(cases) == 1:
+        return cases[0], judge(cases[0])
+    weighings = [Weighing(case, cases) for case in cases]
     for row in VERDICTS:
         established = [one for one in weighings if is_established(row, one, weighings)]
         if established:
@@ -477,16 +451,37 @@ def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
     return -sure, asks, -weighing.case.number
 
 
-def shown_for(verdict: Verdict, weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
-    """The claims that are told of, by name."""
+Shown = Mapping[str, tuple[Claim, Role]]
+"""Claims by their names, each with what it is to a verdict."""
+
+
+def shown_for(verdict: Verdict, weighing: Weighing) -> Shown:
+    """The claims that are told of."""
     case = weighing.case
-    shown = claims_of(verdict)
-    if case.episode is not None and verdict is not FLAGSHIP:  # why it is not the flagship is always asked
-        shown = claims_of(FLAGSHIP) | shown
-    shown = {name: one for name, one in shown.items() if is_asked(one[0], case)}
+    shown = claims_told_of(
+        verdict.slug,
+        asks=case.episode is not None,
+        is_on_a_path=case.connection is not None,
+        is_early=case.surroundings.place_needed_in is not None,
+    )
     if verdict.slug == INSUFFICIENT:
-        shown |= what_stayed_open(weighing) | what_hid_it(weighing)
+        shown = {**shown, **what_stayed_open(weighing), **what_hid_it(weighing)}
     return shown
+
+
+@cache
+def claims_told_of(slug: str, *, asks: bool, is_on_a_path: bool, is_early: bool) -> Shown:
+    """Where a question was left open, why it is not the flagship as well.
+
+    What only a path can show is told where there is one, and what a full table cuts off where one was full.  What
+    misleads is told where it holds, and then before all else.
+    """
+    verdict = next(row for row in VERDICTS if row.slug == slug)
+    shown = claims_of(verdict)
+    if asks and verdict is not FLAGSHIP:
+        shown = claims_of(FLAGSHIP) | shown
+    left_out = (*MISLEADING, *(() if is_early else NOTHING_LATER), *(() if is_on_a_path else OF_A_PATH))
+    return {name: (claim, role) for name, (claim, role) in shown.items() if claim not in left_out}
 
 
 def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
@@ -502,31 +497,19 @@ def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
     }
 
 
-def is_asked(claim: Claim, case: Case) -> bool:
-    """What only a path can show is told where there is one, and what a full table cuts off where one was full.
-
-    What misleads is told where it holds, and then before all else.
-    """
-    if claim in MISLEADING:
-        return False
-    if claim in NOTHING_LATER:
-        return case.surroundings.place_needed_in is not None
-    return case.connection is not None or claim not in OF_A_PATH
-
-
-def what_stayed_open(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+def what_stayed_open(weighing: Weighing) -> Shown:
     """Claims of trouble that are neither shown nor excluded: what the evidence is insufficient for."""
     return {
         claim.name: (claim, Role.PROOF)
         for row in VERDICTS[1:]
         for claim in row.requires
-        if claim is not claims.is_something_else and weighing.outcome(claim) is UNKNOWN
+        if claim is not claims.is_something_else and weighing[claim] is UNKNOWN
     }
 
 
-def what_hid_it(weighing: Weighing) -> dict[str, tuple[Claim, Role]]:
+def what_hid_it(weighing: Weighing) -> Shown:
     """What kept verdicts from being given: what is hidden is neither a question nor an answer."""
-    return {claim.name: (claim, Role.PROOF) for claim in HIDING if weighing.holds(claim)}
+    return {claim.name: (claim, Role.PROOF) for claim in HIDING if weighing[claim] is HOLDS}
 
 
 LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}
@@ -538,8 +521,11 @@ def link_of(name: str) -> str:
 
 
 def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
-    return weighing.all_hold(row.requires) and not any(
-        one.holds(claim)
+    for claim in row.requires:  # a loop, since most rows of the table end at their first claim
+        if weighing[claim] is not HOLDS:
+            return False
+    return not any(
+        one[claim] is HOLDS
         for one in everywhere
         for claim in row.refuted_by
         if (one is weighing or claim not in TRUE_OF_ONE_PLACE)
@@ -564,13 +550,15 @@ def in_part(slug: str, confidence: Confidence) -> Confidence:
 def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
     """Verdicts with something for them, nothing against them, and something unknown."""
     for row in VERDICTS:
-        if row is chosen or not is_undecided(row, weighing) or any(map(weighing.holds, row.refuted_by)):
+        if not row.requires or weighing[row.requires[0]] is FAILS:  # most rows end here
             continue
-        open_ = [weighing.evidence(one) for one in row.requires if weighing.outcome(one) is UNKNOWN]
+        if row is chosen or not is_undecided(row, weighing) or is_held_against(row, weighing):
+            continue
+        open_ = [claim for claim in row.requires if weighing[claim] is UNKNOWN]
         yield Alternative(
             verdict=row,
-            because="; ".join(one.because for one in open_),
-            settled_by="; ".join(dict.fromkeys(one.settled_by for one in open_ if one.settled_by)),
+            because="; ".join(map(weighing.why_unknown, open_)),
+            settled_by="; ".join(dict.fromkeys(claim.settled_by for claim in open_ if claim.settled_by)),
         )
 
 
@@ -578,8 +566,12 @@ def is_undecided(row: Verdict, weighing: Weighing) -> bool:
     """Whether something that it requires holds, something is unknown, and nothing fails."""
     outcomes = []
     for claim in row.requires:
-        outcome = weighing.outcome(claim)
-        if outcome is FAILS:  # most rows end here, at their first claim
+        outcome = weighing[claim]
+        if outcome is FAILS:
             return False
         outcomes.append(outcome)
     return HOLDS in outcomes and UNKNOWN in outcomes
+
+
+def is_held_against(row: Verdict, weighing: Weighing) -> bool:
+    return any(weighing[claim] is HOLDS for claim in row.refuted_by)

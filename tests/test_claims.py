@@ -154,7 +154,7 @@ def test_frames_that_never_were_are_not_shown() -> None:
         return Outcome.HOLDS, "y", [7, NEVER, 3, 7, 0]
 
     made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
-    assert made(SimpleNamespace(number=0)).frames == (3, 7)  # type: ignore[arg-type]
+    assert made(SimpleNamespace(number=0, answers={})).frames == (3, 7)  # type: ignore[arg-type]
 
 
 def test_a_sender_that_repeats_is_shown_by_its_first_retransmission() -> None:
@@ -189,3 +189,18 @@ def test_who_fell_silent_is_not_said_to_have_closed() -> None:
     case = judged_rows(told_wire(OPENINGS["tunnel"] + dedent(story)))[0].case
     evidence = claims.the_flow_is_dead(case)
     assert evidence.because == "5 IKE messages of the sender stayed without an answer until it fell silent"
+
+
+def test_a_claim_is_asked_once_of_each_case() -> None:
+    asked = []
+
+    def check(case: object) -> Any:
+        asked.append(case)
+        return Outcome.FAILS, "y"
+
+    made = Claim(name="x", sentence="X.", would_refute="z", settled_by="", check=check)
+    one, other = (SimpleNamespace(number=0, answers={}) for _ in range(2))
+    assert made.answer(one) == made.answer(one) == (Outcome.FAILS, "y")  # type: ignore[arg-type]
+    assert made(one).because == "y"  # type: ignore[arg-type]
+    made(other)  # type: ignore[arg-type]
+    assert asked == [one, other]

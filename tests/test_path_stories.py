@@ -335,7 +335,7 @@ def holds_still(before: Judgement, after: Judgement) -> None:
 
 def against(after: Judgement, one: Evidence) -> Outcome:
     """What outcome speaks against the accusation."""
-    return Outcome.HOLDS if after.roles[one.claim] == Role.REFUTATION else Outcome.FAILS
+    return Outcome.HOLDS if after.role(one.claim) == Role.REFUTATION else Outcome.FAILS
 
 
 @each_story

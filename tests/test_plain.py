@@ -176,12 +176,12 @@ def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
 
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
-    "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.rows",
+    "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.row", "_kernel.rows",
     "batches",
     "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.files", "capture.names",
     "capture.opening", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
-    "company", "coverage", "errors", "numbering",
+    "company", "coverage", "errors", "kept", "numbering",
     "packets", "packets.decoder", "packets.fragments", "packets.icmp", "packets.tray",
     "pipeline", "reading",
     "render", "render.look",
@@ -195,6 +195,7 @@ NOT_FOR_A_SMALL_CAPTURE = {
     "typer", "click", "rich", "tabulate", "jinja2", "dpkt", "pyshark",
     "typing_extensions", "inspect", "ast", "dis", "tokenize",
     "dataclasses", "pathlib", "glob", "shutil", "tempfile", "argparse", "importlib.metadata",
+    "hashlib", "_hashlib", "platform", "textwrap", "datetime", "signal", "ipaddress", "msgspec.inspect",
     "threading", "queue", "subprocess", "bz2", "lzma", "zlib", "isal", "json", "logging",
 }  # fmt: skip
 
@@ -253,6 +254,18 @@ def test_a_capture_that_is_judged_loads_neither_typer_nor_the_table(tmp_path: Pa
         "json",
         "dataclasses",
     }
-    assert {"retrace", "picture", "annotate", "_kernel.plain_match"}.isdisjoint(rooms(loaded))
+    assert not loaded & {
+        "hashlib",
+        "_hashlib",
+        "platform",
+        "textwrap",
+        "datetime",
+        "signal",
+        "msgspec.inspect",
+    }
+    assert {"retrace", "picture", "annotate", "_kernel.plain_match", "_kernel.codes"}.isdisjoint(
+        rooms(loaded)
+    )
+    assert {"vantage.names", "conclude.path", "conclude.stations", "conclude.brief"}.isdisjoint(rooms(loaded))
     assert {"_kernel.rows_of_frames", "_kernel.rows_of_pairs", "_kernel.columns"}.isdisjoint(rooms(loaded))
     assert "_kernel.rows_of_flows" in rooms(loaded)

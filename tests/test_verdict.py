@@ -19,7 +19,6 @@ from ctcp_forensics.verdict import (
     OF_A_PATH,
     PROOF,
     VERDICTS,
-    Answers,
     Confidence,
     Role,
     Weighing,
@@ -56,9 +55,8 @@ def all_of(claims: Iterable[Claim], case: Case) -> Outcome:
 def test_every_row_is_weighed_as_kleene_would(name: str) -> None:
     """Though a claim is not asked where one before it has settled the row."""
     for told in judged_rows(wire_of(stories()[name])):
-        own = Answers(told.case, {})
         for row in VERDICTS:
-            weighing = Weighing(own, [own])
+            weighing = Weighing(told.case, [told.case])
             required = all_of(row.requires, told.case)
             outcomes = {claim(told.case).outcome for claim in row.requires}
             refuted = any(
@@ -138,7 +136,7 @@ def test_evidence_is_shown_once_and_each_has_its_role() -> None:
     for name, flow in every_flow():
         shown = [evidence.claim for evidence in flow.judgement.evidence]
         assert len(shown) == len(set(shown)), name
-        assert set(shown) == set(flow.judgement.roles), name
+        assert all(flow.judgement.role(claim) in Role for claim in shown), name
         assert {claim.name for claim in flow.judgement.verdict.requires} <= set(shown), name
 
 

@@ -3,9 +3,12 @@
 Knows fields, marks and the words of a screen.  Does not know what is drawn or printed of them.
 """
 
+from __future__ import annotations
+
 from array import array
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+
+from ctcp_forensics._kernel.row import NamedTuple
 
 
 class Mark(IntFlag):
@@ -41,22 +44,22 @@ class Mark(IntFlag):
 class TraceColumns(NamedTuple):
     """The segments of one traced flow, column by column, in the order in which they were followed."""
 
-    frame: "array[int]"
-    time_ns: "array[int]"
-    direction: "array[int]"
-    pos: "array[int]"
+    frame: array[int]
+    time_ns: array[int]
+    direction: array[int]
+    pos: array[int]
     """NEVER where it is too far from the flow's sequence space."""
-    length: "array[int]"
+    length: array[int]
     """Of the sequence space: payload, SYN and FIN."""
-    ack_pos: "array[int]"
+    ack_pos: array[int]
     """This segment's own; NEVER without the ACK flag, and where it is too far off."""
-    window: "array[int]"
+    window: array[int]
     """Scaled where both SYNs were seen and have the option."""
-    marks: "array[int]"
-    sack_row: "array[int]"
+    marks: array[int]
+    sack_row: array[int]
     """For each SACK block the row of the segment that carries it…"""
-    sack_left: "array[int]"
-    sack_right: "array[int]"
+    sack_left: array[int]
+    sack_right: array[int]
     """…and what it covers, [left, right)."""
 
 

@@ -6,8 +6,12 @@ nothing.
 Quoted: draft-ietf-opsawg-pcap (pcap) and draft-ietf-opsawg-pcapng (pcapng).
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from ctcp_forensics._kernel.row import NamedTuple
 
 NS_PER_SECOND: Final = 1_000_000_000
 LAST_SECOND: Final = 9_223_372_035

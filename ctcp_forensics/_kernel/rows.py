@@ -11,8 +11,12 @@ for: to make one class costs as much as to read a hundred frames, and most captu
 Knows names, units and caps.  Does not know what any of it means: see flows.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from ctcp_forensics._kernel.row import NamedTuple
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.codes import Checksum as Checksum

@@ -3,8 +3,9 @@
 Knows fields and units; positions and NEVER are as in rows.  Does not know what any of it means: see flows.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
+from ctcp_forensics._kernel.row import NamedTuple
 from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, EPISODES_KEPT, HOLES_KEPT
 
 

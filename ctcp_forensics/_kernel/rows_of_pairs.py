@@ -3,7 +3,9 @@
 Knows fields and units.  Does not know what was lost where: see vantage.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from ctcp_forensics._kernel.row import NamedTuple
 
 
 class PairRow(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_network
 
+from msgspec.structs import replace
+
 from ctcp_forensics.advice.step import (
     AT_CLIENT,
     AT_FIREWALL,
@@ -132,6 +134,14 @@ def is_ipv6(situation: Situation) -> bool:
 
 def is_ipv4(situation: Situation) -> bool:
     return not is_ipv6(situation)
+
+
+def of_its_kind(situation: Situation) -> Situation:
+    """The same between ends that stand for all of their family, the client's private or not: no condition asks more."""
+    headend = "::" if is_ipv6(situation) else "0.0.0.0"  # noqa: S104  # nothing is bound to it
+    private = "fc00::" if is_ipv6(situation) else "10.0.0.0"
+    client = private if client_is_private(situation) else headend
+    return replace(situation, client_address=client, client_port=0, headend_address=headend, headend_port=0)
 
 
 def client_is_private(situation: Situation) -> bool:

@@ -8,6 +8,9 @@ change without a reason.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 import msgspec
 
 from ctcp_forensics.advice import capturing, documented, next_steps
@@ -30,10 +33,24 @@ from ctcp_forensics.advice.conditions import (
     loss_in_the_firewall,
     loss_not_located,
     loss_on_a_leg,
+    of_its_kind,
     only_large_ipv4_packets_lost,
     only_large_packets_lost,
 )
-from ctcp_forensics.advice.step import Condition, Recommendation, Situation, Step, always, filled
+from ctcp_forensics.advice.step import (
+    Condition,
+    Draft,
+    Recommendation,
+    Situation,
+    Step,
+    always,
+    applying,
+    blanks_of,
+    filled,
+)
+
+KINDS_REMEMBERED: Final = 256
+"""Situations of flows whose ends do not matter: a capture of one firewall has a dozen."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +145,14 @@ def has_advice(verdict: str) -> bool:
 
 def recommend(situation: Situation) -> tuple[Recommendation, ...]:
     """What to do, best first.  ValueError for an unknown verdict and for what is no address or port."""
-    return tuple(filled(step, situation) for step in offered(situation))
+    blanks = blanks_of(situation)
+    return tuple([filled(draft, blanks) for draft in drafts_of(of_its_kind(situation))])
+
+
+@lru_cache(maxsize=KINDS_REMEMBERED)
+def drafts_of(kind: Situation) -> tuple[Draft, ...]:
+    """Chosen once for all flows of a kind."""
+    return tuple(Draft(step, applying(step.caveats, kind)) for step in offered(kind))
 
 
 def offered(situation: Situation) -> tuple[Step, ...]:
@@ -136,4 +160,4 @@ def offered(situation: Situation) -> tuple[Step, ...]:
     offers = OFFERS.get(situation.verdict)
     if offers is None:
         raise ValueError(f"no such verdict: {situation.verdict}")
-    return tuple(offer.step for offer in offers if offer.when(situation))
+    return tuple([offer.step for offer in offers if offer.when(situation)])

@@ -7,14 +7,23 @@ gets into a command that `ipaddress` has not read and written again.
 
 from __future__ import annotations
 
+import re
+import sys
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import accumulate, pairwise
+from typing import Final
 
 import msgspec
 
 HIGHEST_PORT = 65535
+BLANK: Final = re.compile(r"\{(\w+)\}")
+LINE_END: Final = "\0"
+"""No line contains it, and nothing that fills a blank."""
+STEPS_REMEMBERED: Final = 512
+"""Some 4 KB each: of seventy pairs of hosts."""
 
 # IPv6 routers never fragment, so its ping needs no Don't Fragment (-f); the client runs on Windows.
 FAMILY_WORDS = {
@@ -123,38 +132,70 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     caveats: tuple[str | Caveat, ...] = ()
 
 
-def filled(step: Step, situation: Situation) -> Recommendation:
-    """The step for this flow.  ValueError where an address or a port is none."""
-    blanks = blanks_of(situation)
+class Draft:
+    """A step with the caveats that go with it, taken apart: for all flows that differ in their ends only.
 
-    def fill(lines: Iterable[str]) -> tuple[str, ...]:
-        return tuple([line.format_map(blanks) if "{" in line else line for line in lines])
+    Its lines with blanks are filled as one text: for each flow there are sixty of them.
+    """
 
-    title, change, cost = fill((step.title, step.change, step.cost))
+    def __init__(self, step: Step, caveats: Sequence[str]) -> None:
+        self.step = step
+        groups = ((step.title, step.change, step.cost), step.commands, step.verify, step.roll_back, caveats)
+        self._spans = [slice(*ends) for ends in pairwise((0, *accumulate(map(len, groups))))]
+        self._lines = [line for group in groups for line in group]
+        self._places = [at for at, line in enumerate(self._lines) if BLANK.search(line)]
+        pieces = BLANK.split(LINE_END.join(self._lines[at] for at in self._places))
+        self._texts, self._names = pieces[0::2], [*map(sys.intern, pieces[1::2])]
+        self.names = tuple(dict.fromkeys(self._names))
+
+    def groups(self, blanks: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """The three texts, commands, ways to verify and to roll back, and caveats."""
+        lines = self._lines.copy()
+        for at, line in zip(self._places, self._filled(blanks).split(LINE_END), strict=False):
+            lines[at] = line
+        return [tuple(lines[span]) for span in self._spans]
+
+    def _filled(self, blanks: Mapping[str, str]) -> str:
+        pieces = [""] * (len(self._texts) + len(self._names))
+        pieces[0::2] = self._texts
+        pieces[1::2] = [blanks[name] for name in self._names]
+        return "".join(pieces)
+
+
+def filled(draft: Draft, blanks: Mapping[str, str]) -> Recommendation:
+    """The step for one flow."""
+    return filled_with(draft, tuple([blanks[name] for name in draft.names]))
+
+
+@lru_cache(maxsize=STEPS_REMEMBERED)
+def filled_with(draft: Draft, words: tuple[str, ...]) -> Recommendation:
+    """By what its blanks stand for: a client that fails does so again and again."""
+    groups = draft.groups(dict(zip(draft.names, words, strict=True)))
+    (title, change, cost), commands, verify, roll_back, caveats = groups
     return Recommendation(
-        fix=step.fix,
+        fix=draft.step.fix,
         title=title,
         change=change,
-        commands=fill(step.commands),
+        commands=commands,
         cost=cost,
-        verify=fill(step.verify),
-        roll_back=fill(step.roll_back),
-        source=step.source,
-        caveats=fill(applying(step.caveats, situation)),
+        verify=verify,
+        roll_back=roll_back,
+        source=draft.step.source,
+        caveats=caveats,
     )
 
 
-@lru_cache(maxsize=1)
 def blanks_of(situation: Situation) -> Mapping[str, str]:
-    """Worked out once for all steps of one flow, which are filled one after the other."""
-    client, headend = addresses_of(situation)
-    port = checked_port(situation.headend_port)
+    """What fills the blanks.  ValueError where an address or a port is none."""
+    ends = addresses_of(situation)
+    client, headend = map(str, ends)
+    port = str(checked_port(situation.headend_port))
     return {
-        **FAMILY_WORDS[headend.version],
-        "client": str(client),
+        **FAMILY_WORDS[ends[1].version],
+        "client": client,
         "client_port": str(checked_port(situation.client_port)),
-        "headend": str(headend),
-        "port": str(port),
+        "headend": headend,
+        "port": port,
         "name": configuration_name(client, headend, port),
         "way": WAYS.get(situation.direction, WAYS[None]),
         "loss_place": PLACES.get(situation.loss_location or "", "on the way"),
@@ -174,7 +215,7 @@ def addresses_of(situation: Situation) -> tuple[Address, Address]:
     return client, headend
 
 
-def configuration_name(client: Address, headend: Address, port: int) -> str:
+def configuration_name(client: str, headend: str, port: str) -> str:
     """Names for access list and class: the same for the same flow, and most unlikely to be taken.
 
     One name per pair of hosts, so that rolling back one flow's change leaves another's alone.
@@ -200,8 +241,5 @@ def checked_port(port: int) -> int:
 
 def applying(caveats: tuple[str | Caveat, ...], situation: Situation) -> list[str]:
     """The sentences, with their blanks, that hold in this situation."""
-    return [
-        caveat if isinstance(caveat, str) else caveat.text
-        for caveat in caveats
-        if isinstance(caveat, str) or caveat.when(situation)
-    ]
+    held = [one for one in caveats if isinstance(one, str) or one.when(situation)]
+    return [one if isinstance(one, str) else one.text for one in held]

@@ -35,7 +35,7 @@ def the_reset_came_from_elsewhere(case: Case) -> Answer:
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
-    shown = the_reset_was_made_in_between.check(case)
+    shown = the_reset_was_made_in_between.answer(case)
     if shown[0] != UNKNOWN:
         return shown
     row = author.row
@@ -91,7 +91,7 @@ def an_end_reset_it(case: Case) -> Answer:
     author = reset_author(case)
     if author is None:
         return FAILS, "there was no RST that ended the flow"
-    outcome = the_reset_came_from_elsewhere.check(case)[0]
+    outcome = the_reset_came_from_elsewhere.answer(case)[0]
     return (
         OPPOSITE[outcome],
         f"{case.frame(author.row.rst_frame)} is an RST that went {way(author)}",

@@ -43,9 +43,9 @@ overtaken by the RST, or sent again by a proxy."""
 def the_flow_is_dead(case: Case) -> Answer:
     """The connection no longer worked: the other end fell silent, or asked in vain for a sign of life."""
     answer = by_the_signs_of_life(case)
-    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
+    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.answer(case)[0] != HOLDS:
         return answer
-    return nothing_passed_behind_the_hole.check(case)
+    return nothing_passed_behind_the_hole.answer(case)
 
 
 def by_the_signs_of_life(case: Case) -> Answer:

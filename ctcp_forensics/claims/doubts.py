@@ -29,7 +29,7 @@ def away_from_the_wrap(case: Case) -> Answer:
     if episode is None:
         return NO_QUESTION
     distance = min(episode.wanted_seq, SEQUENCE_SPACE - episode.wanted_seq)
-    if distance < WRAP_MARGIN and the_acks_were_made_in_between.check(case)[0] == HOLDS:
+    if distance < WRAP_MARGIN and the_acks_were_made_in_between.answer(case)[0] == HOLDS:
         return (
             HOLDS,
             f"{distance} bytes from the wrap, but the ACKs are not those of the end that may freeze there",

@@ -90,7 +90,7 @@ def large_ones_missing(case: Case) -> Answer | None:
     receiver acknowledges what it never got.
     """
     for direction in case.flow.directions:
-        if len(direction.unfilled) < MTU_HOLES:
+        if len(direction.holes) < MTU_HOLES or len(direction.unfilled) < MTU_HOLES:
             continue
         row = direction.row
         lost = [hole for hole in direction.unfilled if case.may_be_ctcp or not hole.is_acked_past]
@@ -141,7 +141,7 @@ def refused_for_their_size(case: Case) -> Answer | None:
 )
 def a_firewall_drops_it(case: Case) -> Answer:
     """A box on the path drops this flow: it says so (ICMP administratively prohibited), or two captures show it."""
-    shown = it_entered_and_never_left.check(case)
+    shown = it_entered_and_never_left.answer(case)
     return shown if shown[0] == HOLDS else a_firewall_says_no(case)
 
 
@@ -209,7 +209,7 @@ def was_asked_with_room(case: Case, direction: Direction) -> bool:
     """A proxy whose queue fills behind a hole has a smaller window each time (ctcp-protocol D15)."""
     episode = case.episode
     is_asked = case.direction is direction and episode is not None and episode.asks >= DUP_THRESH
-    return is_asked and the_window_had_room.check(case)[0] == HOLDS
+    return is_asked and the_window_had_room.answer(case)[0] == HOLDS
 
 
 def tried_in_vain(direction: Direction) -> str | None:

@@ -39,7 +39,7 @@ def carries_ctcp(case: Case) -> Answer:
 def looks_like_ctcp(case: Case) -> Answer:
     """The flow carries IPsec over TCP, or ESP whose trailers were not captured."""
     found = case.encapsulation
-    return (HOLDS if case.may_be_ctcp else carries_ctcp.check(case)[0]), found.because
+    return (HOLDS if case.may_be_ctcp else carries_ctcp.answer(case)[0]), found.because
 
 
 @claim(
@@ -48,7 +48,7 @@ def looks_like_ctcp(case: Case) -> Answer:
 )
 def is_something_else(case: Case) -> Answer:
     """The flow carries something other than IPsec over TCP."""
-    outcome = carries_ctcp.check(case)[0]
+    outcome = carries_ctcp.answer(case)[0]
     return OPPOSITE[outcome], case.encapsulation.because
 
 

@@ -18,7 +18,7 @@ def a_question_is_left_open(case: Case) -> Answer:
     episode = case.episode
     if episode is None or episode.is_answered:
         return NO_QUESTION
-    if case.encapsulation.is_ctcp or carries_ctcp.check(case)[0] == UNKNOWN:
+    if case.encapsulation.is_ctcp or carries_ctcp.answer(case)[0] == UNKNOWN:
         because = (
             f"{count(episode.asks, 'duplicate ACK')} for byte {episode.wanted_seq} were still open at the end"
         )
@@ -113,15 +113,16 @@ def nothing_is_wrong(case: Case) -> Answer:
         )
     if losing_directions(case) and case.may_be_ctcp:
         return FAILS, "segments are missing"
-    if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.check(case)[0] != HOLDS:
+    if case.flow.ending.kind == EndingKind.RST and it_was_closed_in_order.answer(case)[0] != HOLDS:
         return FAILS, f"{case.flow.ending.because}, and nothing announced it"
-    never_stood, because, *_ = the_handshake_failed.check(case)
+    never_stood, because, *_ = the_handshake_failed.answer(case)
     if never_stood != FAILS:
         return OPPOSITE[never_stood], because
-    held_back = it_entered_and_never_left(case)
-    if held_back.outcome == UNKNOWN and (held_back.frames or held_back.elsewhere):
-        return UNKNOWN, held_back.because, held_back.frames
-    if ike_never_completed.check(case)[0] == HOLDS:
+    if case.connection is not None:
+        held_back = it_entered_and_never_left(case)
+        if held_back.outcome == UNKNOWN and (held_back.frames or held_back.elsewhere):
+            return UNKNOWN, held_back.because, held_back.frames
+    if ike_never_completed.answer(case)[0] == HOLDS:
         return FAILS, "IKE never brought up a tunnel"
     if any(d.row.ike_opened for d in case.flow.directions) and not case.has_esp:
         return UNKNOWN, "IKE had not brought up a tunnel yet"

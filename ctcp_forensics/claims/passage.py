@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import BOTH_SIDES, ONE_CAPTURE, capture_at, place
@@ -16,20 +17,6 @@ from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN, count, way
 from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction
-from ctcp_forensics.vantage import (
-    ASA_HEADEND,
-    CLIENT_ASA,
-    WITHIN_ASA,
-    Connection,
-    Crossing,
-    Sighting,
-    data_end,
-    has_missed,
-    may_have_dropped,
-    saw_anything,
-    signs_of_a_box,
-    way_of,
-)
 
 NOTHING_KEPT_BACK: Final = "nothing was kept back within the firewall"
 
@@ -47,17 +34,17 @@ def it_entered_and_never_left(case: Case) -> Answer:
         if any(direction.fatal is not None for direction in case.connection.directions(crossing.way)):
             return FAILS, "what does not pass is asked for: see the duplicate ACKs"
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
-        if may_have_dropped(crossing.behind, crossing.withheld):
+        if vantage.may_have_dropped(crossing.behind, crossing.withheld):
             return (
                 UNKNOWN,
                 f"the capture of {place(case, two)} admits as many drops as it lacks segments, or is damaged",
             )
-        if has_missed(case.connection, two):
+        if vantage.has_missed(case.connection, two):
             return UNKNOWN, f"the capture of {place(case, two)} lacks segments that passed it"
         if lacks_answers(case.connection, before, crossing.way):
             return UNKNOWN, f"what is asked for may be missing in the capture of {place(case, one)}"
         end = case.connection.position(
-            crossing.way, data_end(crossing.behind.direction(crossing.way)), two, one
+            crossing.way, vantage.data_end(crossing.behind.direction(crossing.way)), two, one
         )
         if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
             return UNKNOWN, f"what {place(case, two)} lacks was acknowledged all the same"
@@ -74,12 +61,14 @@ def it_entered_and_never_left(case: Case) -> Answer:
     return FAILS, "whatever was sent came through, or was lost piece by piece"
 
 
-def withheld_within_the_firewall(connection: Connection) -> Iterator[tuple[Crossing, Sighting]]:
+def withheld_within_the_firewall(
+    connection: vantage.Connection,
+) -> Iterator[tuple[vantage.Crossing, vantage.Sighting]]:
     """Crossings of the firewall behind which nothing came through any more, with the place before it."""
     for crossing in connection.crossings:
         if crossing.before is None or not crossing.withheld:
             continue
-        if connection.location_of(crossing) == WITHIN_ASA:
+        if connection.location_of(crossing) == vantage.WITHIN_ASA:
             yield crossing, crossing.before
 
 
@@ -94,7 +83,7 @@ def the_next_capture_went_on(case: Case) -> Answer:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
-        if saw_anything(case.connection, one, two, *crossing.withheld_ns):
+        if vantage.saw_anything(case.connection, one, two, *crossing.withheld_ns):
             return HOLDS, f"{capture_at(case, two)} shows other frames meanwhile"
         return (
             UNKNOWN,
@@ -114,7 +103,7 @@ def the_two_sides_are_confirmed(case: Case) -> Answer:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
         ends = sorted(case.connection.sightings.index(some) for some in (before, crossing.behind))
-        signs = signs_of_a_box(case.connection, *ends)
+        signs = vantage.signs_of_a_box(case.connection, *ends)
         if signs:
             return HOLDS, "; ".join(signs)
         return UNKNOWN, (
@@ -124,7 +113,7 @@ def the_two_sides_are_confirmed(case: Case) -> Answer:
     return FAILS, NOTHING_KEPT_BACK
 
 
-def lacks_answers(connection: Connection, before: Sighting, way: int) -> bool:
+def lacks_answers(connection: vantage.Connection, before: vantage.Sighting, way: int) -> bool:
     """Whether a capture lacks something of what comes back, or all of it: what was asked for there, nobody knows."""
     if not before.direction(1 - way).row.frames:
         return True
@@ -152,10 +141,15 @@ def what_was_said_last_never_arrived(case: Case) -> Answer:
         return UNKNOWN, ONE_CAPTURE
     speaker = case.flow.sent_by(row.tail_direction)
     for crossing in connection.crossings:
-        if crossing.before is not connection.sightings[case.number] or crossing.way != way_of(speaker.name):
+        if crossing.before is not connection.sightings[case.number] or crossing.way != vantage.way_of(
+            speaker.name
+        ):
             continue
         gone = crossing.withheld or sum(one.frame >= row.tail_first_frame for one in crossing.lost)
-        if gone >= DUP_THRESH and connection.location_of(crossing) in (CLIENT_ASA, ASA_HEADEND):
+        if gone >= DUP_THRESH and connection.location_of(crossing) in (
+            vantage.CLIENT_ASA,
+            vantage.ASA_HEADEND,
+        ):
             there = place(case, connection.sightings.index(crossing.behind))
             because = f"of the last segments {way(speaker)}, {gone} did not reach {there}"
             return HOLDS, because, [row.tail_first_frame, row.last_frame]
@@ -173,21 +167,21 @@ def it_went_on_elsewhere(case: Case) -> Answer:
     if connection is None:
         return UNKNOWN, ONE_CAPTURE
     for direction in case.flow.directions:
-        there = passed_unseen(connection, case.number, way_of(direction.name))
+        there = passed_unseen(connection, case.number, vantage.way_of(direction.name))
         if there is not None:
-            last = connection.sightings[there].direction(way_of(direction.name)).row.data_last_frame
+            last = connection.sightings[there].direction(vantage.way_of(direction.name)).row.data_last_frame
             because = f"{capture_at(case, there)}, further on, shows what is sent {way(direction)} and not seen here"
             return HOLDS, because, {there: (last,)}
     return FAILS, "no capture further on shows more of either end"
 
 
-def passed_unseen(connection: Connection, here: int, going: int) -> int | None:
+def passed_unseen(connection: vantage.Connection, here: int, going: int) -> int | None:
     """The first place further on the way that shows more of a direction's data than this one."""
     line = connection.line(going)
-    end = data_end(connection.sightings[here].direction(going))
+    end = vantage.data_end(connection.sightings[here].direction(going))
     for there in line[line.index(here) + 1 :]:
         theirs = connection.position(
-            going, data_end(connection.sightings[there].direction(going)), there, here
+            going, vantage.data_end(connection.sightings[there].direction(going)), there, here
         )
         if theirs is not None and theirs > end:
             return there
@@ -197,11 +191,13 @@ def passed_unseen(connection: Connection, here: int, going: int) -> int | None:
 def link_is_cut(case: Case) -> Answer | None:
     """Nothing at all of one end comes through to the next capture, and nothing comes back."""
     connection = case.connection
-    cut = connection is not None and any(
+    if connection is None:
+        return None
+    cut = any(
         crossing.withheld and crossing.before is connection.sightings[case.number]
         for crossing in connection.crossings
     )
-    said = what_was_said_last_never_arrived.check(case)
+    said = what_was_said_last_never_arrived.answer(case)
     return said if cut and said[0] == HOLDS else None
 
 
@@ -209,6 +205,6 @@ def was_only_not_captured(case: Case, direction: Direction) -> bool:
     """Whether all that captures lack of a direction is known to have passed them."""
     if case.connection is None:
         return False
-    crossings = [one for one in case.connection.crossings if one.way == way_of(direction.name)]
+    crossings = [one for one in case.connection.crossings if one.way == vantage.way_of(direction.name)]
     missed = any(one.not_captured_before or one.not_captured_behind for one in crossings)
     return missed and not any(one.lost_count or one.undecided or one.withheld for one in crossings)

@@ -10,19 +10,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
 
+from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, count, way
 from ctcp_forensics.evidence import Answer, Places, claim
 from ctcp_forensics.flows import Direction, EndingKind
-from ctcp_forensics.vantage import (
-    Author,
-    Witness,
-    ack_author,
-    has_missed,
-    rst_author,
-    way_of,
-)
 
 ONE_CAPTURE: Final = "there is one capture only"
 BOTH_SIDES: Final = "captures on both sides of the firewall, taken at the same time"
@@ -38,7 +31,7 @@ def capture_at(case: Case, number: int) -> str:
     return f"the capture at {place(case, number)}"
 
 
-def frame_at(word: Witness, frame: int) -> str:
+def frame_at(word: vantage.Witness, frame: int) -> str:
     """What a frame of another place is called."""
     return word.sighting.view.surroundings.numbering.tell(frame)
 
@@ -55,7 +48,7 @@ def the_acks_were_made_in_between(case: Case) -> Answer:
     words = case.words
     if case.connection is None or not words:
         return UNKNOWN, ONE_CAPTURE
-    author = ack_author(case.connection, way_of(case.direction.name), words)
+    author = vantage.ack_author(case.connection, vantage.way_of(case.direction.name), words)
     if author is None:
         return UNKNOWN, why_nobody_is_named(case, words)
     if author.absent is None:
@@ -67,7 +60,7 @@ def the_acks_were_made_in_between(case: Case) -> Answer:
     return HOLDS, made_between(case, author, words), frames_of_asking(words)
 
 
-def why_nobody_is_named(case: Case, words: Sequence[Witness]) -> str:
+def why_nobody_is_named(case: Case, words: Sequence[vantage.Witness]) -> str:
     """What the next capture towards whoever asks lacks to be a witness."""
     last = max((at for at, word in enumerate(words) if word.asks), default=len(words))
     behind = words[last + 1] if last + 1 < len(words) else None
@@ -81,7 +74,7 @@ def why_nobody_is_named(case: Case, words: Sequence[Witness]) -> str:
     )
 
 
-def made_between(case: Case, author: Author, words: Sequence[Witness]) -> str:
+def made_between(case: Case, author: vantage.Author, words: Sequence[vantage.Witness]) -> str:
     assert author.absent is not None  # noqa: S101 - the caller looked
     shown = next(word for word in words if word.number == author.shown)
     asks = count(shown.asks, "duplicate ACK")
@@ -99,7 +92,7 @@ def repeated(times: int, where: str) -> str:
     return f"in {where} the same ACK only {count(times, 'time')}, as a keep-alive repeats it"
 
 
-def frames_of_asking(words: Sequence[Witness]) -> Places:
+def frames_of_asking(words: Sequence[vantage.Witness]) -> Places:
     return {
         word.number: (*word.episode.row.frames, word.episode.row.last_frame)
         for word in words
@@ -119,21 +112,21 @@ def nothing_passed_behind_the_hole(case: Case) -> Answer:
         return NO_QUESTION
     if case.connection is None or not words:
         return UNKNOWN, ONE_CAPTURE
-    author = ack_author(case.connection, way_of(case.direction.name), words)
+    author = vantage.ack_author(case.connection, vantage.way_of(case.direction.name), words)
     behind = [word for word in words if author is not None and word.number == author.absent]
     if not behind:
         return passed_or_unknown(case, words)
-    last_frame = behind[0].sighting.direction(way_of(case.direction.name)).row.data_last_frame
+    last_frame = behind[0].sighting.direction(vantage.way_of(case.direction.name)).row.data_last_frame
     name = place(case, behind[0].number)
     because = f"in {name} the last data {way(case.direction)} ends at the byte that is asked for"
     return HOLDS, because, {behind[0].number: (last_frame,)}
 
 
-def passed_or_unknown(case: Case, words: Sequence[Witness]) -> Answer:
+def passed_or_unknown(case: Case, words: Sequence[vantage.Witness]) -> Answer:
     """The last place sees bytes behind the hole although they were asked for: nobody before it withholds them."""
     last = words[-1]
     if len(words) > 1 and last.is_beyond and case.direction is not None:
-        frame = last.sighting.direction(way_of(case.direction.name)).row.data_last_frame
+        frame = last.sighting.direction(vantage.way_of(case.direction.name)).row.data_last_frame
         return (
             FAILS,
             f"{capture_at(case, last.number)} still sees what lies behind the hole",
@@ -173,13 +166,13 @@ def an_answer_is_in_another_capture(case: Case) -> Answer:
     return FAILS, "no other capture shows an answer"
 
 
-def sender_at(case: Case, word: Witness) -> Direction:
+def sender_at(case: Case, word: vantage.Witness) -> Direction:
     """What one place shows of the direction that is asked for data."""
     assert case.direction is not None  # noqa: S101 - the caller looked
-    return word.sighting.direction(way_of(case.direction.name))
+    return word.sighting.direction(vantage.way_of(case.direction.name))
 
 
-def left_the_sender_once(case: Case, word: Witness) -> bool:
+def left_the_sender_once(case: Case, word: vantage.Witness) -> bool:
     """What fills a hole at this place is no retransmission where a capture nearer to the sender shows all bytes once.
 
     Nothing came twice here either: the segment was late, and no capture at this place could tell it.
@@ -191,7 +184,7 @@ def left_the_sender_once(case: Case, word: Witness) -> bool:
     return any(
         not sender_at(case, one).repeats_data
         and not sender_at(case, one).row.undecided_repeats
-        and not has_missed(case.connection, one.number)
+        and not vantage.has_missed(case.connection, one.number)
         for one in nearer
     )
 
@@ -199,12 +192,12 @@ def left_the_sender_once(case: Case, word: Witness) -> bool:
 # --- the RST -----------------------------------------------------------------------------------
 
 
-def resetter(case: Case) -> Author | None:
+def resetter(case: Case) -> vantage.Author | None:
     """Who made the RST that ended the flow, where several captures tell."""
     ending = case.flow.ending
     if case.connection is None or ending.kind != EndingKind.RST or ending.direction is None:
         return None
-    return rst_author(case.connection, way_of(ending.direction))
+    return vantage.rst_author(case.connection, vantage.way_of(ending.direction))
 
 
 @claim(

@@ -65,7 +65,7 @@ def a_segment_is_missing(case: Case) -> Answer:
             [episode.missing_segment_frame, episode.row.first_frame],
         )
     if episode.missing_segment_frame is not None:
-        fate = "refused" if the_window_had_room.check(case)[0] is FAILS else "lost"
+        fate = "refused" if the_window_had_room.answer(case)[0] is FAILS else "lost"
         because = (
             f"{case.frame(episode.missing_segment_frame)} carries byte {episode.wanted_seq} past this capture point; "
             f"the ACKs behind it still ask for that byte, so it was {fate} further on"
@@ -153,9 +153,9 @@ def the_window_was_too_small(case: Case) -> Answer | None:
     """The same for window stalls: refused again and again, because there was no room."""
     if case.episode is None or case.episode.asks < DUP_THRESH:
         return None
-    evidence = the_window_had_room(case)
-    if evidence.outcome != FAILS:
+    if the_window_had_room.answer(case)[0] != FAILS:
         return None
+    evidence = the_window_had_room(case)
     return HOLDS, f"the window stayed too small: {evidence.because}", evidence.frames
 
 
@@ -193,9 +193,9 @@ def scale_is_known(flow: Flow) -> bool:
 def the_asking_follows_the_data(case: Case) -> Answer:
     """The duplicate ACKs follow data; they are not a keep-alive timer (guard iii)."""
     answer = by_their_rhythm(case)
-    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
+    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.answer(case)[0] != HOLDS:
         return answer
-    return HOLDS, f"{answer[1]}; but {the_acks_were_made_in_between.check(case)[1]}"
+    return HOLDS, f"{answer[1]}; but {the_acks_were_made_in_between.answer(case)[1]}"
 
 
 def by_their_rhythm(case: Case) -> Answer:

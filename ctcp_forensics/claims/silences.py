@@ -123,7 +123,7 @@ def may_be_one_way(case: Case, speaker: Direction, silent_since_ns: int) -> bool
 
 def is_content(case: Case, speaker: Direction) -> bool:
     """A TCP without ACKs sends again (RFC 6298 §5.4); one that does not had them, out of this capture's sight."""
-    return is_something_else.check(case)[0] == HOLDS and not speaker.row.retransmissions
+    return is_something_else.answer(case)[0] == HOLDS and not speaker.row.retransmissions
 
 
 def messages_without_reply(case: Case) -> Answer | None:
@@ -156,7 +156,7 @@ def messages_without_reply(case: Case) -> Answer | None:
 def both_ends_fell_silent_at_once(case: Case) -> Answer:
     """The flow stopped in the middle of its work while the capture went on, or a link between two passes nothing."""
     cut = link_is_cut(case)
-    if cut is not None and one_end_fell_silent.check(case)[0] == HOLDS:
+    if cut is not None and one_end_fell_silent.answer(case)[0] == HOLDS:
         return cut
     ending, row = case.flow.ending, case.flow.row
     if ending.kind != EndingKind.SILENCE:

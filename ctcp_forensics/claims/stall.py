@@ -52,7 +52,7 @@ def as_long_as_it_is_seen(case: Case, episode: Episode) -> Answer:
         is_cut = case.direction is not None and was_left_alone(case, case.direction)
         until = f"for the {seconds(seen_ns)} in which it is seen" if is_cut else "to the end"
         return HOLDS, f"{stays} {until}", [episode.row.last_frame]
-    answer = nothing_passed_behind_the_hole.check(case)
+    answer = nothing_passed_behind_the_hole.answer(case)
     if answer[0] == HOLDS:
         return answer
     because = f"the ACK is seen at {episode.wanted_seq} for {seconds(seen_ns)}, and at no place after that"
@@ -148,9 +148,9 @@ def nothing_back(case: Case, sender: Direction) -> str:
 def the_asking_is_heard_to_the_end(case: Case) -> Answer:
     """The asking goes on for as long as the sender does: the way back did not leave the capture."""
     answer = by_what_comes_back(case)
-    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.check(case)[0] != HOLDS:
+    if answer[0] != UNKNOWN or nothing_passed_behind_the_hole.answer(case)[0] != HOLDS:
         return answer
-    return nothing_passed_behind_the_hole.check(case)
+    return nothing_passed_behind_the_hole.answer(case)
 
 
 def by_what_comes_back(case: Case) -> Answer:

@@ -3,9 +3,9 @@
 Knows exit statuses and standard error.  Does not know what the commands do.
 """
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` makes enumerations of them: a twentieth of `--version`
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn, TextIO

@@ -5,20 +5,18 @@ Knows which cases are one connection and the report's names.  Does not judge: se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ctcp_forensics import report
+from ctcp_forensics import report, vantage
 from ctcp_forensics.case import Case, by_ends
 from ctcp_forensics.cases import Docket, cases_of, view_of
 from ctcp_forensics.conclude.finding import finding_of
 from ctcp_forensics.conclude.flow import flow_of
-from ctcp_forensics.conclude.path import path_of
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.reading import Options, Reading
-from ctcp_forensics.vantage import Connection, Path, paths_of
-from ctcp_forensics.verdict import Shared, judge, judge_together
+from ctcp_forensics.verdict import judge, judge_together
 
 __all__ = ["conclude"]
 
@@ -86,7 +84,7 @@ def told_by_itself(case: Case, reading: Reading) -> ToldAlone:
 
 def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:
     """Flows and findings in the order of the captures and their flows; paths, where captures share connections."""
-    paths = paths_of([view_of(number, *one) for number, one in enumerate(zip(readings, cases, strict=True))])
+    paths = paths_between(readings, cases)
     seats = {(number, case.flow.index): case for number, some in enumerate(cases) for case in some}
     flows, findings, flow_ids = [], [], {}
     for group in groups_of(seats, paths):  # one at a time: its reasons are not kept when it has been told
@@ -95,10 +93,31 @@ def judged(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Judged:
         flows.append(flow)
         findings.append(finding_of(told, flow))
         flow_ids[id(told.case.connection)] = flow.id
-    return tuple(flows), tuple(findings), tuple(path_of(path, readings, flow_ids) for path in paths)
+        for case in told.cases:
+            case.answers.clear()
+    return tuple(flows), tuple(findings), tuple(told_paths(paths, readings, flow_ids))
 
 
-def groups_of(seats: dict[Seat, Case], paths: Sequence[Path]) -> list[list[tuple[int, Case]]]:
+def paths_between(readings: Sequence[Reading], cases: Sequence[list[Case]]) -> Sequence[vantage.Path]:
+    if len(readings) < 2:
+        return ()
+    return vantage.paths_of(
+        [view_of(number, *one) for number, one in enumerate(zip(readings, cases, strict=True))]
+    )
+
+
+def told_paths(
+    paths: Sequence[vantage.Path], readings: Sequence[Reading], flow_ids: Mapping[int, str]
+) -> Sequence[report.Path]:
+    """What tells them is loaded where there are any."""
+    if not paths:
+        return ()
+    from ctcp_forensics.conclude.path import path_of
+
+    return [path_of(path, readings, flow_ids) for path in paths]
+
+
+def groups_of(seats: dict[Seat, Case], paths: Sequence[vantage.Path]) -> list[list[tuple[int, Case]]]:
     """Cases of one connection together, each with the number of its reading; every other case by itself."""
     member: dict[Seat, list[tuple[int, Case]]] = {}
     for connection in (one for path in paths for one in path.connections):
@@ -113,31 +132,30 @@ def groups_of(seats: dict[Seat, Case], paths: Sequence[Path]) -> list[list[tuple
     return list(groups.values())
 
 
-def seat_of(connection: Connection, number: int) -> Seat:
+def seat_of(connection: vantage.Connection, number: int) -> Seat:
     sighting = connection.sightings[number]
     return sighting.view.number, sighting.flow.index
 
 
-def together(case: Case, connection: Connection, number: int) -> Case:
+def together(case: Case, connection: vantage.Connection, number: int) -> Case:
     """The case with the roles that all places agree upon, and the others in sight."""
     return replace(case, flow=connection.sightings[number].flow, connection=connection, number=number)
 
 
 def told_of(group: Sequence[tuple[int, Case]], readings: Sequence[Reading]) -> Told:
     cases = [case for _, case in group]
-    shared: list[Shared] = [{} for _ in cases]
-    case, judgement = judge_together(cases, shared)
+    case, judgement = judge_together(cases)
     return Told(
         case=case,
         judgement=judgement,
         cases=tuple(cases),
-        alone=tuple(judge(by_itself(one), known) for one, known in zip(cases, shared, strict=True))
-        if len(cases) > 1
-        else (),
-        readings=tuple(readings[number] for number, _ in group),
+        alone=tuple([judge(by_itself(one)) for one in cases]) if len(cases) > 1 else (),
+        readings=tuple([readings[number] for number, _ in group]),
     )
 
 
 def by_itself(case: Case) -> Case:
-    """The case as its own capture shows it."""
-    return replace(case, connection=None, number=0)
+    """The case as its own capture shows it: to what does not look beyond it a claim gives the answer that it gave."""
+    alone = replace(case, connection=None, number=0)
+    alone.answers.update({claim: answer for claim, answer in case.answers.items() if not claim.looks_beyond})
+    return alone

@@ -5,7 +5,6 @@ Knows the report's names.  Does not know which flows are told so: see screen and
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics import report
+from ctcp_forensics.flows import spelled
 from ctcp_forensics.reading import Part, Reading
 from ctcp_forensics.screen import JUDGED, Sifted, said_of
 from ctcp_forensics.surroundings import Surroundings
@@ -59,7 +59,7 @@ def brief_of(
     return report.Brief(
         capture=part.account.capture.id,
         verdicts=verdicts_of(counts),
-        addresses=tuple(str(ipaddress.ip_address(address)) for address in columns.addresses),
+        addresses=tuple(map(spelled, columns.addresses)),
         verdict=" ".join([places[word] for word in said]),
         **{name: getattr(columns, name) for name in COUNTED_BY_THE_KERNEL},
     )
@@ -83,7 +83,7 @@ def brief_of_early(reading: Reading, lines: Lines, told: Sequence[int]) -> repor
     return report.Brief(
         capture=reading.captures[0],
         verdicts=verdicts_of(Counter(words)),
-        addresses=tuple(str(ipaddress.ip_address(address)) for address in addresses),
+        addresses=tuple(map(spelled, addresses)),
         verdict=" ".join([places[word] for word in words]),
         client=" ".join([addresses[client] for client, _ in ends]),
         headend=" ".join([addresses[headend] for _, headend in ends]),

@@ -5,37 +5,27 @@ Knows the report's names of the judgement.  Does not judge: see verdict.
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
-from ctcp_forensics import RULES_VERSION, claims, report
+from ctcp_forensics import RULES_VERSION, claims, report, vantage
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.advice import Recommendation, Situation, has_advice, recommend
-from ctcp_forensics.advice.step import AT_CLIENT, AT_FIREWALL, TOWARDS_CLIENT, TOWARDS_HEADEND
+from ctcp_forensics.advice.step import AT_CLIENT, TOWARDS_CLIENT, TOWARDS_HEADEND
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims.words import count, seconds, way
+from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN, count, seconds, way
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told
 from ctcp_forensics.episodes import Episode
-from ctcp_forensics.evidence import Evidence, Outcome
+from ctcp_forensics.evidence import Evidence
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
-from ctcp_forensics.vantage import TO_HEADEND, Connection, ack_author, signs_of_a_box, way_of
-from ctcp_forensics.vantage.location import AT_THE_CLIENT, FACING_CLIENT, FACING_HEADEND
 from ctcp_forensics.verdict import FLAGSHIP, HIDING, MISLEADING, Judgement, Role, link_of
 
-HIDING_NAMES = frozenset(claim.name for claim in HIDING)
-MISLEADING_NAMES = frozenset(claim.name for claim in MISLEADING)
-
-STATIONS = {
-    (AT_THE_CLIENT, AT_THE_CLIENT): AT_CLIENT,
-    (FACING_CLIENT, FACING_CLIENT): TOWARDS_CLIENT,
-    (FACING_HEADEND, FACING_HEADEND): TOWARDS_HEADEND,
-    (FACING_CLIENT, FACING_HEADEND): AT_FIREWALL,
-}
-"""What advice calls the stations of a path.  One that may be anywhere has no name."""
+HIDING_NAMES: Final = frozenset(claim.name for claim in HIDING)
+MISLEADING_NAMES: Final = frozenset(claim.name for claim in MISLEADING)
 
 
 def finding_of(told: Told, row: report.Flow) -> report.Finding:
     """`row` is the report's row for the same connection."""
-    case, judgement = told.case, told.judgement
+    case, judgement, filters = told.case, told.judgement, display_filters(told)
     return report.Finding(
         id=told.finding_id,
         flow=row.id,
@@ -44,26 +34,26 @@ def finding_of(told: Told, row: report.Flow) -> report.Finding:
         confidence=judgement.confidence,
         rule_version=RULES_VERSION,
         summary=summary_of(case, judgement),
-        evidence=tuple(evidence_of(one, told) for one in judgement.evidence),
+        evidence=tuple([evidence_of(one, judgement.role(one.claim), told) for one in judgement.evidence]),
         recommendations=recommendations_of(told, row),
         also_possible=tuple(
             report.AlsoPossible(verdict=one.verdict.slug, because=one.because, settled_by=one.settled_by)
             for one in judgement.also_possible
         ),
         missing_evidence=missing_evidence(case, judgement),
-        display_filter=display_filter(case),
-        display_filters=display_filters(told),
+        display_filter=filters[told.capture],
+        display_filters=filters,
     )
 
 
-def evidence_of(one: Evidence, told: Told) -> report.Evidence:
+def evidence_of(one: Evidence, role: Role, told: Told) -> report.Evidence:
     """With the frames of every place, by capture."""
-    frames = told.frames(one.frames, told.case.number)
+    frames = told.frames(one.frames, told.case.number) if one.frames else {}
     for number, some in one.elsewhere:
         frames |= told.frames(some, number)
     return report.Evidence(
         claim=one.claim,
-        role=told.judgement.roles[one.claim],
+        role=role,
         link=link_of(one.claim),
         outcome=one.outcome,
         because=one.because,
@@ -89,21 +79,17 @@ def summary_of(case: Case, judgement: Judgement) -> str:
 
 def is_open(one: Evidence) -> bool:
     """Not known, or what hides it."""
-    return one.outcome == Outcome.UNKNOWN or hides(one)
+    return one.claim in HIDING_NAMES if one.outcome is HOLDS else one.outcome is UNKNOWN
 
 
 def misleads(one: Evidence) -> bool:
     """Whatever else such a capture shows is not worth telling."""
-    return one.outcome == Outcome.HOLDS and one.claim in MISLEADING_NAMES
-
-
-def hides(one: Evidence) -> bool:
-    return one.outcome == Outcome.HOLDS and one.claim in HIDING_NAMES
+    return one.outcome is HOLDS and one.claim in MISLEADING_NAMES
 
 
 def is_broken(one: Evidence) -> bool:
     """A link of the proof that fails."""
-    return bool(link_of(one.claim)) and one.outcome == Outcome.FAILS
+    return one.outcome is FAILS and bool(link_of(one.claim))
 
 
 def flagship_summary(case: Case, direction: Direction, episode: Episode) -> str:
@@ -125,7 +111,7 @@ def sentence(text: str) -> str:
 
 def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
     """What to capture or to ask: for everything that is open, and for every doubt."""
-    wanting = [one for one in judgement.evidence if is_open(one) or is_doubt(one, judgement)]
+    wanting = [one for one in judgement.evidence if is_wanting(one, judgement)]
     open_ = [one.settled_by for one in [*filter(misleads, wanting)] or wanting if one.settled_by]
     if judgement.verdict is FLAGSHIP and case.direction is not None and case.connection is None:
         far_side = HEADEND if case.direction.name == CLIENT_TO_HEADEND else CLIENT
@@ -133,8 +119,11 @@ def missing_evidence(case: Case, judgement: Judgement) -> tuple[str, ...]:
     return tuple(dict.fromkeys(open_))
 
 
-def is_doubt(one: Evidence, judgement: Judgement) -> bool:
-    return judgement.roles[one.claim] == Role.GUARD and one.outcome != Outcome.HOLDS
+def is_wanting(one: Evidence, judgement: Judgement) -> bool:
+    """Open, or a guard that does not hold: a doubt."""
+    if one.outcome is FAILS:
+        return judgement.role(one.claim) is Role.GUARD
+    return is_open(one)
 
 
 def display_filters(told: Told) -> dict[str, str]:
@@ -153,7 +142,7 @@ def wanted_at(told: Told, number: int) -> int | None:
     case, connection = told.case, told.case.connection
     if connection is None or case.episode is None or case.direction is None:
         return None
-    way = way_of(case.direction.name)
+    way = vantage.way_of(case.direction.name)
     pos = connection.position(way, case.episode.row.wanted_pos, case.number, number)
     if pos is None:
         return None
@@ -178,7 +167,7 @@ def filter_for(flow: Flow, wanted: int | None) -> str:
 def recommendations_of(told: Told, row: report.Flow) -> tuple[report.Recommendation, ...]:
     if not has_advice(told.judgement.verdict.slug):
         return ()
-    return tuple(recommendation_of(one) for one in recommend(situation_of(told, row)))
+    return tuple([recommendation_of(one) for one in recommend(situation_of(told, row))])
 
 
 def situation_of(told: Told, row: report.Flow) -> Situation:
@@ -205,10 +194,17 @@ def situation_of(told: Told, row: report.Flow) -> Situation:
 
 
 def captured_at(told: Told) -> frozenset[str]:
-    """Where the captures of the connection were taken; nothing with one, whose side nobody can tell."""
-    connection = told.case.connection
-    stations = () if connection is None else connection.stations
-    return frozenset(STATIONS[station] for station in stations if station in STATIONS)
+    """Where the captures of the connection were taken."""
+    return frozenset(station for station in stations_of(told) if station is not None)
+
+
+def stations_of(told: Told) -> tuple[str | None, ...]:
+    """What advice calls the places; nothing with one, whose side nobody can tell."""
+    if told.case.connection is None:
+        return ()
+    from ctcp_forensics.conclude.stations import named
+
+    return named(told.case.connection)
 
 
 def acks_pass_the_firewall(told: Told) -> bool:
@@ -219,24 +215,25 @@ def acks_pass_the_firewall(told: Told) -> bool:
     case = told.case
     if case.connection is None or case.direction is None or not told.words:
         return False
-    way = way_of(case.direction.name)
-    author = ack_author(case.connection, way, told.words)
-    far_side = TOWARDS_HEADEND if way == TO_HEADEND else TOWARDS_CLIENT
-    if author is None or STATIONS.get(case.connection.stations[author.shown]) != far_side:
+    way = vantage.way_of(case.direction.name)
+    author = vantage.ack_author(case.connection, way, told.words)
+    far_side = TOWARDS_HEADEND if way == vantage.TO_HEADEND else TOWARDS_CLIENT
+    if author is None or stations_of(told)[author.shown] != far_side:
         return False
-    return was_passed_for_certain(case.connection, author.shown)
+    return was_passed_for_certain(told, author.shown)
 
 
-def was_passed_for_certain(connection: Connection, shown: int) -> bool:
+def was_passed_for_certain(told: Told, shown: int) -> bool:
     """Something that a box changes tells the capture on its far side from those before it: one may be a copy."""
-    nearer = (at for at, station in enumerate(connection.stations) if at != shown and station in STATIONS)
-    return any(signs_of_a_box(connection, *sorted((at, shown))) for at in nearer)
+    connection, stations = told.case.connection, stations_of(told)
+    nearer = [at for at, station in enumerate(stations) if at != shown and station is not None]
+    return connection is not None and any(
+        vantage.signs_of_a_box(connection, *sorted((at, shown))) for at in nearer
+    )
 
 
 def at_the_firewall(told: Told) -> Case:
-    connection = told.case.connection
-    stations = () if connection is None else connection.stations
-    sides = zip(told.cases, map(STATIONS.get, stations), strict=False)
+    sides = zip(told.cases, stations_of(told), strict=False)
     return next((case for case, side in sides if side not in (None, AT_CLIENT)), told.case)
 
 
@@ -244,7 +241,7 @@ def size_dependent(case: Case) -> bool | None:
     """Whether only large segments were lost; None where nothing was lost, so nobody can tell."""
     if not any(direction.shows_loss for direction in case.flow.directions):
         return None
-    return claims.only_large_segments_vanish(case).outcome == Outcome.HOLDS
+    return claims.only_large_segments_vanish.answer(case)[0] is HOLDS
 
 
 def acks_of_another_box(case: Case) -> bool:
@@ -256,4 +253,14 @@ def acks_of_another_box(case: Case) -> bool:
 
 
 def recommendation_of(one: Recommendation) -> report.Recommendation:
-    return report.Recommendation(**msgspec.structs.asdict(one))
+    return report.Recommendation(
+        fix=one.fix,
+        title=one.title,
+        change=one.change,
+        commands=one.commands,
+        cost=one.cost,
+        verify=one.verify,
+        roll_back=one.roll_back,
+        source=one.source,
+        caveats=one.caveats,
+    )

@@ -7,24 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ctcp_forensics import report
+from ctcp_forensics import report, vantage
 from ctcp_forensics.case import Case
 from ctcp_forensics.conclude.told import CLIENT, HEADEND, Told, endpoint
 from ctcp_forensics.episodes import Episode, known
 from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, EndingKind
-from ctcp_forensics.vantage import (
-    ALL_THE_WAY,
-    TO_CLIENT,
-    TO_HEADEND,
-    WITHIN_ASA,
-    Connection,
-    Crossing,
-    ack_author,
-    has_missed,
-    loss_of,
-    rst_author,
-    way_of,
-)
 
 
 def flow_of(told: Told) -> report.Flow:
@@ -83,8 +70,8 @@ def shifts_of(told: Told, number: int) -> report.Shifts:
     if connection is None:
         return report.Shifts()
     return report.Shifts(
-        client_to_headend=connection.position(TO_HEADEND, 0, here, number),
-        headend_to_client=connection.position(TO_CLIENT, 0, here, number),
+        client_to_headend=connection.position(vantage.TO_HEADEND, 0, here, number),
+        headend_to_client=connection.position(vantage.TO_CLIENT, 0, here, number),
     )
 
 
@@ -117,11 +104,11 @@ def loss_location(told: Told) -> str | None:
     if case.connection is None:
         return None
     if case.direction is not None and told.words:
-        return loss_of(case.connection, way_of(case.direction.name), told.words)
+        return vantage.loss_of(case.connection, vantage.way_of(case.direction.name), told.words)
     return most_lost_at(case.connection)
 
 
-def most_lost_at(connection: Connection) -> str | None:
+def most_lost_at(connection: vantage.Connection) -> str | None:
     """Segment by segment, else all at once; `capture` where all that is missing was only not captured."""
     lost: Counter[str] = Counter()
     withheld: Counter[str] = Counter()
@@ -130,7 +117,7 @@ def most_lost_at(connection: Connection) -> str | None:
         lost[where] += crossing.lost_count
         if crossing.damaged:
             lost[spoilt_at(connection, crossing)] += crossing.damaged
-        if not has_missed(connection, connection.sightings.index(crossing.behind)):
+        if not vantage.has_missed(connection, connection.sightings.index(crossing.behind)):
             withheld[where] += crossing.withheld
     for some in (lost, withheld):
         if some.total():
@@ -140,7 +127,7 @@ def most_lost_at(connection: Connection) -> str | None:
     return "capture" if missed and not is_open else None
 
 
-def spoilt_at(connection: Connection, crossing: Crossing) -> str:
+def spoilt_at(connection: vantage.Connection, crossing: vantage.Crossing) -> str:
     """Where that was which came damaged: on the last link before that altered anything, else next to the sender."""
     links = [one for one in connection.crossings if one.way == crossing.way]
     before = [one for one in links[: links.index(crossing)] if one.altered]
@@ -149,18 +136,22 @@ def spoilt_at(connection: Connection, crossing: Crossing) -> str:
     return connection.location(crossing.way, None, connection.line(crossing.way)[0])
 
 
-def place_of(connection: Connection, crossing: Crossing) -> str:
+def place_of(connection: vantage.Connection, crossing: vantage.Crossing) -> str:
     """Within a firewall only where somebody says that these are a firewall's two sides."""
     word = connection.location_of(crossing)
     views = [one.view for one in (crossing.before, crossing.behind) if one is not None]
-    return ALL_THE_WAY if word == WITHIN_ASA and not all(view.is_named for view in views) else word
+    return (
+        vantage.ALL_THE_WAY
+        if word == vantage.WITHIN_ASA and not all(view.is_named for view in views)
+        else word
+    )
 
 
 def author_of_acks(told: Told) -> str | None:
     case = told.case
     if case.connection is None or case.direction is None or not told.words:
         return None
-    author = ack_author(case.connection, way_of(case.direction.name), told.words)
+    author = vantage.ack_author(case.connection, vantage.way_of(case.direction.name), told.words)
     return None if author is None else author.where
 
 
@@ -168,7 +159,7 @@ def author_of_rst(told: Told) -> str | None:
     case, ending = told.case, told.case.flow.ending
     if case.connection is None or ending.kind != EndingKind.RST or ending.direction is None:
         return None
-    author = rst_author(case.connection, way_of(ending.direction))
+    author = vantage.rst_author(case.connection, vantage.way_of(ending.direction))
     return None if author is None else author.where
 
 
@@ -215,7 +206,7 @@ def elsewhere(told: Told, direction: Direction, episode: Episode) -> list[tuple[
     connection = told.case.connection
     if connection is None:
         return []
-    way = way_of(direction.name)
+    way = vantage.way_of(direction.name)
     found = []
     for number, case in enumerate(told.cases):
         pos = connection.position(way, episode.row.wanted_pos, told.case.number, number)

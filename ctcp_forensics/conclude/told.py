@@ -5,19 +5,22 @@ Knows which capture and frame a number means.  Does not know what the report mak
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics._kernel.rows import NEVER
+from ctcp_forensics.capture.digest import sha256_of
 from ctcp_forensics.case import Case
 from ctcp_forensics.flows import Endpoint, Flow
+from ctcp_forensics.kept import kept
 from ctcp_forensics.reading import Reading
-from ctcp_forensics.vantage import Witness
 from ctcp_forensics.verdict import FLAGSHIP, Judgement
+
+if TYPE_CHECKING:
+    from ctcp_forensics import vantage
 
 CLIENT, HEADEND = "client", "headend"
 
@@ -34,7 +37,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     readings: tuple[Reading, ...]
     """Of the places."""
 
-    @property
+    @kept
     def capture(self) -> str:
         """The first capture of the place that it is judged at."""
         return self.readings[self.case.number].locate(self.case.flow.row.first_frame)[0]
@@ -51,7 +54,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.readings[number].by_capture(frames) if frames else {}
 
     @property
-    def words(self) -> Sequence[Witness]:
+    def words(self) -> Sequence[vantage.Witness]:
         """What every place says of the question that was left open."""
         return self.case.words
 
@@ -72,7 +75,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         wanted = "" if self.case.episode is None else self.case.episode.wanted_seq
         return digest(self.judgement.verdict.slug, RULES_VERSION, wanted, self.content)
 
-    @cached_property
+    @kept
     def content(self) -> str:
         """What all captures hold of this connection, whatever order they were named in."""
         held = [content_of(one.flow) for one in self.cases]
@@ -83,7 +86,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def digest(*parts: object) -> str:
     """Sixteen hexadecimal digits over the parts; content only, never a path or an order."""
-    return hashlib.sha256(joined(parts).encode()).hexdigest()[:16]
+    return sha256_of(joined(parts).encode())[:16]
 
 
 def joined(parts: Iterable[object]) -> str:
