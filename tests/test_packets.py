@@ -139,7 +139,9 @@ def test_the_oldest_incomplete_datagram_makes_room_and_is_counted() -> None:
     assert reassembly.take(first[0]) is None
     assert [reassembly.take(pieces[0]) for pieces in renumbered] == [None] * MAX_DATAGRAMS
     assert reassembly.evicted == 1
-    assert [reassembly.take(piece) for piece in renumbered[-1][1:]][-1] is not None, "who made it go has its room"
+    assert [reassembly.take(piece) for piece in renumbered[-1][1:]][-1] is not None, (
+        "who made it go has its room"
+    )
     assert reassembly.take(first[1]) is None, "its first piece was let go"
     assert reassembly.waiting == MAX_DATAGRAMS + 1
 
