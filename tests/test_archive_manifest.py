@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.archive import manifest
+from ctcp_forensics.archive import writer
 from ctcp_forensics.archive.database import connect
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.scan import Wanted, scan
@@ -40,7 +40,7 @@ def test_what_is_acknowledged_waits_for_the_disk_and_what_was_found_does_not(
         database.set_trace_callback(statements.append)
         return database
 
-    monkeypatch.setattr(manifest, "connect", listening)
+    monkeypatch.setattr(writer, "connect", listening)
     folder = make_archive(tmp_path / "in", 3)
     (folder / "notes.txt").write_text("no capture")
     scan(

@@ -21,7 +21,7 @@ import pytest
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
-from ctcp_forensics.archive.facts import FACTS_VERSION, Facts
+from ctcp_forensics.archive.facts import Facts, facts_version
 from ctcp_forensics.archive.manifest import Todo
 from ctcp_forensics.archive.planner import (
     CONTAINER_MEMBERS,
@@ -82,7 +82,7 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
     assert kept == found
     if found.judged:
         assert kept.facts is not None
-        assert kept.facts.version == FACTS_VERSION
+        assert kept.facts.version == facts_version()
         assert kept.facts.surroundings.pulse == NO_PULSE  # a capture by itself is compared with none
         again = judged_again(kept, terms)
         assert again.report is not None
@@ -101,7 +101,7 @@ def test_evidence_that_was_let_go_is_remembered_and_facts_from_before_there_was_
     document = msgspec.json.decode(msgspec.json.encode(kept.facts))
     del document["surroundings"]["times_bared"]
     before = msgspec.json.decode(msgspec.json.encode(document), type=Facts)
-    assert before.version == FACTS_VERSION
+    assert before.version == facts_version()
     assert before.surroundings.times_bared == 0
 
 

@@ -24,6 +24,8 @@ HASHES: Final[dict[int, HashName]] = {1: SHA256, SCHEMA_VERSION: BLAKE3}
 hashes of one content cannot be told to be of the same."""
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
+WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
+"""States of an entry: to be examined; to be told apart from others of its length; with a result."""
 
 
 SCHEMA: Final = """

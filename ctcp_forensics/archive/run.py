@@ -95,6 +95,8 @@ class Sweep:
     ) -> None:
         self.tally = Tally()
         self.is_stopping = False
+        self.is_finished = False
+        """All that was found is done: who asked it to stop did so too late for anything to be left."""
         self._segments = folder / segment.FOLDER
         self._manifest = manifest
         self._engine = engine
@@ -132,7 +134,9 @@ class Sweep:
             while not (self.tally.is_all_found or self.is_stopping):
                 self._examine(search)
                 self._settle_lookalikes()
-        if not self.is_stopping:
+        is_all_done = self.tally.is_all_found and not self._manifest.has_unfinished()
+        self.is_finished = is_all_done or not self.is_stopping
+        if self.is_finished:
             self._manifest.finish()
 
     # --- what is to be done ------------------------------------------------------------------
@@ -191,14 +195,14 @@ class Sweep:
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
-        if self.is_stopping or not self._manifest.lookalikes():
+        if self.is_stopping or not self._manifest.alike.set_aside():
             return
-        self._pump(keys("quick-key", self._manifest.without_quick_key()))
+        self._pump(keys("quick-key", self._manifest.alike.without_quick_key()))
         if not self.is_stopping:
-            self._manifest.release_unlike()
-            self._pump(keys("whole-key", self._manifest.without_whole_key()))
+            self._manifest.alike.release_unlike()
+            self._pump(keys("whole-key", self._manifest.alike.without_whole_key()))
         while not self.is_stopping:
-            self._manifest.settle_alike()
+            self._manifest.alike.settle_alike()
             if next(self._manifest.waiting(), None) is None:
                 self._count_copies()
                 return
@@ -329,9 +333,9 @@ class Sweep:
     def _take_keys(self, batch: Batch, answers: Sequence[Answer]) -> None:
         pairs = [(batch.todos[answer.at].entry, answer.key) for answer in answers]
         if batch.kind == "quick-key":
-            self._manifest.take_quick_keys(pairs)
+            self._manifest.alike.take_quick_keys(pairs)
         else:
-            self._manifest.take_whole_keys(pairs)
+            self._manifest.alike.take_whole_keys(pairs)
 
     def _mourn(self, batch: Batch, answered_to: set[int], ended: Ended) -> Iterator[Answer]:
         """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again.
