@@ -88,7 +88,10 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
     """Raises StoreError where there is no manifest of this version."""
     try:
         found = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
         )
         version = version_of(found)
     except sqlite3.Error as error:

@@ -80,6 +80,10 @@ class Manifest:
         """By which contents are known here."""
         return HASHES[self._writer.version]
 
+    def sync(self) -> None:
+        """All that was written is durable behind this.  Any thread may wait for it."""
+        self._writer.sync()
+
     def close(self) -> None:
         self._writer.close()
 
@@ -168,8 +172,8 @@ class Manifest:
         return {name for (name,) in self._writer.execute("SELECT name FROM segments")}
 
     def acknowledge(self, number: int, name: str, placed: Sequence[Placed]) -> None:
-        """From now on these are the results, and will be after a power cut."""
-        with self.transaction():
+        """From now on these are the results, and will be after a power cut when it is synced."""
+        with self._writer.passing_transaction():
             self.note_segment(number, name, len(placed))
             for one in placed:
                 values = self._result(number, one)
