@@ -10,7 +10,7 @@ from threading import Event, current_thread, main_thread
 
 import pytest
 
-from ctcp_forensics.archive import run, segment, writer
+from ctcp_forensics.archive import planner, run, segment, writer
 from ctcp_forensics.archive.database import StoreError, connect
 from ctcp_forensics.archive.engine import Job
 from ctcp_forensics.archive.engine.inline import InlineEngine
@@ -97,7 +97,7 @@ def test_nobody_waits_for_the_disk_while_there_is_something_to_do(
 ) -> None:
     """The disk takes nothing before the last task has been given out; whoever waited for it would wait for ever."""
     monkeypatch.setattr(run, "TOGETHER_S", 0.0)
-    monkeypatch.setattr(run.Planner, "take", lambda self: [self._next()])
+    monkeypatch.setattr(planner.Planner, "take", lambda self: [self._next()])
     folder, given, all_given = of_many_lengths(tmp_path / "in", 5), list[Job](), Event()
     write, submit = segment.write_durably, InlineEngine.submit
 
