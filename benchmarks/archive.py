@@ -172,14 +172,14 @@ class Echo:
     def wait(self, timeout_s: float) -> list[Ended]:
         import msgspec
 
-        from ctcp_forensics.archive.task import Task
+        from ctcp_forensics.archive.task import Task, data_of
 
         jobs, self._jobs = self._jobs[:4], self._jobs[4:]
         return [
             Ended(
                 number=job.number,
                 answers=[
-                    msgspec.msgpack.encode(msgspec.structs.replace(self._answer, at=at))
+                    data_of(msgspec.structs.replace(self._answer, at=at))
                     for at in range(len(msgspec.msgpack.decode(job.payload, type=Task).items))
                 ],
             )

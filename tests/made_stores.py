@@ -137,7 +137,7 @@ class MadeStore:
     def _copy(self, manifest: Manifest, copy: str, original: str) -> None:
         """Both get the key that says so, as after their bytes were compared."""
         entries = {uri: Entry(uri=uri, size=218_304, stamp="1:1") for uri in (copy, original)}
-        manifest.take_whole_keys([(entries[original], original)])
+        manifest.alike.take_whole_keys([(entries[original], original)])
         manifest.take_found([self._entry(copy, 218_304)], anew=True)
-        manifest.take_whole_keys([(entries[copy], original)])
-        manifest.settle_alike()
+        manifest.alike.take_whole_keys([(entries[copy], original)])
+        manifest.alike.settle_alike()

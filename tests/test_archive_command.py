@@ -6,29 +6,36 @@ import io
 import os
 import pty
 import re
+import signal
+import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import planner, run, scan, segment
 from ctcp_forensics.archive.database import StoreError
-from ctcp_forensics.archive.engine import Ended, Job, Running
+from ctcp_forensics.archive.engine import Ended, EngineError, Job, Running
 from ctcp_forensics.archive.engine.inline import InlineEngine
 from ctcp_forensics.archive.entry import Entry, Found
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.manifest import Manifest
-from ctcp_forensics.archive.store import SAME, Store
-from ctcp_forensics.archive.tally import Tally
-from ctcp_forensics.archive.task import work
+from ctcp_forensics.archive.store import NOT_YET, SAME, SKIPPED, Store, Trouble
+from ctcp_forensics.archive.tally import Tally, Together
+from ctcp_forensics.archive.task import Task, answer_of, item_of, payload_of, work
 from ctcp_forensics.capture import Hashing
-from ctcp_forensics.cli import headway
+from ctcp_forensics.capture.names import shown
+from ctcp_forensics.cli import analysis, headway, main, sweeping
 from ctcp_forensics.pipeline import Options, diagnose
+from tests.archives import zipped
 from tests.savefiles import record
 from tests.sweeps import (
+    PLAIN,
     SAMPLES,
     environment,
     make_archive,
@@ -76,7 +83,7 @@ def test_a_list_of_files_beside_places_and_from_standard_input_may_end_names_in_
     listed = f"{odd}/0\n2.pcap\0{odd}/nowhere.pcap".encode()
     ended = subprocess.run(words, input=listed, capture_output=True, timeout=120, check=False)
     assert uris(tmp_path / "store") == [f"{odd}/0\n2.pcap", f"{odd}/000.pcap"]
-    assert f"{odd}/nowhere.pcap: refused: vanished".encode() in ended.stdout
+    assert f"{odd}/nowhere.pcap: refused: missing".encode() in ended.stdout
 
 
 def test_names_with_line_feeds_are_two_names_without_null(odd: Path, tmp_path: Path) -> None:
@@ -221,6 +228,89 @@ def test_a_store_that_was_stopped_before_it_held_anything_is_told_so(tmp_path: P
         Store.open(tmp_path)
 
 
+def test_what_was_refused_and_is_mended_is_forgotten_and_the_rest_is_not(tmp_path: Path) -> None:
+    """The archive had no directory, one file no bytes, and one place was not there; another run may look elsewhere."""
+    folder, store = tmp_path / "in", tmp_path / "store"
+    folder.mkdir()
+    whole = zipped({"a.pcap": (SAMPLES / "failure-client.pcap").read_bytes()})
+    for name, body in {"case.zip": whole[:-30], "b.pcap": b"", "c.zip": whole[:-30]}.items():
+        (folder / name).write_bytes(body)
+    scanned(store, folder, tmp_path / "later", tmp_path / "never")
+    assert len(troubles(store)) == 4
+    (folder / "case.zip").write_bytes(whole)
+    (folder / "b.pcap").write_bytes((SAMPLES / "orderly-close.pcap").read_bytes())
+    make_archive(tmp_path / "later", 1)
+    scanned(store, folder, tmp_path / "later")
+    assert [one.uri for one in troubles(store)] == [f"{folder}/c.zip", f"{tmp_path}/never"]
+    assert Store.open(store).coverage().files(SKIPPED) == 0
+
+
+def troubles(store: Path) -> list[Trouble]:
+    return list(Store.open(store).troubles())
+
+
+def test_who_stops_a_sweep_that_has_done_everything_is_not_told_that_something_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the last answer is made durable."""
+    folder = make_archive(tmp_path / "in", 1)
+    write = segment.write_durably
+
+    def interrupted(path: Path, frames: Sequence[bytes]) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write(path, frames)
+
+    monkeypatch.setattr(segment, "write_durably", interrupted)
+    wanted = scan.Wanted(places=[str(folder)], store=tmp_path / "store", terms=Terms(), engine="inline")
+    swept = scan.scan(wanted, lambda _tally: None)
+    assert (swept.was_stopped, swept.is_finished) == (True, True)
+
+
+def test_what_waits_is_counted_and_not_listed(tmp_path: Path) -> None:
+    folder, store = make_archive(tmp_path / "in", 2), tmp_path / "store"
+    (folder / "c.zip").write_bytes(b"PK\x03\x04")
+    scanned(store, folder)
+    with closing(sqlite3.connect(store / "manifest.sqlite3")) as database, database:
+        database.execute("UPDATE entries SET state = 'waiting', result = NULL WHERE uri LIKE '%/001.pcap'")
+    opened = Store.open(store)
+    swept = scan.Swept(run=None, coverage=opened.coverage(), was_stopped=True, is_finished=False)
+    told = "\n".join(sweeping.statement(opened, swept, quiet=False))
+    assert "1 analyzed" in told
+    assert ", 1 not yet" in told
+    assert "1 place not wholly looked at:\n" in told
+    assert "001.pcap" not in told
+    assert [one.reason for one in opened.troubles() if one.status == "waiting"] == [NOT_YET]
+
+
+HOSTILE_NAMES = ("new\nline.pcap", "esc\x1b[31m.pcap", "back\\slash.pcap", os.fsdecode(b"raw\xff.pcap"))
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_name_as_tables_show_it_leads_back_to_its_capture(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = (SAMPLES / "failure-client.pcap").read_bytes()
+    (tmp_path / name).write_bytes(body)
+    (tmp_path / "case.zip").write_bytes(zipped({"new\nline.pcap": body}))
+    for written in (shown(name), "case.zip!/new\\u000aline.pcap"):
+        assert main(["analyze", "-q", f"{tmp_path}/{written}"]) == 1
+        assert capsys.readouterr().err == ""
+    (tmp_path / "a\\x41.pcap").write_bytes(body)
+    assert analysis.expanded([f"{tmp_path}/a\\x41.pcap"]) == [f"{tmp_path}/a\\x41.pcap"]
+
+
+def test_another_version_at_work_is_refused() -> None:
+    """A worker of a cluster may be older: its answer names no program, and its results would be other ones."""
+    items = (item_of(entry_of(SAMPLES / PLAIN[0])),)
+    (answer,) = work(payload_of(Task(kind="quick-key", items=items, terms=Terms())))
+    assert answer_of(answer).key
+    older = msgspec.msgpack.decode(answer) | {"program": ""}
+    with pytest.raises(
+        EngineError, match=r"a worker runs ctcp-diag of an older version .* install one version"
+    ):
+        answer_of(msgspec.msgpack.encode(older))
+
+
 # --- what it says meanwhile -----------------------------------------------------------------------
 
 
@@ -295,6 +385,20 @@ def test_a_log_gets_a_line_every_five_seconds(clock: Clock, monkeypatch: pytest.
         "25 MB of 90 MB so far  3 of 9 files  5.0 MB/s  0 hits\n"
         "50 MB of 90 MB  6 of 9 files  5.0 MB/s  eta 8 s  0 hits\n"
     )
+
+
+def test_runs_that_follow_one_another_are_told_of_together() -> None:
+    """As `--watch` has them: each begins to count anew."""
+    told: list[tuple[int, int, int, str]] = []
+    watch = Together(lambda all_: told.append((all_.found, all_.done, all_.hits, all_.slowest)))
+    first, second = Tally(found=2, slowest="a"), Tally(found=1)
+    watch(first)
+    first.done, first.hits, first.slowest = 2, 1, ""
+    watch(first)
+    second.done = 1
+    watch(second)
+    watch(second)
+    assert told == [(2, 0, 0, "a"), (2, 2, 1, ""), (3, 3, 1, ""), (3, 3, 1, "")]
 
 
 def test_a_line_names_hits_failures_and_what_is_slow() -> None:

@@ -160,6 +160,16 @@ def test_coverage_and_what_could_not_be_read_come_from_the_manifest(ask: Any, ma
     ]
 
 
+def test_what_is_never_opened_is_listed_with_its_reason(ask: Any, made: MadeStore) -> None:
+    made.refuse(
+        Refusal(uri="/case4/fifo.pcap", reason="fifo", detail="a pipe is never opened", is_trouble=False),
+        Refusal(uri="/case4/locked", reason="permission", is_trouble=True),
+    )
+    assert json.loads(ask("skipped", "--format", "json")) == [
+        {"uri": "/case4/fifo.pcap", "status": "skipped", "reason": "fifo: a pipe is never opened"}
+    ]
+
+
 def test_verbose_shows_the_sql_and_it_gives_the_same(ask: Any) -> None:
     told = ask("hits", "-v", "--verdict", "healthy")
     sql = "\n".join(
@@ -179,6 +189,7 @@ def test_the_questions_are_listed_with_a_sentence_each(ask: Any) -> None:
         "hits",
         "coverage",
         "unreadable",
+        "skipped",
         "overview",
     ]
     assert "(--by month, week, day)" in lines[1]
@@ -198,7 +209,8 @@ def test_the_questions_are_listed_with_a_sentence_each(ask: Any) -> None:
         ),
         (("--sql", "SELECT nothing FROM findings"), 'Referenced column "nothing" not found'),
         (("--sql", "SELEC 1"), "syntax error"),
-        (("--sql", "DROP VIEW findings"), "Only SELECT"),
+        (("--sql", "DROP VIEW findings"), "--sql takes one SELECT over captures, flows and findings"),
+        (("--sql", "COPY flows TO '/tmp/flows.csv'"), "nothing that writes or sets"),
         (("overview",), "name a file with -o"),
         (("hits", "--store", "/nowhere"), "there is no store"),
     ],

@@ -21,7 +21,7 @@ import pytest
 
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
-from ctcp_forensics.archive.facts import FACTS_VERSION, Facts
+from ctcp_forensics.archive.facts import Facts, facts_version
 from ctcp_forensics.archive.manifest import Todo
 from ctcp_forensics.archive.planner import (
     CONTAINER_MEMBERS,
@@ -82,7 +82,7 @@ def test_a_result_holds_what_analyze_writes_and_can_be_judged_again_without_the_
     assert kept == found
     if found.judged:
         assert kept.facts is not None
-        assert kept.facts.version == FACTS_VERSION
+        assert kept.facts.version == facts_version()
         assert kept.facts.surroundings.pulse == NO_PULSE  # a capture by itself is compared with none
         again = judged_again(kept, terms)
         assert again.report is not None
@@ -101,7 +101,7 @@ def test_evidence_that_was_let_go_is_remembered_and_facts_from_before_there_was_
     document = msgspec.json.decode(msgspec.json.encode(kept.facts))
     del document["surroundings"]["times_bared"]
     before = msgspec.json.decode(msgspec.json.encode(document), type=Facts)
-    assert before.version == FACTS_VERSION
+    assert before.version == facts_version()
     assert before.surroundings.times_bared == 0
 
 
@@ -357,7 +357,7 @@ def test_what_is_not_there_is_told_and_makes_the_coverage_incomplete(tmp_path: P
     (folder / "000.pcap").unlink()
     ended = scanned(tmp_path / "store", folder, tmp_path / "nowhere")
     assert ended.returncode == 3
-    assert f"{tmp_path}/nowhere: refused: vanished" in ended.stdout
+    assert f"{tmp_path}/nowhere: refused: missing" in ended.stdout
 
 
 def test_a_store_of_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -534,7 +534,7 @@ def test_newer_rules_judge_again_without_the_captures(tmp_path: Path) -> None:
     ended = scanned(tmp_path / "store", folder, env=newer)
     assert results(tmp_path / "store") == results(tmp_path / "expected")
     assert all(b'"rules_version":"next"' in found for found in results(tmp_path / "store"))
-    assert "refused: vanished" in ended.stdout
+    assert "refused: missing" in ended.stdout
 
 
 # --- merging -----------------------------------------------------------------------------------------
@@ -552,8 +552,8 @@ def test_stores_of_another_version_are_not_merged(tmp_path: Path) -> None:
 
 def test_a_segment_is_a_file_that_zstd_reads(tmp_path: Path) -> None:
     scanned(tmp_path / "store", make_archive(tmp_path / "in", 3))
-    (segment,) = (tmp_path / "store" / "segments").iterdir()
+    segments = sorted((tmp_path / "store" / "segments").iterdir())
     if shutil.which("zstd") is None:
         pytest.skip("no zstd here")
-    text = subprocess.run(["zstd", "-dc", str(segment)], capture_output=True, check=True).stdout
+    text = subprocess.run(["zstd", "-dc", *map(str, segments)], capture_output=True, check=True).stdout
     assert len(io.BytesIO(text).readlines()) == 3

@@ -129,7 +129,7 @@ def test_captures_in_archives_are_entries_with_names_that_open(tmp_path: Path) -
                 assert b"".join(map(bytes, capture.chunks())) == CAPTURE
     assert told(tmp_path, find([f"{tmp_path}/case.zip!/dir"])) == ["case.zip!/dir/a.pcap"]
     assert told(tmp_path, find([f"{tmp_path}/case.zip!/b.tar"])) == ["case.zip!/b.tar!/c"]
-    assert told(tmp_path, find([f"{tmp_path}/case.zip!/none"])) == ["case.zip!/none: vanished"]
+    assert told(tmp_path, find([f"{tmp_path}/case.zip!/none"])) == ["case.zip!/none: missing"]
 
 
 def test_a_bomb_is_one_refusal_beside_its_neighbours(tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_patterns_are_followed_and_names_go_first(tmp_path: Path) -> None:
 def test_what_is_not_there_and_what_is_not_read_is_trouble(tmp_path: Path) -> None:
     found = list(find([f"{tmp_path}/none", "nowhere://a.pcap", f"{tmp_path}/none.zip!/a", "", "a\0b"]))
     assert [(one.uri, one.reason, one.is_trouble) for one in found if isinstance(one, Refusal)] == [
-        (f"{tmp_path}/none", "vanished", True),
+        (f"{tmp_path}/none", "missing", True),
         ("nowhere://a.pcap", "unreachable", True),
-        (f"{tmp_path}/none.zip!/a", "vanished", True),
-        ("", "vanished", True),
-        ("a\0b", "vanished", True),
+        (f"{tmp_path}/none.zip!/a", "missing", True),
+        ("", "missing", True),
+        ("a\0b", "missing", True),
     ]
 
 

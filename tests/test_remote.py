@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPConnection
@@ -344,6 +345,9 @@ def test_a_url_with_a_password_is_not_kept(tmp_path: Path) -> None:
 # --- the web ----------------------------------------------------------------------------------------
 
 
+LOGIN = "Basic " + b64encode(b"us er:p@ss").decode()
+
+
 class Shelf(BaseHTTPRequestHandler):
     """One file with an ETag and ranges; it breaks, changes and leads elsewhere as its path says."""
 
@@ -353,7 +357,9 @@ class Shelf(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         first = not any(self.path == one.split()[0] for one in self.asked)
         self.asked.append(f"{self.path} {self.headers.get('Range', '')}".strip())
-        if self.path.startswith("/to?"):
+        if self.path == "/locked" and self.headers.get("Authorization") != LOGIN:
+            self._send(401, b"who are you?", {"WWW-Authenticate": 'Basic realm="cases"'})
+        elif self.path.startswith("/to?"):
             self.send_response(302)
             self.send_header("Location", self.path.removeprefix("/to?"))
             self.send_header("Content-Length", "0")
@@ -427,6 +433,42 @@ def test_a_page_is_never_put_together_of_two_versions(
         content(web[0] + path, access=Access.ANYWHERE)
 
 
+def test_a_login_of_a_url_opens_its_host_and_is_sent_to_no_other(
+    web: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent to no server, but to whoever translates names: the login was taken for a part of the host."""
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def listening(host: str, *more: Any, **rest: Any) -> Any:
+        asked.append(host)
+        return look_up(host, *more, **rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", listening)
+    known, other = known_to(web[0]), web[0].replace("127.0.0.1", "localhost")
+    assert content(f"{known}/locked", access=Access.ANYWHERE) == BODY
+    assert content(f"{known}/to?/locked", access=Access.ANYWHERE) == BODY
+    with pytest.raises(CaptureError, match="access is denied") as raised:
+        content(f"{known}/to?{other}/locked", access=Access.ANYWHERE)
+    assert raised.value.source == f"{web[0].replace('://', '://…@')}/to?…"
+    assert set(asked) == {"127.0.0.1", "localhost"}
+
+
+def test_a_login_goes_only_to_the_url_that_it_was_named_for(web: tuple[str, list[str]]) -> None:
+    """The URL without it was read with it, where both were named."""
+    assert content(f"{known_to(web[0])}/locked", access=Access.ANYWHERE) == BODY
+    with pytest.raises(CaptureError, match="access is denied"):
+        content(f"{web[0]}/locked", access=Access.ANYWHERE)
+    as_a_report_names_it = web[0].replace("://", "://…@")
+    assert content(f"{as_a_report_names_it}/locked", access=Access.ANYWHERE) == BODY
+    with pytest.raises(CaptureError, match="a report holds no login"):
+        content(f"{as_a_report_names_it}/a.pcap", access=Access.ANYWHERE)
+
+
+def known_to(address: str) -> str:
+    return address.replace("://", "://us%20er:p%40ss@")
+
+
 def test_what_will_not_be_better_is_said_at_once(web: tuple[str, list[str]]) -> None:
     with pytest.raises(CaptureError, match="asks to come again in 3600 seconds"):
         content(f"{web[0]}/later", access=Access.ANYWHERE)
@@ -486,14 +528,14 @@ def test_the_rest_is(address: str) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://u:p@host:8443/a.pcap?X-Amz-Signature=abc#f", "https://host:8443/a.pcap?…"),
+        ("https://u:p@host:8443/a.pcap?X-Amz-Signature=abc#f", "https://…@host:8443/a.pcap?…"),
         ("https://host/a.pcap", "https://host/a.pcap"),
-        ("sftp://user:pw@host/a.pcap", "sftp://host/a.pcap"),
+        ("sftp://user:pw@host/a.pcap", "sftp://…@host/a.pcap"),
         ("sftp://user@host:22/a?b#c", "sftp://user@host:22/a?b#c"),
-        ("s3://key:secret@bucket/a?b#c", "s3://bucket/a?b#c"),
+        ("s3://key:secret@bucket/a?b#c", "s3://…@bucket/a?b#c"),
         ("s3://bucket/a@b?c", "s3://bucket/a@b?c"),
-        ("https://u:p@[::1/a.pcap?sig=abc#f", "https://[::1/a.pcap?…"),
-        ("HTTPS://u:p@h\u2100/a?#f", "https://h\u2100/a"),
+        ("https://u:p@[::1/a.pcap?sig=abc#f", "https://…@[::1/a.pcap?…"),
+        ("HTTPS://u:p@h\u2100/a?#f", "https://…@h\u2100/a"),
         ("http://[x", "http://[x"),
     ],
 )
@@ -506,7 +548,7 @@ def test_a_broken_url_is_named_without_its_secrets() -> None:
     with pytest.raises(CaptureError) as raised:
         open_capture("https://user:hunter2@localhost:1/a.pcap?token=hunter2", access=Access.ANYWHERE)
     assert "hunter2" not in str(raised.value)
-    assert raised.value.source == "https://localhost:1/a.pcap?…"
+    assert raised.value.source == "https://…@localhost:1/a.pcap?…"
 
 
 def test_what_is_no_capture_is_named_without_its_secrets(

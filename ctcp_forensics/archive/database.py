@@ -24,6 +24,8 @@ HASHES: Final[dict[int, HashName]] = {1: SHA256, SCHEMA_VERSION: BLAKE3}
 hashes of one content cannot be told to be of the same."""
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
+WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
+"""States of an entry: to be examined; to be told apart from others of its length; with a result."""
 
 
 SCHEMA: Final = """
@@ -86,7 +88,10 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
     """Raises StoreError where there is no manifest of this version."""
     try:
         found = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
         )
         version = version_of(found)
     except sqlite3.Error as error:

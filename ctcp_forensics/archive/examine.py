@@ -145,5 +145,9 @@ def _became(told: report.Report) -> tuple[Status, str]:
     if capture.outcome == "rejected":
         return REJECTED, damage
     if capture.outcome == "partial":
-        return PARTIAL, damage or f"{sum(one.frames for one in capture.undecoded)} frames are not decoded"
+        return PARTIAL, damage or _undecoded(sum(one.frames for one in capture.undecoded))
     return ANALYZED, ""
+
+
+def _undecoded(frames: int) -> str:
+    return "1 frame is not decoded" if frames == 1 else f"{frames} frames are not decoded"

@@ -6,7 +6,7 @@ has to read the capture again.
 
 from __future__ import annotations
 
-import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
@@ -86,8 +86,14 @@ SINCE_THEN: Final = frozenset({"times_bared", "place_needed_in"})
 there was a bound, no evidence was let go, and no flow is kept whose place was needed."""
 
 
-def _version() -> str:
-    """Of the names of all that is kept: facts with other names are of no use, whatever else they say."""
+@cache
+def facts_version() -> str:
+    """Of the names of all that is kept: facts with other names are of no use, whatever else they say.
+
+    Most sweeps have none, and OpenSSL takes longer to load than a capture to examine.
+    """
+    import hashlib
+
     names = [(kind.__name__, *cast(type[NamedTuple], kind)._fields) for kind in KEPT]
     structs = (Surroundings, IcmpError, Half, FlowFacts, Facts)
     names += [
@@ -95,9 +101,6 @@ def _version() -> str:
         for kind in structs
     ]
     return hashlib.sha256(repr(names).encode()).hexdigest()[:12]
-
-
-FACTS_VERSION: Final = _version()
 
 
 # --- kept ----------------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
         return None
     account = reading.parts[0].account
     return Facts(
-        version=FACTS_VERSION,
+        version=facts_version(),
         tallies=reading.tracker.tallies(),
         surroundings=replace(reading.surroundings, numbering=FROM_ONE_FILE),  # whatever its name was
         next_number=account.next_number,

@@ -6,7 +6,6 @@ compared, and only where these are equal too, all of them.  Knows bytes.  Does n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from io import FileIO
 from typing import Final
@@ -49,6 +48,8 @@ def _edges(file: FileIO) -> str:
 
 
 def _key(size: int, first: bytes, last: bytes) -> str:
+    import hashlib  # where no two have one length, nobody asks
+
     found = hashlib.sha256(first)
     found.update(last)
     return f"{size}:{found.hexdigest()[:32]}"

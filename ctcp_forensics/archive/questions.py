@@ -111,6 +111,7 @@ IN_SQL: Final = {one.name: one for one in (WHO_ELSE, TREND, HITS)}
 OF_THE_MANIFEST: Final = {
     "coverage": "What was looked at and what was not, in files and bytes.",
     "unreadable": "Every capture that was not wholly read, and everything that was refused, with the reason.",
+    "skipped": "What is no capture, and what is never opened: other files, pipes, sockets, links, with the reason.",
 }
 OVERVIEW: Final = "overview"
 ALL: Final = {name: one.says for name, one in IN_SQL.items()} | OF_THE_MANIFEST
@@ -177,9 +178,17 @@ class Manifest(Protocol):
 
     def troubles(self) -> Iterator[Trouble]: ...
 
+    def passed_over(self) -> Iterator[Trouble]: ...
+
 
 def of_the_manifest(name: str, store: Manifest) -> Answer:
-    return coverage(store) if name == "coverage" else unreadable(store)
+    match name:
+        case "coverage":
+            return coverage(store)
+        case "skipped":
+            return _reasons(store.passed_over())
+        case _:
+            return _reasons(store.troubles())
 
 
 def coverage(store: Manifest) -> Answer:
@@ -190,9 +199,8 @@ def coverage(store: Manifest) -> Answer:
     return Answer(("status", "files", "bytes", "percent_of_bytes"), iter(rows))
 
 
-def unreadable(store: Manifest) -> Answer:
-    rows = ((one.uri, one.status, one.reason) for one in store.troubles())
-    return Answer(("uri", "status", "reason"), rows)
+def _reasons(troubles: Iterator[Trouble]) -> Answer:
+    return Answer(("uri", "status", "reason"), ((one.uri, one.status, one.reason) for one in troubles))
 
 
 def _percent(part: int, whole: int) -> float | None:

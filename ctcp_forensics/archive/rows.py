@@ -146,10 +146,10 @@ def _place_of(one: Examined) -> dict[str, Any]:
 
 
 def _flow_row(flow: report.Flow, place: dict[str, Any]) -> FlowRow:
-    both = (flow.directions.client_to_headend, flow.directions.headend_to_client)
     return FlowRow(
         **place,
         **_ends(flow.client, flow.headend),
+        **_amounts(flow),
         flow=flow.id,
         is_brief=False,
         verdict=flow.verdict,
@@ -166,15 +166,22 @@ def _flow_row(flow: report.Flow, place: dict[str, Any]) -> FlowRow:
         ack_author=flow.ack_author,
         rst_author=flow.rst_author,
         is_lossy=is_lossy(flow),
-        segments=sum(way.segments for way in both),
-        payload_bytes=sum(way.payload_bytes for way in both),
-        episodes=flow.episodes_total,
-        unanswered=sum(episode.answered is False for episode in flow.episodes),
-        duplicate_acks=sum(way.duplicate_acks for way in both),
-        missing_bytes=sum(way.missing_bytes for way in both),
-        retransmissions=sum(way.retransmissions for way in both),
-        esp_missing=sum(way.esp_missing for way in both),
     )
+
+
+def _amounts(flow: report.Flow) -> dict[str, Any]:
+    """Of both directions together."""
+    both = (flow.directions.client_to_headend, flow.directions.headend_to_client)
+    return {
+        "segments": sum(way.segments for way in both),
+        "payload_bytes": sum(way.payload_bytes for way in both),
+        "episodes": flow.episodes_total,
+        "unanswered": sum(episode.answered is False for episode in flow.episodes),
+        "duplicate_acks": sum(way.duplicate_acks for way in both),
+        "missing_bytes": sum(way.missing_bytes for way in both),
+        "retransmissions": sum(way.retransmissions for way in both),
+        "esp_missing": sum(way.esp_missing for way in both),
+    }
 
 
 def _brief_row(line: Line, place: dict[str, Any]) -> FlowRow:

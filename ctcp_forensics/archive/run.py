@@ -24,6 +24,7 @@ from ctcp_forensics.archive.entry import Entry, Found, Refusal
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
+from ctcp_forensics.archive.notary import Notary
 from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
 from ctcp_forensics.archive.search import Search
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
@@ -95,6 +96,8 @@ class Sweep:
     ) -> None:
         self.tally = Tally()
         self.is_stopping = False
+        self.is_finished = False
+        """All that was found is done: who asked it to stop did so too late for anything to be left."""
         self._segments = folder / segment.FOLDER
         self._manifest = manifest
         self._engine = engine
@@ -106,10 +109,10 @@ class Sweep:
         self._flying: dict[int, Batch] = {}
         self._number = 0
         self._found_at_once = FOUND_FIRST
-        self._taken_s = 0.0
+        self._taken_s = time.monotonic()
         self._noted = 0
         self._aside = Aside()
-        self._segment = manifest.next_segment()
+        self._notary = Notary(self._segments, manifest)
 
     def stop(self) -> None:
         """Begin nothing more; what runs is finished."""
@@ -118,7 +121,8 @@ class Sweep:
     def run(self, found: Iterable[Found]) -> None:
         """Raises StoreError where the store cannot be written: all that was acknowledged is there."""
         try:
-            self._run(found)
+            with closing(self._notary):
+                self._run(found)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self._segments.parent}: cannot be written: {error}; what was acknowledged is safe, "
@@ -132,7 +136,9 @@ class Sweep:
             while not (self.tally.is_all_found or self.is_stopping):
                 self._examine(search)
                 self._settle_lookalikes()
-        if not self.is_stopping:
+        is_all_done = self.tally.is_all_found and not self._manifest.has_unfinished()
+        self.is_finished = is_all_done or not self.is_stopping
+        if self.is_finished:
             self._manifest.finish()
 
     # --- what is to be done ------------------------------------------------------------------
@@ -191,14 +197,14 @@ class Sweep:
 
     def _settle_lookalikes(self) -> None:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
-        if self.is_stopping or not self._manifest.lookalikes():
+        if self.is_stopping or not self._manifest.alike.set_aside():
             return
-        self._pump(keys("quick-key", self._manifest.without_quick_key()))
+        self._pump(keys("quick-key", self._manifest.alike.without_quick_key()))
         if not self.is_stopping:
-            self._manifest.release_unlike()
-            self._pump(keys("whole-key", self._manifest.without_whole_key()))
+            self._manifest.alike.release_unlike()
+            self._pump(keys("whole-key", self._manifest.alike.without_whole_key()))
         while not self.is_stopping:
-            self._manifest.settle_alike()
+            self._manifest.alike.settle_alike()
             if next(self._manifest.waiting(), None) is None:
                 self._count_copies()
                 return
@@ -242,8 +248,10 @@ class Sweep:
             if self._is_due(ended):
                 self._take(ended)
                 ended = []
+            self._tell(self._notary.acknowledged())
             nothing_more = self.is_stopping or (is_exhausted and not self._again)
             if nothing_more and not self._flying:
+                self._settle()
                 return
             is_at_rest = bool(self._flying) and not self._goes_on_at_once and not look_for_more()
             ended += self._engine.wait((TOGETHER_S if ended else PAUSE_S) if is_at_rest else 0)
@@ -255,10 +263,10 @@ class Sweep:
         return bool(self._again) and self._engine.room > 0 and not self.is_stopping
 
     def _is_due(self, ended: Sequence[Ended]) -> bool:
-        """A death is seen to at once; so is what nobody would add to."""
+        """A death is seen to at once; so is what nobody would add to; the rest when the disk has what was before."""
         if any(one.death is not None for one in ended) or len(ended) == len(self._flying):
             return True
-        return time.monotonic() - self._taken_s >= TOGETHER_S
+        return not self._notary.is_busy and time.monotonic() - self._taken_s >= TOGETHER_S
 
     def _feed(self, batches: Iterator[Batch | None]) -> bool:
         """Whether there are no more batches."""
@@ -304,7 +312,8 @@ class Sweep:
     # --- what came of it ---------------------------------------------------------------------
 
     def _take(self, ended: Sequence[Ended]) -> None:
-        """Everything that has come is made durable at once; then it is acknowledged."""
+        """Everything that has come is made durable together; then it is acknowledged."""
+        self._settle()
         self._taken_s = time.monotonic()
         placed: list[Placed] = []
         for one in ended:
@@ -319,7 +328,17 @@ class Sweep:
             else:
                 self._take_keys(batch, answers)
         if placed:
-            self._acknowledge(placed)
+            self._notary.take(placed)
+
+    def _settle(self) -> None:
+        """Nothing waits for the disk behind this."""
+        for acknowledged in self._notary.settled():
+            self._tell(acknowledged)
+
+    def _tell(self, acknowledged: Sequence[Placed]) -> None:
+        if acknowledged:
+            self._count(acknowledged)
+            self._hear([one.answer.frame for one in acknowledged])
 
     def _results(self, batch: Batch, answers: Sequence[Answer]) -> Iterator[Placed]:
         for answer in answers:
@@ -329,9 +348,9 @@ class Sweep:
     def _take_keys(self, batch: Batch, answers: Sequence[Answer]) -> None:
         pairs = [(batch.todos[answer.at].entry, answer.key) for answer in answers]
         if batch.kind == "quick-key":
-            self._manifest.take_quick_keys(pairs)
+            self._manifest.alike.take_quick_keys(pairs)
         else:
-            self._manifest.take_whole_keys(pairs)
+            self._manifest.alike.take_whole_keys(pairs)
 
     def _mourn(self, batch: Batch, answered_to: set[int], ended: Ended) -> Iterator[Answer]:
         """Whose fault it may be has had a try, and goes alone from now on; who was not begun goes again.
@@ -349,17 +368,6 @@ class Sweep:
                 self._again.append(batch.part([at]))
             elif batch.kind != "judge":  # which stays as it was judged
                 yield given_up(entry, at, f"{ended.death}, {tries} times")
-
-    def _acknowledge(self, answers: Sequence[Placed]) -> None:
-        name, offset, placed = segment.name_of(self._segment), 0, []
-        for one in answers:
-            placed.append(msgspec.structs.replace(one, offset=offset))
-            offset += len(one.answer.frame)
-        segment.write_durably(self._segments / name, [one.answer.frame for one in placed])
-        self._manifest.acknowledge(self._segment, name, placed)
-        self._segment += 1
-        self._count(placed)
-        self._hear([one.answer.frame for one in placed])
 
     def _count(self, placed: Sequence[Placed]) -> None:
         for one in placed:

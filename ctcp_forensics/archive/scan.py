@@ -65,6 +65,8 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     """None: all of them together."""
     coverage: StoreCoverage
     was_stopped: bool
+    is_finished: bool = True
+    """Nothing is left, though it may have been asked to stop."""
 
 
 def scan(wanted: Wanted, watch: Watch, hear: Hear = nobody) -> Swept:
@@ -82,7 +84,10 @@ def scan(wanted: Wanted, watch: Watch, hear: Hear = nobody) -> Swept:
         with stopped_by_ctrl_c(sweep):
             sweep.run(found_by(wanted) if wanted.found is None else wanted.found)
         return Swept(
-            run=manifest.run, coverage=coverage_of(folder, manifest.run), was_stopped=sweep.is_stopping
+            run=manifest.run,
+            coverage=coverage_of(folder, manifest.run),
+            was_stopped=sweep.is_stopping,
+            is_finished=sweep.is_finished,
         )
 
 

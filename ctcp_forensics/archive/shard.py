@@ -6,7 +6,6 @@ together.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 
@@ -23,6 +22,8 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     of: int
 
     def holds(self, uri: str) -> bool:
+        import hashlib  # of most sweeps there are no shards, and OpenSSL takes longer to load than the rest of this
+
         name = os.fsencode(container(uri) or uri)
         return int.from_bytes(hashlib.sha256(name).digest()[:8]) % self.of == self.number - 1
 

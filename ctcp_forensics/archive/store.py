@@ -19,6 +19,8 @@ from ctcp_forensics.archive.examine import Examined, told_of
 SAME: Final = "same-as-another"
 REFUSED: Final = "refused"
 SKIPPED: Final = "skipped"
+WAITING: Final = "waiting"
+NOT_YET: Final = "it has not been looked at yet; the same scan goes on with it"
 
 
 class SegmentRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +161,7 @@ class Store:
             for status, files, size in self._db.execute(COUNTS, {"run": run})
         )
         findings, gaps = self._db.execute(ENDS, {"run": run}).fetchone()
-        gaps += sum(one.files for one in counts if one.status in (REFUSED, "waiting"))
+        gaps += sum(one.files for one in counts if one.status in (REFUSED, WAITING))
         return StoreCoverage(counts=counts, findings=findings, is_complete=gaps == 0)
 
     def hits(self, run: int | None = None) -> Iterator[str]:
@@ -171,6 +173,11 @@ class Store:
         """Every entry that was not wholly looked at, and every refusal that matters, in the order of the URIs."""
         for name, status, reason in self._db.execute(TROUBLES, {"run": run}):
             yield Trouble(uri=uri_of(name), status=status, reason=reason)
+
+    def passed_over(self) -> Iterator[Trouble]:
+        """What is no capture, or is never opened, in the order of the URIs."""
+        for name, reason in self._db.execute(PASSED_OVER):
+            yield Trouble(uri=uri_of(name), status=SKIPPED, reason=reason)
 
 
 def under(found: Examined, rules: str) -> Examined:
@@ -198,7 +205,7 @@ SELECT (SELECT MAX(id) FROM runs), (SELECT SUM(is_complete) FROM runs), (SELECT 
        COUNT(*), SUM(result) FROM entries WHERE result IS NOT NULL
 """
 COUNTS: Final = f"""
-SELECT CASE WHEN e.result IS NULL OR e.state != 'done' THEN 'waiting'
+SELECT CASE WHEN e.result IS NULL OR e.state != 'done' THEN '{WAITING}'
             WHEN EXISTS (SELECT 1 FROM entries o WHERE o.result = e.result AND o.uri < e.uri
                          AND (:run IS NULL OR o.run = :run)) THEN '{SAME}'
             ELSE r.status END AS became, COUNT(*), SUM(e.size)
@@ -215,11 +222,13 @@ HITS: Final = """
 SELECT e.uri FROM entries e JOIN results r ON r.id = e.result
 WHERE r.exit_status = 1 AND (:run IS NULL OR e.run = :run) ORDER BY e.uri
 """
+WHY: Final = "reason || CASE WHEN detail = '' THEN '' ELSE ': ' || detail END"
 TROUBLES: Final = f"""
-SELECT e.uri, CASE WHEN e.state != 'done' THEN 'waiting' ELSE r.status END, COALESCE(r.reason, '') FROM entries e
+SELECT e.uri, CASE WHEN e.state != 'done' THEN '{WAITING}' ELSE r.status END,
+       CASE WHEN e.state != 'done' THEN '{NOT_YET}' ELSE r.reason END FROM entries e
 LEFT JOIN results r ON r.id = e.result
 WHERE (:run IS NULL OR e.run = :run) AND (e.state != 'done' OR r.status != 'analyzed')
 UNION ALL
-SELECT uri, '{REFUSED}', reason || CASE WHEN detail = '' THEN '' ELSE ': ' || detail END FROM refusals
-WHERE is_trouble AND (:run IS NULL OR run = :run) ORDER BY 1
+SELECT uri, '{REFUSED}', {WHY} FROM refusals WHERE is_trouble AND (:run IS NULL OR run = :run) ORDER BY 1
 """
+PASSED_OVER: Final = f"SELECT uri, {WHY} FROM refusals WHERE NOT is_trouble ORDER BY uri"

@@ -79,6 +79,10 @@ def _insist_on_reading(base: DuckDBPyConnection, sql: str) -> None:
     """One SELECT that reads, and only reads, all the way down: DuckDB 2 lets a part of WITH write files."""
     (told,) = base.execute("SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql}).fetchone() or ("{}",)
     tree = msgspec.json.decode(told)
+    if tree.get("error_type") == "not implemented":  # what json_serialize_sql says of other statements
+        raise QueryError(
+            "--sql takes one SELECT over captures, flows and findings, and nothing that writes or sets"
+        )
     if tree.get("error"):
         raise QueryError(tree["error_message"])
     if len(tree["statements"]) != 1:

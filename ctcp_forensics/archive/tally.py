@@ -6,6 +6,7 @@ Knows counts.  Does not know how they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -45,3 +46,25 @@ class Aside(msgspec.Struct, kw_only=True):
 
 
 Watch = Callable[[Tally], None]
+
+
+class Together:
+    """A watcher of run after run, told of all of them together."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._before, self._now = Tally(), Tally()
+
+    def __call__(self, tally: Tally) -> None:
+        if tally is not self._now:  # each run has its own
+            self._before, self._now = _sum(self._before, self._now), tally
+        self._watch(_sum(self._before, tally))
+
+
+def _sum(before: Tally, now: Tally) -> Tally:
+    return msgspec.structs.replace(
+        now, **{name: getattr(before, name) + getattr(now, name) for name in COUNTS}
+    )
+
+
+COUNTS: Final = ("found", "found_bytes", "done", "done_bytes", "hits", "failed")

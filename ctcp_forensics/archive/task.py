@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from ctcp_forensics import RULES_VERSION, __version__
+from ctcp_forensics.archive.engine import EngineError
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, Terms, examine, failed, judged_again
 from ctcp_forensics.archive.find import opened_entries
@@ -28,6 +30,7 @@ Kind = Literal["examine", "judge", "quick-key", "whole-key"]
 
 Opened = Generator[tuple[Entry, Capture | CaptureError], None, None]
 
+PROGRAM: Final = f"{__version__} with rules {RULES_VERSION}"
 MEMORY: Final = "memory limit"
 TIME: Final = "time limit"
 
@@ -76,6 +79,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     read_len: int = 0
     exit_status: int = 0
     seconds: float = 0.0
+    program: str = ""
+    """Of whom; a worker of a cluster may have another version, and would not know what it does not do."""
 
 
 def item_of(entry: Entry, stored: bytes = b"") -> Item:
@@ -86,14 +91,27 @@ def payload_of(task: Task) -> bytes:
     return msgspec.msgpack.encode(task)
 
 
+def data_of(answer: Answer) -> bytes:
+    """On its way back, with the name of the program that gave it."""
+    return msgspec.msgpack.encode(msgspec.structs.replace(answer, program=PROGRAM))
+
+
 def answer_of(data: bytes) -> Answer:
-    return msgspec.msgpack.decode(data, type=Answer)
+    """Raises EngineError where another program gave it: its results would not be those of this one."""
+    answer = msgspec.msgpack.decode(data, type=Answer)
+    if answer.program != PROGRAM:
+        theirs = answer.program or "of an older version"
+        raise EngineError(
+            f"a worker runs ctcp-diag {theirs} and this is {PROGRAM}: install one version everywhere, and the same "
+            "command goes on"
+        )
+    return answer
 
 
 def work(payload: bytes) -> Iterator[bytes]:
     """One answer for each item, each as soon as it is known."""
     task = msgspec.msgpack.decode(payload, type=Task)
-    return map(msgspec.msgpack.encode, WORK[task.kind](task))
+    return map(data_of, WORK[task.kind](task))
 
 
 def _examined(task: Task) -> Iterator[Answer]:

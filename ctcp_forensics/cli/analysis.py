@@ -185,8 +185,19 @@ def expanded(sources: Sequence[str]) -> list[str]:
     """Patterns that a shell left alone become the files they match; a file of that very name comes first."""
     found: list[str] = []
     for source in sources:
-        found += [source] if os.path.lexists(source) else _matches(source) or [source]
+        found += [source] if os.path.lexists(source) else _matches(source) or [_as_it_is(source)]
     return found
+
+
+def _as_it_is(name: str) -> str:
+    r"""Tables of an archive write a hostile name with escapes, such as `\u000a`: the file that it stands for."""
+    if "\\" not in name:
+        return name
+    from ctcp_forensics.capture.files import container_file
+    from ctcp_forensics.capture.names import unshown
+
+    real = unshown(name)
+    return real if os.path.lexists(real) or container_file(real) is not None else name
 
 
 def _matches(pattern: str) -> list[str]:

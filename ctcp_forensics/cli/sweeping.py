@@ -18,8 +18,8 @@ import msgspec
 from ctcp_forensics.archive.database import sound
 from ctcp_forensics.archive.run import Hear
 from ctcp_forensics.archive.scan import Swept, Wanted, coverage_of, found_by, scan
-from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, Store, StoreCoverage
-from ctcp_forensics.archive.tally import Watch
+from ctcp_forensics.archive.store import REFUSED, SAME, SKIPPED, WAITING, Store, StoreCoverage
+from ctcp_forensics.archive.tally import Together, Watch
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
 from ctcp_forensics.cli.headway import watching
@@ -54,7 +54,7 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     except CtcpError as error:
         raise Refused(str(error)) from error
     _tell(wanted.store, swept, telling)
-    if swept.was_stopped:
+    if not swept.is_finished:
         say("stopped before everything was looked at; the same command goes on from there")
         return INTERRUPTED
     if swept.coverage.looked_at == 0 and wanted.shard is not None and swept.coverage.is_complete:
@@ -83,7 +83,7 @@ def _watched(wanted: Wanted, watch: Watch, hear: Hear) -> Swept:
     """Batch by batch until Ctrl-C; what was found is told of all runs together."""
     from ctcp_forensics.archive.watch import watched
 
-    wanted = msgspec.structs.replace(wanted, places=tuple(wanted.places))
+    wanted, watch = msgspec.structs.replace(wanted, places=tuple(wanted.places)), Together(watch)
     batches = watched(lambda: found_by(wanted), clock=time.monotonic, sleep=time.sleep)
     scan(msgspec.structs.replace(wanted, found=()), watch, hear)
     with contextlib.suppress(KeyboardInterrupt):
@@ -127,15 +127,22 @@ def statement(store: Store, swept: Swept, *, quiet: bool) -> Iterator[str]:
         f"ctcp-diag query hits --store {store.folder}",
     )
     yield looked_at(coverage)
-    troubles = coverage_gaps(coverage)
-    if troubles:
-        yield f"{count(troubles, 'place')} not wholly looked at:"
-        yield from _capped(
-            (f"  {shown(one.uri)}: {one.status}: {shown(one.reason)}" for one in store.troubles(swept.run)),
-            TROUBLES_AT_A_GLANCE,
-            troubles,
-            f"ctcp-diag query unreadable --store {store.folder}",
-        )
+    yield from _troubles(store, swept)
+
+
+def _troubles(store: Store, swept: Swept) -> Iterator[str]:
+    """What still waits is counted and not listed: the same command goes on with it."""
+    total = coverage_gaps(swept.coverage)
+    if not total:
+        return
+    yield f"{count(total, 'place')} not wholly looked at:"
+    looked_at = (one for one in store.troubles(swept.run) if one.status != WAITING)
+    yield from _capped(
+        (f"  {shown(one.uri)}: {one.status}: {shown(one.reason)}" for one in looked_at),
+        TROUBLES_AT_A_GLANCE,
+        total,
+        f"ctcp-diag query unreadable --store {store.folder}",
+    )
 
 
 def looked_at(coverage: StoreCoverage) -> str:
@@ -149,7 +156,7 @@ def looked_at(coverage: StoreCoverage) -> str:
     if coverage.files(SAME):
         parts.append(f"{coverage.files(SAME)} the same as another")
     if coverage.files("waiting"):
-        parts.append(f"{coverage.files('waiting')} not yet")
+        parts.append(f"{coverage.files(WAITING)} not yet")
     total = (
         f"{count(sum(one.files for one in entries), 'capture')}, {sized(sum(one.bytes for one in entries))}"
     )
@@ -160,7 +167,7 @@ def looked_at(coverage: StoreCoverage) -> str:
 
 
 def coverage_gaps(coverage: StoreCoverage) -> int:
-    return sum(coverage.files(word) for word in ("partial", "rejected", "failed", "waiting", REFUSED))
+    return sum(coverage.files(word) for word in ("partial", "rejected", "failed", REFUSED))
 
 
 def _capped(lines: Iterator[str], most: int, total: int, rest_at: str) -> Iterator[str]:

@@ -192,8 +192,11 @@ class Child:
         self.job, self.answers = None, []
         return Ended(number=-1 if job is None else job.number, answers=answers, death=death)
 
-    def killed(self) -> Ended:
+    def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+    def killed(self) -> Ended:
+        self.kill()
         return self.buried()
 
 

@@ -77,5 +77,8 @@ class ProcessEngine:
         ]
 
     def close(self) -> None:
+        """All are told to end before anybody is waited for: to give a worker's memory back takes milliseconds."""
         for child in self._children:
-            child.killed()
+            child.kill()
+        for child in self._children:
+            child.buried()

@@ -43,7 +43,7 @@ class _Search(msgspec.Struct, kw_only=True):
 
     def found_at(self, place: str) -> Iterator[Found]:
         if not place or "\0" in place:
-            yield Refusal(uri=place, reason="vanished", detail="no file can have this name", is_trouble=True)
+            yield Refusal(uri=place, reason="missing", detail="no file can have this name", is_trouble=True)
         elif scheme_of(place) is not None and not os.path.lexists(place):
             from ctcp_forensics.archive.find.distant import behind_url
 
@@ -86,14 +86,12 @@ class _Search(msgspec.Struct, kw_only=True):
     def _elsewhere(self, path: str, error: OSError) -> Iterator[Found]:
         container = container_file(path)
         if container is None:
-            yield unreadable(path, error)
+            yield _absent(path) if isinstance(error, FileNotFoundError) else unreadable(path, error)
             return
         inside = members_of(container, Below(path))
         first = next(inside, None)
         if first is None:
-            yield Refusal(
-                uri=path, reason="vanished", detail="there is no such member in it", is_trouble=True
-            )
+            yield Refusal(uri=path, reason="missing", detail="there is no such member in it", is_trouble=True)
             return
         yield first
         yield from inside
@@ -108,3 +106,8 @@ class _Search(msgspec.Struct, kw_only=True):
                 return True
             path = parent
         return False
+
+
+def _absent(path: str) -> Refusal:
+    """Nothing has vanished: it was named, and perhaps mistyped."""
+    return Refusal(uri=path, reason="missing", detail="there is no such file or folder", is_trouble=True)

@@ -20,7 +20,8 @@ PARTS: Final = re.compile(r"[^:]*://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 """RFC 3986 appendix B: host, path and query, of whatever begins with a scheme.  `urlsplit` raises at some of what
 somebody may write there."""
 LEFT_OUT: Final = "…"
-"""Stands where a query was, in which signatures and tokens are handed on."""
+"""Stands where a query was, in which signatures and tokens are handed on, and where a login was: so that a URL with a
+secret never looks like the one without."""
 
 
 def is_pattern(url: str) -> bool:
@@ -45,9 +46,26 @@ def without_secrets(url: str) -> str:
     if scheme_of(url) in OBJECTS | HOSTS:
         scheme, _, rest = url.partition("://")
         netloc, slash, key = rest.partition("/")
-        return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{key}"
+        return f"{scheme}://{_without_login(netloc)}{slash}{key}"
     host, path, query = _parts(url)
-    return f"{scheme_of(url)}://{host.rpartition('@')[2]}{path}{f'?{LEFT_OUT}' if query else ''}"
+    return f"{scheme_of(url)}://{_without_login(host)}{path}{f'?{LEFT_OUT}' if query else ''}"
+
+
+def lacks_a_secret(url: str) -> bool:
+    """It is what `without_secrets` left of another."""
+    host, _, query = _parts(url)
+    return host.rpartition("@")[0] == LEFT_OUT or query == LEFT_OUT
+
+
+def login_apart(url: str) -> tuple[str, str]:
+    """A URL of the web without its login, and the login, percent-encoded as it is; empty where there is none."""
+    login, _, _ = _parts(url)[0].rpartition("@")
+    return (url.replace(f"{login}@", "", 1), login) if login else (url, "")
+
+
+def _without_login(host: str) -> str:
+    login, _, rest = host.rpartition("@")
+    return f"{LEFT_OUT}@{rest}" if login else rest
 
 
 def _parts(url: str) -> tuple[str, str, str]:

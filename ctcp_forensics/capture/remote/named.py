@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ctcp_forensics.capture.remote.address import LEFT_OUT, without_secrets
+from ctcp_forensics.capture.remote.address import lacks_a_secret, without_secrets
 from ctcp_forensics.capture.remote.words import RemoteError
 
 _NAMED: Final[dict[str, set[str]]] = {}
@@ -28,8 +28,8 @@ def in_full(url: str) -> str:
     named = _NAMED.get(url, set())
     if len(named) > 1:
         raise RemoteError("several URLs were named of which this is shown; name one of them at a time")
-    if not named and url.endswith(f"?{LEFT_OUT}"):
+    if not named and lacks_a_secret(url):
         raise RemoteError(
-            "a report holds nothing that follows a question mark; name the whole URL with --url"
+            "a report holds no login and nothing that follows a question mark; name the whole URL with --url"
         )
     return next(iter(named), url)

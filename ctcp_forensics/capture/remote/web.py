@@ -7,11 +7,12 @@ time; and ranges of the version that was begun (RFC 9110 §13.1.1, §14.2).  The
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
 from typing import IO, Final
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import (
     HTTPHandler,
     HTTPRedirectHandler,
@@ -23,7 +24,7 @@ from urllib.request import (
 )
 
 from ctcp_forensics.capture.access import Access
-from ctcp_forensics.capture.remote.address import WEB
+from ctcp_forensics.capture.remote.address import WEB, login_apart
 from ctcp_forensics.capture.remote.hosts import refuse_private, refuse_private_peer
 from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
@@ -34,6 +35,7 @@ TIMEOUT_S: Final = 30.0
 PATIENCE_S: Final = 30.0
 """A server that asks for more patience (Retry-After) is given up."""
 FIRST_PAUSE_S: Final = 0.2
+AUTHORIZATION: Final = "Authorization"
 PASSING: Final = frozenset({429, 500, 502, 503, 504})
 """Statuses that may be better the next time (RFC 9110 §15.6, RFC 6585 §4)."""
 
@@ -47,7 +49,7 @@ class Page:
     def __init__(
         self, url: str, access: Access, *, etag: str = "", begin: int = 0, end: int | None = None
     ) -> None:
-        self._url = url
+        self._url, self._login = login_apart(url)
         self._opener = opener_for(access)
         self.etag, self._position, self._end = etag, begin, end
         self._left = TRIES
@@ -109,7 +111,10 @@ class Page:
         if self.etag:
             last = "" if self._end is None else self._end - 1
             headers |= {"Range": f"bytes={self._position}-{last}", "If-Match": self.etag}
-        return Request(self._url, headers=headers)  # noqa: S310 - the opener knows no scheme but those of the web
+        request = Request(self._url, headers=headers)  # noqa: S310 - the opener knows no scheme but those of the web
+        if self._login:
+            request.add_unredirected_header(AUTHORIZATION, _basic(self._login))
+        return request
 
     def _checked(self, answer: HTTPResponse) -> HTTPResponse:
         """As it came, or closed."""
@@ -133,6 +138,12 @@ class Page:
         if answer.status == 206:
             return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {self._position}-")
         return self._position == 0 and self._end is None
+
+
+def _basic(login: str) -> str:
+    """RFC 7617 §2, of what stands in a URL (RFC 3986 §3.2.1)."""
+    name, _, password = login.partition(":")
+    return f"Basic {b64encode(f'{unquote(name)}:{unquote(password)}'.encode()).decode()}"
 
 
 def _refused(status: int) -> OSError:
@@ -185,7 +196,10 @@ def opener_for(access: Access) -> OpenerDirector:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """To the web only, and never from a protected way to an open one."""
+    """To the web only, and never from a protected way to an open one.
+
+    A login goes on to the host that it was named for, and to no other (RFC 9110 §15.4).
+    """
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -193,7 +207,16 @@ class _Redirects(HTTPRedirectHandler):
         scheme = urlsplit(newurl).scheme.lower()
         if scheme not in WEB or (req.type == "https" and scheme == "http"):
             raise RemoteError(f"the server leads from {req.type}:// to {scheme or 'nowhere'}://")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        next_one = super().redirect_request(req, fp, code, msg, headers, newurl)
+        login = req.get_header(AUTHORIZATION)
+        if next_one is not None and login is not None and _origin(next_one) == _origin(req):
+            next_one.add_unredirected_header(AUTHORIZATION, login)
+        return next_one
+
+
+def _origin(request: Request) -> tuple[str, str]:
+    """RFC 9110 §4.3.1: scheme, host and port."""
+    return request.type, request.host.lower()
 
 
 class _PublicConnection(HTTPConnection):
