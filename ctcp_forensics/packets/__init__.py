@@ -15,14 +15,14 @@ from ctcp_forensics import _kernel
 from ctcp_forensics._kernel.rows import Status
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS, Reassembly
 from ctcp_forensics.packets.icmp import IcmpError, icmp_error
-from ctcp_forensics.packets.tray import Pile, Tray
+from ctcp_forensics.packets.tray import Tray
 from ctcp_forensics.packets.tunnels import MAX_LAYERS, unwrap_ip, unwrap_link
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.plain_decode import FrameTable
     from ctcp_forensics._kernel.rows import Frame
 
-__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError", "Pile", "Tray"]
+__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError", "Tray"]
 
 MAX_ICMP_ERRORS: Final = 1000
 
@@ -118,6 +118,10 @@ class Decoder(msgspec.Struct):
             self.icmp_errors_refused += 1
             return
         self.icmp_errors.append(error)
+
+    def add_segments(self, segments: int) -> None:
+        """Of batches in which there was nothing else to be done."""
+        self.tcp_segments += segments
 
     def finish(self) -> None:
         """The capture is over: fragments that still wait will not be completed."""
