@@ -53,7 +53,6 @@ cdef enum:
     STAGE_FOLLOWING = 2
 
     MOST_HANDS = 8
-    MOST_BATCHES = 24  # 1 MiB of the shortest records is 17 batches, and the frame across the cut one more
     ACROSS_ROOM = 266_240  # LONGEST_FRAME with any header, and with a few options
     MOST_NAMED = 64  # interfaces whose counts are put back where a chunk is not taken; with more, none is
     LOOKS = 2000  # before a wait that sleeps: some 50 µs, what falling asleep and being woken take
@@ -136,13 +135,13 @@ cdef struct load_t:  # a batch on a pile: what its two tables hold, and the byte
     const uint8_t* bytes
     int64_t size
     bint is_decoded
+    Py_buffer view  # of a batch that Python has put here
 
 
 cdef class Pile:
     """The batches of one chunk, in tables that are used for one chunk after the other."""
 
-    cdef load_t loads[MOST_BATCHES]
-    cdef Py_buffer views[MOST_BATCHES]
+    cdef load_t* loads
     cdef list tables  # (Frames, Packets) of each load
     cdef list buffers  # of each batch, None where it was taken by a belt
     cdef Py_ssize_t made, height, viewed
@@ -160,6 +159,7 @@ cdef class Pile:
 
     def __dealloc__(self):
         self.release_views()
+        free(self.loads)
         free(self.across)
 
     def __len__(self):
@@ -167,14 +167,14 @@ cdef class Pile:
 
     def add(self, buffer, frames):
         """Take a batch over from the walk, which goes on with other memory."""
+        cdef load_t* load
         self.refuse_if_busy()
         self.make_room()
-        PyObject_GetBuffer(buffer, &self.views[self.height], PyBUF_SIMPLE)
-        self.viewed = self.height + 1
+        load = &self.loads[self.height]
+        PyObject_GetBuffer(buffer, &load.view, PyBUF_SIMPLE)
+        self.viewed += 1
         frames.hand_over(self.tables[self.height][0])
-        self.loads[self.height].bytes = <const uint8_t*> self.views[self.height].buf
-        self.loads[self.height].size = self.views[self.height].len
-        self.loads[self.height].is_decoded = False
+        load.bytes, load.size, load.is_decoded = <const uint8_t*> load.view.buf, load.view.len, False
         self.buffers.append(buffer)
         self.height += 1
 
@@ -224,12 +224,14 @@ cdef class Pile:
         cdef Frames frames
         cdef Packets packets
         cdef load_t* load
+        cdef void* grown
         if self.height < self.made:
             return 0
-        if self.height == MOST_BATCHES:
-            raise OverflowError("a chunk does not hold so many batches")
-        frames, packets = Frames(), Packets()
-        load = &self.loads[self.made]
+        grown = realloc(self.loads, <size_t> (self.made + 1) * sizeof(load_t))
+        if grown == NULL:
+            raise MemoryError
+        self.loads = <load_t*> grown
+        frames, packets, load = Frames(), Packets(), &self.loads[self.made]
         load.frames, load.count, load.capacity = &frames.rows, &frames.count, &frames.capacity
         load.packets = &packets.batch
         self.tables.append((frames, packets))
@@ -239,7 +241,7 @@ cdef class Pile:
     cdef void release_views(self):
         cdef Py_ssize_t i
         for i in range(self.viewed):
-            PyBuffer_Release(&self.views[i])
+            PyBuffer_Release(&self.loads[i].view)
         self.viewed = 0
 
     cdef void decode_all(self) noexcept nogil:
@@ -426,37 +428,40 @@ cdef class Belt:
         """All frames of a chunk onto the pile; where there is anything else in it, all is as it was."""
         cdef int64_t dropped[MOST_NAMED]
         cdef totals_t seen = self.frames.seen
+        cdef walked_t walked
         cdef int64_t i
         cdef int64_t named = self.ground.section.interface_count if self.ground.is_pcapng else 0
         for i in range(named):
             dropped[i] = self.ground.section.interfaces[i].dropped
-        if size > 0 and self.walk(pile, chunk, size, &seen) and is_as_usual(&self.frames.seen, &seen):
+        if size > 0 and self.walk(pile, chunk, size, &walked, &seen) and is_as_usual(&self.frames.seen, &seen):
             self.frames.seen = seen
-            self.taken += 1
-            self.passed += size
+            self.keep(chunk, size, &walked)
             return True
         for i in range(named):
             self.ground.section.interfaces[i].dropped = dropped[i]
         pile.height = 0
         return False
 
-    cdef bint walk(self, Pile pile, const uint8_t* chunk, int64_t size, totals_t* seen) noexcept nogil:
-        cdef walked_t walked
+    cdef void keep(self, const uint8_t* chunk, int64_t size, const walked_t* walked) noexcept nogil:
+        """What the chunk ends in, for the next one."""
+        self.rest_len, self.wanted = size - walked.position, walked.value
+        memcpy(self.rest, chunk + walked.position, <size_t> self.rest_len)
+        self.taken += 1
+        self.passed += size
+
+    cdef bint walk(
+        self, Pile pile, const uint8_t* chunk, int64_t size, walked_t* walked, totals_t* seen
+    ) noexcept nogil:
         walked.position = 0
         if self.rest_len > 0 and not self.walk_across(pile, chunk, size, &walked.position, seen):
             return False
-        while True:
+        walked.stop = STOP_FULL
+        while walked.stop == STOP_FULL:
             if pile.height == pile.made:
                 return False
-            walked = walk_load(&self.ground, chunk, walked.position, size, &pile.loads[pile.height], seen)
+            walked[0] = walk_load(&self.ground, chunk, walked.position, size, &pile.loads[pile.height], seen)
             pile.height += pile.loads[pile.height].count[0] > 0
-            if walked.stop != STOP_FULL:
-                break
-        if walked.stop != STOP_MORE or size - walked.position > ACROSS_ROOM:
-            return False
-        self.rest_len, self.wanted = size - walked.position, walked.value
-        memcpy(self.rest, chunk + walked.position, <size_t> self.rest_len)
-        return True
+        return walked.stop == STOP_MORE and size - walked.position <= ACROSS_ROOM
 
     cdef bint walk_across(
         self, Pile pile, const uint8_t* chunk, int64_t size, int64_t* position, totals_t* seen
