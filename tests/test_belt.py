@@ -1,4 +1,4 @@
-"""The belt: the same batches and the same report as by hand, whatever stands in a chunk, and turns that nobody misses."""
+"""The belt: the same batches and report as by hand, whatever stands in a chunk, and turns that nobody misses."""
 
 from __future__ import annotations
 
