@@ -132,6 +132,8 @@ cdef struct load_t:  # a batch on a pile: what its two tables hold, and the byte
     Py_ssize_t* count
     Py_ssize_t* capacity
     batch_t* packets
+    bint* frames_busy
+    bint* packets_busy
     const uint8_t* bytes
     int64_t size
     bint is_decoded
@@ -180,8 +182,10 @@ cdef class Pile:
 
     def decode(self):
         self.refuse_if_busy()
+        self.mark(True)
         with nogil:
             self.decode_all()
+        self.mark(False)
         self.refuse_if_out_of_memory()
 
     def left(self):
@@ -234,6 +238,7 @@ cdef class Pile:
         frames, packets, load = Frames(), Packets(), &self.loads[self.made]
         load.frames, load.count, load.capacity = &frames.rows, &frames.count, &frames.capacity
         load.packets = &packets.batch
+        load.frames_busy, load.packets_busy = &frames.is_busy, &packets.is_busy
         self.tables.append((frames, packets))
         self.made += 1
         return 0
@@ -243,6 +248,13 @@ cdef class Pile:
         for i in range(self.viewed):
             PyBuffer_Release(&self.loads[i].view)
         self.viewed = 0
+
+    cdef void mark(self, bint is_busy) noexcept nogil:
+        """Nobody else may touch the tables while there is no interpreter lock."""
+        cdef Py_ssize_t i
+        self.is_busy = is_busy
+        for i in range(self.made):
+            self.loads[i].frames_busy[0] = self.loads[i].packets_busy[0] = is_busy
 
     cdef void decode_all(self) noexcept nogil:
         cdef Py_ssize_t i
@@ -357,15 +369,17 @@ cdef class Belt:
         self.is_lent, self.passed = False, 0
         return taken_back
 
-    cdef int lend(self, const uint8_t[::1] rest, int64_t wanted, Frames frames) except -1:
-        cdef int64_t size = rest.shape[0]
-        if size > ACROSS_ROOM:
-            return 0
-        self.frames = frames
-        if size:
-            memcpy(self.rest, &rest[0], <size_t> size)
-        self.rest_len, self.wanted, self.passed = size, wanted, 0
-        self.is_lent = not self.ground.is_pcapng or self.ground.section.interface_count <= MOST_NAMED
+    cdef int lend(self, rest, int64_t wanted, Frames frames) except -1:
+        cdef Py_buffer view
+        PyObject_GetBuffer(rest, &view, PyBUF_SIMPLE)
+        self.is_lent = view.len <= ACROSS_ROOM and (
+            not self.ground.is_pcapng or self.ground.section.interface_count <= MOST_NAMED
+        )
+        if self.is_lent:
+            memcpy(self.rest, view.buf, <size_t> view.len)
+            self.rest_len, self.wanted, self.passed = view.len, wanted, 0
+            self.frames = frames
+        PyBuffer_Release(&view)
         return 0
 
     # --- one chunk -------------------------------------------------------------------------
@@ -380,7 +394,8 @@ cdef class Belt:
         self.collecting.check(index)
         pile.refuse_if_busy()
         PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
-        pile.is_busy, pile.chunk = True, chunk
+        pile.chunk = chunk
+        pile.mark(True)
         try:
             with nogil:
                 self.collecting.wait(index)
@@ -388,7 +403,7 @@ cdef class Belt:
                 if self.takes(number) and self.sweep(pile, <const uint8_t*> view.buf, view.len):
                     stage = self.go_on(index, pile)
         finally:
-            pile.is_busy = False
+            pile.mark(False)
             PyBuffer_Release(&view)
         return self.ended(stage, pile)
 
@@ -397,12 +412,12 @@ cdef class Belt:
         cdef int stage
         self.collecting.check(index)
         pile.refuse_if_busy()
-        pile.is_busy = True
+        pile.mark(True)
         try:
             with nogil:
                 stage = self.go_on(index, pile)
         finally:
-            pile.is_busy = False
+            pile.mark(False)
         return self.ended(stage, pile)
 
     cdef int ended(self, int stage, Pile pile) except -1:
@@ -489,22 +504,27 @@ cdef class Belt:
 
     cdef bint follow(self, Pile pile) noexcept nogil:
         """From where the pile stands on; False where Python has to see the batch there."""
-        cdef tracker_t* tracker
-        cdef batch_t* batch
+        cdef bint is_done = True
         if self.tracker is None or self.tracker.is_busy:
             return pile.height == 0
-        tracker = &self.tracker.tracker
         self.tracker.forget_order()
-        while pile.at < pile.height:
-            batch = pile.loads[pile.at].packets
-            if batch.out_of_memory or not pile.loads[pile.at].is_decoded or not leaves_nothing(batch):
-                return False
-            follow_batch(tracker, batch, 0)
-            if tracker.waits or tracker.out_of_memory:
-                pile.followed = tracker.waits_before if tracker.waits else 0
-                return False
-            self.segments += batch.counts[TCP_SEGMENT]
-            pile.at += 1
+        self.tracker.is_busy = True
+        while is_done and pile.at < pile.height:
+            is_done = self.follow_load(pile, &pile.loads[pile.at])
+            pile.at += is_done
+        self.tracker.is_busy = False
+        return is_done
+
+    cdef bint follow_load(self, Pile pile, const load_t* load) noexcept nogil:
+        """False where it is not followed to its end."""
+        cdef tracker_t* tracker = &self.tracker.tracker
+        if load.packets.out_of_memory or not load.is_decoded or not leaves_nothing(load.packets):
+            return False
+        follow_batch(tracker, load.packets, 0)
+        if tracker.waits or tracker.out_of_memory:
+            pile.followed = tracker.waits_before if tracker.waits else 0
+            return False
+        self.segments += load.packets.counts[TCP_SEGMENT]
         return True
 
 
