@@ -56,7 +56,7 @@ def shared(capture: Capture, opening: Opening, steps: Steps, count: int) -> Read
     belt = Belt(count, is_looking=cores() > 1)
     hands: Hands[Pile] = Hands(capture, Pile, belt)
     reader = opening(hands.chunks())
-    hands.run(Sharing(capture, reader, steps, belt))
+    hands.run(Sharing(reader, steps, belt, is_hashed=capture.hashing.is_taken))
     steps.add_segments(belt.segments)
     return reader
 
@@ -83,11 +83,11 @@ def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
 class Sharing:
     """What is done by hand with a chunk, where several share a file: all that the belt did not do."""
 
-    def __init__(self, capture: Capture, reader: Reader, steps: Steps, belt: Belt) -> None:
-        self._capture, self._reader, self._steps, self._belt = capture, reader, steps, belt
+    def __init__(self, reader: Reader, steps: Steps, belt: Belt, *, is_hashed: bool) -> None:
+        self._reader, self._steps, self._belt = reader, steps, belt
         self._batches = batches_in_order(reader)
-        self._may_lend = not capture.hashing.is_taken
-        """What is hashed has to come by here, chunk by chunk."""
+        self._is_hashed = is_hashed
+        """If so it has to come by here, chunk by chunk."""
 
     def tell(self, position: int) -> None:
         self._steps.tell(position)
@@ -98,8 +98,7 @@ class Sharing:
             self._steps.begin(self._reader)
             pile.add(buffer, frames)
             if self._reader.let_go():
-                self._belt.follow_with(self._steps.tracker())
-                if self._may_lend:
+                if not self._is_hashed:
                     self._reader.lend(self._belt)
                 return True
         return False
@@ -110,3 +109,4 @@ class Sharing:
                 Tray(frames=frames, packets=packets, buffer=buffer, is_decoded=True, followed=followed)
             )
         pile.clear()
+        self._belt.follow_with(self._steps.tracker())

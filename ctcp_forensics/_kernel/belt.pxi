@@ -360,7 +360,7 @@ cdef class Belt:
         self.lend(rest, wanted, frames)
 
     def follow_with(self, tracker):
-        """None where Python has to see every batch."""
+        """In the turn of following; None where Python has to see every batch."""
         self.tracker = tracker
 
     def take_back(self):

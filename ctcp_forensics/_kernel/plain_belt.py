@@ -115,7 +115,7 @@ class Belt:
         self._rest, self._wanted = bytes(rest), wanted
 
     def follow_with(self, tracker: Tracker | None) -> None:
-        """None where the caller has to see every batch."""
+        """In the turn of following; None where the caller has to see every batch."""
 
     def take_back(self) -> tuple[bytes, int, int]:
         """What is left of the last chunk, how much of a record is wanted, and how many bytes went by meanwhile."""
