@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel import Belt, Pile, Tracker
 from ctcp_forensics.capture import Capture, Relay, cores
-from ctcp_forensics.packets import Pile, Tray
+from ctcp_forensics.packets import Tray
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
 
 MOST_HANDS: Final = 2
@@ -28,8 +29,12 @@ class Steps(NamedTuple):
     begin: Callable[[Reader], None]
     """Before a batch is put on a tray: what stands before the first frame is known by then."""
     follow: Callable[[Tray], None]
-    tell: Callable[[], None]
-    """How far the reading is."""
+    tell: Callable[[int], None]
+    """How far the reading is, in bytes of the file."""
+    tracker: Callable[[], Tracker | None]
+    """Where following a batch of plain segments is no more than feeding it to this one.  Asked behind `begin`."""
+    add_segments: Callable[[int], None]
+    """Those that were fed to it meanwhile, once all is done."""
 
 
 def followed(capture: Capture, opening: Opening, steps: Steps, *, threads: int | None) -> Reader:
@@ -48,9 +53,11 @@ def hands_for(capture: Capture, threads: int | None) -> int:
 def shared(capture: Capture, opening: Opening, steps: Steps, count: int) -> Reader:
     from ctcp_forensics.capture.hands import Hands  # a small capture needs no thread
 
-    hands = Hands(capture, Pile, count)
+    belt = Belt(count, is_looking=cores() > 1)
+    hands: Hands[Pile] = Hands(capture, Pile, belt)
     reader = opening(hands.chunks())
-    hands.run(Sharing(reader, steps))
+    hands.run(Sharing(reader, steps, belt, is_hashed=capture.hashing.is_taken))
+    steps.add_segments(belt.segments)
     return reader
 
 
@@ -60,7 +67,7 @@ def relayed(capture: Capture, opening: Opening, steps: Steps, threads: int | Non
         for buffer, frames in batches_in_order(reader):
             steps.begin(reader)
             pass_on(buffer, frames, relay)
-            steps.tell()
+            steps.tell(capture.position)
     return reader
 
 
@@ -80,25 +87,32 @@ def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
 
 
 class Sharing:
-    """What each hand does with a chunk, where several share a file."""
+    """What is done by hand with a chunk, where several share a file: all that the belt did not do."""
 
-    def __init__(self, reader: Reader, steps: Steps) -> None:
-        self._reader, self._steps = reader, steps
+    def __init__(self, reader: Reader, steps: Steps, belt: Belt, *, is_hashed: bool) -> None:
+        self._reader, self._steps, self._belt = reader, steps, belt
         self._batches = batches_in_order(reader)
+        self._is_hashed = is_hashed
+        """If so it has to come by here, chunk by chunk."""
+
+    def tell(self, position: int) -> None:
+        self._steps.tell(position)
 
     def collect(self, pile: Pile) -> bool:
+        self._reader.take_back(self._belt)
         for buffer, frames in self._batches:
             self._steps.begin(self._reader)
             pile.add(buffer, frames)
-            self._steps.tell()
             if self._reader.let_go():
+                if not self._is_hashed:
+                    self._reader.lend(self._belt)
                 return True
         return False
 
-    def prepare(self, pile: Pile) -> None:
-        pile.decode()
-
     def follow(self, pile: Pile) -> None:
-        for tray in pile:
-            self._steps.follow(tray)
+        for buffer, frames, packets, followed in pile.left():
+            self._steps.follow(
+                Tray(frames=frames, packets=packets, buffer=buffer, is_decoded=True, followed=followed)
+            )
         pile.clear()
+        self._belt.follow_with(self._steps.tracker())

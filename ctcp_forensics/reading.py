@@ -301,7 +301,13 @@ class Course:
             reader = followed(
                 capture,
                 partial(Reader, source=capture.source, first_number=before + 1),
-                Steps(begin=self._begin, follow=self._follow, tell=partial(tell, capture, progress)),
+                Steps(
+                    begin=self._begin,
+                    follow=self._follow,
+                    tell=partial(tell, capture, progress),
+                    tracker=self._only_tracker,
+                    add_segments=decoder.add_segments,
+                ),
                 threads=self._options.threads,
             )
             decoder.finish()
@@ -328,6 +334,10 @@ class Course:
         self._has_begun = True
         if 1 < len(reader.interfaces) <= MAX_SPLIT:
             self._reels = {one.index: self._new_reel(watches=True) for one in reader.interfaces}
+
+    def _only_tracker(self) -> Tracker | None:
+        """None where frames are followed by interface as well."""
+        return None if self._reels else self._whole.tracker
 
     def _follow(self, tray: Tray) -> None:
         """In the order of the capture, on whichever thread; nobody else touches trackers meanwhile."""
@@ -425,10 +435,10 @@ class Reel(msgspec.Struct, kw_only=True):
     def follow(self, tray: Tray) -> None:
         tray.decode()
         self.decoders[-1].complete(tray.buffer, tray.frames, tray.packets)
-        self._feed(tray.packets)
+        self._feed(tray.packets, tray.followed)
 
-    def _feed(self, packets: Packets) -> None:
-        done = self.tracker.feed(packets)
+    def _feed(self, packets: Packets, done: int = 0) -> None:
+        done = self.tracker.feed(packets, done)
         while done < len(packets):
             self._judge_those_leaving(packets[done].frame)
             done = self.tracker.feed(packets, done)
@@ -443,9 +453,9 @@ class Reel(msgspec.Struct, kw_only=True):
         self.early.judge_those_leaving(self.tracker, frame, before)
 
 
-def tell(capture: Capture, progress: Progress | None) -> None:
+def tell(capture: Capture, progress: Progress | None, position: int) -> None:
     if progress is not None:
-        progress(capture.position, capture.size)
+        progress(position, capture.size)
 
 
 def are_vantage_points(reels: Sequence[Reel]) -> bool:

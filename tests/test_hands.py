@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics import batches
+from ctcp_forensics._kernel import plain_belt
 from ctcp_forensics.batches import MOST_HANDS, hands_for
 from ctcp_forensics.capture import open_capture, source
 from ctcp_forensics.capture.hands import Hands
@@ -40,6 +41,16 @@ def nobody_is_left() -> bool:
     return not any(thread.name == "hand" for thread in threading.enumerate())
 
 
+class Load(list[memoryview]):
+    """What a hand collected; decoding it takes a while now and then."""
+
+    chance = random.Random(0)
+
+    def decode(self) -> None:
+        if self.chance.random() < 0.1:
+            sleep(self.chance.random() * 0.002)
+
+
 class Reading:
     """Takes one chunk at a turn, or as many as `greed` says; looks at the bytes only when it follows."""
 
@@ -47,11 +58,14 @@ class Reading:
         self.chunks, self.chance, self.greed = chunks, chance, greed
         self.collected: list[int] = []
         self.content = b""
-        self.at_once = 0
+        self.told: list[int] = []
         self.fails_at: dict[str, int] = {}
         self.error: BaseException = RuntimeError("as told")
 
-    def collect(self, load: list[memoryview]) -> bool:
+    def tell(self, position: int) -> None:
+        self.told.append(position)
+
+    def collect(self, load: Load) -> bool:
         self.alone("collect")
         for chunk in self.chunks:
             assert isinstance(chunk, memoryview)
@@ -61,10 +75,7 @@ class Reading:
                 return True
         return False
 
-    def prepare(self, load: list[memoryview]) -> None:
-        self.dawdle()
-
-    def follow(self, load: list[memoryview]) -> None:
+    def follow(self, load: Load) -> None:
         self.alone("follow")
         for chunk in load:
             self.content += bytes(chunk)
@@ -84,7 +95,7 @@ class Reading:
 
 def read_by(count: int, path: Path, seed: int = 0, greed: float = 0, **fails_at: int) -> Reading:
     with open_capture(str(path)) as capture:
-        hands = Hands(capture, list[memoryview], count)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(count))
         reading = Reading(hands.chunks(), random.Random(seed), greed)
         reading.fails_at = dict(fails_at)
         hands.run(reading)
@@ -99,6 +110,7 @@ def test_the_file_is_followed_whole_and_in_order_however_many_chunks_are_taken_a
     reading = read_by(count, path, seed, greed)
     assert reading.content == CONTENT
     assert reading.collected == [CHUNK_LEN] * 24 + [7]
+    assert reading.told == list(range(0, len(reading.told) * count * CHUNK_LEN, count * CHUNK_LEN))
     assert nobody_is_left()
 
 
@@ -116,7 +128,7 @@ def test_an_error_of_any_hand_surfaces_and_nothing_is_followed_behind_it(
 ) -> None:
     for seed in range(5):
         with open_capture(str(path)) as capture:
-            hands = Hands(capture, list[memoryview], 2)
+            hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
             reading = Reading(hands.chunks(), random.Random(seed))
             reading.fails_at = {step: turn}
             with pytest.raises(RuntimeError, match="as told"):
@@ -130,18 +142,18 @@ def test_an_interrupt_stops_a_hand_that_would_take_chunk_after_chunk(path: Path)
     is_greedy = threading.Event()
 
     class Interrupted(Reading):
-        def collect(self, load: list[memoryview]) -> bool:
+        def collect(self, load: Load) -> bool:
             if len(self.collected) == 1:
                 self.greed = 1
                 is_greedy.set()
             return super().collect(load)
 
-        def follow(self, load: list[memoryview]) -> None:
+        def follow(self, load: Load) -> None:
             is_greedy.wait()
             raise KeyboardInterrupt
 
     with open_capture(str(path)) as capture:
-        hands = Hands(capture, list[memoryview], 2)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
         reading = Interrupted(slowly(hands.chunks()), random.Random(0))
         with pytest.raises(KeyboardInterrupt):
             hands.run(reading)
@@ -164,7 +176,7 @@ def test_nobody_waits_for_ever_where_a_thread_does_not_start(
     started: list[threading.Thread] = []
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with open_capture(str(path)) as capture:
-        hands = Hands(capture, list[memoryview], 3)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(3))
         with pytest.raises(type(error)):
             hands.run(Reading(hands.chunks(), random.Random(0)))
     assert nobody_is_left()
@@ -186,7 +198,7 @@ def test_what_cannot_be_read_is_told_behind_what_could(path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "preadv", broken)
     with open_capture(str(path)) as capture:
-        hands = Hands(capture, list[memoryview], 2)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         with pytest.raises(CaptureError, match=r"byte 70: cannot be read on: input/output error"):
             hands.run(reading)
@@ -209,7 +221,7 @@ def test_a_file_is_hashed_whoever_copied_it(path: Path) -> None:
         deaf = [len(chunk) for chunk in capture.chunks(threads=1)]
         expected = capture.digest
     with open_capture(str(path)) as capture:
-        hands = Hands(capture, list[memoryview], 2)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         hands.run(reading)
         assert (capture.digest, capture.content_digest, capture.position) == (
@@ -224,7 +236,7 @@ def test_what_grows_while_it_is_read_is_told_as_far_as_it_was_there(tmp_path: Pa
     growing = tmp_path / "growing"
     growing.write_bytes(CONTENT[:25])
     with open_capture(str(growing)) as capture:
-        hands = Hands(capture, list[memoryview], 2)
+        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         with growing.open("ab") as more:
             more.write(CONTENT[25:28])

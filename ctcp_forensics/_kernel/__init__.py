@@ -11,13 +11,16 @@ import os
 
 __all__ = [
     "NAME",
+    "Belt",
     "Frames",
     "Interfaces",
     "Matching",
     "Packets",
     "Picker",
+    "Pile",
     "Tracer",
     "Tracker",
+    "Turns",
     "course",
     "decode",
     "sharing",
@@ -35,13 +38,16 @@ try:
     _refuse_the_core_where_asked()
     from ctcp_forensics._kernel.core import (
         NAME,
+        Belt,
         Frames,
         Interfaces,
         Matching,
         Packets,
         Picker,
+        Pile,
         Tracer,
         Tracker,
+        Turns,
         course,
         decode,
         sharing,
@@ -49,6 +55,7 @@ try:
         walk_pcapng,
     )
 except ImportError:
+    from ctcp_forensics._kernel.plain_belt import Belt, Pile, Turns
     from ctcp_forensics._kernel.plain_decode import Packets, decode
     from ctcp_forensics._kernel.plain_match import Matching, course, sharing
     from ctcp_forensics._kernel.plain_pick import Picker

@@ -1,5 +1,8 @@
 # The compiled core shows what the plain kernel shows.  The classes are others, and are not mixed with the plain ones.
 
+from ctcp_forensics._kernel.plain_belt import Belt as Belt
+from ctcp_forensics._kernel.plain_belt import Pile as Pile
+from ctcp_forensics._kernel.plain_belt import Turns as Turns
 from ctcp_forensics._kernel.plain_decode import Packets as Packets
 from ctcp_forensics._kernel.plain_decode import decode as decode
 from ctcp_forensics._kernel.plain_match import Matching as Matching

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """The compiled kernel: bytes → frames → packets → flows, in C structs, without the interpreter.
 
-Five rooms in one module, so that they share structs without a call between them.  The same names and the same
-answers as plain_walk, plain_decode, plain_track, plain_match and plain_pick, which are the reference and say why; nothing here is a
+Six rooms in one module, so that they share structs without a call between them.  The same names and the same
+answers as plain_walk, plain_decode, plain_track, plain_match, plain_pick and plain_belt, which are the reference and say why; nothing here is a
 Python object until a caller asks for a row.  Speed directives are set where the module is built (setup.py).
 """
 
@@ -26,3 +26,6 @@ include "track.pxi"
 include "match.pxi"
 include "sharing.pxi"
 include "pick.pxi"
+include "turns.pxi"
+include "pile.pxi"
+include "belt.pxi"

@@ -78,6 +78,16 @@ class Walked(NamedTuple):
     value: int
 
 
+class Stage(IntEnum):
+    """How far a belt took a chunk by itself."""
+
+    DONE = 0
+    COLLECTING = 1
+    """The turn of collecting is the caller's, and nothing of the chunk is collected."""
+    FOLLOWING = 2
+    """The turn of following is the caller's, and the pile stands at the first batch that is not followed."""
+
+
 class Lengths(IntEnum):
     """Order of the two lengths in a pcap record header."""
 

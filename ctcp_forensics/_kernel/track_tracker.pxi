@@ -608,7 +608,7 @@ cdef class Tracker:
     cdef segment_t* in_order(self, uint32_t i):
         return row_of(&self.log_view, self.order[i] // 2)
 
-    cdef void forget_order(self):
+    cdef void forget_order(self) noexcept nogil:
         free(self.firsts)
         free(self.order)
         free(self.log_view.chunks)

@@ -41,6 +41,11 @@ class Hashing(NamedTuple):
     limit: int | None = HASH_LIMIT
     """Captures longer than this are not hashed; None hashes all."""
 
+    @property
+    def is_taken(self) -> bool:
+        """Of a beginning at least."""
+        return self.limit != 0
+
     def for_length(self, length: int | None) -> Self:
         """Of what is known to be too long nothing is hashed, where its beginning would be hashed in vain."""
         is_too_long = length is not None and self.limit is not None and length > self.limit

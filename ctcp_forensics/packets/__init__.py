@@ -7,6 +7,6 @@ IP fragments, ICMP errors.  What nobody knows is counted by reason.  Does not kn
 from ctcp_forensics.packets.decoder import MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.packets.fragments import MAX_DATAGRAMS
 from ctcp_forensics.packets.icmp import IcmpError
-from ctcp_forensics.packets.tray import Pile, Tray
+from ctcp_forensics.packets.tray import Tray
 
-__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError", "Pile", "Tray"]
+__all__ = ["MAX_DATAGRAMS", "MAX_ICMP_ERRORS", "Decoder", "IcmpError", "Tray"]

@@ -114,6 +114,10 @@ class Decoder(msgspec.Struct):
             return
         self.icmp_errors.append(error)
 
+    def add_segments(self, segments: int) -> None:
+        """Of batches in which there was nothing else to be done."""
+        self.tcp_segments += segments
+
     def finish(self) -> None:
         """The capture is over: fragments that still wait will not be completed."""
         if self.fragments.waiting:

@@ -5,7 +5,6 @@ Knows what is decoded and what not yet: any thread that has the tray may do it. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -26,11 +25,13 @@ class Tray(msgspec.Struct):
     packets: _kernel.Packets = msgspec.field(default_factory=_kernel.Packets)
     buffer: bytes | bytearray | memoryview = b""
     is_decoded: bool = False
+    followed: int = 0
+    """Packets that somebody has followed already, where the batch comes off a belt."""
 
     def load(self, buffer: bytes | bytearray | memoryview, frames: HandedOver) -> None:
         """Take a batch over from the walk, which goes on with other memory."""
         frames.hand_over(self.frames)
-        self.buffer, self.is_decoded = buffer, False
+        self.buffer, self.is_decoded, self.followed = buffer, False, 0
 
     def decode(self) -> None:
         """As far as the kernel can, which needs no other batch: see Decoder.complete for the rest."""
@@ -41,27 +42,3 @@ class Tray(msgspec.Struct):
     def clear(self) -> None:
         self.frames.clear()
         self.buffer, self.is_decoded = b"", False
-
-
-class Pile:
-    """The batches of one chunk, on trays that are used for one chunk after the other."""
-
-    def __init__(self) -> None:
-        self._trays: list[Tray] = []
-        self._height = 0
-
-    def __iter__(self) -> Iterator[Tray]:
-        return iter(self._trays[: self._height])
-
-    def add(self, buffer: bytes | bytearray | memoryview, frames: HandedOver) -> None:
-        if self._height == len(self._trays):
-            self._trays.append(Tray())
-        self._trays[self._height].load(buffer, frames)
-        self._height += 1
-
-    def decode(self) -> None:
-        for tray in self:
-            tray.decode()
-
-    def clear(self) -> None:
-        self._height = 0

@@ -101,7 +101,9 @@ class Reader:
         self._commented = 0
         """Frames with comments, of the batches before."""
         self._is_open = False
-        self._wants_more = False
+        self._walked = Walked(Stop.MORE, 0, 0)
+        """Where the walk stands, while batches are handed over."""
+        self._lend: Callable[[_kernel.Belt], None]
         self.format = ""
         """As capinfos names it: pcap, nsecpcap, modpcap, nokiapcap, …, pcapng; empty where it is neither."""
 
@@ -180,7 +182,18 @@ class Reader:
 
     def let_go(self) -> bool:
         """Whether the next batch is looked for in the next chunk.  If so the reader needs the present one no more."""
-        return self._wants_more and self._window.let_go()
+        return self._walked.stop == Stop.MORE and self._window.let_go()
+
+    def lend(self, belt: _kernel.Belt) -> None:
+        """The belt may walk over the next chunks, until it is taken back.  The present one was let go."""
+        self._lend(belt)
+
+    def take_back(self, belt: _kernel.Belt) -> None:
+        """Go on behind the chunks that the belt took, as if they had been walked over here."""
+        rest, wanted, passed = belt.take_back()
+        if passed:
+            self._window.go_by(passed, rest)
+            self._walked = Walked(Stop.MORE, 0, wanted)
 
     def _open(self) -> Callable[[], Walked]:
         """Read what stands before the first frame; how to walk on from there."""
@@ -201,6 +214,7 @@ class Reader:
         self.format = header.variant.name
         self._account.add_interface(header.interface)
         window, frames, walk_pcap = self._window, self._frames, self._kernel.walk_pcap
+        self._lend = lambda belt: belt.lend_pcap(window.rest(), self._walked.value, frames, header.layout)
         return lambda: walk_pcap(window.buffer, window.start, window.end, header.layout, frames)
 
     def _open_pcapng(self) -> Callable[[], Walked]:
@@ -209,6 +223,9 @@ class Reader:
             found = self._account.damage.pop()
             raise CaptureError(self._source, offset=found.offset, reason=found.reason)
         window, frames, table, walk_pcapng = self._window, self._frames, self._table, self._kernel.walk_pcapng
+        self._lend = lambda belt: belt.lend_pcapng(
+            window.rest(), self._walked.value, frames, int(self._order == ">"), table
+        )
         return lambda: walk_pcapng(
             window.buffer, window.start, window.end, int(self._order == ">"), table, frames
         )
@@ -216,14 +233,13 @@ class Reader:
     def _walk(self, walk: Callable[[], Walked]) -> Iterator[Batch]:
         """Hand over what was found before the buffer changes, and go on while there is a way."""
         while True:
-            walked = walk()
-            self._window.start = walked.position
-            self._wants_more = walked.stop == Stop.MORE
+            self._walked = walk()
+            self._window.start = self._walked.position
             if len(self._frames):
                 self._collect_comments()
                 yield self._window.buffer, self._frames
                 self._frames.clear()
-            if not self._go_on(walked):
+            if not self._go_on(self._walked):
                 return
 
     def _go_on(self, walked: Walked) -> bool:

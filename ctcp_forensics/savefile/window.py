@@ -74,6 +74,16 @@ class Window:
             self._own_copy()
         return True
 
+    def rest(self) -> memoryview:
+        """What is in sight."""
+        return memoryview(self.buffer)[self.start : self.end]
+
+    def go_by(self, passed: int, rest: bytes) -> None:
+        """So many bytes behind those in sight went past somebody else, but for `rest`, which is in sight now."""
+        offset = self._before + self.end + passed - len(rest)
+        self._own = bytearray(rest)
+        self._show(self._own, offset)
+
     def drain(self) -> None:
         """Let the rest go by, so that whoever makes the chunks sees the savefile to its end."""
         self.start = self.end
