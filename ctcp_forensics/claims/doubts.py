@@ -14,6 +14,8 @@ from ctcp_forensics.flows import SEQUENCE_SPACE, Direction, EndingKind
 
 PAUSE_MESSAGES: Final = 3
 """So many messages missing of either direction at one place are no chance."""
+PASSED_HOLES: Final = 3
+"""So many holes that an ACK passed over before anything was asked for: a TCP that asks would have asked for each."""
 WRAP_MARGIN: Final = 1 << 16
 """Guard vii: QuickSec compares ACKs as plain numbers, so an ACK may freeze within one window of 2³²."""
 
@@ -115,10 +117,26 @@ def the_capture_is_whole(case: Case) -> Answer:
             "capture itself stood still there, or one of its files is missing"
         )
         return FAILS, because, paused
+    passed = passed_unasked(case)
+    if len(passed) >= PASSED_HOLES:
+        because = (
+            f"before the question ACKs passed over {count(len(passed), 'hole')} without asking: this capture lacks "
+            "what the receiver had, or the receiver is none that asks for what it lacks"
+        )
+        return FAILS, because, sorted(set(passed))[:PASSED_HOLES]
     if around.times_bared:
         times = count(around.times_bared, "time")
         return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
     return HOLDS, "no drop counter is above zero and the savefile is whole"
+
+
+def passed_unasked(case: Case) -> list[int]:
+    """ACKs that passed over a hole of this capture before the question that was left open."""
+    if case.direction is None or case.episode is None:
+        return []
+    first_asked = case.episode.row.first_ns
+    passed = [one.row for one in case.direction.unfilled if one.is_acked_past]
+    return [row.acked_frame for row in passed if row.acked_ns < first_asked]
 
 
 def bursts_in(direction: Direction) -> list[HoleRow]:
