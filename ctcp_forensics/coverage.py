@@ -130,8 +130,9 @@ def notes_of(done: Pass) -> Iterator[str]:
 
 def notes_on_time(reader: Reader) -> Iterator[str]:
     """A clock that runs backwards is no damage, and makes every duration doubtful."""
-    if reader.out_of_order_frames:
-        yield f"{reader.out_of_order_frames} frames are earlier than the frame before them"
+    early = reader.out_of_order_frames
+    if early:
+        yield f"{early} {'frame is' if early == 1 else 'frames are'} earlier than the frame before"
 
 
 def notes_on_places(given_up: GivenUpRow, flows_early: int) -> Iterator[str]:

@@ -289,6 +289,24 @@ def wait_until_reading(pid: int) -> None:
         time.sleep(1)
 
 
+@pytest.mark.parametrize(("level", "status"), [("1", 0), ("2", 2)])
+def test_python_may_strip_assertions_and_not_what_claims_say(level: str, status: int) -> None:
+    environment = ENVIRONMENT | {"PYTHONOPTIMIZE": level}
+    answer = subprocess.run(
+        [*COMMAND, "explain", "healthy"], env=environment, capture_output=True, check=False
+    )
+    assert (answer.returncode, b"PYTHONOPTIMIZE=2" in answer.stderr) == (status, status == 2)
+
+
+def test_one_frame_that_is_early_is_told_in_the_singular(tmp_path: Path) -> None:
+    first, second = Path(HEALTHY).read_bytes()[:24], Path(HEALTHY).read_bytes()[24:]
+    length = 16 + int.from_bytes(second[8:12], "little")
+    late = bytes([*(int.from_bytes(second[:4], "little") + 3600).to_bytes(4, "little"), *second[4:length]])
+    file = tmp_path / "a.pcap"
+    file.write_bytes(first + late + second[length:])
+    assert "1 frame is earlier than the frame before\n" in run("analyze", str(file)).stdout
+
+
 def test_an_internal_error_is_one_line_and_the_traceback_is_there_for_who_asks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,21 +98,21 @@ SAMPLES: list[tuple[str, Callable[[], Report], Callable[[], Report], str, str]] 
         together,
         lambda: of_sample("healthy.pcap"),
         "not-tested",
-        "no loss client-to-headend is shown",
+        "no segment is seen to be lost client-to-headend",
     ),
     (
         "loss-the-other-way",  # seen at the client, that only shows what was lost on its way to it
         together,
         lambda: of_sample("loss-tolerated.pcap"),
         "not-tested",
-        "no loss client-to-headend is shown",
+        "no segment is seen to be lost client-to-headend",
     ),
     (
         "loss-perhaps-behind",  # lost on its way to the client, and nobody knows on which side of the firewall
         lambda: of_sample("failure-reverse-asa-inside.pcapng"),
         lambda: of_sample("loss-tolerated.pcap"),
         "not-tested",
-        "no loss headend-to-client is shown on the way to the firewall",
+        "no segment is seen to be lost headend-to-client on the way to the firewall",
     ),
     (
         "other-death",

@@ -482,9 +482,7 @@ def test_what_will_not_be_better_is_said_at_once(web: tuple[str, list[str]]) -> 
 
 
 def test_private_addresses_are_refused_unless_allowed(web: tuple[str, list[str]]) -> None:
-    with pytest.raises(
-        CaptureError, match=r"127\.0\.0\.1 is 127\.0\.0\.1, which is no public address; --allow-private"
-    ):
+    with pytest.raises(CaptureError, match=r"pcap: 127\.0\.0\.1 is no public address; --allow-private"):
         content(f"{web[0]}/a.pcap")
     assert web[1] == []
 
@@ -496,7 +494,7 @@ def test_a_redirect_to_a_private_address_is_refused(
     monkeypatch.setattr(hosts_module, "is_public", lambda address: address == "127.0.0.1")
     inside = web[0].replace("127.0.0.1", "127.0.0.2")
     assert content(f"{web[0]}/a.pcap") == BODY
-    with pytest.raises(CaptureError, match=r"127\.0\.0\.2 is 127\.0\.0\.2, which is no public address"):
+    with pytest.raises(CaptureError, match=r": 127\.0\.0\.2 is no public address"):
         content(f"{web[0]}/to?{inside}/a.pcap")
 
 

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from ctcp_forensics import __version__
-from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, end_process, guarded, prepare_process
+from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, Refused, end_process, guarded, prepare_process
 
 HELP = {"-h", "--help"}
 """Typer answers these, and nothing else is loaded for them."""
+ALL_BUT_DOCSTRINGS = 1
+"""`python -O` and not `-OO`: what a claim says is the first line of its docstring."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +37,10 @@ def _answer(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"ctcp-diag {__version__}")
         return 0
+    if sys.flags.optimize > ALL_BUT_DOCSTRINGS:
+        raise Refused(
+            "Python runs with -OO (PYTHONOPTIMIZE=2), which takes the words of claims away; -O does no harm"
+        )
     status = None if HELP & set(arguments) else _plain_answer(arguments)
     return _understood_by_typer(arguments) if status is None else status
 

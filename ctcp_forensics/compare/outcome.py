@@ -66,8 +66,9 @@ def _tested(before: Shown, after: Shown) -> tuple[Outcome, str]:
     if lacking:
         return (
             Outcome.NOT_TESTED,
-            f"nothing failed, and no loss {' or '.join(lacking)} is shown on the way to the firewall, that could have "
-            "made it fail: capture for longer, at the firewall, and say where (--asa-outside, --asa-inside)",
+            f"nothing failed, but no segment is seen to be lost {' or '.join(lacking)} on the way to the firewall, and "
+            "without that nothing can fail: capture for longer, at the firewall, and say where (--asa-outside, "
+            "--asa-inside)",
         )
     lived = sorted({number for way in ways for number in after.lived_through_loss[way]})
     return (

@@ -21,9 +21,8 @@ class PrivateAddressError(RemoteError):
     """A URL led to an address that only insiders reach."""
 
     def __init__(self, host: str, address: str) -> None:
-        super().__init__(
-            f"{host} is {address}, which is no public address; --allow-private-addresses lets it be read"
-        )
+        what = f"{address} is" if host == address else f"{host} is {address}, which is"
+        super().__init__(f"{what} no public address; --allow-private-addresses lets it be read")
 
 
 def refuse_private(host: str, port: int) -> None:
