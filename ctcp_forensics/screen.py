@@ -42,6 +42,8 @@ LIMITS: Final = ScreenLimits(
     esp_run=ctcp.ESP_RUN,
     esp_breaks_share=ctcp.ESP_BREAKS_SHARE,
     pause_messages=doubts.PAUSE_MESSAGES,
+    twice_segments=doubts.TWICE_SEGMENTS,
+    twice_share=doubts.TWICE_SHARE,
 )
 
 SAID: Final = {

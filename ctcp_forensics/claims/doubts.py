@@ -8,12 +8,15 @@ from typing import Final
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, HoleRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, TORN, UNKNOWN, count, seconds
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, TORN, UNKNOWN, count, seconds, way
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, Direction, EndingKind
 
 PAUSE_MESSAGES: Final = 3
 """So many messages missing of either direction at one place are no chance."""
+TWICE_SEGMENTS: Final = 10
+TWICE_SHARE: Final = 10
+"""One in ten or more is here twice, and one in ten or more once: a mirror doubles all that it shows."""
 WRAP_MARGIN: Final = 1 << 16
 """Guard vii: QuickSec compares ACKs as plain numbers, so an ACK may freeze within one window of 2³²."""
 
@@ -95,7 +98,8 @@ def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: in
 
 @claim(
     would_refute="a drop counter above zero, damage in the savefile, or IP fragments without the rest of their packets",
-    settled_by="a capture without drops, with all its files, filtered by hosts: later IP fragments have no ports",
+    settled_by="a capture of one place, without drops, with all its files, filtered by hosts: later IP fragments have "
+    "no ports",
 )
 def the_capture_is_whole(case: Case) -> Answer:
     """The capture itself lost nothing that could have told otherwise, such as the answer."""
@@ -115,6 +119,9 @@ def the_capture_is_whole(case: Case) -> Answer:
             "capture itself stood still there, or one of its files is missing"
         )
         return FAILS, because, paused
+    doubled = next(filter(is_doubled_in_part, case.flow.directions), None)
+    if doubled is not None and case.may_be_ctcp:
+        return FAILS, doubled_sentence(doubled)
     if around.times_bared:
         times = count(around.times_bared, "time")
         return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
@@ -127,6 +134,26 @@ def bursts_in(direction: Direction) -> list[HoleRow]:
     return [
         one.row for one in direction.unfilled if one.row.esp_missing >= PAUSE_MESSAGES or one.length > least
     ]
+
+
+def is_doubled_in_part(direction: Direction) -> bool:
+    """As in two places that were merged into one file, of which one shows no more what was lost before it."""
+    twice = seen_twice(direction)
+    once = direction.row.frames - 2 * twice
+    return twice >= TWICE_SEGMENTS and min(twice, once) * TWICE_SHARE >= twice + once
+
+
+def seen_twice(direction: Direction) -> int:
+    """Copies are known by their IP IDs; where there are none, IPsec over TCP sends nothing again all the same."""
+    return direction.row.copies + direction.row.retransmissions
+
+
+def doubled_sentence(direction: Direction) -> str:
+    twice = seen_twice(direction)
+    return (
+        f"{way(direction)}: {count(twice, 'segment')} of {direction.row.frames - twice} are here twice and the others "
+        "once: where two places are in one capture, what is here once was lost between them"
+    )
 
 
 def where_it_paused(case: Case) -> tuple[int, int] | None:
