@@ -16,7 +16,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import closes, death, doubts, silences
+from ctcp_forensics.claims import closes, death, silences, wholeness
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -41,7 +41,9 @@ LIMITS: Final = ScreenLimits(
     certain_share=ctcp.CERTAIN_SHARE,
     esp_run=ctcp.ESP_RUN,
     esp_breaks_share=ctcp.ESP_BREAKS_SHARE,
-    pause_messages=doubts.PAUSE_MESSAGES,
+    pause_messages=wholeness.PAUSE_MESSAGES,
+    twice_segments=wholeness.TWICE_SEGMENTS,
+    twice_share=wholeness.TWICE_SHARE,
 )
 
 SAID: Final = {

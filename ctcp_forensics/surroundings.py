@@ -38,8 +38,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     def tears(self, row: FlowRow) -> bool:
         """Whether a flow's packets came in fragments, and not all of them."""
-        ends = (row.src, row.dst) if row.src <= row.dst else (row.dst, row.src)
-        return ends in self.torn_between
+        return self.tears_between(row.src, row.dst)
+
+    def tears_between(self, one: bytes, other: bytes) -> bool:
+        """The same of any flow of two hosts."""
+        return ((one, other) if one <= other else (other, one)) in self.torn_between
 
     @property
     def is_whole(self) -> bool:

@@ -356,6 +356,10 @@ TRUE_OF_ONE_PLACE = (
 """Refutations that say something of a capture, not of the connection."""
 
 
+NAMED_BY_ANOTHER = (claims.is_something_else, claims.looks_like_ctcp)
+"""Claims that are open only where `carries_ctcp` is, or say in other words why."""
+
+
 class Weighing(dict[Claim, Outcome]):
     """Outcomes of claims on one case, with what the connection's other places settle.
 
@@ -465,8 +469,16 @@ def shown_for(verdict: Verdict, weighing: Weighing) -> Shown:
         is_early=case.surroundings.place_needed_in is not None,
     )
     if verdict.slug == INSUFFICIENT:
-        shown = {**shown, **what_stayed_open(weighing), **what_hid_it(weighing)}
-    return shown
+        return {**shown, **what_stayed_open(weighing), **what_hid_it(weighing)}
+    return without_repetition(shown, weighing)
+
+
+def without_repetition(shown: Shown, weighing: Weighing) -> Shown:
+    """That it carries IPsec over TCP says all that looking like it says."""
+    is_said = claims.looks_like_ctcp.name in shown and weighing[claims.carries_ctcp] is HOLDS
+    return (
+        {name: one for name, one in shown.items() if name != claims.carries_ctcp.name} if is_said else shown
+    )
 
 
 @cache
@@ -503,7 +515,7 @@ def what_stayed_open(weighing: Weighing) -> Shown:
         claim.name: (claim, Role.PROOF)
         for row in VERDICTS[1:]
         for claim in row.requires
-        if claim is not claims.is_something_else and weighing[claim] is UNKNOWN
+        if claim not in NAMED_BY_ANOTHER and weighing[claim] is UNKNOWN
     }
 
 

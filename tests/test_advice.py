@@ -13,6 +13,7 @@ from msgspec.structs import fields, replace
 from ctcp_forensics import report
 from ctcp_forensics.advice import OFFERS, Recommendation, Situation, recommend
 from ctcp_forensics.advice.documented import WHY_NOT_QUEUE_LIMIT
+from ctcp_forensics.advice.step import MIXED
 
 FLAGSHIP = Situation(
     verdict="unanswered-duplicate-acks",
@@ -291,6 +292,12 @@ def test_a_black_hole_of_ipv6_is_repaired_in_the_words_of_ipv6() -> None:
         "ipsec-over-udp",
     ]
     assert advice("lower-mtu", black_hole).commands[1] == "ping -l 1400 2001:db8:1::20"
+    split = advice("split-the-capture", replace(IPV6, verdict="insufficient-evidence", misled_by=MIXED))
+    assert (
+        "-Y 'ipv6.addr == 2001:db8::7 && ipv6.addr == 2001:db8:1::20' -T fields -e ipv6.src -e ipv6.hlim"
+        in (split.commands[3])
+    )
+    assert "'ipv6.src == 2001:db8::7 && ipv6.hlim == TTL ||" in split.commands[5]
     assert advice("allow-icmp-too-big", black_hole).commands[2] == (
         "access-list <ACL-TOWARDS-HEADEND> extended permit icmp6 any host 2001:db8:1::20 packet-too-big"
     )

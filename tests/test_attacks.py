@@ -182,6 +182,13 @@ def test_two_places_in_one_file_are_told_as_that_and_nobody_is_accused(
     assert last.missing_evidence == ("the capture of each place by itself, all of them given to one run",)
 
 
+def test_two_places_in_one_file_with_a_broken_link_between_them_are_not_surely_well(tmp_path: Path) -> None:
+    """Each end went on towards nobody, and both closed: it was called closed in order, strong."""
+    found = judged(tmp_path, merged(sample("link-down-client"), sample("link-down-asa-outside")))
+    assert verdicts(found) == [("orderly-close", "consistent")]
+    assert any("a capture of one place" in one for one in found.findings[0].missing_evidence)
+
+
 @pytest.mark.parametrize("by_ns", [200 * MS, 86_400 * SECOND])
 def test_a_copy_that_comes_late_is_one_place_twice(by_ns: int, tmp_path: Path) -> None:
     copy = a_hop_further(later(sample(CLIENT), by_ns))

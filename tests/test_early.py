@@ -33,7 +33,6 @@ from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import FLAGSHIP, Evidence, Finding, Report, exit_status
 from ctcp_forensics.retrace import retrace
 from ctcp_forensics.screen import JUDGED, LIMITS, WORDS
-from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import Confidence, in_part
 from tests.fuzz.path import capped
 from tests.savefiles import enhanced, interface, section
@@ -371,8 +370,25 @@ def test_a_capture_that_turns_out_damaged_makes_its_lines_less_sure(slow: Path, 
     }
     assert told[0] == "fails"
     closed = (WORDS["orderly-close", Confidence.STRONG], False)
-    assert called(closed, Surroundings(last_ns=1)) == ("orderly-close", "strong", False)
-    assert called(closed, Surroundings(last_ns=1, is_damaged=True)) == ("orderly-close", "consistent", False)
+    assert called(closed, is_whole=True) == ("orderly-close", "strong", False)
+    assert called(closed, is_whole=False) == ("orderly-close", "consistent", False)
+
+
+def test_a_piece_of_a_packet_without_the_rest_makes_the_lines_of_its_hosts_less_sure(
+    slow: Path, tmp_path: Path
+) -> None:
+    """Flows that are told in full were doubted, and those in a line were not."""
+    assert "strong" in {line.confidence for line in lines_of(judged(slow, 3, max_unwell_in_full=1))}
+    with slow.open("rb") as file:
+        frames = list(dpkt.pcap.Reader(file))
+    piece = bytearray(max((frame for _, frame in frames), key=len))
+    piece[14 + 6] |= 0x20  # more fragments follow (RFC 791 §3.1); nobody looks at the header's checksum
+    torn = tmp_path / "torn.pcap"
+    with torn.open("wb") as out:
+        writer = dpkt.pcap.Writer(out, nano=True)
+        for when, frame in [*frames, (frames[-1][0], bytes(piece))]:
+            writer.writepkt(frame, when)
+    assert {line.confidence for line in lines_of(judged(torn, 3, max_unwell_in_full=1))} == {"consistent"}
 
 
 def test_only_a_verdict_that_doubts_a_torn_capture_becomes_less_sure() -> None:

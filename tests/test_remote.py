@@ -535,6 +535,12 @@ def test_the_rest_is(address: str) -> None:
         ("https://u:p@[::1/a.pcap?sig=abc#f", "https://…@[::1/a.pcap?…"),
         ("HTTPS://u:p@h\u2100/a?#f", "https://…@h\u2100/a"),
         ("http://[x", "http://[x"),
+        ("https://u:p/w@host/a@b.pcap", "https://…@b.pcap"),
+        ("https://u:p#w@host/a.pcap?sig=abc", "https://…@host/a.pcap"),
+        ("https://u:p?w@host/a.pcap", "https://…@host/a.pcap"),
+        ("sftp://user:p/w@host/a.pcap", "sftp://…@host/a.pcap"),
+        ("https://host:8443/a@b.pcap", "https://host:8443/a@b.pcap"),
+        ("https://[::1]:8443/a@b.pcap", "https://[::1]:8443/a@b.pcap"),
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(url: str, shown: str) -> None:

@@ -136,6 +136,8 @@ def test_evidence_is_shown_once_and_each_has_its_role() -> None:
     for name, flow in every_flow():
         shown = [evidence.claim for evidence in flow.judgement.evidence]
         assert len(shown) == len(set(shown)), name
+        carried = [one for one in flow.judgement.evidence if one.claim in ("carries-ctcp", "looks-like-ctcp")]
+        assert len({(one.outcome, one.because) for one in carried}) == len(carried), name
         assert all(flow.judgement.role(claim) in Role for claim in shown), name
         assert {claim.name for claim in flow.judgement.verdict.requires} <= set(shown), name
 
@@ -311,6 +313,10 @@ CHANGES: dict[str, Callable[[Wire], Wire]] = {
 DEPENDS = (
     ("the sequence numbers begin elsewhere", "guard vii, beside the wrap an ACK may freeze by itself"),
     ("the sequence numbers begin elsewhere", "an ACK that freezes at the wrap is doubted"),
+    (
+        "every segment is captured twice",
+        "what is here twice at first and once at last may have been lost between two places",
+    ),
 )
 """Stories whose point is the very thing that is changed."""
 

@@ -104,6 +104,8 @@ class ScreenLimits(NamedTuple):
     esp_run: int
     esp_breaks_share: int
     pause_messages: int
+    twice_segments: int
+    twice_share: int
 
 
 class BriefColumns(NamedTuple):

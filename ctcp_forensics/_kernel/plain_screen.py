@@ -263,6 +263,7 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
         or all(row.esp_missing >= limits.pause_messages for row in rows)
+        or any(is_doubled_in_part(row, limits) for row in rows)
         or not all(went_on(half, rows) for half in losing)
     ):
         return Plain.JUDGE
@@ -304,6 +305,13 @@ def is_certain(rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:
     cisco = sum(row.trailer_cisco for row in rows)
     full = sum(row.trailer_cisco + row.trailer_weak + row.trailer_absent for row in rows)
     return cisco * limits.certain_share >= full
+
+
+def is_doubled_in_part(row: DirectionRow, limits: ScreenLimits) -> bool:
+    """Here twice, and some of it once."""
+    twice = row.copies + row.retransmissions
+    once = row.frames - 2 * twice
+    return twice >= limits.twice_segments and min(twice, once) * limits.twice_share >= twice + once
 
 
 def is_without_reply(flow: FlowRow, rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:

@@ -18,6 +18,8 @@ cdef struct limits_t:  # rows.ScreenLimits
     int64_t esp_run
     int64_t esp_breaks_share
     int64_t pause_messages
+    int64_t twice_segments
+    int64_t twice_share
 
 cdef enum:
     PLAIN_JUDGE = 0  # rows.Plain
@@ -73,6 +75,8 @@ cdef limits_t limits_of(limits):
         made.esp_run,
         made.esp_breaks_share,
         made.pause_messages,
+        made.twice_segments,
+        made.twice_share,
     ) = limits
     return made
 
@@ -385,6 +389,8 @@ cdef uint8_t said_of_ctcp(
     if min(esp_missing_in(t, &halves[0]), esp_missing_in(t, &halves[1])) >= limits.pause_messages:
         return PLAIN_JUDGE
     for side in range(2):
+        if is_doubled_in_part(t, &halves[side], limits):
+            return PLAIN_JUDGE
         if shows_loss(t, &halves[side]):
             is_losing = True
             if not went_on(&halves[side], halves):
@@ -460,6 +466,15 @@ cdef bint is_negotiating(const half_t* halves) noexcept nogil:
     cdef const cargo_t* one = halves[0].cargo
     cdef const cargo_t* other = halves[1].cargo
     return (one.ike_messages or other.ike_messages) and not (one.esp_messages or other.esp_messages)
+
+
+cdef bint is_doubled_in_part(const tracker_t* t, const half_t* half, const limits_t* limits) noexcept nogil:
+    """Here twice, and some of it once."""
+    cdef int64_t twice = (
+        <int64_t> counted(t, half.trouble, COPIES) + counted(t, half.trouble, RETRANSMISSIONS)
+    )
+    cdef int64_t once = half.d.frames - 2 * twice
+    return twice >= limits.twice_segments and min(twice, once) * limits.twice_share >= twice + once
 
 
 cdef bint is_without_reply(

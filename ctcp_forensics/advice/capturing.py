@@ -123,11 +123,11 @@ SPLIT_THE_CAPTURE = Step(
         "! where the captures are: each by itself, all of them in one run",
         "ctcp-diag analyze --client CLIENT.pcap --asa-outside OUTSIDE.pcap",
         "! only the merged file is left: which TTLs does each end have in it?",
-        "tshark -r MERGED.pcap -Y 'ip.addr == {client} && ip.addr == {headend}' -T fields -e ip.src -e ip.ttl | sort | "
-        "uniq -c",
+        "tshark -r MERGED.pcap -Y '{ip}.addr == {client} && {ip}.addr == {headend}' -T fields -e {ip}.src -e {ttl} | "
+        "sort | uniq -c",
         "! then, for each place with its two TTLs",
-        "tshark -r MERGED.pcap -w PLACE.pcap -Y 'ip.src == {client} && ip.ttl == TTL || ip.src == {headend} && "
-        "ip.ttl == TTL'",
+        "tshark -r MERGED.pcap -w PLACE.pcap -Y '{ip}.src == {client} && {ttl} == TTL || {ip}.src == {headend} && "
+        "{ttl} == TTL'",
     ),
     cost=LOOKS_ONLY,
     verify=("`ctcp-diag analyze` of each file by itself no longer says that segments are here twice.",),

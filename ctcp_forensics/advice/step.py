@@ -26,9 +26,10 @@ STEPS_REMEMBERED: Final = 512
 """Some 4 KB each: of seventy pairs of hosts."""
 
 # IPv6 routers never fragment, so its ping needs no Don't Fragment (-f); the client runs on Windows.
+# Wireshark's names of IPv6's fields are others than IPv4's.
 FAMILY_WORDS = {
-    4: {"ping": "ping -f -l", "icmp": "icmp", "too_big": "unreachable"},
-    6: {"ping": "ping -l", "icmp": "icmp6", "too_big": "packet-too-big"},
+    4: {"ping": "ping -f -l", "icmp": "icmp", "too_big": "unreachable", "ip": "ip", "ttl": "ip.ttl"},
+    6: {"ping": "ping -l", "icmp": "icmp6", "too_big": "packet-too-big", "ip": "ipv6", "ttl": "ipv6.hlim"},
 }
 
 WAYS = {

@@ -14,7 +14,6 @@ from ctcp_forensics.claims.death import the_flow_is_dead
 from ctcp_forensics.claims.doubts import (
     away_from_the_wrap,
     it_was_followed_to_its_end,
-    the_capture_is_whole,
     the_end_was_seen,
     the_receiver_had_followed,
 )
@@ -73,6 +72,7 @@ from ctcp_forensics.claims.stall import (
     the_capture_outlasts_the_stall,
     the_sender_went_on,
 )
+from ctcp_forensics.claims.wholeness import the_capture_is_whole
 
 __all__ = [
     "a_firewall_drops_it",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Final
 
-from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, HoleRow
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, TORN, UNKNOWN, count, seconds
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
-from ctcp_forensics.flows import SEQUENCE_SPACE, Direction, EndingKind
+from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
 
-PAUSE_MESSAGES: Final = 3
-"""So many messages missing of either direction at one place are no chance."""
-PASSED_HOLES: Final = 3
-"""So many holes that an ACK passed over before anything was asked for: a TCP that asks would have asked for each."""
 WRAP_MARGIN: Final = 1 << 16
 """Guard vii: QuickSec compares ACKs as plain numbers, so an ACK may freeze within one window of 2³²."""
 
@@ -93,74 +88,6 @@ def what_moved_it(case: Case, moved_frame: int, first_frame: int, wanted_seq: in
             [first_frame],
         )
     return HOLDS, f"{case.frame(moved_frame)} was the last to move it, to {wanted_seq}", [moved_frame]
-
-
-@claim(
-    would_refute="a drop counter above zero, damage in the savefile, or IP fragments without the rest of their packets",
-    settled_by="a capture without drops, with all its files, filtered by hosts: later IP fragments have no ports",
-)
-def the_capture_is_whole(case: Case) -> Answer:
-    """The capture itself lost nothing that could have told otherwise, such as the answer."""
-    around = case.surroundings
-    if around.dropped_frames:
-        dropped = count(around.dropped_frames, "dropped frame")
-        return FAILS, f"the capturing host admits {dropped}; one may be what is missing here"
-    if around.is_damaged:
-        return FAILS, "the savefile is damaged; what it lost is not known"
-    if case.is_torn:
-        return FAILS, f"{TORN}: what is missing may be missing from this capture alone"
-    paused = where_it_paused(case)
-    if paused is not None:
-        before, behind = paused
-        because = (
-            f"between {case.frame(before)} and {case.frame(behind)} both directions lack several messages at once: the "
-            "capture itself stood still there, or one of its files is missing"
-        )
-        return FAILS, because, paused
-    passed = passed_unasked(case)
-    if len(passed) >= PASSED_HOLES:
-        because = (
-            f"before the question ACKs passed over {count(len(passed), 'hole')} without asking: this capture lacks "
-            "what the receiver had, or the receiver is none that asks for what it lacks"
-        )
-        return FAILS, because, sorted(set(passed))[:PASSED_HOLES]
-    if around.times_bared:
-        times = count(around.times_bared, "time")
-        return FAILS, f"evidence was let go {times}, for want of room; some may be missing here"
-    return HOLDS, "no drop counter is above zero and the savefile is whole"
-
-
-def passed_unasked(case: Case) -> list[int]:
-    """ACKs that passed over a hole of this capture before the question that was left open."""
-    if case.direction is None or case.episode is None:
-        return []
-    first_asked = case.episode.row.first_ns
-    passed = [one.row for one in case.direction.unfilled if one.is_acked_past]
-    return [row.acked_frame for row in passed if row.acked_ns < first_asked]
-
-
-def bursts_in(direction: Direction) -> list[HoleRow]:
-    """Holes of so many messages: by their ESP numbers, or, where a bare ACK showed them, by their length."""
-    least = (PAUSE_MESSAGES - 1) * direction.row.max_payload_len
-    return [
-        one.row for one in direction.unfilled if one.row.esp_missing >= PAUSE_MESSAGES or one.length > least
-    ]
-
-
-def where_it_paused(case: Case) -> tuple[int, int] | None:
-    """Frames around a place at which both directions lack messages.
-
-    What is lost on a link to one side of a capture comes by on the other, so that its two directions do not fall
-    silent together.
-    """
-    if any(direction.row.esp_missing < PAUSE_MESSAGES for direction in case.flow.directions):
-        return None
-    bursts = [bursts_in(direction) for direction in case.flow.directions]
-    for one, other in product(*bursts):
-        before, behind = max(one.before_frame, other.before_frame), min(one.opened_frame, other.opened_frame)
-        if before < behind:
-            return before, behind
-    return None
 
 
 @claim(

@@ -13,6 +13,8 @@ from ctcp_forensics.flows import Direction, Flow
 
 APART_NS: Final = SECOND
 """By less than this, captures of several queues are out of order; connections of a moment are shorter."""
+BARE_SHARE: Final = 10
+"""One payload in ten may be too short to be cut, such as a probe of one byte; each message ends in a trailer."""
 MIXED_SEGMENTS: Final = 10
 MIXED_PERCENT: Final = 40
 """Two places show each segment twice, and half of all is there again; what was lost between them was seen once."""
@@ -39,7 +41,15 @@ def carries_ctcp(case: Case) -> Answer:
 def looks_like_ctcp(case: Case) -> Answer:
     """The flow carries IPsec over TCP, or ESP whose trailers were not captured."""
     found = case.encapsulation
-    return (HOLDS if case.may_be_ctcp else carries_ctcp.answer(case)[0]), found.because
+    if found.kind != ESP_LIKE:
+        return carries_ctcp.answer(case)[0], found.because
+    bare, cut_off = (
+        sum(getattr(d.row, name) for d in case.flow.directions)
+        for name in ("trailer_absent", "trailer_cut_off")
+    )
+    if bare * BARE_SHARE > cut_off:
+        return UNKNOWN, f"{found.because}; and {count(bare, 'full payload')} end in none"
+    return HOLDS, found.because
 
 
 @claim(
@@ -130,8 +140,16 @@ def the_directions_stand_apart(case: Case) -> Answer:
         if apart and first.row.last_ns - second.row.first_ns >= APART_NS:
             because = (
                 f"all that goes {way(first)} stands before {case.frame(second.row.first_frame)}, all that goes "
-                f"{way(second)} from there on, though by their times they spoke together: two captures, one for each "
-                "direction, were put end to end"
+                f"{way(second)} from there on, though by their times {who_spoke(first, second)}"
             )
             return HOLDS, because, [first.row.last_frame, second.row.first_frame]
     return FAILS, "its two directions stand among one another"
+
+
+def who_spoke(first: Direction, second: Direction) -> str:
+    """By the times of two directions of which the first stands in front."""
+    if first.row.first_ns < second.row.last_ns:
+        return "they spoke together: two captures, one for each direction, were put end to end"
+    return (
+        "these came first: a clock was set back, or two captures, one for each direction, were put end to end"
+    )

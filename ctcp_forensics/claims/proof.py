@@ -162,13 +162,13 @@ def the_window_was_too_small(case: Case) -> Answer | None:
 def largest_segment_len(flow: Flow, direction: Direction) -> int:
     """Of those that went over a wire: a host's own capture shows what its card has yet to cut, or has put together.
 
-    None is larger than the MSS of its receiver (RFC 9293 §3.7.1); where no SYN tells that, than Ethernet has room for.
+    What was cut is no larger than the MSS of its receiver (RFC 9293 §3.7.1); where no SYN tells that, than Ethernet has
+    room for.  A message by itself that is larger shows a sender who heeds no MSS.
     """
-    mss = flow.opposite(direction).row.mss
-    if mss == NEVER and direction.row.merged_segments:
-        mss = ETHERNET_SEGMENT_LEN
-    longest = direction.row.max_payload_len
-    return longest if mss in (NEVER, 0) else min(longest, mss)
+    longest, mss = direction.row.max_payload_len, max(0, flow.opposite(direction).row.mss)
+    if direction.row.merged_segments:
+        return min(longest, mss or ETHERNET_SEGMENT_LEN)
+    return min(longest, mss or longest) if longest > ETHERNET_SEGMENT_LEN else longest
 
 
 def window_of(flow: Flow, direction: Direction, episode: Episode) -> tuple[int, bool]:

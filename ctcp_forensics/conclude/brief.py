@@ -15,7 +15,6 @@ from ctcp_forensics import report
 from ctcp_forensics.flows import spelled
 from ctcp_forensics.reading import Part, Reading
 from ctcp_forensics.screen import JUDGED, Sifted, said_of
-from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import Confidence, in_part
 
 if TYPE_CHECKING:
@@ -73,13 +72,16 @@ def briefs_of_early(reading: Reading, early: Early, in_full: Collection[int]) ->
 
 
 def brief_of_early(reading: Reading, lines: Lines, told: Sequence[int]) -> report.Brief:
-    words = [called(lines.word(number), reading.surroundings) for number in told]
+    around, ends = reading.surroundings, [lines.ends(number) for number in told]
+    words = [
+        called(lines.word(number), is_whole=around.is_whole and not around.tears_between(*pair))
+        for number, pair in zip(told, ends, strict=True)
+    ]
     places = {word: str(place) for place, word in enumerate(dict.fromkeys(words))}
-    ends = [lines.ends(number) for number in told]
     addresses = {one: str(place) for place, one in enumerate(dict.fromkeys(chain.from_iterable(ends)))}
     untold: Counter[Called] = Counter()
     for word, flows in lines.counted.items():
-        untold[called(word, reading.surroundings)] += flows
+        untold[called(word, is_whole=around.is_whole)] += flows
     return report.Brief(
         capture=reading.captures[0],
         verdicts=verdicts_of(Counter(words)),
@@ -94,10 +96,10 @@ def brief_of_early(reading: Reading, lines: Lines, told: Sequence[int]) -> repor
     )
 
 
-def called(word: Count, around: Surroundings) -> Called:
-    """The verdict, the confidence in a capture that is whole or not, and whether it was early."""
+def called(word: Count, *, is_whole: bool) -> Called:
+    """The verdict, the confidence in a capture that shows all of the flow or not, and whether it was early."""
     (verdict, confidence), is_early = JUDGED[word[0]], word[1]
-    return verdict, confidence if around.is_whole else in_part(verdict, confidence), is_early
+    return verdict, confidence if is_whole else in_part(verdict, confidence), is_early
 
 
 def verdicts_of(counts: Mapping[Called, int]) -> tuple[report.BriefVerdict, ...]:

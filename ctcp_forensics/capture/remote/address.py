@@ -19,6 +19,9 @@ HOSTS: Final = frozenset({"sftp", "ssh"})
 PARTS: Final = re.compile(r"[^:]*://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 """RFC 3986 appendix B: host, path and query, of whatever begins with a scheme.  `urlsplit` raises at some of what
 somebody may write there."""
+SPILT: Final = re.compile(r"[^:]*://(?!\[)[^@/?#]*:(?!\d*[/?#])[^@]*[/?#].*@")
+"""A password in which `/`, `?` or `#` stands as it is ends the host for whoever reads the URL, and is no port: what it
+may be goes up to the last `@`."""
 LEFT_OUT: Final = "…"
 """Stands where a query was, in which signatures and tokens are handed on, and where a login was: so that a URL with a
 secret never looks like the one without."""
@@ -31,6 +34,8 @@ def is_pattern(url: str) -> bool:
 
 def has_secrets(url: str) -> bool:
     """A password, or a query, in which signatures and tokens are handed on."""
+    if SPILT.match(url):
+        return True
     if scheme_of(url) in OBJECTS:
         return "@" in url.split("/", 3)[2]
     if scheme_of(url) in HOSTS:
@@ -43,6 +48,8 @@ def without_secrets(url: str) -> str:
     """The same place, as it may be written down."""
     if scheme_of(url) is None or not has_secrets(url):
         return url
+    if spilt := SPILT.match(url):
+        return f"{scheme_of(url)}://{LEFT_OUT}@{url[spilt.end() :]}".partition("?")[0]
     if scheme_of(url) in OBJECTS | HOSTS:
         scheme, _, rest = url.partition("://")
         netloc, slash, key = rest.partition("/")
