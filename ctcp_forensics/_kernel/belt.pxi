@@ -40,6 +40,7 @@ cdef class Belt:
     cdef readonly int hands
     cdef readonly Turns collecting, following
     cdef int is_given_up
+    cdef bint is_ended
     cdef int64_t taken
     cdef readonly int64_t segments  # of batches that Python did not see
     # What the reader lent: see `lend`.
@@ -69,6 +70,9 @@ cdef class Belt:
 
     def count_chunk(self):
         self.taken += 1
+
+    def end(self):
+        self.is_ended = True
 
     def give_up(self):
         set_to(self.is_given_up, 1)
@@ -176,7 +180,7 @@ cdef class Belt:
         return STAGE_DONE
 
     cdef bint takes(self, int64_t number) noexcept nogil:
-        return self.is_lent and number == self.taken and not look(self.is_given_up)
+        return self.is_lent and not self.is_ended and number == self.taken and not look(self.is_given_up)
 
     cdef bint sweep(self, Pile pile, const uint8_t* chunk, int64_t size) noexcept nogil:
         """All frames of a chunk onto the pile; where there is anything else in it, all is as it was."""
