@@ -81,23 +81,14 @@ cdef class Belt:
 
     def lend_pcap(self, rest, int64_t wanted, Frames frames not None, layout):
         """`rest` is the beginning of a record of which `wanted` bytes are needed next."""
-        cdef layout_t* as_laid_out = &self.ground.layout
-        big_endian, header_len, tick_ns, lengths, link_type = layout
-        as_laid_out.big_endian, as_laid_out.header_len, as_laid_out.tick_ns = big_endian, header_len, tick_ns
-        as_laid_out.lengths, as_laid_out.link_type = lengths, link_type
-        if as_laid_out.header_len < RECORD_HEADER_LEN:
-            raise ValueError("a record header has at least 16 bytes")
+        take_layout(layout, &self.ground.layout)
         self.ground.is_pcapng = False
         self.lend(rest, wanted, frames)
 
     def lend_pcapng(
         self, rest, int64_t wanted, Frames frames not None, bint big_endian, Interfaces interfaces not None
     ):
-        cdef section_t* section = &self.ground.section
-        section.big_endian, section.shows_all = big_endian, interfaces.shows_all
-        section.interfaces = interfaces.rows + interfaces.first
-        section.interface_count = interfaces.count - interfaces.first
-        section.first_interface = interfaces.first
+        take_section(big_endian, interfaces, &self.ground.section)
         self.interfaces = interfaces
         self.ground.is_pcapng = True
         self.lend(rest, wanted, frames)
