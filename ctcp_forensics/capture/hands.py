@@ -124,7 +124,7 @@ class Hands(Generic[Load]):
         belt, copy, load = self._belt, hand.copy, hand.load
         for number in count(hand.index, belt.hands):
             copy.make(self._capture, number)
-            if hand.index == 0:
+            if hand.index == 0 and copy.block:
                 work.tell(copy.begin)
             stage = belt.carry(hand.index, number, copy.full, load)
             if stage == Stage.COLLECTING:
