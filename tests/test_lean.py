@@ -141,7 +141,7 @@ def test_what_stood_in_for_a_module_is_gone_and_the_module_can_be_had(name: str)
 
 def test_the_schema_can_be_told_behind_an_analysis() -> None:
     afterwards(
-        "from ctcp_forensics.report import schema_json",
+        "from ctcp_forensics.report.published import schema_json",
         "assert schema_json() == open('ctcp_forensics/report.schema.json', 'rb').read()",
     )
 

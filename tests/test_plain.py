@@ -179,7 +179,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.row", "_kernel.rows",
     "batches",
     "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.files",
-    "capture.meanwhile", "capture.names",
+    "capture.names",
     "capture.opening", "capture.relay", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "kept", "numbering",

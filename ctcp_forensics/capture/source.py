@@ -11,13 +11,15 @@ from functools import cached_property
 from io import FileIO
 from itertools import chain, cycle
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ITEMS_AHEAD, ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
-from ctcp_forensics.capture.meanwhile import Meanwhile
 from ctcp_forensics.errors import CaptureError
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.meanwhile import Meanwhile
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
@@ -194,6 +196,8 @@ class Capture:
 
     def _packed(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
         """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
+        from ctcp_forensics.capture.meanwhile import Meanwhile  # most captures are not compressed
+
         if isinstance(self._file, FileIO):
             return Meanwhile(self._hashed(blocks), ITEMS_AHEAD)
         return Meanwhile(self._ahead(self._hashed(blocks)), 0)

@@ -3,16 +3,20 @@
 Knows terminals, pipes and files.  Does not know what is written.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from ctcp_forensics.cli.ends import Refused, leave_pipe
-from ctcp_forensics.render.look import COLORED, PLAIN, Depth, Look
+
+if TYPE_CHECKING:
+    from ctcp_forensics.render.look import Depth, Look
 
 STANDARD_OUTPUT = "-"
 
@@ -83,6 +87,8 @@ def _heard(text: TextIO) -> Iterator[None]:
 
 def look(depth: Depth, color: str, name: str) -> Look:
     """Colours and width belong to a terminal; a pipe or file gets every line whole."""
+    from ctcp_forensics.render.look import COLORED, PLAIN, Look  # --help has no use for records
+
     on_terminal = name == STANDARD_OUTPUT and sys.stdout.isatty()
     return Look(
         depth=depth,
