@@ -149,7 +149,7 @@ def pcap_of(chance: random.Random, count: int, oddity: float) -> bytes:
             sf.record(order, data, seconds=clock // 10**6, fraction=clock % 10**6, original_len=original)
         )
     if chance.random() < oddity:
-        written.insert(-1, sf.record(order, captured_len=300_000))
+        written.insert(max(1, len(written) - 1), sf.record(order, captured_len=300_000))
     return b"".join(written) + b"rest"[: chance.randrange(5)]
 
 
@@ -235,6 +235,30 @@ def test_a_record_that_goes_through_many_chunks_is_put_together_by_hand(
     found, shared = by_hands(tmp_path / "long", 2)
     assert found == expected
     assert told(shared) == told(one)
+
+
+@needs_core
+def test_nothing_is_read_behind_a_chunk_that_was_the_last_when_it_was_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file grows while one hand copies its last chunk and another looks behind it: what lies between is in neither,
+    and the two pieces look as if they were one record."""
+    chunk_len, record = 10_000, sf.record(data=syn())
+    end_then = 5 * chunk_len + 5_030
+    assert (end_then - 24) % len(record) == (6 * chunk_len - 24) % len(record)
+    monkeypatch.setattr(source, "CHUNK_LEN", chunk_len)
+    real = os.preadv
+
+    def growing(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        in_last = offset // chunk_len == end_then // chunk_len
+        room = max(0, end_then - offset) if in_last else chunk_len
+        return real(descriptor, [buffers[0][:room]], offset)
+
+    monkeypatch.setattr(os, "preadv", growing)
+    (tmp_path / "growing").write_bytes(sf.pcap_header() + record * 20_000)
+    found, reader = by_hands(tmp_path / "growing", 2)
+    assert reader.frames == sum(map(len, found)) == (end_then - 24) // len(record)
+    assert [damage.reason for damage in reader.damage] == ["the savefile ends inside frame 786"]
 
 
 # --- what the belt does by itself, and the report ----------------------------------------------

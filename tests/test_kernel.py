@@ -21,6 +21,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from ctcp_forensics.screen import LIMITS
 from tests import streams
+from tests.conversations import conversation
 from tests.kernels import PLAIN
 
 core: Any = pytest.importorskip(
@@ -133,6 +134,16 @@ def test_both_kernels_follow_any_stream_alike(
 def test_both_kernels_follow_streams_at_every_edge_alike() -> None:
     for stream in streams.at_edges():
         assert_same_flows(followed(plain, [stream]), followed(core, [stream]))
+
+
+@pytest.mark.parametrize("oddity", [0, 0.01, 0.05, 0.2])
+def test_both_kernels_follow_conversations_alike(oddity: float) -> None:
+    for seed in range(30):
+        stream = conversation(random.Random(seed), 150, oddity)
+        cut = seed * 5
+        assert_same_flows(
+            followed(plain, [stream[:cut], stream[cut:]]), followed(core, [stream[:cut], stream[cut:]])
+        )
 
 
 @given(packet=streams.segment(streams.ALL_ENDS))

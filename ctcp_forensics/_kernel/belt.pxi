@@ -40,6 +40,7 @@ cdef class Belt:
     cdef readonly int hands
     cdef readonly Turns collecting, following
     cdef int is_given_up
+    cdef bint is_ended
     cdef int64_t taken
     cdef readonly int64_t segments  # of batches that Python did not see
     # What the reader lent: see `lend`.
@@ -70,6 +71,9 @@ cdef class Belt:
     def count_chunk(self):
         self.taken += 1
 
+    def end(self):
+        self.is_ended = True
+
     def give_up(self):
         set_to(self.is_given_up, 1)
 
@@ -77,23 +81,14 @@ cdef class Belt:
 
     def lend_pcap(self, rest, int64_t wanted, Frames frames not None, layout):
         """`rest` is the beginning of a record of which `wanted` bytes are needed next."""
-        cdef layout_t* as_laid_out = &self.ground.layout
-        big_endian, header_len, tick_ns, lengths, link_type = layout
-        as_laid_out.big_endian, as_laid_out.header_len, as_laid_out.tick_ns = big_endian, header_len, tick_ns
-        as_laid_out.lengths, as_laid_out.link_type = lengths, link_type
-        if as_laid_out.header_len < RECORD_HEADER_LEN:
-            raise ValueError("a record header has at least 16 bytes")
+        take_layout(layout, &self.ground.layout)
         self.ground.is_pcapng = False
         self.lend(rest, wanted, frames)
 
     def lend_pcapng(
         self, rest, int64_t wanted, Frames frames not None, bint big_endian, Interfaces interfaces not None
     ):
-        cdef section_t* section = &self.ground.section
-        section.big_endian, section.shows_all = big_endian, interfaces.shows_all
-        section.interfaces = interfaces.rows + interfaces.first
-        section.interface_count = interfaces.count - interfaces.first
-        section.first_interface = interfaces.first
+        take_section(big_endian, interfaces, &self.ground.section)
         self.interfaces = interfaces
         self.ground.is_pcapng = True
         self.lend(rest, wanted, frames)
@@ -176,7 +171,7 @@ cdef class Belt:
         return STAGE_DONE
 
     cdef bint takes(self, int64_t number) noexcept nogil:
-        return self.is_lent and number == self.taken and not look(self.is_given_up)
+        return self.is_lent and not self.is_ended and number == self.taken and not look(self.is_given_up)
 
     cdef bint sweep(self, Pile pile, const uint8_t* chunk, int64_t size) noexcept nogil:
         """All frames of a chunk onto the pile; where there is anything else in it, all is as it was."""

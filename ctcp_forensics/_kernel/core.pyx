@@ -2,8 +2,8 @@
 """The compiled kernel: bytes → frames → packets → flows, in C structs, without the interpreter.
 
 Six rooms in one module, so that they share structs without a call between them.  The same names and the same
-answers as plain_walk, plain_decode, plain_track, plain_match, plain_pick and plain_belt, which are the reference and say why; nothing here is a
-Python object until a caller asks for a row.  Speed directives are set where the module is built (setup.py).
+answers as plain_walk, plain_decode, plain_track, plain_match, plain_pick and plain_belt, which are the reference
+and say why; nothing here is a Python object until a caller asks for a row.  Speed directives are set where the module is built (setup.py).
 """
 
 import os

@@ -72,6 +72,9 @@ cdef bint reserve(batch_t* batch, Py_ssize_t wanted) noexcept nogil:
 cdef object NO_PACKET_TAIL = (b"", b"", 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, -1, -1, 0, (), 0, 0, 0, (0, 0), 0, (), 0, 0)
 
 
+cdef object NO_OPTIONS = (-1, -1, 0, (), 0)
+
+
 cdef class Packets:
     """One decoded row per frame of a batch, in the order of the frames."""
 
@@ -225,7 +228,8 @@ cdef class Packets:
         if p.status != TCP_SEGMENT:
             return 0
         self.fill_headers(packet, p)
-        self.fill_extra(packet, extra_of(p, &self.batch))
+        if has_options(packet):
+            self.fill_extra(packet, extra_of(p, &self.batch))
         self.fill_payload(packet, p)
         note_ends(p)
         p.mark = mark_of(p) ^ p.print64
@@ -271,6 +275,11 @@ cdef class Packets:
             m.spi, m.esp_seq, m.exchange = message.spi, message.esp_seq, message.exchange
             m.from_initiator, m.print64 = message.from_initiator, message.print64
         return 0
+
+
+cdef bint has_options(object packet):
+    """Or a weak trailer: as decoding does it, a row without either has no extra, and may be followed the ordinary way."""
+    return (packet.mss, packet.window_scale, packet.sack_permitted, packet.sacks, packet.magic) != NO_OPTIONS
 
 
 cdef object message_row(const message_t* m):

@@ -97,6 +97,9 @@ class Belt:
     def count_chunk(self) -> None:
         self.chunks_taken += 1
 
+    def end(self) -> None:
+        """Nothing comes behind the chunks that were taken, whatever a file that grows has there by now."""
+
     def give_up(self) -> None:
         """Whoever is waited for, nothing is done in that turn."""
 

@@ -467,16 +467,20 @@ cdef walked_t pcap_records(
     return records_laid_out(buffer, start, end, layout, frames, count, capacity, totals)
 
 
+cdef int take_layout(layout, layout_t* taken) except -1:
+    """What Python says of the records."""
+    taken.big_endian, taken.header_len, taken.tick_ns, taken.lengths, taken.link_type = layout
+    if taken.header_len < RECORD_HEADER_LEN:
+        raise ValueError("a record header has at least 16 bytes")
+    return 0
+
+
 def walk_pcap(buffer, int64_t start, int64_t end, layout, Frames frames not None):
     """Packet records from `start` until `end` or a reason to stop."""
     cdef Py_buffer view
     cdef layout_t as_laid_out
     cdef walked_t walked
-    big_endian, header_len, tick_ns, lengths, link_type = layout
-    as_laid_out.big_endian, as_laid_out.header_len, as_laid_out.tick_ns = big_endian, header_len, tick_ns
-    as_laid_out.lengths, as_laid_out.link_type = lengths, link_type
-    if as_laid_out.header_len < RECORD_HEADER_LEN:
-        raise ValueError("a record header has at least 16 bytes")
+    take_layout(layout, &as_laid_out)
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
         if not 0 <= start <= end <= view.len:
@@ -673,6 +677,14 @@ cdef walked_t pcapng_blocks(
     return walked
 
 
+cdef void take_section(bint big_endian, Interfaces interfaces, section_t* taken) noexcept:
+    """The present one; good until an interface is added."""
+    taken.big_endian, taken.shows_all = big_endian, interfaces.shows_all
+    taken.interfaces = interfaces.rows + interfaces.first
+    taken.interface_count = interfaces.count - interfaces.first
+    taken.first_interface = interfaces.first
+
+
 def walk_pcapng(
     buffer, int64_t start, int64_t end, bint big_endian, Interfaces interfaces not None, Frames frames not None
 ):
@@ -680,10 +692,7 @@ def walk_pcapng(
     cdef Py_buffer view
     cdef section_t section
     cdef walked_t walked
-    section.big_endian, section.shows_all = big_endian, interfaces.shows_all
-    section.interfaces = interfaces.rows + interfaces.first
-    section.interface_count = interfaces.count - interfaces.first
-    section.first_interface = interfaces.first
+    take_section(big_endian, interfaces, &section)
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
         if not 0 <= start <= end <= view.len:

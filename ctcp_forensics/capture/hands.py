@@ -62,6 +62,8 @@ class Belt(Protocol[Load_contra]):
 
     def count_chunk(self) -> None: ...
 
+    def end(self) -> None: ...
+
     def give_up(self) -> None: ...
 
     def carry(self, index: int, number: int, chunk: Buffer, load: Load_contra, /) -> Stage: ...
@@ -122,7 +124,7 @@ class Hands(Generic[Load]):
         belt, copy, load = self._belt, hand.copy, hand.load
         for number in count(hand.index, belt.hands):
             copy.make(self._capture, number)
-            if hand.index == 0:
+            if hand.index == 0 and copy.block:
                 work.tell(copy.begin)
             stage = belt.carry(hand.index, number, copy.full, load)
             if stage == Stage.COLLECTING:
@@ -161,6 +163,8 @@ class Hands(Generic[Load]):
             copy = self._copy_of(self._belt.chunks_taken)
             self._belt.count_chunk()
             is_over = copy.is_last
+            if is_over:
+                self._belt.end()
             if copy.error is not None:
                 raise copy.error
             if copy.block:
