@@ -132,7 +132,7 @@ def test_a_few_inputs_of_each_target_break_nothing(name: str, inputs: int, tmp_p
 
 
 class Untold:
-    """What a check in the middle of the core does: it cannot raise there, and Python tells of it on standard error."""
+    """As a check may do in the middle of the core: it cannot raise there, and Python tells of it on standard error."""
 
     def __del__(self) -> None:
         raise OverflowError("value too large")
@@ -151,6 +151,20 @@ def test_what_could_not_be_raised_is_found_all_the_same(
     assert (many.many(good, asked), many.many(bad, asked)) == (0, 1)
     assert (tmp_path / "any-1-2").read_bytes() == b"bad"
     assert "value too large" in capsys.readouterr().err
+
+
+def test_the_input_at_work_lies_there_when_the_process_ends(tmp_path: Path) -> None:
+    found = list[list[bytes]]()
+
+    def follow(_data: bytes, _chance: random.Random, _number: int) -> None:
+        found.append([file.read_bytes() for file in tmp_path.iterdir()])
+
+    inputs = [b"one", b"another"]
+    target = targets.Target(inputs=lambda _: iter(inputs), follow=follow)
+    asked = argparse.Namespace(target="any", seed=1, count=2, keep=tmp_path, go_on=0)
+    assert many.many(target, asked) == 0
+    assert found == [[b"one"], [b"another"]]
+    assert not [*tmp_path.iterdir()], "nothing was found"
 
 
 @pytest.mark.skipif(not IS_FAST, reason="the plain belt takes nothing by itself")

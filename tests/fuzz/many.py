@@ -4,8 +4,9 @@
     python -m tests.fuzz.many --target whole --count 1000000 --seed 1
 
 Where the campaign asks much of each input (both kernels, reports, joins), this asks little of very many.  What breaks
-is kept in a file and named: also what cannot be raised where it happens, such as a check that goes off in the middle
-of the core, and which Python would only tell of on standard error.
+is kept in a file and named: also what cannot be raised where it happens, and which Python would only tell of on
+standard error.  The input at work lies in a file as well, for in the middle of the core a check that goes off, as a
+sanitizer does, ends the process.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ def arguments(names: list[str]) -> argparse.Namespace:
 
 def many(target: Target, asked: argparse.Namespace) -> int:
     chance, began, culprits = random.Random(asked.seed), time.monotonic(), 0
+    asked.keep.mkdir(parents=True, exist_ok=True)
+    at_work = asked.keep / f"{asked.target}-{asked.seed}-at-work"
     for number, data in zip(range(1, asked.count + 1), target.inputs(chance), strict=False):
+        at_work.write_bytes(data)
         try:
             with nothing_untold():
                 target.follow(data, chance, number)
@@ -60,6 +64,7 @@ def many(target: Target, asked: argparse.Namespace) -> int:
                 return 1
         if number % TOLD_EVERY == 0:
             print(f"{number} in {time.monotonic() - began:.0f} s", flush=True)
+    at_work.unlink(missing_ok=True)
     print(f"{asked.count} executions, {culprits or 'nothing'} found")
     return 1 if culprits else 0
 
@@ -79,7 +84,6 @@ def nothing_untold() -> Iterator[None]:
 
 
 def keep(data: bytes, place: Path, error: Exception) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     print(f"{place}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
