@@ -5,6 +5,7 @@ No exception but CaptureError, both kernels alike whatever the chunks, and a rep
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ctcp_forensics import _kernel
+from ctcp_forensics import _kernel, batches
 from ctcp_forensics._kernel.rows import (
     ASSOCIATIONS_KEPT,
     EPISODES_KEPT,
@@ -27,8 +28,10 @@ from ctcp_forensics._kernel.rows import (
     Packet,
     Trailer,
 )
+from ctcp_forensics.capture import source
+from ctcp_forensics.packets import Decoder
 from tests import streams
-from tests.fuzz import campaign, documents, mutate, path, seeds, targets
+from tests.fuzz import campaign, documents, hands, many, mutate, path, seeds, targets
 from tests.kernels import PLAIN
 
 ROOT = Path(__file__).parent.parent
@@ -119,12 +122,64 @@ def test_any_stream_makes_a_report(stream: list[Packet]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "inputs"), [("kernel", 200), ("whole", 100), ("archives", 100), ("reports", 40), ("stores", 12)]
+    ("name", "inputs"),
+    [("kernel", 200), ("hands", 60), ("whole", 100), ("archives", 100), ("reports", 40), ("stores", 12)],
 )
 def test_a_few_inputs_of_each_target_break_nothing(name: str, inputs: int, tmp_path: Path) -> None:
     target, chance = targets.targets(tmp_path)[name](), random.Random(9)
     for number, data in zip(range(1, inputs + 1), target.inputs(chance), strict=False):
         target.follow(data, chance, number)
+
+
+class Untold:
+    """As a check may do in the middle of the core: it cannot raise there, and Python tells of it on standard error."""
+
+    def __del__(self) -> None:
+        raise OverflowError("value too large")
+
+
+def test_what_could_not_be_raised_is_found_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def follow(data: bytes, _chance: random.Random, _number: int) -> None:
+        if data == b"bad":
+            Untold()
+
+    asked = argparse.Namespace(target="any", seed=1, count=3, keep=tmp_path, go_on=0)
+    good = targets.Target(inputs=lambda _: iter([b"good"] * 3), follow=follow)
+    bad = targets.Target(inputs=lambda _: iter([b"good", b"bad", b"good"]), follow=follow)
+    assert (many.many(good, asked), many.many(bad, asked)) == (0, 1)
+    assert (tmp_path / "any-1-2").read_bytes() == b"bad"
+    assert "value too large" in capsys.readouterr().err
+
+
+def test_the_input_at_work_lies_there_when_the_process_ends(tmp_path: Path) -> None:
+    found = list[list[bytes]]()
+
+    def follow(_data: bytes, _chance: random.Random, _number: int) -> None:
+        found.append([file.read_bytes() for file in tmp_path.iterdir()])
+
+    inputs = [b"one", b"another"]
+    target = targets.Target(inputs=lambda _: iter(inputs), follow=follow)
+    asked = argparse.Namespace(target="any", seed=1, count=2, keep=tmp_path, go_on=0)
+    assert many.many(target, asked) == 0
+    assert found == [[b"one"], [b"another"]]
+    assert not [*tmp_path.iterdir()], "nothing was found"
+
+
+@pytest.mark.skipif(not IS_FAST, reason="the plain belt takes nothing by itself")
+def test_what_two_hands_are_given_comes_by_the_belt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were all of it done by hand, the belt would be tested by nobody; were none, the way back would."""
+    segments = list[int]()
+    monkeypatch.setattr(Decoder, "add_segments", lambda _, count: segments.append(count))
+    work = tmp_path / "input"
+    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
+    monkeypatch.setattr(source, "CHUNK_LEN", hands.CHUNK_LENS[-1])
+    for seed in seeds.made():
+        work.write_bytes(seed)
+        hands.told(work, 2, is_all=True)
+    assert 0 in segments
+    assert max(segments) > 10
 
 
 def test_a_spoilt_document_is_json_and_another_one() -> None:

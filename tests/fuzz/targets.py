@@ -27,7 +27,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.report import Report
 from tests import archives
-from tests.fuzz import campaign, documents, kernel, path, seeds
+from tests.fuzz import campaign, documents, hands, kernel, path, seeds
 from tests.fuzz.edits import edited
 from tests.test_capture import zstd
 
@@ -262,6 +262,7 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
     """By name; made when asked for, since each lays out what it works with in the folder."""
     return {
         "kernel": lambda: Target(inputs=captures, follow=kernel.follow),
+        "hands": lambda: Target(inputs=captures, follow=hands.shared(folder)),
         "whole": lambda: Target(inputs=captures, follow=whole(folder)),
         "archives": lambda: Target(inputs=containers, follow=archived(folder)),
         "reports": lambda: Target(inputs=reports, follow=retold(folder)),
