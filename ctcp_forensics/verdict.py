@@ -240,6 +240,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="One of the two ends closed the connection with an RST of its own, and nothing announced it.",
         requires=(claims.an_end_reset_it,),
         refuted_by=(claims.it_was_closed_in_order, *NOTHING_HIDDEN),
+        doubts=(claims.a_farewell_would_be_seen,),
     ),
     Verdict(
         slug="loss-tolerated",

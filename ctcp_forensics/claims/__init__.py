@@ -5,6 +5,7 @@ Knows facts and thresholds.  Does not know which claims make which verdict: see 
 """
 
 from ctcp_forensics.claims.closes import (
+    a_farewell_would_be_seen,
     an_end_reset_it,
     it_was_closed_in_order,
     the_reset_came_from_elsewhere,
@@ -75,6 +76,7 @@ from ctcp_forensics.claims.stall import (
 from ctcp_forensics.claims.wholeness import the_capture_is_whole
 
 __all__ = [
+    "a_farewell_would_be_seen",
     "a_firewall_drops_it",
     "a_question_is_left_open",
     "a_segment_is_missing",

@@ -14,6 +14,7 @@ from ctcp_forensics.claims.identity import ttls
 from ctcp_forensics.claims.path import the_reset_was_made_in_between
 from ctcp_forensics.claims.silences import VANISHED_NS
 from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, way
+from ctcp_forensics.ctcp import ESP_LIKE
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind
 
@@ -117,6 +118,20 @@ def it_was_closed_in_order(case: Case) -> Answer:
             because = f"an IKE informational in {case.frame(row.last_ike_frame)}, then {ending.because}"
             return HOLDS, because, [row.last_ike_frame, ending.frame or 0]
     return FAILS, f"{ending.because}, and no IKE informational announced it"
+
+
+@claim(
+    would_refute="a tunnel of which the ends of messages were not captured",
+    settled_by="a capture with full frames (snap length 0 or packet-length 1522)",
+)
+def a_farewell_would_be_seen(case: Case) -> Answer:
+    """An IKE informational that announced the close would have been known as one."""
+    if case.encapsulation.kind == ESP_LIKE:
+        return (
+            UNKNOWN,
+            "the trailers were not captured, so a farewell of IKE would look like any other message",
+        )
+    return HOLDS, "nothing of its messages was cut off, or it carries none of IPsec"
 
 
 def peer_was_alive(case: Case, at_ns: int) -> bool:
