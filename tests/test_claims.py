@@ -35,6 +35,7 @@ IS_NEVER_UNKNOWN = {
     "the_directions_stand_apart": "frames and times are in every capture",
     "two_places_are_mixed": "what came again was counted",
     "a_question_is_left_open": "it looks at the end of what was captured, which is always there",
+    "a_farewell_would_be_seen": "trailers were captured or not",
     "a_firewall_drops_it": "an ICMP error was captured or not",
     "away_from_the_wrap": "a distance between two known numbers",
     "both_ends_fell_silent_at_once": "what it cannot tell from a capture's end it does not claim",
