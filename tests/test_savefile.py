@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import random
 import shutil
 import subprocess
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -791,3 +793,18 @@ def test_mutated_public_captures_are_read_alike_by_both_kernels() -> None:
             )
         first, second = [read(bytes(mutated), kernel=kernel).everything for kernel in both_walks()]
         assert first == second
+
+
+@pytest.mark.parametrize("name", ["failure-client.pcap", "failure-reverse-asa-inside.pcapng"])
+def test_a_reader_that_is_done_with_goes_with_its_chunk(name: str) -> None:
+    """A worker of a sweep never looks for circles: one that held the chunk would cost it 1 MiB for each capture."""
+    content = (Path(__file__).parent.parent / "samples" / name).read_bytes()
+    reader = savefile.Reader([content])
+    assert sum(len(frames) for _, frames in reader.batches()) > 0
+    gone = weakref.ref(reader)
+    gc.disable()
+    try:
+        del reader
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -103,7 +103,8 @@ class Reader:
         self._is_open = False
         self._walked = Walked(Stop.MORE, 0, 0)
         """Where the walk stands, while batches are handed over."""
-        self._lend: Callable[[_kernel.Belt], None]
+        self._lend: Callable[[_kernel.Belt, int, bool], None]
+        """Knows nothing of the reader: a circle would keep the chunk in memory where nobody collects circles."""
         self.format = ""
         """As capinfos names it: pcap, nsecpcap, modpcap, nokiapcap, …, pcapng; empty where it is neither."""
 
@@ -186,7 +187,7 @@ class Reader:
 
     def lend(self, belt: _kernel.Belt) -> None:
         """The belt may walk over the next chunks, until it is taken back.  The present one was let go."""
-        self._lend(belt)
+        self._lend(belt, self._walked.value, self._order == ">")
 
     def take_back(self, belt: _kernel.Belt) -> None:
         """Go on behind the chunks that the belt took, as if they had been walked over here."""
@@ -214,7 +215,7 @@ class Reader:
         self.format = header.variant.name
         self._account.add_interface(header.interface)
         window, frames, walk_pcap = self._window, self._frames, self._kernel.walk_pcap
-        self._lend = lambda belt: belt.lend_pcap(window.rest(), self._walked.value, frames, header.layout)
+        self._lend = lambda belt, wanted, _: belt.lend_pcap(window.rest(), wanted, frames, header.layout)
         return lambda: walk_pcap(window.buffer, window.start, window.end, header.layout, frames)
 
     def _open_pcapng(self) -> Callable[[], Walked]:
@@ -223,8 +224,8 @@ class Reader:
             found = self._account.damage.pop()
             raise CaptureError(self._source, offset=found.offset, reason=found.reason)
         window, frames, table, walk_pcapng = self._window, self._frames, self._table, self._kernel.walk_pcapng
-        self._lend = lambda belt: belt.lend_pcapng(
-            window.rest(), self._walked.value, frames, int(self._order == ">"), table
+        self._lend = lambda belt, wanted, is_big: belt.lend_pcapng(
+            window.rest(), wanted, frames, int(is_big), table
         )
         return lambda: walk_pcapng(
             window.buffer, window.start, window.end, int(self._order == ">"), table, frames
