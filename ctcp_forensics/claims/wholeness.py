@@ -115,18 +115,18 @@ def doubled_in_part(case: Case) -> Answer | None:
 
 def is_doubled_in_part(direction: Direction) -> bool:
     """As in two places that were merged into one file, of which one shows no more what was lost before it."""
-    twice = seen_twice(direction)
+    twice = times_repeated(direction)
     once = direction.row.frames - 2 * twice
     return twice >= TWICE_SEGMENTS and min(twice, once) * TWICE_SHARE >= twice + once
 
 
-def seen_twice(direction: Direction) -> int:
+def times_repeated(direction: Direction) -> int:
     """Copies are known by their IP IDs; where there are none, IPsec over TCP sends nothing again all the same."""
     return direction.row.copies + direction.row.retransmissions
 
 
 def doubled_sentence(direction: Direction) -> str:
-    twice = seen_twice(direction)
+    twice = times_repeated(direction)
     return (
         f"{way(direction)}: {count(twice, 'segment')} of {direction.row.frames - twice} are here twice and the others "
         "once: where two places are in one capture, what is here once was lost between them"

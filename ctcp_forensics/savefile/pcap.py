@@ -123,7 +123,7 @@ def read_header(window: Window, source: str) -> PcapHeader:
         raise _unreadable(source, 4, f"pcap version {major}.{minor} is unknown")
     if network & RESERVED_MASK:
         raise _unreadable(source, 20, f"the reserved bits of the link type are not zero (0x{network:08x})")
-    lengths = order_of_lengths(major, minor)
+    link_type, lengths = network & NETWORK_MASK, order_of_lengths(major, minor)
     candidates = VARIANTS[magic] if lengths == Lengths.CAPTURED_FIRST else VARIANTS[magic][:1]
     window.skip(candidates[0].file_header_len)
     variant = likeliest(candidates, window, order, snap_len)
@@ -134,11 +134,11 @@ def read_header(window: Window, source: str) -> PcapHeader:
             header_len=variant.record_header_len,
             tick_ns=variant.tick_ns,
             lengths=lengths,
-            link_type=network & NETWORK_MASK,
+            link_type=link_type,
         ),
         interface=Interface(
             index=0,
-            link_type=network & NETWORK_MASK,
+            link_type=link_type,
             snap_len=snap_len,
             resolution=RESOLUTIONS[variant.tick_ns],
         ),
