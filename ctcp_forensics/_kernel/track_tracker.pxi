@@ -91,12 +91,12 @@ cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
 
 cdef inline void look_ahead(const found_t* found) noexcept nogil:
     """Ask for the cache lines that the next segment of this flow will touch."""
-    prefetch(found.flow)
-    prefetch(&found.flow.directions[0].next_pos)
-    prefetch(&found.flow.directions[1].next_pos)
-    prefetch(&found.d.marks)
-    prefetch(&found.d.data_last)
-    prefetch(&found.flow.tail)
+    prefetch_to_write(found.flow)
+    prefetch_to_write(&found.flow.directions[0].next_pos)
+    prefetch_to_write(&found.flow.directions[1].next_pos)
+    prefetch_to_write(&found.d.marks)
+    prefetch_to_write(&found.d.data_last)
+    prefetch_to_write(&found.flow.tail)
 
 
 cdef inline void look_closer(const tracker_t* t, const found_t* found) noexcept nogil:
