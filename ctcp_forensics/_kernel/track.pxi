@@ -51,7 +51,7 @@ cdef enum:
 
     # of it, what is asked of the sender of an ordinary segment and of the other end: `is_calm`
     SENDER_HAS = 0x0011  # ANCHORED | SENDER_SEEN
-    SENDER_LACKS = 0xC00C  # KEEP_ALIVE_PENDING | PROBE_PENDING | HAS_CARGO | IS_ASKED
+    SENDER_LACKS = 0x800C  # KEEP_ALIVE_PENDING | PROBE_PENDING | IS_ASKED
     PEER_HAS = 0x0041  # ANCHORED | ACK_SEEN
     PEER_LACKS = 0x8000  # IS_ASKED
 

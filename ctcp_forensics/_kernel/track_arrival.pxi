@@ -184,7 +184,7 @@ cdef inline bint follow(tracker_t* t, const batch_t* batch, const packet_t* p, c
     """False where the segment has to wait, or where there is no memory."""
     if likely(is_ordinary(t, found, p)):
         take_ordinary(t, found, p)
-        return True
+        return is_mere_tcp(found, p) or take_contents(t, batch, found, p)
     return follow_closely(t, batch, p, found)
 
 
@@ -232,16 +232,15 @@ cdef inline bint is_ordinary(const tracker_t* t, const found_t* found, const pac
 
 
 cdef inline bint is_plain(const packet_t* p) noexcept nogil:
-    return p.window != 0 and p.trailer <= TRAILER_CUT_OFF and p.has_extra | p.message_count == 0
+    return p.window != 0 and p.has_extra == 0
 
 
 cdef inline bint is_calm(const flow_t* flow, const direction_t* d, const direction_t* peer) noexcept nogil:
-    """Both ends are known, neither asks, and nothing looks encapsulated."""
+    """Both ends are known, and neither asks."""
     return (
-        flow.state & (WATCHED | CLOCK_RAN_BACK) == 0
+        flow.state & CLOCK_RAN_BACK == 0
         and d.state & (SENDER_HAS | SENDER_LACKS) == SENDER_HAS
         and peer.state & (PEER_HAS | PEER_LACKS) == PEER_HAS
-        and d.run < WATCHED_RUN - 1
     )
 
 
@@ -305,6 +304,39 @@ cdef inline void take_next_bytes(
         note_signature(flow, d, side, p)
     d.next_pos += p.payload_len
     d.data_last = moment_of(p)
+
+
+cdef inline bint is_mere_tcp(const found_t* found, const packet_t* p) noexcept nogil:
+    """Nothing looks encapsulated, and nothing is logged.  One branch for what hardly any flow has."""
+    cdef uint32_t looks = found.flow.state & WATCHED | found.d.state & HAS_CARGO
+    return looks | p.trailer & TRAILER_WEAK | p.message_count == 0 and found.d.run < WATCHED_RUN
+
+
+cdef bint take_contents(
+    tracker_t* t, const batch_t* batch, const found_t* found, const packet_t* p
+) noexcept nogil:
+    """What `take_ordinary` leaves of a segment that looks encapsulated, or is logged.  False where there is no memory."""
+    cdef int64_t pos = found.d.next_pos - p.payload_len
+    if p.payload_len:
+        take_cargo(t, batch, found.flow, found.d, p)
+    if found.flow.state & WATCHED:
+        log_segment(t, found.handle - 1, found.side, found.peer.acked_pos, p, pos, messages_of(batch, p))
+    return not t.out_of_memory
+
+
+cdef inline void take_cargo(
+    tracker_t* t, const batch_t* batch, flow_t* flow, direction_t* d, const packet_t* p
+) noexcept nogil:
+    if p.trailer >= TRAILER_WEAK:
+        note_trailer(cargo_of(t, d), p, extra_behind(batch, p))
+    if p.trailer >= TRAILER_WEAK or d.run >= WATCHED_RUN:
+        flow.state |= WATCHED
+    if unlikely(p.checksum) and flow.state & WATCHED:
+        note_checksum(cargo_of(t, d), p)
+    if p.message_count:
+        note_messages(t, d, p, messages_of(batch, p))
+    elif p.trailer == TRAILER_CUT_OFF and (d.run >= WATCHED_RUN or d.state & HAS_CARGO):
+        note_headless(t, d, p)
 
 
 # --- all others ---------------------------------------------------------------------------------

@@ -145,6 +145,11 @@ cdef inline void look_at_troubles(
         look_closer(t, &ahead[i])
 
 
+cdef inline bint adds_to_cargo(const packet_t* p, const found_t* found) noexcept nogil:
+    """Its trailer may have been cut off, so that only its direction tells that it is a message."""
+    return p.payload_len != 0 and found.d.state & HAS_CARGO != 0
+
+
 cdef void look_at_messages(
     const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
 ) noexcept nogil:
@@ -152,10 +157,10 @@ cdef void look_at_messages(
     cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     for i in range(group_len(batch, first)):
-        if p[i].message_count:
+        if adds_to_cargo(&p[i], &ahead[i]):
             prefetch(seen_cargo(t, ahead[i].d))
     for i in range(group_len(batch, first)):
-        if p[i].message_count:
+        if adds_to_cargo(&p[i], &ahead[i]):
             prefetch(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
 
 
@@ -199,7 +204,7 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexc
         look_at_flows(t, batch, first + GROUP, coming)
         look_at_slots(t, batch, first + 2 * GROUP)
         look_at_troubles(t, batch, first, present)
-        if unlikely(batch.message_count):
+        if unlikely(t.associations.held):
             look_at_messages(t, batch, first, present)
         t.waits_before = first + follow_group(t, batch, first, present, coming)
         take_times(t, batch, first, t.waits_before + t.waits)
