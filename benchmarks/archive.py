@@ -1,7 +1,10 @@
-"""Sweeps, measured: `python -m benchmarks.archive small|large|coordinator`.
+"""Sweeps, measured: `python -m benchmarks.archive small|many|twenty|large|plain|coordinator`.
 
 small        500 captures of 2,000 frames: the whole `scan`, a shell loop of `tcptrace -n -l`, and what a file costs
+many         5,000 captures of 1,000 frames (4.4 GB): what the second core gives where the start hardly counts
+twenty       20 captures of 100 MB: the same, of captures that keep a worker busy
 large        a folder of large captures: per core, beside `analyze` of one of them
+plain        captures without any cTCP beside some in which every flow is cTCP, and what the disk does meanwhile
 coordinator  entries that nobody reads, answered at once: what one costs who coordinates, and how its memory grows
 
 Knows commands, clocks and memory.  The figures are in docs/SCALE.md.
@@ -25,7 +28,7 @@ from typing import Final
 from benchmarks.generate import KINDS, write_capture, write_folder
 from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive.engine import Ended, Job, Running
-from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.archive.entry import Entry, Trail
 from ctcp_forensics.archive.examine import Examined, Terms
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Rules, Sweep
@@ -37,8 +40,12 @@ ROUNDS: Final = 5
 INSTALLED: Final = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """As a program that was installed, whose modules Python has compiled."""
 FRAMES: Final = 2_000
-LARGE_FILES: Final = 4
-LARGE_FRAMES: Final = 400_000
+MANY_FILES: Final = 5_000
+MANY_FRAMES: Final = 1_000
+TWENTY: Final = (20, 125_000)
+LARGE: Final = (4, 400_000)
+"""Captures, and frames of each."""
+PLAIN: Final = (20, 125_000)
 REPORT_EVERY: Final = 100_000
 
 
@@ -205,7 +212,7 @@ def coordinator(folder: Path, entries: int) -> None:
         lambda _tally: None,
     )
     began = processors()
-    sweep.run(made_up(entries))
+    sweep.run([Trail(found=made_up(entries))])
     manifest.close()
     used = processors() - began
     size = (folder / "manifest.sqlite3").stat().st_size
