@@ -167,7 +167,8 @@ def test_what_was_found_is_acknowledged_while_the_next_page_of_a_listing_is_wait
         Wanted(places=[f"{bucket}/7/"], store=tmp_path / "store", terms=Terms(), engine="process", workers=1),
         lambda _: None,
     )
-    assert pages == [True]
+    assert pages
+    assert all(pages)
     assert (swept.coverage.looked_at, swept.coverage.is_complete) == (4, True)
 
 

@@ -144,9 +144,9 @@ class Manifest:
     def finish(self) -> None:
         """The run is over and saw everything: what an earlier one was refused and this one found is forgotten.
 
-        What it did not come by stays refused: it may have looked elsewhere.
+        What it did not come by stays refused: it may have looked elsewhere.  Whoever loses this finds it out again.
         """
-        with self.transaction():
+        with self._writer.passing_transaction():
             self._writer.execute("UPDATE runs SET is_complete = 1 WHERE id = ?", (self.run,))
             self._writer.execute(FOUND_AFTER_ALL, (self.run,))
 

@@ -8,9 +8,8 @@ folder that once kept somebody waiting.  Does not know what is found.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
 from queue import Empty, Full, Queue
 from threading import Thread
 from typing import Final, NamedTuple
@@ -101,7 +100,7 @@ class Search:
     def _look(self, ahead: Queue[Found | _End]) -> None:
         error = None
         try:
-            for one in chain(self._trail.found, self._behind_it()):
+            for one in self._from_here_on():
                 self._put(one, ahead)
                 if not self._is_wanted:
                     return
@@ -109,8 +108,10 @@ class Search:
             error = raised
         self._put(_End(error), ahead)
 
-    def _behind_it(self) -> Iterator[Found]:
-        return chain.from_iterable(trail.found for trail in self._trails)
+    def _from_here_on(self) -> Iterator[Found]:
+        yield from self._trail.found
+        for trail in self._trails:
+            yield from trail.found
 
     def _put(self, one: Found | _End, ahead: Queue[Found | _End]) -> None:
         while self._is_wanted:

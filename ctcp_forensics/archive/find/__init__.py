@@ -10,4 +10,14 @@ from ctcp_forensics.archive.find.places import find, trails
 from ctcp_forensics.archive.find.rules import FindOptions, Links
 from ctcp_forensics.capture.names import shown, unshown
 
-__all__ = ["FindOptions", "Links", "find", "names_in", "open_entry", "opened_entries", "shown", "trails", "unshown"]
+__all__ = [
+    "FindOptions",
+    "Links",
+    "find",
+    "names_in",
+    "open_entry",
+    "opened_entries",
+    "shown",
+    "trails",
+    "unshown",
+]

@@ -58,7 +58,9 @@ def _not_of_the_web(url: str) -> str | None:
     try:
         _ = urlsplit(url).port
     except ValueError:
-        return "its host or its port cannot be read; the form is https://HOST:PORT/PATH, of IPv6 [ADDRESS]:PORT"
+        return (
+            "its host or its port cannot be read; the form is https://HOST:PORT/PATH, of IPv6 [ADDRESS]:PORT"
+        )
     return None
 
 

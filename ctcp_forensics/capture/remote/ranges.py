@@ -16,8 +16,8 @@ from typing import Final
 RANGES_AHEAD: Final = 4
 """Ranges in memory or on their way beside the one that is read, of 8 MiB each: 40 MiB in all."""
 CLOSING_S: Final = 5.0
-"""So long is waited for what is on its way when nobody wants it any more.  A library tries for minutes; whose time is up
-(`archive.limits`) has 10 s until the worker is killed."""
+"""So long is waited for what is on its way when nobody wants it any more.  A library tries for minutes; a worker whose
+time is up (`archive.limits`) has 10 s until it is killed."""
 
 Fetch = Callable[[int, int], bytes]
 
