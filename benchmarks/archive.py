@@ -1,7 +1,10 @@
-"""Sweeps, measured: `python -m benchmarks.archive small|large|coordinator`.
+"""Sweeps, measured: `python -m benchmarks.archive small|many|twenty|large|plain|coordinator`.
 
 small        500 captures of 2,000 frames: the whole `scan`, a shell loop of `tcptrace -n -l`, and what a file costs
+many         5,000 captures of 1,000 frames (4.4 GB): what the second core gives where the start hardly counts
+twenty       20 captures of 100 MB: the same, of captures that keep a worker busy
 large        a folder of large captures: per core, beside `analyze` of one of them
+plain        captures without any cTCP beside some in which every flow is cTCP, and what the disk does meanwhile
 coordinator  entries that nobody reads, answered at once: what one costs who coordinates, and how its memory grows
 
 Knows commands, clocks and memory.  The figures are in docs/SCALE.md.
@@ -25,7 +28,7 @@ from typing import Final
 from benchmarks.generate import KINDS, write_capture, write_folder
 from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive.engine import Ended, Job, Running
-from ctcp_forensics.archive.entry import Entry
+from ctcp_forensics.archive.entry import Entry, Trail
 from ctcp_forensics.archive.examine import Examined, Terms
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Rules, Sweep
@@ -37,25 +40,26 @@ ROUNDS: Final = 5
 INSTALLED: Final = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """As a program that was installed, whose modules Python has compiled."""
 FRAMES: Final = 2_000
-LARGE_FILES: Final = 4
-LARGE_FRAMES: Final = 400_000
+MANY_FILES: Final = 5_000
+MANY_FRAMES: Final = 1_000
+TWENTY: Final = (20, 125_000)
+LARGE: Final = (4, 400_000)
+"""Captures, and frames of each."""
+PLAIN: Final = (10, 125_000)
 REPORT_EVERY: Final = 100_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive", description=__doc__)
-    parser.add_argument("what", choices=("small", "large", "coordinator"))
+    parser.add_argument("what", choices=(*SCENES, "coordinator"))
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        match asked.what:
-            case "small":
-                small(Path(folder), asked.rounds)
-            case "large":
-                large(Path(folder), asked.rounds)
-            case _:
-                coordinator(Path(folder), asked.entries)
+        if asked.what == "coordinator":
+            coordinator(Path(folder), asked.entries)
+        else:
+            SCENES[asked.what](Path(folder), asked.rounds)
 
 
 # --- whole commands ------------------------------------------------------------------------------
@@ -65,40 +69,91 @@ def small(folder: Path, rounds: int) -> None:
     captures = folder / "captures"
     write_folder(KINDS["small-files"], captures, frames=FRAMES, flows=4, seed=1)
     names = sorted(captures.glob("*.pcap"))
-    size = sum(path.stat().st_size for path in names)
-    runs: dict[str, Callable[[], None]] = {
-        "scan": lambda: scan(captures, folder / "store"),
-        "scan, one worker": lambda: scan(captures, folder / "store", "--workers", "1"),
-        "the analysis alone": lambda: analyzed_here(names),
-    }
+    runs = by_cores(captures, folder / "store") | {"the analysis alone": lambda: analyzed_here(names)}
     if shutil.which("tcptrace"):
         runs["tcptrace -n -l, each"] = lambda: each("tcptrace", "-n", "-l", names)
-    told(interleaved(runs, rounds), len(names), size)
+    told(interleaved(runs, rounds), names)
+
+
+def many(folder: Path, rounds: int) -> None:
+    captures = folder / "captures"
+    write_folder(KINDS["small-files"], captures, frames=MANY_FRAMES, flows=4, seed=1, files=MANY_FILES)
+    told(interleaved(by_cores(captures, folder / "store"), rounds), sorted(captures.iterdir()))
+
+
+def twenty(folder: Path, rounds: int) -> None:
+    names = captures_of("A", folder / "captures", *TWENTY)
+    told(interleaved(by_cores(folder / "captures", folder / "store"), rounds), names)
 
 
 def large(folder: Path, rounds: int) -> None:
-    captures = folder / "captures"
-    captures.mkdir()
-    for number in range(LARGE_FILES):
-        with (captures / f"{number}.pcap").open("wb") as out:
-            write_capture(KINDS["A"], out, frames=LARGE_FRAMES, flows=4_000, seed=number)
-    names = sorted(captures.iterdir())
-    size = sum(path.stat().st_size for path in names)
-    runs: dict[str, Callable[[], None]] = {
-        "scan": lambda: scan(captures, folder / "store"),
-        "scan, one worker": lambda: scan(captures, folder / "store", "--workers", "1"),
-        "analyze, each": lambda: each(*ours("analyze", "--format", "json"), names),
+    names = captures_of("A", folder / "captures", *LARGE)
+    runs = by_cores(folder / "captures", folder / "store")
+    runs["analyze, each"] = lambda: each(*ours("analyze", "--format", "json"), names)
+    told(interleaved(runs, rounds), names)
+
+
+def plain(folder: Path, rounds: int) -> None:
+    """What is in memory, and what is not: of that the disk decides."""
+    for kind in ("A", "ctcp"):
+        names = captures_of(kind, folder / kind, *PLAIN)
+        told(interleaved(warm_and_cold(names, folder / "store"), rounds), names)
+
+
+def warm_and_cold(names: Sequence[Path], store: Path) -> dict[str, Callable[[], None]]:
+    captures = names[0].parent
+    return {
+        f"{captures.name}: cat": lambda: run(["cat", *map(str, names)]),
+        f"{captures.name}: scan": lambda: scan(captures, store),
+        f"{captures.name}: cat, from the disk": lambda: run(["cat", *forgotten(names)]),
+        f"{captures.name}: scan, from the disk": lambda: scan(Path(forgotten(names)[0]).parent, store),
     }
-    told(interleaved(runs, rounds), len(names), size)
+
+
+SCENES: Final[dict[str, Callable[[Path, int], None]]] = {
+    "small": small,
+    "many": many,
+    "twenty": twenty,
+    "large": large,
+    "plain": plain,
+}
+
+
+def captures_of(kind: str, folder: Path, files: int, frames: int) -> list[Path]:
+    folder.mkdir()
+    names = [folder / f"{number:02}.pcap" for number in range(files)]
+    for number, name in enumerate(names):
+        with name.open("wb") as out:
+            write_capture(KINDS[kind], out, frames=frames, flows=frames // 100, seed=number)
+    return names
+
+
+def by_cores(captures: Path, store: Path) -> dict[str, Callable[[], None]]:
+    """What each further worker gives: beside one that has a core to itself, and beside all that one core does."""
+    return {
+        "scan": lambda: scan(captures, store),
+        "scan, one worker": lambda: scan(captures, store, "--workers", "1"),
+        "scan, on one core": lambda: scan(captures, store, before=("taskset", "-c", "0")),
+    }
+
+
+def forgotten(names: Sequence[Path]) -> list[str]:
+    """The system keeps nothing of them in memory (posix_fadvise(2)), as long as nobody has them open."""
+    for name in names:
+        descriptor = os.open(name, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+    return [str(name) for name in names]
 
 
 def ours(*words: str) -> list[str]:
     return [sys.executable, "-m", "ctcp_forensics", *words]
 
 
-def scan(captures: Path, store: Path, *more: str) -> None:
+def scan(captures: Path, store: Path, *more: str, before: Sequence[str] = ()) -> None:
     shutil.rmtree(store, ignore_errors=True)
-    run([*ours("scan", "-q", "--store", str(store)), *more, str(captures)])
+    run([*before, *ours("scan", "-q", "--store", str(store)), *more, str(captures)])
 
 
 def each(*words: str | list[Path]) -> None:
@@ -140,13 +195,17 @@ def processors() -> float:
     )
 
 
-def told(took: dict[str, list[Took]], files: int, size: int) -> None:
-    print(f"{files} files, {size / 1e6:.0f} MB, {os.cpu_count()} cores; medians")
+def told(took: dict[str, list[Took]], names: Sequence[Path]) -> None:
+    files, size = len(names), sum(path.stat().st_size for path in names)
+    print(
+        f"{files} files, {size / 1e6:.0f} MB, {os.cpu_count()} cores; medians; last, how much longer than the first"
+    )
+    first = statistics.median(wall for wall, _ in next(iter(took.values())))
     for name, runs in took.items():
         wall, used = (statistics.median(column) for column in zip(*runs, strict=True))
         print(
             f"{name:24} {wall:7.2f} s  {used:7.2f} s of processors  {used / files * 1e3:7.2f} ms a file  "
-            f"{used / size * 1e9:6.2f} s a GB"
+            f"{used / size * 1e9:6.2f} s a GB  {wall / first:5.2f}"
         )
 
 
@@ -205,7 +264,7 @@ def coordinator(folder: Path, entries: int) -> None:
         lambda _tally: None,
     )
     began = processors()
-    sweep.run(made_up(entries))
+    sweep.run([Trail(found=made_up(entries))])
     manifest.close()
     used = processors() - began
     size = (folder / "manifest.sqlite3").stat().st_size

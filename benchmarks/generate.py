@@ -132,14 +132,16 @@ def write_capture(kind: Kind, out: BinaryIO, *, frames: int, flows: int, seed: i
     return truth
 
 
-def write_folder(kind: Kind, folder: Path, *, frames: int, flows: int, seed: int) -> Truth:
+def write_folder(
+    kind: Kind, folder: Path, *, frames: int, flows: int, seed: int, files: int = SMALL_FILES
+) -> Truth:
     """Many small captures; the truth is their sum, without frame numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     total = Truth()
-    for number in range(SMALL_FILES):
-        size = max(20, frames // 2 + number * frames // SMALL_FILES)
+    for number in range(files):
+        size = max(20, frames // 2 + number * frames // files)
         with (folder / f"{number:03}.pcap").open("wb") as out:
-            truth = write_capture(kind, out, frames=size, flows=flows, seed=seed * SMALL_FILES + number)
+            truth = write_capture(kind, out, frames=size, flows=flows, seed=seed * files + number)
         total.frames += truth.frames
         total.tcp_segments += truth.tcp_segments
         total.flows += truth.flows

@@ -25,9 +25,13 @@ class CaptureError(CtcpError):
         return ": ".join(part for part in (self.source or None, where, self.reason) if part is not None)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_restore, (self.source, self.offset, self.reason))
+        return (_restore, (type(self), self.source, self.offset, self.reason))
 
 
-def _restore(source: str, offset: int | None, reason: str) -> CaptureError:
+class ContainerDamageError(CaptureError):
+    """What is wrong lies in the container: as long as that is the same, nobody reads any further."""
+
+
+def _restore(kind: type[CaptureError], source: str, offset: int | None, reason: str) -> CaptureError:
     """Exceptions travel between processes by their positional arguments; ours are keywords."""
-    return CaptureError(source, offset=offset, reason=reason)
+    return kind(source, offset=offset, reason=reason)

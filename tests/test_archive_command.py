@@ -22,7 +22,7 @@ from ctcp_forensics.archive import planner, run, scan, segment
 from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Ended, EngineError, Job, Running
 from ctcp_forensics.archive.engine.inline import InlineEngine
-from ctcp_forensics.archive.entry import Entry, Found
+from ctcp_forensics.archive.entry import Entry, Found, Trail
 from ctcp_forensics.archive.examine import Terms
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.store import NOT_YET, SAME, SKIPPED, Store, Trouble
@@ -470,7 +470,7 @@ def test_who_goes_again_and_has_no_worker_is_waited_for_at_rest(
         sweep.is_stopping = stops and bool(engine.in_vain)
 
     sweep = run.Sweep(folder, manifest, engine, rules, watch)
-    sweep.run(entries)
+    sweep.run([Trail(found=entries)])
     manifest.close()
     assert len(engine.in_vain) == 5
     assert min(engine.in_vain) > 0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ctcp_forensics.archive import search as search_module
-from ctcp_forensics.archive.entry import Entry, Found
+from ctcp_forensics.archive.entry import Entry, Found, Trail
 from ctcp_forensics.archive.examine import Terms
-from ctcp_forensics.archive.find import FindOptions, distant, find
+from ctcp_forensics.archive.find import distant, trails
 from ctcp_forensics.archive.scan import Wanted, scan
 from ctcp_forensics.archive.search import NAMES_AHEAD, Search
 from ctcp_forensics.archive.store import Store
@@ -49,6 +49,10 @@ def searching() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name == "search"]
 
 
+def near(found: Iterable[Found]) -> Search:
+    return Search([Trail(found=found)])
+
+
 def slow_from(at: int, count: int) -> Iterator[Found]:
     for number in range(count):
         if number == at:
@@ -58,7 +62,7 @@ def slow_from(at: int, count: int) -> Iterator[Found]:
 
 @pytest.mark.parametrize("at", [0, 5, 1_000, 2_999, 9_999])
 def test_everything_is_found_once_and_in_its_order_however_slowly(at: int) -> None:
-    assert all_of(Search(slow_from(at, 3_000))) == [named(number) for number in range(3_000)]
+    assert all_of(near(slow_from(at, 3_000))) == [named(number) for number in range(3_000)]
 
 
 def test_who_was_kept_waiting_once_is_kept_waiting_no_more() -> None:
@@ -69,7 +73,7 @@ def test_who_was_kept_waiting_once_is_kept_waiting_no_more() -> None:
         comes.wait()
         yield named(1)
 
-    search = Search(found())
+    search = near(found())
     assert search.some(5) == [named(0)]
     begun = time.monotonic()
     assert search.some(5) == []
@@ -78,12 +82,37 @@ def test_who_was_kept_waiting_once_is_kept_waiting_no_more() -> None:
     assert all_of(search) == [named(1)]
 
 
+def test_what_is_far_is_not_waited_for_even_once() -> None:
+    """The first page of a listing may take a minute, in which workers die and answers come."""
+    comes, in_threads = threading.Event(), []
+
+    def found(number: int) -> Iterator[Found]:
+        in_threads.append(threading.current_thread().name == "search")
+        if number == 1:
+            comes.wait(timeout=20)
+        yield named(number)
+
+    trails = [Trail(found=found(number), is_far=number == 1) for number in range(3)]
+    search = Search(trails)
+    begun = time.monotonic()
+    assert [search.some(5), search.some(5)] == [[named(0)], []]
+    assert time.monotonic() - begun < 5
+    comes.set()
+    assert all_of(search) == [named(1), named(2)]
+    assert in_threads == [False, True, True]
+
+
+def test_which_of_the_words_lead_far_away() -> None:
+    places = ["s3://bucket/a", str(SAMPLES), "", "http://host/a.pcap", "a\0b"]
+    assert [one.is_far for one in trails(iter(places))] == [True, False, False, True, False]
+
+
 def test_what_ends_a_search_is_raised_where_it_would_be_found() -> None:
     def found() -> Iterator[Found]:
         yield from slow_from(0, 3)
         raise OSError("gone")
 
-    search = Search(found())
+    search = near(found())
     assert [search.some(1) for _ in range(3)] == [[named(0)], [named(1)], [named(2)]]
     with pytest.raises(OSError, match="gone"):
         search.some(1)
@@ -97,7 +126,7 @@ def test_a_search_that_nobody_wants_any_more_ends_and_has_not_run_away() -> None
             taken.append(1)
             yield one
 
-    search = Search(found())
+    search = near(found())
     search.some(1)
     assert until(lambda: len(taken) > NAMES_AHEAD)
     assert len(searching()) == 1
@@ -138,12 +167,13 @@ def test_what_was_found_is_acknowledged_while_the_next_page_of_a_listing_is_wait
         Wanted(places=[f"{bucket}/7/"], store=tmp_path / "store", terms=Terms(), engine="process", workers=1),
         lambda _: None,
     )
-    assert pages == [True]
+    assert pages
+    assert all(pages)
     assert (swept.coverage.looked_at, swept.coverage.is_complete) == (4, True)
 
 
 def test_folders_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "SLOW_S", 60)  # a busy machine is no slow listing
-    search = Search(find([str(SAMPLES)], FindOptions()))
+    search = Search(trails([str(SAMPLES)]))
     assert len(all_of(search)) > 5
     assert searching() == []

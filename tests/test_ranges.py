@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from ctcp_forensics.capture.remote import ranges as ranges_module
 from ctcp_forensics.capture.remote.ranges import RANGES_AHEAD, Ranges
 
 OBJECT = random.Random(8).randbytes(10_000)
@@ -117,7 +119,7 @@ def test_behind_its_end_nothing_is_on_its_way() -> None:
     def slowly(start: int, end: int) -> bytes:
         with left:
             working.append(start)
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.3)
         with left:
             working.remove(start)
         return there(start, end)
@@ -128,6 +130,30 @@ def test_behind_its_end_nothing_is_on_its_way() -> None:
         assert working
     assert working == []
     assert not [one for one in threading.enumerate() if one.name.startswith("range")]
+
+
+def test_what_never_comes_back_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library tries for minutes, and nobody wants it any more; what it still brings is thrown away."""
+    monkeypatch.setattr(ranges_module, "CLOSING_S", 0.2)
+    comes, asked = threading.Event(), []
+
+    def fetch(start: int, end: int) -> bytes:
+        asked.append(start)
+        if start < 2 * RANGE_LEN:
+            return there(start, end)
+        comes.wait(timeout=20)
+        return there(start, start + 1)
+
+    with ranges_of(fetch) as ranges:
+        for _ in range(2):
+            ranges.readinto(memoryview(bytearray(RANGE_LEN)))
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    (late,) = [one for one in threading.enumerate() if one.name == "range"]
+    assert late.daemon
+    comes.set()
+    late.join(timeout=20)
+    assert asked == [0, RANGE_LEN, 2 * RANGE_LEN], "nobody wants the rest of it"
 
 
 def test_nothing_is_read_behind_a_range_that_failed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from ctcp_forensics.archive.entry import Entry
-from ctcp_forensics.archive.find import open_entry
+from ctcp_forensics.archive.entry import Entry, Refusal
+from ctcp_forensics.archive.find import find, open_entry
 from ctcp_forensics.archive.store import Store
 from ctcp_forensics.capture import Access, open_capture
 from ctcp_forensics.capture.remote import (
@@ -34,6 +35,7 @@ from ctcp_forensics.capture.remote import (
 )
 from ctcp_forensics.capture.remote import hosts as hosts_module
 from ctcp_forensics.capture.remote import web as web_module
+from ctcp_forensics.capture.remote.address import complaint
 from ctcp_forensics.capture.remote.hosts import is_public
 from ctcp_forensics.cli import analysis, main
 from ctcp_forensics.errors import CaptureError
@@ -574,10 +576,59 @@ def test_the_line_that_shows_how_far_it_is_shows_no_signature() -> None:
 
 def test_what_is_no_url_at_all_is_refused_and_ends_no_sweep(tmp_path: Path) -> None:
     """`urlsplit` raises a ValueError, of which nobody thought; one line of a long list may be such."""
-    with pytest.raises(CaptureError, match=r"https://\[::1/a\.pcap: the other side failed"):
+    with pytest.raises(CaptureError, match=r"https://\[::1/a\.pcap: its host or its port cannot be read"):
         open_capture("https://[::1/a.pcap")
     capture = Path("samples/healthy.pcap").absolute()
     status, said = swept(["https://[::1/a.pcap", "https://u:p@[::1/a.pcap", str(capture)], tmp_path / "store")
     assert status == 3
     assert "https://[::1/a.pcap: refused: " in said
     assert "1 analyzed" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("s3://", r"names no bucket; the form is s3://BUCKET/KEY"),
+        ("s3:///key.pcap", r"names no bucket"),
+        ("s3://*/", None),
+        ("gs://", r"names no bucket; the form is gs://BUCKET/KEY"),
+        ("az://", r"names no container; the form is az://CONTAINER/BLOB"),
+        ("sftp:///a.pcap", r"names no host; the form is sftp://HOST/PATH"),
+        ("sftp://user@/a.pcap", r"names no host"),
+        ("https:///a.pcap", r"names no host; the form is https://HOST/PATH"),
+        ("https://user:hun/ter2@host/a.pcap", r"they are written %2F %3F %23"),
+        ("https://user:hun#ter2@host/a.pcap", r"they are written %2F %3F %23"),
+        ("https://user:hunter2@/a.pcap", r"names no host"),
+        ("https://host:port/a.pcap", r"its host or its port cannot be read"),
+        ("https://host:99999/a.pcap", r"its host or its port cannot be read"),
+        ("https://host/a b.pcap", r"a blank is written %20"),
+        ("https://host/a\n.pcap", r"a blank is written %20"),
+        ("https://host/\u00fc.pcap", r"has to be percent-encoded"),
+    ],
+)
+def test_a_url_that_nobody_can_be_asked_for_is_told_how_it_is_written(url: str, says: str | None) -> None:
+    """The other side failed, said the tool, where nobody had been asked."""
+    assert (complaint(url) is None) == (says is None)
+    if says is None:
+        return
+    with pytest.raises(CaptureError, match=says) as raised:
+        open_capture(url)
+    assert "ter2" not in str(raised.value)
+    (found,) = find([url])
+    assert isinstance(found, Refusal)
+    assert re.search(says, found.detail) or found.reason == "secret-in-url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://us%20er:p%2Fw@host:8443/a%20b.pcap?sig=a%2Fb",
+        "https://[::1]:8443/a.pcap",
+        "https://b\u00fccher.example/a.pcap",
+        "s3://bucket/\u00fc b#c?d",
+        "sftp://user@host:22/a b",
+        "az://container/a",
+    ],
+)
+def test_a_url_that_somebody_can_be_asked_for_is_not_complained_of(url: str) -> None:
+    assert complaint(url) is None

@@ -368,6 +368,8 @@ def test_what_was_out_of_reach_is_read_by_the_next_run_and_what_is_damaged_is_no
     put_object(moto, f"{bucket}/7/a.pcap", SAMPLE)
     put_object(moto, f"{bucket}/7/case.zip", zipped({"b.pcap": HEALTHY}))
     put_object(moto, f"{bucket}/7/cut.pcap", HEALTHY[:-5])
+    put_object(moto, f"{bucket}/7/torn.zip", with_torn_middle(zipped({"c.pcap": SAMPLE})))
+    put_object(moto, f"{bucket}/7/torn.tar.gz", with_torn_middle(gzip.compress(tarred({"d.pcap": SAMPLE}))))
     with a_fault_behind(script, 5, refuses(403, "ExpiredToken")):
         said = swept([f"{bucket}/7/"], tmp_path / "store")[1]
     assert "access is denied (ExpiredToken)" in said
@@ -376,10 +378,24 @@ def test_what_was_out_of_reach_is_read_by_the_next_run_and_what_is_damaged_is_no
     found = {
         one.uri.removeprefix(f"{bucket}/7/"): one.status for one in Store.open(tmp_path / "store").current()
     }
-    assert found == {"a.pcap": "analyzed", "case.zip!/b.pcap": "analyzed", "cut.pcap": "partial"}
+    assert found == {
+        "a.pcap": "analyzed",
+        "case.zip!/b.pcap": "analyzed",
+        "cut.pcap": "partial",
+        "torn.zip!/c.pcap": "partial",
+        "torn.tar.gz!/d.pcap": "partial",
+    }
+    written = sorted((tmp_path / "store" / "segments").iterdir())
     script.asked.clear()
     assert swept([f"{bucket}/7/"], tmp_path / "store")[0] == 1
     assert not [one for one in script.asked if "cut.pcap" in one and one.startswith("HEAD")]
+    assert sorted((tmp_path / "store" / "segments").iterdir()) == written, "nothing was examined again"
+
+
+def with_torn_middle(packed: bytes) -> bytes:
+    """Half of it can be unpacked, and neither its length nor its directory says so."""
+    middle = len(packed) // 2
+    return packed[:middle] + bytes(32) + packed[middle + 32 :]
 
 
 # --- the web --------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ Knows names and stamps.  Does not know how they were found nor what became of th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 
@@ -41,3 +43,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Found = Entry | Refusal
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """What one of the user's words leads to."""
+
+    found: Iterable[Found]
+    """Looked for as it is asked for."""
+    is_far: bool = False
+    """Behind a URL: it may have to be waited for."""

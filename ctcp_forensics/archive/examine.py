@@ -13,7 +13,7 @@ from ctcp_forensics import RULES_VERSION, report
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.facts import Facts, facts_of, remembered
 from ctcp_forensics.capture import Capture
-from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.errors import CaptureError, ContainerDamageError
 from ctcp_forensics.pipeline import CTCP_PORT, Options, Source, reported
 from ctcp_forensics.reading import take_in
 
@@ -59,6 +59,8 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `analyze URI --format json` tells of this one capture, but for the hash; None where the entry failed."""
     facts: Facts | None = None
     """What a later rule version needs to judge again without the capture."""
+    is_final: bool = False
+    """Not all of it was read, and no more will be: what is wrong lies in the container that it is a member of."""
     rules_version: str = RULES_VERSION
     frames: int = 0
     bytes: int = 0
@@ -87,7 +89,14 @@ def examine(entry: Entry, terms: Terms, opened: Capture | CaptureError | None = 
     """Read and judge one capture, or what it was opened as; whatever is wrong with it is in the answer."""
     intake = take_in([Source(path=entry.uri, opened=opened)], terms.options, None)
     told = reported(intake, terms.options)
-    return _examined(entry, told, facts_of(intake, terms.options))
+    found = _examined(entry, told, facts_of(intake, terms.options))
+    return msgspec.structs.replace(found, is_final=_is_final(opened))
+
+
+def _is_final(opened: Capture | CaptureError | None) -> bool:
+    if isinstance(opened, Capture):
+        return opened.is_broken_inside
+    return isinstance(opened, ContainerDamageError)
 
 
 def judged_again(before: Examined, terms: Terms) -> Examined:

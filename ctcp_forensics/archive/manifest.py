@@ -144,9 +144,9 @@ class Manifest:
     def finish(self) -> None:
         """The run is over and saw everything: what an earlier one was refused and this one found is forgotten.
 
-        What it did not come by stays refused: it may have looked elsewhere.
+        What it did not come by stays refused: it may have looked elsewhere.  Whoever loses this finds it out again.
         """
-        with self.transaction():
+        with self._writer.passing_transaction():
             self._writer.execute("UPDATE runs SET is_complete = 1 WHERE id = ?", (self.run,))
             self._writer.execute(FOUND_AFTER_ALL, (self.run,))
 
@@ -192,8 +192,8 @@ class Manifest:
         is_unread = answer.status == "rejected" and answer.content is None
         self._writer.execute(
             "UPDATE entries SET state = 'done', result = ?, content = CASE WHEN ? THEN NULL ELSE "
-            "COALESCE(?, content) END WHERE uri = ?",
-            (result, is_unread, answer.content, name),
+            "COALESCE(?, NULLIF(content, ?)) END WHERE uri = ?",
+            (result, is_unread, answer.content, UNREADABLE, name),
         )
         if before is not None:
             self._writer.execute(
@@ -298,7 +298,10 @@ class Manifest:
 
 
 def broke_off(entry: Entry, status: object, content: object) -> bool:
-    """As far as can be known it was out of reach: what is damaged was read to its end, and hashed."""
+    """As far as can be known it was out of reach: what is damaged was read to its end, and hashed.
+
+    Of a member that is damaged inside its container it is noted that it has no hash.
+    """
     is_short = (entry.size or 0) <= HASH_LIMIT
     return scheme_of(entry.uri) is not None and status != ANALYZED and content is None and is_short
 

@@ -20,7 +20,7 @@ import msgspec
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.database import StoreError
 from ctcp_forensics.archive.engine import Ended, Engine, Job
-from ctcp_forensics.archive.entry import Entry, Found, Refusal
+from ctcp_forensics.archive.entry import Entry, Refusal, Trail
 from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
@@ -118,21 +118,21 @@ class Sweep:
         """Begin nothing more; what runs is finished."""
         self.is_stopping = True
 
-    def run(self, found: Iterable[Found]) -> None:
+    def run(self, trails: Iterable[Trail]) -> None:
         """Raises StoreError where the store cannot be written: all that was acknowledged is there."""
         try:
             with closing(self._notary):
-                self._run(found)
+                self._run(trails)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self._segments.parent}: cannot be written: {error}; what was acknowledged is safe, "
                 "and the same command goes on from there"
             ) from error
 
-    def _run(self, found: Iterable[Found]) -> None:
+    def _run(self, trails: Iterable[Trail]) -> None:
         self._manifest.stamp_unjudged()
         self._pump(self._old_judgements())
-        with closing(Search(found)) as search:
+        with closing(Search(trails)) as search:
             while not (self.tally.is_all_found or self.is_stopping):
                 self._examine(search)
                 self._settle_lookalikes()

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,13 @@ from ctcp_forensics import RULES_VERSION
 from ctcp_forensics.archive import segment
 from ctcp_forensics.archive.database import StoreError, sound
 from ctcp_forensics.archive.engine import Engine
-from ctcp_forensics.archive.entry import Found
+from ctcp_forensics.archive.entry import Found, Trail
 from ctcp_forensics.archive.examine import Terms
-from ctcp_forensics.archive.find import FindOptions, Links, find
+from ctcp_forensics.archive.find import FindOptions, Links, trails
 from ctcp_forensics.archive.limits import GRACE_S
 from ctcp_forensics.archive.manifest import Manifest
 from ctcp_forensics.archive.run import Hear, Rules, Sweep, nobody
-from ctcp_forensics.archive.shard import Shard, part_of
+from ctcp_forensics.archive.shard import Shard, parts_of
 from ctcp_forensics.archive.store import Store, StoreCoverage
 from ctcp_forensics.archive.tally import Watch
 from ctcp_forensics.capture.access import Access
@@ -82,7 +83,7 @@ def scan(wanted: Wanted, watch: Watch, hear: Hear = nobody) -> Swept:
         segment.remove_orphans(folder / segment.FOLDER, manifest.segment_names())
         sweep = Sweep(folder, manifest, engine, rules_of(wanted), watch, hear)
         with stopped_by_ctrl_c(sweep):
-            sweep.run(found_by(wanted) if wanted.found is None else wanted.found)
+            sweep.run(trails_of(wanted))
         return Swept(
             run=manifest.run,
             coverage=coverage_of(folder, manifest.run),
@@ -102,9 +103,15 @@ def rules_of(wanted: Wanted) -> Rules:
 
 
 def found_by(wanted: Wanted) -> Iterator[Found]:
+    return chain.from_iterable(trail.found for trail in trails_of(wanted))
+
+
+def trails_of(wanted: Wanted) -> Iterator[Trail]:
+    if wanted.found is not None:
+        return iter([Trail(found=wanted.found)])
     options = FindOptions(links=wanted.links, store=str(wanted.store), access=wanted.access)
-    found = find(wanted.places, options)
-    return found if wanted.shard is None else part_of(found, wanted.shard)
+    led = trails(wanted.places, options)
+    return led if wanted.shard is None else parts_of(led, wanted.shard)
 
 
 def coverage_of(folder: Path, run: int | None) -> StoreCoverage:

@@ -1,20 +1,20 @@
 """Search: what is found, some of it at a time, and nobody waits for it longer than a moment.
 
-Folders give names as fast as they are taken.  A listing far away may be silent for seconds: who was once kept waiting
-has a thread wait from then on, so that workers are looked after and answers made durable meanwhile.  Does not know
-what is found.
+Folders give names as fast as they are taken.  A listing far away may be silent for seconds: a thread waits for it, and
+for all that comes behind it, so that workers are looked after and answers made durable meanwhile.  So it does for a
+folder that once kept somebody waiting.  Does not know what is found.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Thread
 from typing import Final, NamedTuple
 
-from ctcp_forensics.archive.entry import Found
+from ctcp_forensics.archive.entry import Found, Trail
 
 FINDING_S: Final = 0.01
 """So long is waited for more before the workers are looked after again."""
@@ -33,11 +33,14 @@ class _End(NamedTuple):
 
 
 class Search:
-    """What comes of an iterator."""
+    """What trails lead to."""
 
-    def __init__(self, found: Iterable[Found]) -> None:
+    def __init__(self, trails: Iterable[Trail]) -> None:
         self.is_over = False
-        self._found = iter(found)
+        self._trails = iter(trails)
+        self._trail = Trail(found=())
+        """The one that is followed."""
+        self._near = self._up_to_what_is_far()
         self._ahead: Queue[Found | _End] | None = None
         self._is_wanted = True
 
@@ -51,16 +54,33 @@ class Search:
 
     def _taken_here(self, most: int) -> list[Found]:
         some, begun = list[Found](), time.monotonic()
-        for one in self._found:
+        for one in self._near:
             some.append(one)
             waited_s = time.monotonic() - begun
             if waited_s > SLOW_S:
-                self._ahead = Queue(NAMES_AHEAD)
-                Thread(target=self._look, args=[self._ahead], name="search", daemon=True).start()
+                self._have_it_awaited()
             if len(some) == most or waited_s > FINDING_S:
                 return some
-        self.is_over = True
+        if self._trail.is_far:
+            self._have_it_awaited()
+        else:
+            self.is_over = True
         return some
+
+    def _up_to_what_is_far(self) -> Iterator[Found]:
+        for trail in self._trails:
+            self._follow(trail)
+            if trail.is_far:
+                return
+            yield from self._trail.found
+
+    def _follow(self, trail: Trail) -> None:
+        """Whoever goes on with it goes on where it is."""
+        self._trail = Trail(found=iter(trail.found), is_far=trail.is_far)
+
+    def _have_it_awaited(self) -> None:
+        self._ahead = Queue(NAMES_AHEAD)
+        Thread(target=self._look, args=[self._ahead], name="search", daemon=True).start()
 
     def _taken_from(self, ahead: Queue[Found | _End], most: int) -> list[Found]:
         some, until = list[Found](), time.monotonic() + FINDING_S
@@ -80,13 +100,18 @@ class Search:
     def _look(self, ahead: Queue[Found | _End]) -> None:
         error = None
         try:
-            for one in self._found:
+            for one in self._from_here_on():
                 self._put(one, ahead)
                 if not self._is_wanted:
                     return
         except BaseException as raised:  # noqa: BLE001 - told to who asks
             error = raised
         self._put(_End(error), ahead)
+
+    def _from_here_on(self) -> Iterator[Found]:
+        yield from self._trail.found
+        for trail in self._trails:
+            yield from trail.found
 
     def _put(self, one: Found | _End, ahead: Queue[Found | _End]) -> None:
         while self._is_wanted:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from ctcp_forensics.archive.entry import Found
+from ctcp_forensics.archive.entry import Trail
 from ctcp_forensics.archive.planner import container
 
 
@@ -28,5 +28,6 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
         return int.from_bytes(hashlib.sha256(name).digest()[:8]) % self.of == self.number - 1
 
 
-def part_of(found: Iterable[Found], shard: Shard) -> Iterator[Found]:
-    return (one for one in found if shard.holds(one.uri))
+def parts_of(trails: Iterable[Trail], shard: Shard) -> Iterator[Trail]:
+    for trail in trails:
+        yield Trail(found=(one for one in trail.found if shard.holds(one.uri)), is_far=trail.is_far)

@@ -19,7 +19,7 @@ from ctcp_forensics.archive.engine import EngineError
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, Terms, examine, failed, judged_again
 from ctcp_forensics.archive.find import opened_entries
-from ctcp_forensics.archive.identity import quick_key, whole_keys
+from ctcp_forensics.archive.identity import UNREADABLE, quick_key, whole_keys
 from ctcp_forensics.archive.limits import TimeIsUp, time_limit
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.capture import Access, Capture, Hashing, HashName
@@ -182,7 +182,7 @@ def answered(found: Examined, seconds: float) -> Answer:
         frame=packed(found),
         status=found.status,
         reason=found.reason,
-        content=found.content,
+        content=found.content or (UNREADABLE if found.is_final else None),
         judged=found.judged,
         facts_version="" if found.facts is None else found.facts.version,
         rules_version=found.rules_version,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 from ctcp_forensics.capture.ahead import ITEMS_AHEAD, ITEMS_ALIVE, ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
-from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.errors import CaptureError, ContainerDamageError
 
 if TYPE_CHECKING:
     from ctcp_forensics.capture.meanwhile import Meanwhile
@@ -65,6 +65,8 @@ class Capture:
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
         """What is unusual about the file and no damage to the savefile."""
+        self.is_broken_inside = False
+        """What ended `chunks` lies in the container that it is a member of, and will be there the next time."""
         self._file = file
         self._check = check
         self._close = close
@@ -155,6 +157,7 @@ class Capture:
                 yield chunk
         except CaptureError as error:
             broken = error
+            self.is_broken_inside = isinstance(error, ContainerDamageError)
         if self._is_at_end:
             self._give_up_early(digest)
             self.content_digest = digest.hexdigest()

@@ -15,15 +15,17 @@ from ctcp_forensics.capture.digest import BY_THE_WAY, Hashing
 from ctcp_forensics.capture.files import open_file, without_waiting
 from ctcp_forensics.capture.holder import Holder, Holders
 from ctcp_forensics.capture.members import Member, Only, Refused
-from ctcp_forensics.capture.members.limits import ContainerError
+from ctcp_forensics.capture.members.limits import ContainerError, OutOfReachError
 from ctcp_forensics.capture.members.streams import Pieces, blocks_of
 from ctcp_forensics.capture.names import scheme_of
 from ctcp_forensics.capture.source import Capture, in_words
-from ctcp_forensics.errors import CaptureError
+from ctcp_forensics.errors import CaptureError, ContainerDamageError
 
 Opened = tuple[str, Capture | CaptureError]
 
 ABSENT: Final = "there is no such member in it"
+PASSING: Final = ("changed", "unreachable", "vanished")
+"""Reasons of the way to a container and not of what is in it."""
 
 
 def opened_in_turn(
@@ -100,7 +102,8 @@ def _missing(uri: str, holder: Holder, refused: Sequence[Refused], hashing: Hash
     if around:
         last = around[-1]
         where = "" if last.uri in (uri, holder.uri) else f"{holder.shown(last.uri)}: "
-        raise CaptureError(name, offset=None, reason=where + last.detail)
+        kind = CaptureError if last.reason in PASSING else ContainerDamageError
+        raise kind(name, offset=None, reason=where + last.detail)
     if holder.access is None or not holder.is_in_a_store:
         raise CaptureError(name, offset=None, reason=ABSENT)
     return _object(uri, holder.access, name, hashing)
@@ -148,8 +151,10 @@ def _in_words(member: Member, name: str) -> Iterator[bytes]:
         for block in blocks_of(member.content):
             offset += len(block)
             yield block
-    except ContainerError as error:
+    except OutOfReachError as error:
         raise CaptureError(name, offset=offset, reason=str(error)) from error
+    except ContainerError as error:
+        raise ContainerDamageError(name, offset=offset, reason=str(error)) from error
 
 
 def _holder_is_the_same(member: Member, holder: Holder) -> tuple[str, ...]:

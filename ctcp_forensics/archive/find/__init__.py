@@ -6,8 +6,18 @@ examine.
 
 from ctcp_forensics.archive.find.listed import names_in
 from ctcp_forensics.archive.find.opening import open_entry, opened_entries
-from ctcp_forensics.archive.find.places import find
+from ctcp_forensics.archive.find.places import find, trails
 from ctcp_forensics.archive.find.rules import FindOptions, Links
 from ctcp_forensics.capture.names import shown, unshown
 
-__all__ = ["FindOptions", "Links", "find", "names_in", "open_entry", "opened_entries", "shown", "unshown"]
+__all__ = [
+    "FindOptions",
+    "Links",
+    "find",
+    "names_in",
+    "open_entry",
+    "opened_entries",
+    "shown",
+    "trails",
+    "unshown",
+]

@@ -9,11 +9,12 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 import msgspec
 
-from ctcp_forensics.archive.entry import Found, Refusal
+from ctcp_forensics.archive.entry import Found, Refusal, Trail
 from ctcp_forensics.archive.find.folders import Descent
 from ctcp_forensics.archive.find.looking import behind_link, looked_at, members_of, unreadable
 from ctcp_forensics.archive.find.rules import AS_USUAL, FindOptions
@@ -28,9 +29,19 @@ keeps results by their name sees that they are the same."""
 
 def find(places: Iterable[str], options: FindOptions = AS_USUAL) -> Iterator[Found]:
     """All captures that the words lead to, in their order, a folder's in the order of their names."""
+    return chain.from_iterable(trail.found for trail in trails(places, options))
+
+
+def trails(places: Iterable[str], options: FindOptions = AS_USUAL) -> Iterator[Trail]:
+    """The same word by word; each has to be followed to its end before the next."""
     search = _Search(options=options)
     for place in places:
-        yield from search.found_at(place)
+        yield Trail(found=search.found_at(place), is_far=_is_url(place))
+
+
+def _is_url(place: str) -> bool:
+    """And no file's name that looks like one."""
+    return scheme_of(place) is not None and not os.path.lexists(place)
 
 
 class _Search(msgspec.Struct, kw_only=True):
@@ -44,7 +55,7 @@ class _Search(msgspec.Struct, kw_only=True):
     def found_at(self, place: str) -> Iterator[Found]:
         if not place or "\0" in place:
             yield Refusal(uri=place, reason="missing", detail="no file can have this name", is_trouble=True)
-        elif scheme_of(place) is not None and not os.path.lexists(place):
+        elif _is_url(place):
             from ctcp_forensics.archive.find.distant import behind_url
 
             yield from behind_url(place, self.options.access)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from ctcp_forensics.capture.names import scheme_of
 
@@ -22,9 +23,45 @@ somebody may write there."""
 SPILT: Final = re.compile(r"[^:]*://(?!\[)[^@/?#]*:(?!\d*[/?#])[^@]*[/?#].*@")
 """A password in which `/`, `?` or `#` stands as it is ends the host for whoever reads the URL, and is no port: what it
 may be goes up to the last `@`."""
+HOLDERS: Final = {
+    "s3": "BUCKET/KEY",
+    "s3a": "BUCKET/KEY",
+    "gs": "BUCKET/KEY",
+    "gcs": "BUCKET/KEY",
+    "az": "CONTAINER/BLOB",
+    "abfs": "CONTAINER/BLOB",
+    "abfss": "CONTAINER/BLOB",
+}
+"""What stands behind `://`, where it is no HOST/PATH."""
+UNWRITTEN: Final = re.compile(r"[\x00-\x20\x7f]")
+"""Blanks and control characters, which no URL of the web holds as they are (RFC 3986 §2)."""
 LEFT_OUT: Final = "…"
 """Stands where a query was, in which signatures and tokens are handed on, and where a login was: so that a URL with a
 secret never looks like the one without."""
+
+
+def complaint(url: str) -> str | None:
+    """Why nobody can be asked for it, and how it is written; in words that hold nothing of it."""
+    scheme = str(scheme_of(url))
+    if scheme in WEB and SPILT.match(url):
+        return "a / ? or # in a login ends the host; they are written %2F %3F %23"
+    if not url.partition("://")[2].partition("/")[0].rpartition("@")[2]:
+        form = HOLDERS.get(scheme, "HOST/PATH")
+        return f"names no {form.partition('/')[0].lower()}; the form is {scheme}://{form}"
+    return _not_of_the_web(url) if scheme in WEB else None
+
+
+def _not_of_the_web(url: str) -> str | None:
+    _, path, query = _parts(url)
+    if UNWRITTEN.search(url) or not f"{path}{query}".isascii():
+        return "holds a blank or another letter that has to be percent-encoded; a blank is written %20"
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return (
+            "its host or its port cannot be read; the form is https://HOST:PORT/PATH, of IPv6 [ADDRESS]:PORT"
+        )
+    return None
 
 
 def is_pattern(url: str) -> bool:

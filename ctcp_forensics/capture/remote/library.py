@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ctcp_forensics.capture.names import scheme_of
+from ctcp_forensics.capture.remote.address import complaint
 from ctcp_forensics.capture.remote.words import RemoteError
 
 EXTRAS: Final = {
@@ -36,6 +37,8 @@ def file_system(url: str) -> Any:
     scheme = str(scheme_of(url))
     if scheme in LOCAL or ":" in scheme:
         raise RemoteError(f"{scheme}:// is no place that captures are read from; name a path")
+    if (why := complaint(url)) is not None:
+        raise RemoteError(why)
     try:
         import fsspec
 

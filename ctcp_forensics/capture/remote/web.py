@@ -24,7 +24,7 @@ from urllib.request import (
 )
 
 from ctcp_forensics.capture.access import Access
-from ctcp_forensics.capture.remote.address import WEB, login_apart
+from ctcp_forensics.capture.remote.address import WEB, complaint, login_apart
 from ctcp_forensics.capture.remote.hosts import refuse_private, refuse_private_peer
 from ctcp_forensics.capture.remote.words import ChangedError, RemoteError
 
@@ -49,6 +49,8 @@ class Page:
     def __init__(
         self, url: str, access: Access, *, etag: str = "", begin: int = 0, end: int | None = None
     ) -> None:
+        if (why := complaint(url)) is not None:
+            raise RemoteError(why)
         self._url, self._login = login_apart(url)
         self._opener = opener_for(access)
         self.etag, self._position, self._end = etag, begin, end
