@@ -9,7 +9,7 @@ import pytest
 
 from ctcp_forensics.render import FORMATS
 from ctcp_forensics.report import Endpoint, Flow
-from tests.test_cli import FAILURE, HEALTHY, run
+from tests.command_line import FAILURE, HEALTHY, run
 from tests.test_compare import lived, report_of
 
 LOSS = str(Path(HEALTHY).with_name("loss-tolerated.pcap"))
