@@ -17,18 +17,6 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
 FAILURE, HEALTHY = str(SAMPLES / "failure-client.pcap"), str(SAMPLES / "healthy.pcap")
 COMMAND = [sys.executable, "-m", "ctcp_forensics"]
-COMMANDS = (
-    "analyze",
-    "annotate",
-    "render",
-    "fix",
-    "compare",
-    "redact",
-    "demo",
-    "explain",
-    "schema",
-    "doctor",
-)
 # Child processes import the very package that these tests import, installed or not.
 PACKAGE_FOLDER = str(Path(ctcp_forensics.__file__).parent.parent)
 BARE = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}

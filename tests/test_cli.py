@@ -12,12 +12,16 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from ctcp_forensics import __version__
 from ctcp_forensics.cli import analysis, main
+from ctcp_forensics.cli.commands import app
 from ctcp_forensics.report import VERDICT_WORDS, Report
 from ctcp_forensics.report.published import schema_json
-from tests.command_line import COMMAND, COMMANDS, ENVIRONMENT, FAILURE, HEALTHY, run
+from tests.command_line import COMMAND, ENVIRONMENT, FAILURE, HEALTHY, run
+
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # a group has them
 
 # --- what loads when ---------------------------------------------------------------------------
 
@@ -61,6 +65,22 @@ def test_the_help_of_each_command_ends_with_examples_and_exit_statuses(command: 
     examples = answer.stdout.partition("\n  Examples:\n")[2]
     assert len(re.findall(r"ctcp-diag " + command, examples)) >= 2
     assert "Exit status:" in examples
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_can_be_written_as_json_is_asked_for_in_both_ways(command: str) -> None:
+    choices = {
+        word: list(getattr(option.type, "choices", ()))
+        for option in COMMANDS[command].params
+        for word in option.opts
+    }
+    assert ("--json" in choices) == ("json" in choices.get("--format", []))
+    assert ("--format" in choices) == ("-f" in choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_shows_the_traceback_that_its_errors_promise(command: str) -> None:
+    assert "--debug" in {word for option in COMMANDS[command].params for word in option.opts}
 
 
 def test_the_exit_statuses_are_told_as_they_are() -> None:

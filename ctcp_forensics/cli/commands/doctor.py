@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, JsonOption, TableFormat, app, form_of
+from ctcp_forensics.cli.commands.app import (
+    EXIT_STATUS_SHORT,
+    DebugOption,
+    JsonOption,
+    TableFormat,
+    app,
+    form_of,
+)
 from ctcp_forensics.cli.output import write, write_utf8
 
 
@@ -20,6 +27,7 @@ def doctor(
         TableFormat, typer.Option("--format", "-f", help="How it is written.")
     ] = TableFormat.TABLE,
     as_json: JsonOption = False,
+    debug: DebugOption = False,  # `main` looks for it
 ) -> None:
     """Say what is installed, which optional parts are present and whether the compiled core is in use."""
     from ctcp_forensics.doctor import as_objects, examine, render

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, JsonOption, TextFormat, app, form_of
+from ctcp_forensics.cli.commands.app import (
+    EXIT_STATUS_SHORT,
+    DebugOption,
+    JsonOption,
+    TextFormat,
+    app,
+    form_of,
+)
 from ctcp_forensics.cli.output import write, write_utf8
 
 
@@ -31,6 +38,7 @@ def explain(
     ] = None,
     form: Annotated[TextFormat, typer.Option("--format", "-f", help="How it is written.")] = TextFormat.TEXT,
     as_json: JsonOption = False,
+    debug: DebugOption = False,  # `main` looks for it
 ) -> None:
     """Say what a verdict means, what it requires and what would refute it."""
     from ctcp_forensics.cli.explain import as_objects, catalogue, explanation
