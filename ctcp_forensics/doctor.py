@@ -7,6 +7,7 @@ Does not repair anything, reads no capture and asks no network.
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 
@@ -249,6 +250,11 @@ def render(checks: Sequence[Check]) -> str:
     if table is None:
         return "\n".join(plain_lines(rows))
     return table(rows)
+
+
+def as_objects(checks: Sequence[Check]) -> str:
+    """JSON, of the standard library: what a report is written with may be just what is absent."""
+    return json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False)
 
 
 def table_maker() -> Callable[[Sequence[Sequence[str]]], str] | None:

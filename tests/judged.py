@@ -13,7 +13,7 @@ from ctcp_forensics import _kernel
 from ctcp_forensics._kernel import plain_decode, plain_match, plain_track
 from ctcp_forensics._kernel.tracked import Logged
 from ctcp_forensics.case import Case, assemble
-from ctcp_forensics.conclude import by_itself, groups_of
+from ctcp_forensics.conclude.group import by_itself, groups_of
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.packets import Decoder, IcmpError

@@ -43,6 +43,14 @@ def record(
     return pack(f"{order}IIII", seconds, fraction, captured, original) + more_header + data
 
 
+def halves(savefile: bytes, *, frame: int) -> tuple[bytes, bytes]:
+    """A little-endian pcap file cut behind a frame."""
+    at = 24
+    for _ in range(frame):
+        at += 16 + int.from_bytes(savefile[at + 8 : at + 12], "little")
+    return savefile[:at], savefile[:24] + savefile[at:]
+
+
 # --- pcapng --------------------------------------------------------------------------------
 
 

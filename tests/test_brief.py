@@ -24,8 +24,8 @@ from ctcp_forensics.render import render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.render.page import page
 from ctcp_forensics.report import Brief, BriefVerdict, Flow, Report, ReportError, exit_status
+from tests.command_line import HEALTHY, run
 from tests.crowd import ALL, made, short, whole
-from tests.test_cli import HEALTHY, run
 
 __all__ = ["made", "short", "whole"]
 

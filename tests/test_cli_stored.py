@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from ctcp_forensics.render import FORMATS
 from ctcp_forensics.report import Endpoint, Flow
-from tests.test_cli import FAILURE, HEALTHY, run
+from ctcp_forensics.verdict import VERDICTS
+from tests.command_line import FAILURE, HEALTHY, run
 from tests.test_compare import lived, report_of
 
 LOSS = str(Path(HEALTHY).with_name("loss-tolerated.pcap"))
@@ -105,6 +107,81 @@ def test_what_is_no_report_is_one_clear_line(
     assert answer.stderr.startswith(f"ctcp-diag: {bad}: ")
     assert says in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["render"], ["fix"], ["compare", "{good}"], ["annotate", "-o", "-", "--from"]]
+)
+@pytest.mark.parametrize("capture", ["healthy.pcap", "failure-reverse-asa-inside.pcapng"])
+def test_who_gives_a_capture_for_a_report_is_told_of_analyze(
+    command: list[str], capture: str, folder: Path
+) -> None:
+    named = str(Path(HEALTHY).with_name(capture))
+    answer = run(*(word.format(good=folder / "failure.json") for word in command), named)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"ctcp-diag: {named}: is a capture, not a report of one; "
+        "`ctcp-diag analyze --format json CAPTURE...` writes one\n"
+    )
+
+
+def test_what_is_compressed_may_be_a_report_or_a_capture(folder: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "report.json.gz"
+    packed.write_bytes(gzip.compress((folder / "failure.json").read_bytes()))
+    answer = run("render", str(packed))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(
+        f"ctcp-diag: {packed}: is compressed (gzip). Unpack a report into -; of a capture "
+    )
+    assert run("render", "-", stdin=gzip.decompress(packed.read_bytes())).returncode == 1
+
+
+def test_a_capture_through_a_pipe_is_told_apart_as_well() -> None:
+    answer = run("render", "-", stdin=Path(HEALTHY).read_bytes())
+    assert (answer.returncode, answer.stderr.split(";")[0]) == (
+        2,
+        "ctcp-diag: -: is a capture, not a report of one",
+    )
+
+
+# --- JSON ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["render", "{good}"],
+        ["fix", "{good}"],
+        ["fix", "{good}", "--fix", "udp"],
+        ["compare", "{good}", "{good}"],
+        ["explain"],
+        ["explain", "healthy"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_whatever_answers_does_so_in_json_under_both_names(asked: list[str], folder: Path) -> None:
+    words = [word.format(good=folder / "failure.json") for word in asked]
+    short, long = run(*words, "--json"), run(*words, "--format", "json")
+    assert short.stdout == long.stdout
+    assert json.loads(short.stdout)
+    assert short.returncode == run(*words).returncode
+
+
+def test_a_verdict_in_json_says_all_that_the_text_says() -> None:
+    (told,) = json.loads(run("explain", "unanswered-duplicate-acks", "--json").stdout)
+    text = run("explain", "unanswered-duplicate-acks").stdout
+    said = [told["title"], told["means"], told["looks_like"]]
+    for claims in (told["requires"], told["less_sure_unless"], told["refuted_by"], told["proven_by"]):
+        assert claims
+        said += [f"{one['claim']}: {one['says']}" for one in claims]
+    assert [one for one in said if one not in text] == []
+
+
+def test_every_verdict_is_in_the_json_once_in_the_order_of_the_judgement() -> None:
+    assert [one["verdict"] for one in json.loads(run("explain", "--json").stdout)] == [
+        row.slug for row in VERDICTS
+    ]
 
 
 def test_a_report_from_before_a_name_was_added_is_read(tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ import pytest
 
 from ctcp_forensics.report import VERDICT_WORDS
 from tests import refresh_docs
-from tests.refresh_docs import DOCUMENTS, ROOT, Example, Shell, blocks, constants, examples
+from tests.bounds import CAPS
+from tests.console_blocks import ROOT, Example, Shell, blocks, examples, missing_programs, programs, rewritten
+from tests.refresh_docs import DOCUMENTS
+from tests.tables_of_docs import TABLES, constants, layers, with_tables
 
 INSTALL = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/ctcp-diag analyze samples/failure-client.pcap"
 TEST = "tests/run"
@@ -79,10 +82,10 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 @pytest.mark.parametrize("example", SHOWN)
 def test_a_command_prints_what_the_document_shows(example: Example, shell: Shell) -> None:
-    missing = refresh_docs.missing_programs(example.command)
+    missing = missing_programs(example.command)
     if missing:
         pytest.skip(f"the documents' commands need {', '.join(missing)}")
-    if "tshark" in refresh_docs.programs(example.command) and not is_the_documents_tshark():
+    if "tshark" in programs(example.command) and not is_the_documents_tshark():
         pytest.skip(f"the documents show what tshark {DOCUMENTED_TSHARK} prints; another one is installed")
     assert example.shown, "a command without its output: run python -m tests.refresh_docs"
     assert shell(example.command) == example.shown
@@ -90,10 +93,10 @@ def test_a_command_prints_what_the_document_shows(example: Example, shell: Shell
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_tables_are_those_of_the_code(document: str) -> None:
-    assert refresh_docs.with_tables(text_of(document)) == text_of(document)
+    assert with_tables(text_of(document)) == text_of(document)
 
 
-@pytest.mark.parametrize("table", refresh_docs.TABLES)
+@pytest.mark.parametrize("table", TABLES)
 def test_every_table_has_its_place(table: str) -> None:
     places = [text_of(document).count(f"<!-- generated: {table} -->\n") for document in DOCUMENTS]
     assert sum(places) == 1
@@ -107,7 +110,7 @@ def test_refreshing_changes_output_and_nothing_else() -> None:
     text = "Before.\n\n```console\n$ one \\\n    two\nold\n\n$ three\n```\n\n```sh\n$ not run\n```\nAfter.\n"
     answers = {"one \\\n    two": "new\nlines", "three": "3"}
     after = "```console\n$ one \\\n    two\nnew\nlines\n\n$ three\n3\n```"
-    assert refresh_docs.rewritten(text, answers.__getitem__) == re.sub(
+    assert rewritten(text, answers.__getitem__) == re.sub(
         r"```console\n.*?```", lambda _: after, text, count=1, flags=re.DOTALL
     )
 
@@ -226,15 +229,15 @@ def test_frames_that_the_prose_names_are_in_the_output_that_it_shows(document: s
 
 def test_every_bound_of_the_code_is_in_the_table_of_bounds() -> None:
     bounds = {name for name in constants() if BOUND.fullmatch(name)} - NOT_A_BOUND
-    assert bounds == {cap.name for cap in refresh_docs.CAPS}
+    assert bounds == {cap.name for cap in CAPS}
 
 
 def test_every_room_is_in_the_way_of_the_data_or_named_beside_it() -> None:
     prose = text_of("docs/ARCHITECTURE.md").partition("## The rooms")[0]
-    rooms = {name for layer in refresh_docs.layers() for name in layer} - {"__main__", "errors"}
+    rooms = {name for layer in layers() for name in layer} - {"__main__", "errors"}
     assert {name for name in rooms if not re.search(rf"\b{name}\b", prose)} == set()
 
 
 def test_every_verdict_is_explained_in_the_method() -> None:
-    told = refresh_docs.with_tables(text_of("docs/METHOD.md"))
+    told = with_tables(text_of("docs/METHOD.md"))
     assert {word for word in VERDICT_WORDS if f"| `{word}` |" not in told} == set()

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from benchmarks import generate
 from ctcp_forensics import batches
-from ctcp_forensics import early as early_room
 from ctcp_forensics import reading as reading_room
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain
@@ -22,9 +21,10 @@ from ctcp_forensics.brief import counts_of, lines_of
 from ctcp_forensics.capture import source
 from ctcp_forensics.compare import Outcome, compare
 from ctcp_forensics.conclude.brief import called
-from ctcp_forensics.early import Early, Facts, Moment, plain
+from ctcp_forensics.early import Early, leaving
 from ctcp_forensics.early import lines as lines_room
-from ctcp_forensics.early.lines import Lines, with_slack
+from ctcp_forensics.early.leaving import Moment, plain
+from ctcp_forensics.early.lines import Facts, Lines, with_slack
 from ctcp_forensics.evidence import FEWER_AT_ONCE
 from ctcp_forensics.flows import SILENCE_NS
 from ctcp_forensics.pipeline import Options, diagnose
@@ -35,8 +35,7 @@ from ctcp_forensics.retrace import retrace
 from ctcp_forensics.screen import JUDGED, LIMITS, WORDS
 from ctcp_forensics.verdict import Confidence, in_part
 from tests.fuzz.path import capped
-from tests.savefiles import enhanced, interface, section
-from tests.test_cli import halves
+from tests.savefiles import enhanced, halves, interface, section
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 DEAD = SAMPLES / "failure-client.pcap"
@@ -320,7 +319,7 @@ SOME_FACTS = Facts(bytes(4), 1, bytes(4), 2, 3, 4, 5, 6, 7)
 
 @pytest.fixture
 def few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(early_room, "MAX_LINES", 5)
+    monkeypatch.setattr(leaving, "MAX_LINES", 5)
 
 
 @pytest.mark.usefixtures("few_lines")

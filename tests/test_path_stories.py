@@ -19,8 +19,8 @@ import pytest
 from ctcp_forensics import claims
 from ctcp_forensics._kernel import plain_decode
 from ctcp_forensics.case import Case
-from ctcp_forensics.conclude import by_itself
 from ctcp_forensics.conclude.flow import author_of_acks, author_of_rst, loss_location
+from ctcp_forensics.conclude.group import by_itself
 from ctcp_forensics.conclude.told import Told
 from ctcp_forensics.evidence import Evidence, Outcome
 from ctcp_forensics.pipeline import Options, Source, diagnose

@@ -30,7 +30,7 @@ from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import Capture, Endpoint, Interface, Report
 from tests import reports
-from tests.test_cli import run
+from tests.command_line import run
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

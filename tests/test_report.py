@@ -69,6 +69,11 @@ def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(schema())
 
 
+def test_the_schema_tells_its_records_without_the_indentation_of_our_source() -> None:
+    """Python 3.13 takes it away when it compiles, older ones do not: the published text is the same from all."""
+    assert [name for name, one in schema()["$defs"].items() if "\n  " in one["description"]] == []
+
+
 def test_the_published_schema_is_current() -> None:
     published = files("ctcp_forensics").joinpath("report.schema.json").read_bytes()
     assert published == schema_json(), "python -m ctcp_forensics schema > ctcp_forensics/report.schema.json"

@@ -20,7 +20,7 @@ from ctcp_forensics.report import Path as ReportPath
 from ctcp_forensics.retrace import errand, retrace, second
 from ctcp_forensics.retrace.clocks import UNKNOWN, alignment
 from ctcp_forensics.trace import CLIENT_TO_HEADEND, NOWHERE, Mark, Trace
-from tests.test_cli import halves
+from tests.savefiles import halves
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 FAILURE = SAMPLES / "failure-client.pcap"

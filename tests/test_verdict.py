@@ -13,20 +13,11 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.stall import STUCK_NS
 from ctcp_forensics.evidence import Claim, Outcome
 from ctcp_forensics.report import CONFIDENCE_WORDS, VERDICT_WORDS
-from ctcp_forensics.verdict import (
-    FLAGSHIP,
-    INSUFFICIENT,
-    OF_A_PATH,
-    PROOF,
-    VERDICTS,
-    Confidence,
-    Role,
-    Weighing,
-    claims_of,
-    is_established,
-    is_undecided,
-    link_of,
-)
+from ctcp_forensics.verdict import FLAGSHIP, INSUFFICIENT, PROOF, VERDICTS, Confidence, Role, link_of
+from ctcp_forensics.verdict.judgement import is_established, is_undecided
+from ctcp_forensics.verdict.shown import claims_of
+from ctcp_forensics.verdict.table import OF_A_PATH
+from ctcp_forensics.verdict.weighing import Weighing
 from tests.judged import Judged, judged_rows
 from tests.test_stories import stories, wire_of
 from tests.verdicts_page import PAGE, page, samples_of, stories_of

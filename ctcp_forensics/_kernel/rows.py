@@ -169,7 +169,6 @@ class Tallies(NamedTuple):
     flows_begun: int
     """That were ever followed: with those that were given up."""
     segments: int
-    segments_logged: int
     segments_unlogged: int
     """Logged segments that later ones pushed out."""
     last_ns: int

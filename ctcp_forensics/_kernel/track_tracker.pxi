@@ -384,7 +384,7 @@ cdef class Tracker:
         self.check_idle()
         cdef tracker_t* t = &self.tracker
         return rows.Tallies(
-            t.flow_count, t.flows_begun, t.segments, t.log_end - t.log_first, t.unlogged, latest_ns(t)
+            t.flow_count, t.flows_begun, t.segments, t.unlogged, latest_ns(t)
         )
 
     def given_up(self):

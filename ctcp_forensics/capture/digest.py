@@ -115,7 +115,10 @@ def sha256_at_hand() -> Callable[[Buffer | bytearray], Hash]:
 
 @cache
 def _own_sha256() -> Callable[[Buffer | bytearray], Hash]:
-    """Under a private name, which the standard library itself uses where it wants no OpenSSL: see `random`."""
+    """Under a private name, as the standard library itself takes it where it wants no OpenSSL: see `random`.
+
+    No public name leads here: `hashlib` loads OpenSSL, whichever hash is asked for.
+    """
     if sys.version_info >= (3, 12):
         from _sha2 import sha256
     else:

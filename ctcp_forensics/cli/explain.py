@@ -3,12 +3,13 @@
 Knows how the table is said.  Does not know any verdict.
 """
 
+import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 
 from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.evidence import Claim
-from ctcp_forensics.verdict import VERDICTS
+from ctcp_forensics.verdict import VERDICTS, Verdict
 
 
 def explanation(slug: str) -> Iterator[str]:
@@ -21,6 +22,7 @@ def explanation(slug: str) -> Iterator[str]:
         yield from _refutations(row.requires)
         yield from _claims("is less sure unless", row.doubts)
         yield from _claims("is refuted where", row.refuted_by)
+        yield from _claims("is proven where several captures show", row.proven_by)
         if row.looks_like:
             yield f"  looks like it: {row.looks_like}\n"
 
@@ -31,6 +33,39 @@ def catalogue() -> Iterator[str]:
     longest = max(map(len, first))
     for slug in sorted(first):
         yield f"{slug.ljust(longest)}  {first[slug].title}\n"
+
+
+def as_objects(slug: str | None) -> Iterator[str]:
+    """One verdict, or all in the order of the judgement, as an array of JSON objects."""
+    if slug is not None:
+        insist_on_verdict(slug)
+    told = [_object(row) for row in VERDICTS if slug in (None, row.slug)]
+    yield json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _object(row: Verdict) -> dict[str, object]:
+    return {
+        "verdict": row.slug,
+        "title": row.title,
+        "means": row.means,
+        "requires": _objects(row.requires),
+        "less_sure_unless": _objects(row.doubts),
+        "refuted_by": _objects(row.refuted_by),
+        "proven_by": _objects(row.proven_by),
+        "looks_like": row.looks_like,
+    }
+
+
+def _objects(claims: tuple[Claim, ...]) -> list[dict[str, str]]:
+    return [
+        {
+            "claim": one.name,
+            "says": one.sentence,
+            "would_refute": one.would_refute,
+            "settled_by": one.settled_by,
+        }
+        for one in claims
+    ]
 
 
 def insist_on_verdict(slug: str) -> None:

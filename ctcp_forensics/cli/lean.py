@@ -48,7 +48,9 @@ def stand_ins() -> dict[str, ModuleType | None]:
     return {
         ABSENT: None,
         "platform": platform,
-        "datetime": _datetime,  # the classes themselves; until Python 3.12 they come with what they replace
+        # The classes themselves, which have no public name: until Python 3.12 `datetime` first makes all those in
+        # Python that they replace.
+        "datetime": _datetime,
         **{name: Later(name) for name in FOR_SCHEMAS},
     }
 

@@ -14,8 +14,11 @@ from ctcp_forensics.report import Report, ReportError
 from ctcp_forensics.sound import refuse_unsound
 
 STANDARD_INPUT = "-"
+WRITES_ONE = "`ctcp-diag analyze --format json CAPTURE...` writes one"
 MAX_REPORT_LEN = 1 << 30
 """Bytes: ten thousand times the report of a busy day; what is larger is no report."""
+PEEKED_LEN = 512
+"""Bytes in which a capture gives itself away."""
 
 
 def stored(name: str) -> Report:
@@ -25,7 +28,7 @@ def stored(name: str) -> Report:
         report = Report.from_json(text)
         refuse_unsound(report)
     except ReportError as error:
-        raise Refused(f"{name}: {error}; `ctcp-diag analyze --format json CAPTURE...` writes one") from error
+        raise Refused(f"{name}: {error}; {WRITES_ONE}") from error
     return report
 
 
@@ -40,7 +43,22 @@ def _text_of(name: str) -> bytes:
 
 
 def _bounded(file: BinaryIO, name: str) -> bytes:
-    text = file.read(MAX_REPORT_LEN + 1)
+    begin = file.read(PEEKED_LEN)
+    _refuse_captures(begin, name)
+    text = begin + file.read(MAX_REPORT_LEN + 1 - len(begin))
     if len(text) > MAX_REPORT_LEN:
         raise Refused(f"{name}: larger than any report ({MAX_REPORT_LEN} bytes)")
     return text
+
+
+def _refuse_captures(begin: bytes, name: str) -> None:
+    """Who names a capture is told what makes a report of it, before a gigabyte of it is read."""
+    if begin.lstrip().startswith(b"{"):
+        return  # as reports begin: how captures do is not loaded
+    from ctcp_forensics.savefile import begins_savefile, compression
+
+    if begins_savefile(begin):
+        raise Refused(f"{name}: is a capture, not a report of one; {WRITES_ONE}")
+    packed = compression(begin)
+    if packed is not None:
+        raise Refused(f"{name}: is compressed ({packed}). Unpack a report into -; of a capture {WRITES_ONE}")

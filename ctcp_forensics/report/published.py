@@ -3,6 +3,7 @@
 Knows that everything is required: a report always writes every name.
 """
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a report.  Everything is required: a report always writes every name."""
     (reference,), definitions = msgspec.json.schema_components((Report,))
     for definition in definitions.values():
+        definition["description"] = cleandoc(definition["description"])  # which Python does itself since 3.13
         definition["required"] = list(definition["properties"])
         for facts in definition["properties"].values():
             facts.pop("default", None)

@@ -5,7 +5,7 @@ size, see capture.  Does not look into frames: see packets.
 """
 
 from ctcp_forensics.savefile.account import Comment, Damage, Interface
-from ctcp_forensics.savefile.foreign import other_capture
+from ctcp_forensics.savefile.foreign import compression, other_capture
 from ctcp_forensics.savefile.order import batches_in_order
 from ctcp_forensics.savefile.reader import Batch, FrameTable, Reader, begins_savefile
 from ctcp_forensics.savefile.window import Buffer
@@ -20,5 +20,6 @@ __all__ = [
     "Reader",
     "batches_in_order",
     "begins_savefile",
+    "compression",
     "other_capture",
 ]

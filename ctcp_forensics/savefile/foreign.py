@@ -49,13 +49,18 @@ def other_capture(head: bytes) -> str | None:
     return next((words for mark, words in OTHER_CAPTURES if head.startswith(mark)), None)
 
 
+def compression(head: bytes) -> str | None:
+    """What a file that begins like this was compressed with."""
+    return next((name for mark, name in COMPRESSED if head.startswith(mark)), None)
+
+
 def describe(head: bytes) -> str:
     """The end of the sentence *this file …*."""
     if not head:
         return "is empty"
-    for mark, name in COMPRESSED:
-        if head.startswith(mark):
-            return f"is compressed once more ({name}); only one layer is opened"
+    packed = compression(head)
+    if packed is not None:
+        return f"is compressed once more ({packed}); only one layer is opened"
     for mark, words in MARKS:
         if head.startswith(mark):
             return words

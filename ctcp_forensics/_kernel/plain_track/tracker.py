@@ -116,9 +116,7 @@ class Tracker:
         return list(self._left)
 
     def tallies(self) -> Tallies:
-        return Tallies(
-            len(self._flows), self._begun, self._segments, len(self._log), self._unlogged, self._last_ns
-        )
+        return Tallies(len(self._flows), self._begun, self._segments, self._unlogged, self._last_ns)
 
     def given_up(self) -> GivenUpRow:
         bared = (self._held.bared, self._held.bared_in_question)

@@ -4,7 +4,7 @@ Knows Typer.  Does not know the commands: see their modules.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -41,10 +41,17 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class CheckFormat(StrEnum):
-    """How a crosscheck is written."""
+class TableFormat(StrEnum):
+    """How an answer is written that is a table for people and JSON for programs."""
 
     TABLE = "table"
+    JSON = "json"
+
+
+class TextFormat(StrEnum):
+    """How an answer is written that is a text for people and JSON for programs."""
+
+    TEXT = "text"
     JSON = "json"
 
 
@@ -97,9 +104,12 @@ RedactOption = Annotated[
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
-def form_of(form: Format, *, as_json: bool) -> Format:
+Form = TypeVar("Form", bound=StrEnum)
+
+
+def form_of(form: Form, *, as_json: bool) -> Form:
     """`--json` is what most programs call it."""
-    return Format.JSON if as_json else form
+    return type(form)("json") if as_json else form
 
 
 @app.callback()

@@ -5,13 +5,15 @@ from typing import Annotated
 import typer
 
 from ctcp_forensics.cli.commands.app import (
-    CheckFormat,
     Color,
     ColorOption,
     DebugOption,
+    JsonOption,
     OutputOption,
     RedactOption,
+    TableFormat,
     app,
+    form_of,
 )
 from ctcp_forensics.cli.ends import Done
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, look, write, write_utf8
@@ -22,7 +24,7 @@ EXIT_STATUS_OF = {"fixed": 0, "not-fixed": 1, "not-tested": 3, "cannot-be-told":
 @app.command(
     short_help="Say whether a change mended it: before and after.",
     epilog="\b\nExamples:\n  ctcp-diag compare before.json after.json\n"
-    "  ctcp-diag compare --format json before.json after.json\n"
+    "  ctcp-diag compare --json before.json after.json\n"
     "  ctcp-diag analyze -f json after.pcap | ctcp-diag compare before.json -\n\n\b\nExit status:\n"
     "  0    fixed: segments were lost on the way to the firewall, and the flows went on\n"
     "  1    not fixed: a flow died of it again\n"
@@ -34,8 +36,9 @@ def compare(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="A stored report; - is standard input.")],
     after: Annotated[str, typer.Argument(metavar="AFTER", help="Another one, from after the change.")],
     form: Annotated[
-        CheckFormat, typer.Option("--format", "-f", help="How the comparison is written.")
-    ] = CheckFormat.TABLE,
+        TableFormat, typer.Option("--format", "-f", help="How the comparison is written.")
+    ] = TableFormat.TABLE,
+    as_json: JsonOption = False,
     output: OutputOption = STANDARD_OUTPUT,
     redact: RedactOption = None,
     color: ColorOption = Color.AUTO,
@@ -48,14 +51,14 @@ def compare(
     from ctcp_forensics import compare as comparing
     from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
-    from ctcp_forensics.render.comparison import as_json, comparison
+    from ctcp_forensics.render import comparison
     from ctcp_forensics.render.look import Depth
 
     under_pseudonyms = veil(redact, output)
     found = comparing.compare(under_pseudonyms(stored(before)), under_pseudonyms(stored(after)))
     with destination(output, [before, after]) as text:
-        if form == CheckFormat.JSON:
-            write_utf8(text, as_json(found))
+        if form_of(form, as_json=as_json) == TableFormat.JSON:
+            write_utf8(text, comparison.as_json(found))
         else:
-            write(text, comparison(found, look(Depth.WHAT, color, output)))
+            write(text, comparison.comparison(found, look(Depth.WHAT, color, output)))
     raise Done(EXIT_STATUS_OF[found.outcome])

@@ -1,19 +1,18 @@
 """`crosscheck`: the same facts asked of Wireshark.  Translates; does no work of its own."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import CheckFormat, DebugOption, app
+from ctcp_forensics.cli.commands.app import DebugOption, JsonOption, OutputOption, TableFormat, app, form_of
 from ctcp_forensics.cli.ends import Done
-from ctcp_forensics.cli.output import write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
 
 
 @app.command(
     short_help="Ask Wireshark the same facts, and say why the two differ.",
     epilog="\b\nExamples:\n  ctcp-diag crosscheck client.pcap\n"
-    "  ctcp-diag crosscheck --all-tcp --format json client.pcap\n\n\b\nExit status:\n"
+    "  ctcp-diag crosscheck --all-tcp --json -o differences.json client.pcap\n\n\b\nExit status:\n"
     "  0    every difference has its reason\n  1    at least one has none\n"
     "  2    wrong usage, internal error, no tshark, or a capture that cannot be read",
 )
@@ -30,8 +29,10 @@ def crosscheck(
     ] = None,
     all_tcp: Annotated[bool, typer.Option("--all-tcp", help="Compare every TCP flow.")] = False,
     form: Annotated[
-        CheckFormat, typer.Option("--format", "-f", help="How the comparison is written.")
-    ] = CheckFormat.TABLE,
+        TableFormat, typer.Option("--format", "-f", help="How the comparison is written.")
+    ] = TableFormat.TABLE,
+    as_json: JsonOption = False,
+    output: OutputOption = STANDARD_OUTPUT,
     debug: DebugOption = False,  # as above
 ) -> None:
     """Ask tshark for its labels on the flows in question, and say which rule explains each difference.
@@ -42,6 +43,9 @@ def crosscheck(
     """
     from ctcp_forensics.cli.secondopinion import second_opinion
 
-    lines, status = second_opinion(capture, port or (), all_tcp=all_tcp, form=form)
-    write(sys.stdout, lines)
+    with destination(output, [capture]) as text:
+        lines, status = second_opinion(
+            capture, port or (), all_tcp=all_tcp, form=form_of(form, as_json=as_json)
+        )
+        write(text, lines)
     raise Done(status)

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import DebugOption, OutputOption, RedactOption, app
+from ctcp_forensics.cli.commands.app import (
+    DebugOption,
+    JsonOption,
+    OutputOption,
+    RedactOption,
+    TextFormat,
+    app,
+    form_of,
+)
 from ctcp_forensics.cli.commands.render import ReportArgument
 from ctcp_forensics.cli.ends import Done, Refused
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write, write_utf8
@@ -19,17 +27,11 @@ class Dialect(StrEnum):
     FTD = "ftd"
 
 
-class PackFormat(StrEnum):
-    """How a pack is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 @app.command(
     short_help="Print what would mend it: apply, verify, roll back. Never applied.",
     epilog="\b\nExamples:\n  ctcp-diag fix report.json\n  ctcp-diag fix report.json --fix tcp-state-bypass\n"
     "  ctcp-diag fix report.json --fix udp --acl OUTSIDE_IN --flow '#3'\n"
+    "  ctcp-diag fix report.json --fix udp --json\n"
     "  ctcp-diag fix report.json --capture --outside wan --inside lan\n"
     "  ctcp-diag analyze -f json client.pcap | ctcp-diag fix - --fix tcp-state-bypass --syntax pre-8.4\n\n\b\n"
     "Exit status:\n  0    printed\n  2    wrong usage, internal error, no such fix, or no report",
@@ -67,7 +69,8 @@ def fix(
     policy: Annotated[
         str, typer.Option("--policy", metavar="NAME", help="The policy map that is in use.")
     ] = "global_policy",
-    form: Annotated[PackFormat, typer.Option("--format", "-f", help="How it is written.")] = PackFormat.TEXT,
+    form: Annotated[TextFormat, typer.Option("--format", "-f", help="How it is written.")] = TextFormat.TEXT,
+    as_json: JsonOption = False,
     output: OutputOption = STANDARD_OUTPUT,
     redact: RedactOption = None,
     debug: DebugOption = False,  # as above
@@ -79,7 +82,7 @@ def fix(
     from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
     from ctcp_forensics.configuration import ConfigurationError, Names, Syntax, Wish, configure
-    from ctcp_forensics.render.configuration import as_json, configuration
+    from ctcp_forensics.render import configuration
 
     known = {"outside": outside, "inside": inside, "policy": policy, "acl": acl, "acl_back": acl_back}
     try:
@@ -95,8 +98,8 @@ def fix(
     except ConfigurationError as error:
         raise Refused(str(error)) from error
     with destination(output, [report]) as text:
-        if form == PackFormat.JSON:
-            write_utf8(text, as_json(pack, read.tool))
+        if form_of(form, as_json=as_json) == TextFormat.JSON:
+            write_utf8(text, configuration.as_json(pack, read.tool))
         else:
-            write(text, configuration(pack, read.tool))
+            write(text, configuration.configuration(pack, read.tool))
     raise Done(0)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, DebugOption, app
+from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, DebugOption, JsonOption, app, form_of
 from ctcp_forensics.cli.ends import Done, Refused
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 
@@ -62,6 +62,7 @@ def query(
     form: Annotated[
         AnswerFormat, typer.Option("--format", "-f", help="How the answer is written.")
     ] = AnswerFormat.TABLE,
+    as_json: JsonOption = False,
     output: Annotated[
         str,
         typer.Option("--output", "-o", metavar="FILE", help="Write the answer there, whole or not at all."),
@@ -95,7 +96,7 @@ def query(
                 by=by,
                 like=like,
                 verdict=verdict,
-                form=form,
+                form=form_of(form, as_json=as_json),
                 output=output,
                 is_verbose=verbose > 0,
             )

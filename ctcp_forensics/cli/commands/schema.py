@@ -2,7 +2,7 @@
 
 import sys
 
-from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, app
+from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, DebugOption, app
 from ctcp_forensics.cli.output import write_utf8
 
 
@@ -11,7 +11,7 @@ from ctcp_forensics.cli.output import write_utf8
     epilog="\b\nExamples:\n  ctcp-diag schema > report.schema.json\n  ctcp-diag schema | head\n\n"
     f"{EXIT_STATUS_SHORT}",
 )
-def schema() -> None:
+def schema(*, debug: DebugOption = False) -> None:  # `main` looks for it
     """Print the JSON Schema of the report."""
     from ctcp_forensics.report.published import schema_json
 

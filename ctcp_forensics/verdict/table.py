@@ -1,24 +1,18 @@
 """Verdicts: a table of diagnoses, each with what it requires, what refutes it and what leaves a doubt.
 
-`judge` takes the first row whose requirements all hold and which nothing refutes.  The
+The first row whose requirements all hold and which nothing refutes is taken: see judgement.  The
 rows are ordered from cause to consequence: what killed a flow stands before what its
 death looked like.  Knows claims.  Does not know how a claim is checked: see claims.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
 
 import msgspec
-from msgspec.structs import replace
 
-from ctcp_forensics import claims, vantage
-from ctcp_forensics.case import Case
-from ctcp_forensics.claims.words import FAILS, HOLDS, UNKNOWN
-from ctcp_forensics.evidence import Claim, Evidence, Outcome
-from ctcp_forensics.kept import kept
+from ctcp_forensics import claims
+from ctcp_forensics.evidence import Claim
 
 UNANSWERED = "unanswered-duplicate-acks"
 INSUFFICIENT = "insufficient-evidence"
@@ -281,10 +275,10 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
 )
 
-
 FLAGSHIP = VERDICTS[0]
 CONFIDENCES = tuple(Confidence)
 SURE = (Confidence.PROVEN, Confidence.STRONG)
+
 OF_A_PATH = (
     claims.the_acks_were_made_in_between,
     claims.nothing_passed_behind_the_hole,
@@ -298,57 +292,6 @@ OF_A_PATH = (
 )
 """Claims that one capture leaves unknown, whatever it shows."""
 
-
-class Alternative(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict that is not established and not excluded either."""
-
-    verdict: Verdict
-    because: str
-    settled_by: str
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """The verdict on a case.  Its reasons are worked out when they are read: of a place alone nobody reads them."""
-
-    verdict: Verdict
-    weighing: Weighing
-
-    @kept
-    def confidence(self) -> Confidence:
-        return confidence_in(self.verdict, self.weighing)
-
-    @kept
-    def evidence(self) -> tuple[Evidence, ...]:
-        """All that was weighed."""
-        return tuple([self.weighing.evidence(claim) for claim, _ in self._shown.values()])
-
-    def role(self, claim: str) -> Role:
-        """What a claim that was weighed is to the verdict, by its name."""
-        return self._shown[claim][1]
-
-    @kept
-    def also_possible(self) -> tuple[Alternative, ...]:
-        return tuple(alternatives(self.verdict, self.weighing))
-
-    @kept
-    def _shown(self) -> Shown:
-        return shown_for(self.verdict, self.weighing)
-
-
-ABOUT_THE_QUESTION = (*PROOF, claims.the_asking_is_heard_to_the_end, claims.the_receiver_had_followed)
-"""Claims that another place may answer only where it shows the same question."""
-
-SETTLED_ELSEWHERE = (
-    *PROOF,
-    claims.carries_ctcp,
-    claims.looks_like_ctcp,
-    claims.the_end_was_seen,
-    claims.the_asking_is_heard_to_the_end,
-    claims.the_receiver_had_followed,
-    claims.the_capture_is_whole,
-)
-"""Claims that hold where any place of the path shows that they do."""
-
 TRUE_OF_ONE_PLACE = (
     claims.is_something_else,
     *HIDING,
@@ -356,235 +299,9 @@ TRUE_OF_ONE_PLACE = (
 )
 """Refutations that say something of a capture, not of the connection."""
 
-
-NAMED_BY_ANOTHER = (claims.is_something_else, claims.looks_like_ctcp)
-"""Claims that are open only where `carries_ctcp` is, or say in other words why."""
-
-
-class Weighing(dict[Claim, Outcome]):
-    """Outcomes of claims on one case, with what the connection's other places settle.
-
-    Each is settled once, when it is first looked up: many rows of the table require the same claims.  Most are asked
-    for their outcome alone, and only what is shown becomes evidence.
-    """
-
-    def __init__(self, case: Case, everywhere: Sequence[Case]) -> None:
-        super().__init__()
-        self.case = case
-        self._others = [one for one in everywhere if one is not case]
-
-    def __missing__(self, claim: Claim) -> Outcome:
-        outcome = self[claim] = claim.answer(self._settler(claim) if self._others else self.case)[0]
-        return outcome
-
-    def all_hold(self, some: Iterable[Claim]) -> bool:
-        return all(self[claim] is HOLDS for claim in some)
-
-    def why_unknown(self, claim: Claim) -> str:
-        """Of a claim that no place settles."""
-        return claim.answer(self.case)[1]
-
-    def evidence(self, claim: Claim) -> Evidence:
-        if not self._others:
-            return claim(self.case)
-        settler = self._settler(claim)
-        return claim(settler) if settler is self.case else seen_elsewhere(claim(settler), settler)
-
-    def _settler(self, claim: Claim) -> Case:
-        """Which place has the word on a claim.
-
-        A second capture only settles what is not shown here; what holds here is never taken back by its silence.
-        """
-        if claim not in SETTLED_ELSEWHERE or not self._leaves_open(claim):
-            return self.case
-        others = (one for one in self._others if may_settle(claim, self.case, one))
-        return next((one for one in others if claim.answer(one)[0] is HOLDS), self.case)
-
-    def _leaves_open(self, claim: Claim) -> bool:
-        own = claim.answer(self.case)[0]
-        return own is UNKNOWN if claim in PROOF else own is not HOLDS
-
-
-def may_settle(claim: Claim, case: Case, other: Case) -> bool:
-    return claim not in ABOUT_THE_QUESTION or ask_the_same(case, other)
-
-
-def ask_the_same(case: Case, other: Case) -> bool:
-    """Whether two places show one and the same question."""
-    connection, direction, episode = case.connection, case.direction, case.episode
-    if connection is None or direction is None or episode is None or other.direction is None:
-        return False
-    pos = connection.position(
-        vantage.way_of(direction.name), episode.row.wanted_pos, case.number, other.number
-    )
-    theirs = other.episode
-    return direction.name == other.direction.name and theirs is not None and pos == theirs.row.wanted_pos
-
-
-def seen_elsewhere(found: Evidence, other: Case) -> Evidence:
-    """The evidence of another place, as this one tells it."""
-    name = other.connection.names[other.number] if other.connection is not None else ""
-    places = [*found.elsewhere, *([(other.number, found.frames)] if found.frames else [])]
-    return replace(found, because=f"in {name}: {found.because}", frames=(), elsewhere=tuple(sorted(places)))
-
-
-def judge(case: Case) -> Judgement:
-    """Weigh the table on a case: the first verdict that is established, and those still possible."""
-    weighing = Weighing(case, ())
-    alone = (weighing,)
-    row = next(row for row in VERDICTS if is_established(row, weighing, alone))
-    return Judgement(verdict=row, weighing=weighing)
-
-
-def judge_together(cases: Sequence[Case]) -> tuple[Case, Judgement]:
-    """The same on one connection that several places show, with the place that shows most."""
-    if len(cases) == 1:
-        return cases[0], judge(cases[0])
-    weighings = [Weighing(case, cases) for case in cases]
-    for row in VERDICTS:
-        established = [one for one in weighings if is_established(row, one, weighings)]
-        if established:
-            best = max(established, key=lambda one: how_well(row, one))
-            return best.case, Judgement(verdict=row, weighing=best)
-    raise AssertionError("the last row requires nothing")
-
-
-def how_well(row: Verdict, weighing: Weighing) -> tuple[int, int, int]:
-    """Which place tells a verdict best: surest, then longest asked, then the one nearest to the client."""
-    sure = CONFIDENCES.index(confidence_in(row, weighing))
-    asks = 0 if weighing.case.episode is None else weighing.case.episode.asks
-    return -sure, asks, -weighing.case.number
-
-
-Shown = Mapping[str, tuple[Claim, Role]]
-"""Claims by their names, each with what it is to a verdict."""
-
-
-def shown_for(verdict: Verdict, weighing: Weighing) -> Shown:
-    """The claims that are told of."""
-    case = weighing.case
-    shown = claims_told_of(
-        verdict.slug,
-        asks=case.episode is not None,
-        is_on_a_path=case.connection is not None,
-        is_early=case.surroundings.place_needed_in is not None,
-    )
-    if verdict.slug == INSUFFICIENT:
-        return {**shown, **what_stayed_open(weighing), **what_hid_it(weighing)}
-    return without_repetition(shown, weighing)
-
-
-def without_repetition(shown: Shown, weighing: Weighing) -> Shown:
-    """That it carries IPsec over TCP says all that looking like it says."""
-    is_said = claims.looks_like_ctcp.name in shown and weighing[claims.carries_ctcp] is HOLDS
-    return (
-        {name: one for name, one in shown.items() if name != claims.carries_ctcp.name} if is_said else shown
-    )
-
-
-@cache
-def claims_told_of(slug: str, *, asks: bool, is_on_a_path: bool, is_early: bool) -> Shown:
-    """Where a question was left open, why it is not the flagship as well.
-
-    What only a path can show is told where there is one, and what a full table cuts off where one was full.  What
-    misleads is told where it holds, and then before all else.
-    """
-    verdict = next(row for row in VERDICTS if row.slug == slug)
-    shown = claims_of(verdict)
-    if asks and verdict is not FLAGSHIP:
-        shown = claims_of(FLAGSHIP) | shown
-    left_out = (*MISLEADING, *(() if is_early else NOTHING_LATER), *(() if is_on_a_path else OF_A_PATH))
-    return {name: (claim, role) for name, (claim, role) in shown.items() if claim not in left_out}
-
-
-def claims_of(row: Verdict) -> dict[str, tuple[Claim, Role]]:
-    """Its claims by name, each with what it is to this verdict."""
-    return {
-        claim.name: (claim, role)
-        for role, some in (
-            (Role.PROOF, row.requires),
-            (Role.GUARD, (*row.doubts, *row.proven_by)),
-            (Role.REFUTATION, row.refuted_by),
-        )
-        for claim in some
-    }
-
-
-def what_stayed_open(weighing: Weighing) -> Shown:
-    """Claims of trouble that are neither shown nor excluded: what the evidence is insufficient for."""
-    return {
-        claim.name: (claim, Role.PROOF)
-        for row in VERDICTS[1:]
-        for claim in row.requires
-        if claim not in NAMED_BY_ANOTHER and weighing[claim] is UNKNOWN
-    }
-
-
-def what_hid_it(weighing: Weighing) -> Shown:
-    """What kept verdicts from being given: what is hidden is neither a question nor an answer."""
-    return {claim.name: (claim, Role.PROOF) for claim in HIDING if weighing[claim] is HOLDS}
-
-
 LINK_OF = {claim.name: title for title, link in LINKS.items() for claim in link}
 
 
 def link_of(name: str) -> str:
     """The link of the proof that a claim belongs to; empty for all others."""
     return LINK_OF.get(name, "")
-
-
-def is_established(row: Verdict, weighing: Weighing, everywhere: Sequence[Weighing]) -> bool:
-    for claim in row.requires:  # a loop, since most rows of the table end at their first claim
-        if weighing[claim] is not HOLDS:
-            return False
-    return not any(
-        one[claim] is HOLDS
-        for one in everywhere
-        for claim in row.refuted_by
-        if (one is weighing or claim not in TRUE_OF_ONE_PLACE)
-        and (one.case.connection is not None or claim not in OF_A_PATH)
-    )
-
-
-def confidence_in(verdict: Verdict, weighing: Weighing) -> Confidence:
-    is_doubted = not weighing.all_hold(verdict.doubts)
-    if verdict.proven_by and weighing.all_hold(verdict.proven_by):
-        return Confidence.STRONG if is_doubted else Confidence.PROVEN
-    return Confidence.CONSISTENT if is_doubted else verdict.confidence
-
-
-def in_part(slug: str, confidence: Confidence) -> Confidence:
-    """What becomes of the confidence where the capture turns out not to be whole."""
-    row = next(row for row in VERDICTS if row.slug == slug)
-    is_doubted = claims.the_capture_is_whole in row.doubts and confidence in SURE
-    return Confidence.CONSISTENT if is_doubted else confidence
-
-
-def alternatives(chosen: Verdict, weighing: Weighing) -> Iterable[Alternative]:
-    """Verdicts with something for them, nothing against them, and something unknown."""
-    for row in VERDICTS:
-        if not row.requires or weighing[row.requires[0]] is FAILS:  # most rows end here
-            continue
-        if row is chosen or not is_undecided(row, weighing) or is_held_against(row, weighing):
-            continue
-        open_ = [claim for claim in row.requires if weighing[claim] is UNKNOWN]
-        yield Alternative(
-            verdict=row,
-            because="; ".join(map(weighing.why_unknown, open_)),
-            settled_by="; ".join(dict.fromkeys(claim.settled_by for claim in open_ if claim.settled_by)),
-        )
-
-
-def is_undecided(row: Verdict, weighing: Weighing) -> bool:
-    """Whether something that it requires holds, something is unknown, and nothing fails."""
-    outcomes = []
-    for claim in row.requires:
-        outcome = weighing[claim]
-        if outcome is FAILS:
-            return False
-        outcomes.append(outcome)
-    return HOLDS in outcomes and UNKNOWN in outcomes
-
-
-def is_held_against(row: Verdict, weighing: Weighing) -> bool:
-    return any(weighing[claim] is HOLDS for claim in row.refuted_by)
