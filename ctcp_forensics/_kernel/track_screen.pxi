@@ -34,6 +34,8 @@ cdef enum:
     PLAIN_ESP_CLOSED = 9
     PLAIN_ESP_WELL = 10
 
+    SCREENED_AHEAD = 8  # flows whose parts are asked for before their turn
+
 cdef struct half_t:  # one direction, and what is missing of it
     const direction_t* d
     const bounds_t* bounds
@@ -92,6 +94,7 @@ cdef bytes screened(const tracker_t* t, const uint32_t* wanted, uint32_t count, 
         doubt_named(t, wanted, count, quoted, said)
         doubt_sharing_an_spi(t, wanted, count, said)
         for i in range(count):
+            look_at_pools(t, wanted, count, i)
             said[i] = PLAIN_JUDGE if said[i] else said_of(t, flow_at(t, wanted[i] + 1), &limits)
         return (<char*> said)[:count]
     finally:
@@ -147,6 +150,7 @@ cdef int doubt_named(
     cdef uint32_t i
     memset(ports, 0, sizeof(ports))
     for i in range(count):
+        look_at_pools(t, wanted, count, i)
         flow = flow_at(t, wanted[i] + 1)
         if was_not_opened(flow) or may_be_mixed(t, &flow.directions[0]) or may_be_mixed(t, &flow.directions[1]):
             named.add(conversation_of(t, flow))
@@ -159,46 +163,59 @@ cdef int doubt_named(
     return 0
 
 
-cdef int by_value(const void* one, const void* other) noexcept nogil:
-    cdef uint64_t a = (<const uint64_t*> one)[0]
-    cdef uint64_t b = (<const uint64_t*> other)[0]
-    return (a > b) - (a < b)
-
-
 cdef int doubt_sharing_an_spi(
     const tracker_t* t, const uint32_t* wanted, uint32_t count, uint8_t* doubted
 ) except -1:
-    """Every SPI beside the flow that uses it, sorted, so that those of one SPI stand together."""
-    cdef size_t used = spis_of(t, wanted, count, NULL)
-    cdef uint64_t* users = <uint64_t*> malloc((used + 1) * sizeof(uint64_t))
-    cdef size_t i
+    """A table of all SPIs, each with the first flow that uses it.  Under a secret key: who made them cannot fill one place."""
+    cdef uint64_t mask = table_mask(min(<uint64_t> t.associations.held, 2 * <uint64_t> count * ASSOCIATIONS_KEPT))
+    cdef uint64_t* users = <uint64_t*> calloc(mask + 1, sizeof(uint64_t))
+    cdef uint32_t i, handle
+    cdef int side
     if users == NULL:
         raise MemoryError
-    spis_of(t, wanted, count, users)
-    qsort(users, used, sizeof(uint64_t), by_value)
-    for i in range(1, used):
-        if users[i] >> 32 == users[i - 1] >> 32 and users[i] != users[i - 1]:
-            doubted[<uint32_t> users[i]] = doubted[<uint32_t> users[i - 1]] = 1
+    for i in range(count):
+        look_at_pools(t, wanted, count, i)
+        for side in range(2):
+            handle = seen_cargo(t, &flow_at(t, wanted[i] + 1).directions[side]).kept_first
+            while handle:
+                note_user(users, mask, association_at(t, handle).spi, i, doubted)
+                handle = association_at(t, handle).next
     free(users)
     return 0
 
 
-cdef size_t spis_of(
-    const tracker_t* t, const uint32_t* wanted, uint32_t count, uint64_t* users
-) noexcept nogil:
-    """How many there are; written down where there is room for them."""
-    cdef size_t used = 0
-    cdef uint32_t i, handle
+cdef uint64_t table_mask(uint64_t entries) noexcept nogil:
+    """Of a table in which at least every second place stays free."""
+    cdef uint64_t mask = 1
+    while mask < 2 * entries:
+        mask = 2 * mask + 1
+    return mask
+
+
+cdef inline void note_user(uint64_t* users, uint64_t mask, uint32_t spi, uint32_t i, uint8_t* doubted) noexcept nogil:
+    cdef uint64_t at = strew(spi) & mask
+    while users[at] != 0 and users[at] >> 32 != spi:
+        at = (at + 1) & mask
+    if users[at] == 0:
+        users[at] = <uint64_t> spi << 32 | (i + 1)
+    elif <uint32_t> users[at] != i + 1:
+        doubted[i] = doubted[<uint32_t> users[at] - 1] = 1
+
+
+cdef inline void look_at_pools(const tracker_t* t, const uint32_t* wanted, uint32_t count, uint32_t i) noexcept nogil:
+    """Ask for what coming flows hold in pools.  The flows themselves mostly stand one behind the other."""
+    cdef const direction_t* d
     cdef int side
-    for i in range(count):
-        for side in range(2):
-            handle = seen_cargo(t, &flow_at(t, wanted[i] + 1).directions[side]).kept_first
-            while handle:
-                if users != NULL:
-                    users[used] = <uint64_t> association_at(t, handle).spi << 32 | i
-                used += 1
-                handle = association_at(t, handle).next
-    return used
+    for side in range(2):
+        if i + 2 * SCREENED_AHEAD < count:
+            d = &flow_at(t, wanted[i + 2 * SCREENED_AHEAD] + 1).directions[side]
+            prefetch(seen_trouble(t, d))
+            prefetch(&seen_trouble(t, d).counts)
+            prefetch(seen_cargo(t, d))
+            prefetch(&seen_cargo(t, d).last_ike_print)
+        if i + SCREENED_AHEAD < count:
+            d = &flow_at(t, wanted[i + SCREENED_AHEAD] + 1).directions[side]
+            prefetch(association_at(t, seen_cargo(t, d).kept_first))
 
 
 # --- one flow --------------------------------------------------------------------------------------
