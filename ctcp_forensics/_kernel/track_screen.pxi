@@ -33,6 +33,7 @@ cdef enum:
     PLAIN_ESP_LOSS_TOLERATED = 8
     PLAIN_ESP_CLOSED = 9
     PLAIN_ESP_WELL = 10
+    PLAIN_ONE_SIDED = 11
 
     SCREENED_AHEAD = 8  # flows whose parts are asked for before their turn
 
@@ -226,6 +227,8 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     look_at_half(t, flow, 0, &halves[0])
     look_at_half(t, flow, 1, &halves[1])
     close = close_of(halves, limits)
+    if (halves[0].d.frames == 0) != (halves[1].d.frames == 0) and not is_cut(t, flow, halves, &close, limits):
+        return said_of_one_side(t, halves, limits)
     if is_troubled(t, flow, halves, limits) or is_cut(t, flow, halves, &close, limits):
         return PLAIN_JUDGE
     if close.is_reset and not came_from_its_end(&halves[close.side], limits):
@@ -310,11 +313,14 @@ cdef bint is_behind(const tracker_t* t, const flow_t* flow, int side) noexcept n
 
 
 cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogil:
+    return half.d.frames == 0 or is_wanting(t, half)
+
+
+cdef bint is_wanting(const tracker_t* t, const half_t* half) noexcept nogil:
     cdef const trouble_t* trouble = half.trouble
     cdef uint32_t latest = trouble.episode if trouble.episode else trouble.kept_episodes_last
     return (
-        half.d.frames == 0
-        or (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
+        (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
         or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and counted(t, trouble, ZERO_WINDOWS) >= 2)
         or trouble.smallest_missing_len > half.max_payload_len
     )
@@ -393,6 +399,15 @@ cdef inline bint is_beside(int64_t one, int64_t other) noexcept nogil:
 
 
 # --- by what it carries ------------------------------------------------------------------------------
+
+cdef uint8_t said_of_one_side(const tracker_t* t, const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef const half_t* seen = &halves[1 if halves[0].d.frames == 0 else 0]
+    cdef bint is_tunnel = seen.cargo.trailer_cisco != 0 or is_esp_like(halves, limits)
+    cdef bint was_answered_elsewhere = seen.d.data_segments != 0 or pure_acks(seen.d) != 0
+    if seen.ending.frame != NEVER or is_wanting(t, &halves[0]) or is_wanting(t, &halves[1]):
+        return PLAIN_JUDGE
+    return PLAIN_ONE_SIDED if is_tunnel and was_answered_elsewhere else PLAIN_JUDGE
+
 
 cdef uint8_t said_of_ctcp(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
