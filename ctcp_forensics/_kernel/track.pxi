@@ -67,8 +67,8 @@ cdef enum:
     LOG_CHUNK = 4096
     SILENCES_KEPT = 1024
     PORT_WORDS = 1024  # a bit for each of 65,536 ports
-    GROUP = 8  # packets that each step is made for, before the next step
-    LOOKED_AHEAD = 16  # the group that is followed, and the one whose flows were looked up
+    GROUP = 16  # packets that each step is made for, before the next step
+    LOOKED_AHEAD = 32  # the group that is followed, and the one whose flows were looked up
 
 cdef extern from *:
     const int64_t MID_STREAM "((int64_t)1 << 32)"

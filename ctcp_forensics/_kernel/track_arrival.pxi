@@ -206,7 +206,7 @@ cdef bint follow_closely(
     note_time(t, flow, side, p)
     note_arrival(t, flow, d, side, p)
     if p.payload_len:
-        note_data_tail(flow, d, side, p)
+        note_data_tail(t, flow, d, side, p)
     pos = take_arrived(t, batch, flow, side, p)
     if p.payload_len and d.data_segments == counted_before:
         count_in_tails(flow)
@@ -280,14 +280,18 @@ cdef inline void take_ordinary(tracker_t* t, const found_t* found, const packet_
     remember(d, p, mark_after(p, peer))
     note_what_varies(flow, d, side, p)
     if p.payload_len:
-        note_data_tail(flow, d, side, p)
+        note_data_tail(t, flow, d, side, p)
         take_next_bytes(t, flow, d, peer, side, p)
-    (&d.advanced if step else &t.nowhere.moment)[0] = moment_of(p)
-    if unlikely(peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS and step > peer.last_ack_window):
-        peer.state += ONE_OVERRUN
+    place_of(t, step != 0, &d.advanced)[0] = moment_of(p)
+    peer.state = <uint16_t> (peer.state + ONE_OVERRUN * overruns(peer, step) & ~DATA_SINCE_ACK)
     peer.acked_pos += step
     peer.last_ack_window = p.window
-    peer.state &= ~DATA_SINCE_ACK
+
+
+cdef inline uint32_t overruns(const direction_t* peer, int64_t step) noexcept nogil:
+    """Whether it is one more to be counted."""
+    cdef uint32_t is_counting = peer.state & WINDOW_OVERRUNS != WINDOW_OVERRUNS
+    return is_counting & (step > peer.last_ack_window)
 
 
 cdef inline void take_next_bytes(
@@ -385,6 +389,11 @@ cdef inline int64_t chosen(uint32_t which, int64_t one, int64_t other) noexcept 
     return other ^ ((one ^ other) & -<int64_t> which)
 
 
+cdef inline moment_t* place_of(tracker_t* t, uint32_t is_news, moment_t* place) noexcept nogil:
+    """Where it is news the place itself, else one that does not count: a compiler makes a branch of a plain choice."""
+    return <moment_t*> chosen(is_news, <int64_t> place, <int64_t> &t.nowhere.moment)
+
+
 cdef inline int64_t silence_before(
     const flow_t* flow, const direction_t* d, const direction_t* peer, int side, const packet_t* p
 ) noexcept nogil:
@@ -418,11 +427,13 @@ cdef inline void note_tail(tail_t* tail, const direction_t* d, const packet_t* p
     tail.data_before = d.data_segments
 
 
-cdef inline void note_data_tail(flow_t* flow, const direction_t* d, int side, const packet_t* p) noexcept nogil:
-    if flow.data_tail_direction != side:
-        flow.data_tail_direction = <int8_t> side
-        flow.data_tail_began = moment_of(p)
-        flow.data_tail_before = d.data_segments
+cdef inline void note_data_tail(
+    tracker_t* t, flow_t* flow, const direction_t* d, int side, const packet_t* p
+) noexcept nogil:
+    cdef uint32_t turns = flow.data_tail_direction != side
+    flow.data_tail_direction = <int8_t> side
+    place_of(t, turns, &flow.data_tail_began)[0] = moment_of(p)
+    flow.data_tail_before = <uint32_t> chosen(turns, d.data_segments, flow.data_tail_before)
 
 
 @cython.overflowcheck(False)

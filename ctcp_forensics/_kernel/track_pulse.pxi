@@ -5,14 +5,22 @@ cdef inline bint is_shorter(const silence_t* one, const silence_t* other) noexce
 
 
 cdef inline void take_pulse(pulse_t* pulse, int64_t time_ns) noexcept nogil:
+    """No longer silence than one that is not listed any more is none to list: of nearly all frames this is all there is."""
     cdef int64_t silence_ns = time_ns - pulse.until_ns
-    if likely(silence_ns > 0):
-        if unlikely(silence_ns > pulse.shortest_ns):
-            take_silence(pulse, silence_ns)
-        elif unlikely(silence_ns > pulse.unlisted_ns):
-            pulse.unlisted_ns = silence_ns
+    if likely(<uint64_t> silence_ns <= <uint64_t> pulse.unlisted_ns and pulse.until_ns != NEVER):
         pulse.until_ns = time_ns
-    elif unlikely(pulse.until_ns == NEVER or silence_ns < -SET_BACK_NS):
+    else:
+        take_unusual(pulse, time_ns, silence_ns)
+
+
+cdef void take_unusual(pulse_t* pulse, int64_t time_ns, int64_t silence_ns) noexcept nogil:
+    if silence_ns > 0:
+        if silence_ns > pulse.shortest_ns:
+            take_silence(pulse, silence_ns)
+        else:
+            pulse.unlisted_ns = max(pulse.unlisted_ns, silence_ns)
+        pulse.until_ns = time_ns
+    elif pulse.until_ns == NEVER or silence_ns < -SET_BACK_NS:
         begin_pulse(pulse, time_ns)
 
 

@@ -90,13 +90,12 @@ cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
 # --- batches ---------------------------------------------------------------------------------------------
 
 cdef inline void look_ahead(const found_t* found) noexcept nogil:
-    """Ask for the cache lines that the next segment of this flow will touch."""
-    prefetch(found.flow)
-    prefetch(&found.flow.directions[0].next_pos)
-    prefetch(&found.flow.directions[1].next_pos)
-    prefetch(&found.d.marks)
-    prefetch(&found.d.data_last)
-    prefetch(&found.flow.tail)
+    """Ask for the other cache lines that the next segment of this flow will touch: the first was asked for with its slot."""
+    prefetch_to_write(&found.flow.directions[0].next_pos)
+    prefetch_to_write(&found.flow.directions[1].next_pos)
+    prefetch_to_write(&found.d.marks)
+    prefetch_to_write(&found.d.data_last)
+    prefetch_to_write(&found.flow.tail)
 
 
 cdef inline void look_closer(const tracker_t* t, const found_t* found) noexcept nogil:
@@ -128,7 +127,14 @@ cdef inline void look_at_flows(const tracker_t* t, const batch_t* batch, uint32_
     for i in range(group_len(batch, first)):
         if likely(p[i].status == TCP_SEGMENT):
             ahead[i] = look_up(t, &p[i])
-            look_ahead(&ahead[i])
+            prefetch_to_write(ahead[i].flow)
+
+
+cdef inline void look_at_lines(const found_t* ahead) noexcept nogil:
+    """Of the first group, which comes behind none."""
+    cdef uint32_t i
+    for i in range(GROUP):
+        look_ahead(&ahead[i])
 
 
 cdef inline void look_at_troubles(
@@ -152,7 +158,7 @@ cdef void look_at_cargoes(
     cdef uint32_t i
     for i in range(group_len(batch, first)):
         if adds_to_cargo(&p[i], &ahead[i]):
-            prefetch(seen_cargo(t, ahead[i].d))
+            prefetch_to_write(seen_cargo(t, ahead[i].d))
 
 
 cdef void look_at_associations(
@@ -163,13 +169,16 @@ cdef void look_at_associations(
     cdef uint32_t i
     for i in range(group_len(batch, first)):
         if adds_to_cargo(&p[i], &ahead[i]):
-            prefetch(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
+            prefetch_to_write(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
 
 
 cdef inline uint32_t follow_group(
-    tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
+    tracker_t* t, const batch_t* batch, uint32_t first, const found_t* present, const found_t* coming
 ) noexcept nogil:
-    """How many are done with: all, unless a segment has to wait or there is no memory."""
+    """How many are done with: all, unless a segment has to wait or there is no memory.
+
+    Behind each segment one flow to come is asked for: all at once would be more lines than can be under way.
+    """
     cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     cdef uint32_t count = group_len(batch, first)
@@ -177,8 +186,9 @@ cdef inline uint32_t follow_group(
         if likely(p[i].status == TCP_SEGMENT):
             if unlikely(t.holds_too_much):
                 make_room(t)
-            if unlikely(not follow(t, batch, &p[i], &ahead[i])):
+            if unlikely(not follow(t, batch, &p[i], &present[i])):
                 return i
+        look_ahead(&coming[i])
     return count
 
 
@@ -197,15 +207,16 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexc
     look_at_slots(t, batch, first)
     look_at_slots(t, batch, first + GROUP)
     look_at_flows(t, batch, first, present)
+    look_at_lines(present)
     while first < batch.count and not t.out_of_memory and not t.waits:
         if unlikely(t.associations.held):
             look_at_cargoes(t, batch, first, present)
-        look_at_slots(t, batch, first + 2 * GROUP)
         look_at_flows(t, batch, first + GROUP, coming)
+        look_at_slots(t, batch, first + 2 * GROUP)
         look_at_troubles(t, batch, first, present)
         if unlikely(t.associations.held):
             look_at_associations(t, batch, first, present)
-        t.waits_before = first + follow_group(t, batch, first, present)
+        t.waits_before = first + follow_group(t, batch, first, present, coming)
         take_times(t, batch, first, t.waits_before + t.waits)
         first += GROUP
         present, coming = coming, present
