@@ -36,6 +36,7 @@ from ctcp_forensics.flows import build_flow
 from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, read
 from ctcp_forensics.screen import LIMITS, OPEN, even_share, sifted
 from tests import streams
+from tests.crowd import towards_the_headend
 from tests.kernels import COMPILED
 from tests.screened import contradictions, is_contradicted, words_of
 from tests.test_kernel import followed, plain
@@ -210,6 +211,15 @@ def test_both_kernels_screen_any_stream_alike(stream: list[Any], wants: set[int]
 def ends_of(flow: Any) -> tuple[bytes, int, bytes, int]:
     ends = (flow.row.src, flow.row.sport), (flow.row.dst, flow.row.dport)
     return ends[flow.client_side] + ends[1 - flow.client_side]
+
+
+@pytest.mark.parametrize("kind", ["ctcp", "ctcp-cut"])
+def test_of_one_direction_the_screen_says_that_nobody_can_tell(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.pcap"
+    generate.main([kind, "-o", str(path), "--frames", "20000", "--flows", "300"])
+    path.write_bytes(towards_the_headend(path.read_bytes()))
+    words = assert_agrees(read(str(path), ALL))
+    assert words[Plain.ONE_SIDED] > words.total() * 0.9
 
 
 # --- what other flows say ----------------------------------------------------------------------------

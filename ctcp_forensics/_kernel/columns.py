@@ -83,7 +83,7 @@ class Plain(IntEnum):
     ESP_CLOSED = 9
     ESP_WELL = 10
     ONE_SIDED = 11
-    """One direction of a tunnel was captured: what would tell how it fared was not.  It is told as what is judged is."""
+    """One direction of a tunnel was captured, so that nobody can tell how it fared.  It is told as what is judged."""
 
 
 class ScreenLimits(NamedTuple):

@@ -1,7 +1,8 @@
 """The gravest: which of very many flows that are not well are told in full, and what the others are called.
 
-Each that the screen has no word for is judged to learn its verdict, and nothing else of it is kept: fifty thousand dead
-flows are no reading, and do not fit beside one another.  Knows those that were judged early as well.  Does not tell any: see finding.
+Each that the screen has no word for is judged to learn its verdict, and nothing else of it is kept: fifty thousand
+dead flows are no reading, and do not fit beside one another.  Knows those that were judged early as well.  Does not
+tell any: see finding.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return b"".join(self.json_pieces())
 
     def json_pieces(self) -> Iterator[bytes]:
-        """The same, to be written piece by piece.  No string of JSON holds a line break: a line begins with its depth."""
+        """The same, to be written piece by piece.  No string of JSON holds a line break: each line tells its depth."""
         rest = _lines(replace(self, flows=(), findings=()))
         for name, some in ((b"flows", self.flows), (b"findings", self.findings)):
             if some:
