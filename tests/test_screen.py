@@ -219,7 +219,7 @@ def test_of_one_direction_the_screen_says_that_nobody_can_tell(kind: str, tmp_pa
     generate.main([kind, "-o", str(path), "--frames", "20000", "--flows", "300"])
     path.write_bytes(towards_the_headend(path.read_bytes()))
     words = assert_agrees(read(str(path), ALL))
-    assert words[Plain.ONE_SIDED] > words.total() * 0.9
+    assert words[Plain.ONE_SIDED] > words.total() / 2  # cut off, not every head tells that it is ESP
 
 
 # --- what other flows say ----------------------------------------------------------------------------
