@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import NEVER, FlowRow
 from ctcp_forensics.case import Case, Outline, assemble, by_ends, case_of, rebindings, reopenings
-from ctcp_forensics.flows import Flow, build_flow
+from ctcp_forensics.flows import Flow, build_flow, spelled
 from ctcp_forensics.reading import Options, Reading
 
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ class Docket:
             rebound_to=self._other(self._rebound, index),
             reopened_by=self._other(self._reopened, index),
         )
+
+    def ends(self, some: Sequence[int]) -> list[tuple[str, str]]:
+        """The addresses of client and headend, without their flows."""
+        columns = self._reading.tracker.brief(some, self._options.ports)
+        names = list(map(spelled, columns.addresses))
+        numbers = (map(int, column.split()) for column in (columns.client, columns.headend))
+        return [(names[client], names[headend]) for client, headend in zip(*numbers, strict=True)]
 
     def flow(self, index: int) -> Flow:
         around = self._reading.surroundings

@@ -57,6 +57,7 @@ SAID: Final = {
     Plain.ESP_LOSS_TOLERATED: ("loss-tolerated", Confidence.CONSISTENT),
     Plain.ESP_CLOSED: ("orderly-close", Confidence.CONSISTENT),
     Plain.ESP_WELL: ("healthy", Confidence.CONSISTENT),
+    Plain.ONE_SIDED: (INSUFFICIENT, Confidence.UNDETERMINED),
 }
 """The verdict and the confidence that the table of verdicts would come to, of a capture that is whole."""
 
@@ -64,6 +65,10 @@ RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain
 """What is said with a doubt of a capture that lost something, and of a flow that was judged early: see
 verdict.NOTHING_UNREAD."""
 
+
+OPEN: Final = frozenset((Plain.JUDGE, Plain.ONE_SIDED))
+"""Said of flows that are not well, or of which nobody knows: they are told in full while there is room for such."""
+IS_OPEN: Final = bytes(word in OPEN for word in range(256))
 
 JUDGED: Final = dict(enumerate(product((row.slug for row in VERDICTS), Confidence), start=1 + max(Plain)))
 """Words for what the full judgement comes to, where a flow is told in a line all the same."""
@@ -85,8 +90,8 @@ class Sifted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> list[int]:
-        """Those that the screen leaves open."""
-        return list(compress(self.wanted, self.said.translate(bytes((1,)).ljust(256, b"\0"))))
+        """Those that the screen does not call well."""
+        return list(compress(self.wanted, self.said.translate(IS_OPEN)))
 
     @property
     def told_briefly(self) -> tuple[list[int], bytes]:
@@ -107,7 +112,7 @@ def sifted(
     if around.torn_between:
         named |= torn_among(tracker, wanted, around)
     said = tracker.screen(wanted, LIMITS, named)
-    share = even_share({word: said.count(word) for word in set(said) - {Plain.JUDGE}}, max_in_full)
+    share = even_share({word: said.count(word) for word in set(said) - OPEN}, max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 
 
@@ -125,9 +130,9 @@ def in_doubt(word: int) -> tuple[str, Confidence]:
 
 
 def first_of_each(said: bytes, share: int) -> bytearray:
-    """1 for each flow to be judged, and for the first `share` of every other word."""
-    marks = bytearray(said.translate(bytes((1,)).ljust(256, b"\0")))
-    for word in set(said) - {Plain.JUDGE}:
+    """1 for each flow that is not called well, and for the first `share` of every other word."""
+    marks = bytearray(said.translate(IS_OPEN))
+    for word in set(said) - OPEN:
         for place in islice((place for place, one in enumerate(said) if one == word), share):
             marks[place] = 1
     return marks

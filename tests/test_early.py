@@ -301,7 +301,7 @@ def test_the_screen_says_what_the_judgement_would_say(made: Path, monkeypatch: p
         moment = Moment(tracker, frozenset({10_000}), frame, {})
         words = tracker.screen(some, LIMITS, ())
         for index, word, is_settled in zip(some, words, tracker.settled(some, LIMITS), strict=True):
-            one = moment.judged(index, SOME_FACTS)
+            one = moment.observed(index, Plain.JUDGE, SOME_FACTS)
             assert one.word[1] == (not is_settled)
             if word != Plain.JUDGE:
                 assert plain(word, not is_settled) == one.word

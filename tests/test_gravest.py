@@ -25,7 +25,7 @@ from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import FLAGSHIP, Flow, Report, exit_status
 from ctcp_forensics.screen import JUDGED, WORDS, even_share
 from ctcp_forensics.verdict import CONFIDENCES, VERDICTS
-from tests.crowd import made, short, whole
+from tests.crowd import ALL, made, short, towards_the_headend, whole
 
 __all__ = ["made", "short", "whole"]
 
@@ -47,6 +47,18 @@ def test_every_flow_is_told_once_and_called_the_same(whole: Report, short: Repor
     others = [facts_of(flow) for flow in whole.flows if flow.id not in in_full]
     assert [tuple(line[2:9]) for line in lines_of(short)] == others
     assert [line.number for line in lines_of(short)] == list(range(len(in_full) + 1, len(known) + 1))
+
+
+def test_of_one_direction_every_flow_is_told_once_and_called_the_same(made: Path, tmp_path: Path) -> None:
+    """Here the kernel tells who they are, and nobody judges them."""
+    path = tmp_path / "one-direction.pcap"
+    path.write_bytes(towards_the_headend(made.read_bytes()))
+    whole, short = (diagnose([str(path)], options) for options in (ALL, FEW))
+    in_full = {flow.id for flow in short.flows}
+    assert len(in_full) == ROOM
+    others = [facts_of(flow) for flow in whole.flows if flow.id not in in_full]
+    assert [tuple(line[2:9]) for line in lines_of(short)] == others
+    assert {verdict for verdict, *_ in others} == {"insufficient-evidence"}
 
 
 def facts_of(flow: Flow) -> tuple[object, ...]:

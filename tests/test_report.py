@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from ctcp_forensics.report import (
     Capture,
@@ -108,6 +109,21 @@ def test_the_json_is_the_same_every_time_and_ends_its_last_line() -> None:
     assert first == second
     assert first.startswith(b'{\n  "schema_version": "1.5",\n  "tool": {')
     assert first.endswith(b"}\n")
+
+
+HOSTILE = ['\n  "flows": []', '\\n  "findings": []', '"findings": [],\r\n  "flows": []']
+
+
+@pytest.mark.parametrize("flows", [0, 1, 16, 17, 40])
+@pytest.mark.parametrize("findings", [0, 1, 32, 33])
+def test_the_pieces_are_the_json_of_the_whole(flows: int, findings: int) -> None:
+    """Whatever its texts look like: the notes stand behind what is cut, a title within it."""
+    dead = reports.dead()
+    finding = replace(dead.findings[0], title=HOSTILE[0], summary=HOSTILE[1])
+    report = replace(dead, flows=dead.flows[:1] * flows, findings=(finding,) * findings, notes=tuple(HOSTILE))
+    report = replace(report, tool=replace(report.tool, version=HOSTILE[0]))
+    expected = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    assert b"".join(report.json_pieces()) == expected
 
 
 def test_names_that_a_later_minor_version_added_are_skipped() -> None:

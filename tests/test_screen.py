@@ -34,8 +34,9 @@ from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.cases import cases_of
 from ctcp_forensics.flows import build_flow
 from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, read
-from ctcp_forensics.screen import LIMITS, even_share, sifted
+from ctcp_forensics.screen import LIMITS, OPEN, even_share, sifted
 from tests import streams
+from tests.crowd import towards_the_headend
 from tests.kernels import COMPILED
 from tests.screened import contradictions, is_contradicted, words_of
 from tests.test_kernel import followed, plain
@@ -212,6 +213,15 @@ def ends_of(flow: Any) -> tuple[bytes, int, bytes, int]:
     return ends[flow.client_side] + ends[1 - flow.client_side]
 
 
+@pytest.mark.parametrize("kind", ["ctcp", "ctcp-cut"])
+def test_of_one_direction_the_screen_says_that_nobody_can_tell(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.pcap"
+    generate.main([kind, "-o", str(path), "--frames", "20000", "--flows", "300"])
+    path.write_bytes(towards_the_headend(path.read_bytes()))
+    words = assert_agrees(read(str(path), ALL))
+    assert words[Plain.ONE_SIDED] > words.total() / 2  # cut off, not every head tells that it is ESP
+
+
 # --- what other flows say ----------------------------------------------------------------------------
 
 
@@ -258,11 +268,11 @@ def test_the_first_flows_of_every_verdict_are_told_in_full(tmp_path: Path) -> No
     briefly, said = found.told_briefly
     assert sorted([*found.in_full, *briefly]) == list(wanted)
     assert [Plain(word) for word in said] == [words[index] for index in briefly]
-    assert found.open == [index for index in wanted if words[index] == Plain.JUDGE]
+    assert found.open == [index for index in wanted if words[index] in OPEN]
     told = Counter(words[index] for index in found.in_full)
-    assert told[Plain.JUDGE] == words.count(Plain.JUDGE)
-    assert {told[word] for word in set(words) - {Plain.JUDGE}} == {4}
-    for word in set(words) - {Plain.JUDGE}:
+    assert all(told[word] == words.count(word) for word in OPEN)
+    assert {told[word] for word in set(words) - OPEN} == {4}
+    for word in set(words) - OPEN:
         assert [index for index in found.in_full if words[index] == word] == [
             index for index in wanted if words[index] == word
         ][:4]

@@ -82,6 +82,8 @@ class Plain(IntEnum):
     """As LOSS_TOLERATED, of ESP whose trailers were not captured; the next two likewise."""
     ESP_CLOSED = 9
     ESP_WELL = 10
+    ONE_SIDED = 11
+    """One direction of a tunnel was captured, so that nobody can tell how it fared.  It is told as what is judged."""
 
 
 class ScreenLimits(NamedTuple):

@@ -137,6 +137,9 @@ def said_of(tracked: Tracked, index: int, limits: ScreenLimits, last_ns: int) ->
     flow = tracked.flow(index)
     halves = (half_of(tracked, index, 0), half_of(tracked, index, 1))
     close = close_of(halves, limits)
+    seen = [half.row for half in halves if half.row.frames]
+    if len(seen) == 1 and not is_cut(flow, halves, close, limits, last_ns):
+        return said_of_one_side(seen[0], halves, limits)
     if is_troubled(flow, halves, limits) or is_cut(flow, halves, close, limits, last_ns):
         return Plain.JUDGE
     if close is not None and close.is_reset and not came_from_its_end(halves[close.side].row, limits):
@@ -184,11 +187,15 @@ def is_troubled(flow: FlowRow, halves: Halves, limits: ScreenLimits) -> bool:
 
 
 def is_half_troubled(half: Half) -> bool:
-    """It was not captured, a question was not passed, its window stayed closed, or only large segments are missing."""
+    """It was not captured, or something is wanting of it."""
+    return not half.row.frames or is_wanting(half)
+
+
+def is_wanting(half: Half) -> bool:
+    """A question was not passed, its window stayed closed, or only large segments are missing."""
     row = half.row
     return (
-        not row.frames
-        or (bool(half.episodes) and half.episodes[-1].passed_frame == NEVER)
+        (bool(half.episodes) and half.episodes[-1].passed_frame == NEVER)
         or (row.last_window == 0 and row.zero_windows >= 2)
         or row.smallest_missing_len > row.max_payload_len
     )
@@ -253,6 +260,15 @@ def came_from_its_end(row: DirectionRow, limits: ScreenLimits) -> bool:
 
 
 # --- by what it carries ------------------------------------------------------------------------------
+
+
+def said_of_one_side(seen: DirectionRow, halves: Halves, limits: ScreenLimits) -> Plain:
+    """Where half of the conversation is hidden, only what needs no answer has a name: another protocol, an RST."""
+    is_tunnel = seen.trailer_cisco > 0 or is_esp_like([half.row for half in halves], limits)
+    was_answered_elsewhere = seen.data_segments > 0 or seen.pure_acks > 0
+    if any(half.row.rsts for half in halves) or any(map(is_wanting, halves)):
+        return Plain.JUDGE
+    return Plain.ONE_SIDED if is_tunnel and was_answered_elsewhere else Plain.JUDGE
 
 
 def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: ScreenLimits) -> Plain:

@@ -33,6 +33,9 @@ cdef enum:
     PLAIN_ESP_LOSS_TOLERATED = 8
     PLAIN_ESP_CLOSED = 9
     PLAIN_ESP_WELL = 10
+    PLAIN_ONE_SIDED = 11
+
+    SCREENED_AHEAD = 8  # flows whose parts are asked for before their turn
 
 cdef struct half_t:  # one direction, and what is missing of it
     const direction_t* d
@@ -92,6 +95,7 @@ cdef bytes screened(const tracker_t* t, const uint32_t* wanted, uint32_t count, 
         doubt_named(t, wanted, count, quoted, said)
         doubt_sharing_an_spi(t, wanted, count, said)
         for i in range(count):
+            look_at_pools(t, wanted, count, i)
             said[i] = PLAIN_JUDGE if said[i] else said_of(t, flow_at(t, wanted[i] + 1), &limits)
         return (<char*> said)[:count]
     finally:
@@ -147,6 +151,7 @@ cdef int doubt_named(
     cdef uint32_t i
     memset(ports, 0, sizeof(ports))
     for i in range(count):
+        look_at_pools(t, wanted, count, i)
         flow = flow_at(t, wanted[i] + 1)
         if was_not_opened(flow) or may_be_mixed(t, &flow.directions[0]) or may_be_mixed(t, &flow.directions[1]):
             named.add(conversation_of(t, flow))
@@ -159,46 +164,59 @@ cdef int doubt_named(
     return 0
 
 
-cdef int by_value(const void* one, const void* other) noexcept nogil:
-    cdef uint64_t a = (<const uint64_t*> one)[0]
-    cdef uint64_t b = (<const uint64_t*> other)[0]
-    return (a > b) - (a < b)
-
-
 cdef int doubt_sharing_an_spi(
     const tracker_t* t, const uint32_t* wanted, uint32_t count, uint8_t* doubted
 ) except -1:
-    """Every SPI beside the flow that uses it, sorted, so that those of one SPI stand together."""
-    cdef size_t used = spis_of(t, wanted, count, NULL)
-    cdef uint64_t* users = <uint64_t*> malloc((used + 1) * sizeof(uint64_t))
-    cdef size_t i
+    """A table of all SPIs, each with the first flow that uses it.  Under a secret key: who made them cannot fill one place."""
+    cdef uint64_t mask = table_mask(min(<uint64_t> t.associations.held, 2 * <uint64_t> count * ASSOCIATIONS_KEPT))
+    cdef uint64_t* users = <uint64_t*> calloc(mask + 1, sizeof(uint64_t))
+    cdef uint32_t i, handle
+    cdef int side
     if users == NULL:
         raise MemoryError
-    spis_of(t, wanted, count, users)
-    qsort(users, used, sizeof(uint64_t), by_value)
-    for i in range(1, used):
-        if users[i] >> 32 == users[i - 1] >> 32 and users[i] != users[i - 1]:
-            doubted[<uint32_t> users[i]] = doubted[<uint32_t> users[i - 1]] = 1
+    for i in range(count):
+        look_at_pools(t, wanted, count, i)
+        for side in range(2):
+            handle = seen_cargo(t, &flow_at(t, wanted[i] + 1).directions[side]).kept_first
+            while handle:
+                note_user(users, mask, association_at(t, handle).spi, i, doubted)
+                handle = association_at(t, handle).next
     free(users)
     return 0
 
 
-cdef size_t spis_of(
-    const tracker_t* t, const uint32_t* wanted, uint32_t count, uint64_t* users
-) noexcept nogil:
-    """How many there are; written down where there is room for them."""
-    cdef size_t used = 0
-    cdef uint32_t i, handle
+cdef uint64_t table_mask(uint64_t entries) noexcept nogil:
+    """Of a table in which at least every second place stays free."""
+    cdef uint64_t mask = 1
+    while mask < 2 * entries:
+        mask = 2 * mask + 1
+    return mask
+
+
+cdef inline void note_user(uint64_t* users, uint64_t mask, uint32_t spi, uint32_t i, uint8_t* doubted) noexcept nogil:
+    cdef uint64_t at = strew(spi) & mask
+    while users[at] != 0 and users[at] >> 32 != spi:
+        at = (at + 1) & mask
+    if users[at] == 0:
+        users[at] = <uint64_t> spi << 32 | (i + 1)
+    elif <uint32_t> users[at] != i + 1:
+        doubted[i] = doubted[<uint32_t> users[at] - 1] = 1
+
+
+cdef inline void look_at_pools(const tracker_t* t, const uint32_t* wanted, uint32_t count, uint32_t i) noexcept nogil:
+    """Ask for what coming flows hold in pools.  The flows themselves mostly stand one behind the other."""
+    cdef const direction_t* d
     cdef int side
-    for i in range(count):
-        for side in range(2):
-            handle = seen_cargo(t, &flow_at(t, wanted[i] + 1).directions[side]).kept_first
-            while handle:
-                if users != NULL:
-                    users[used] = <uint64_t> association_at(t, handle).spi << 32 | i
-                used += 1
-                handle = association_at(t, handle).next
-    return used
+    for side in range(2):
+        if i + 2 * SCREENED_AHEAD < count:
+            d = &flow_at(t, wanted[i + 2 * SCREENED_AHEAD] + 1).directions[side]
+            prefetch(seen_trouble(t, d))
+            prefetch(&seen_trouble(t, d).counts)
+            prefetch(seen_cargo(t, d))
+            prefetch(&seen_cargo(t, d).last_ike_print)
+        if i + SCREENED_AHEAD < count:
+            d = &flow_at(t, wanted[i + SCREENED_AHEAD] + 1).directions[side]
+            prefetch(association_at(t, seen_cargo(t, d).kept_first))
 
 
 # --- one flow --------------------------------------------------------------------------------------
@@ -209,6 +227,8 @@ cdef uint8_t said_of(const tracker_t* t, const flow_t* flow, const limits_t* lim
     look_at_half(t, flow, 0, &halves[0])
     look_at_half(t, flow, 1, &halves[1])
     close = close_of(halves, limits)
+    if (halves[0].d.frames == 0) != (halves[1].d.frames == 0) and not is_cut(t, flow, halves, &close, limits):
+        return said_of_one_side(t, halves, limits)
     if is_troubled(t, flow, halves, limits) or is_cut(t, flow, halves, &close, limits):
         return PLAIN_JUDGE
     if close.is_reset and not came_from_its_end(&halves[close.side], limits):
@@ -293,11 +313,14 @@ cdef bint is_behind(const tracker_t* t, const flow_t* flow, int side) noexcept n
 
 
 cdef bint is_half_troubled(const tracker_t* t, const half_t* half) noexcept nogil:
+    return half.d.frames == 0 or is_wanting(t, half)
+
+
+cdef bint is_wanting(const tracker_t* t, const half_t* half) noexcept nogil:
     cdef const trouble_t* trouble = half.trouble
     cdef uint32_t latest = trouble.episode if trouble.episode else trouble.kept_episodes_last
     return (
-        half.d.frames == 0
-        or (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
+        (latest != 0 and episode_at(t, latest).passed_frame == NEVER)
         or (half.d.state & SENDER_SEEN and half.d.last_window == 0 and counted(t, trouble, ZERO_WINDOWS) >= 2)
         or trouble.smallest_missing_len > half.max_payload_len
     )
@@ -376,6 +399,15 @@ cdef inline bint is_beside(int64_t one, int64_t other) noexcept nogil:
 
 
 # --- by what it carries ------------------------------------------------------------------------------
+
+cdef uint8_t said_of_one_side(const tracker_t* t, const half_t* halves, const limits_t* limits) noexcept nogil:
+    cdef const half_t* seen = &halves[1 if halves[0].d.frames == 0 else 0]
+    cdef bint is_tunnel = seen.cargo.trailer_cisco != 0 or is_esp_like(halves, limits)
+    cdef bint was_answered_elsewhere = seen.d.data_segments != 0 or pure_acks(seen.d) != 0
+    if seen.ending.frame != NEVER or is_wanting(t, &halves[0]) or is_wanting(t, &halves[1]):
+        return PLAIN_JUDGE
+    return PLAIN_ONE_SIDED if is_tunnel and was_answered_elsewhere else PLAIN_JUDGE
+
 
 cdef uint8_t said_of_ctcp(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits

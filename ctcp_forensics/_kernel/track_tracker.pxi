@@ -150,18 +150,26 @@ cdef inline bint adds_to_cargo(const packet_t* p, const found_t* found) noexcept
     return p.payload_len != 0 and found.d.state & HAS_CARGO != 0
 
 
-cdef void look_at_messages(
+cdef void look_at_cargoes(
     const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
 ) noexcept nogil:
-    """The counters of those that carry any, then the security association that they will nearly always belong to."""
+    """The counters of messages, whose flows were asked for a group earlier…"""
     cdef const packet_t* p = group_at(batch, first)
     cdef uint32_t i
     for i in range(group_len(batch, first)):
         if adds_to_cargo(&p[i], &ahead[i]):
-            prefetch(seen_cargo(t, ahead[i].d))
+            prefetch_to_write(seen_cargo(t, ahead[i].d))
+
+
+cdef void look_at_associations(
+    const tracker_t* t, const batch_t* batch, uint32_t first, const found_t* ahead
+) noexcept nogil:
+    """…and, when these are there, the security association that a message will nearly always belong to."""
+    cdef const packet_t* p = group_at(batch, first)
+    cdef uint32_t i
     for i in range(group_len(batch, first)):
         if adds_to_cargo(&p[i], &ahead[i]):
-            prefetch(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
+            prefetch_to_write(association_at(t, seen_cargo(t, ahead[i].d).kept_first))
 
 
 cdef inline uint32_t follow_group(
@@ -201,11 +209,13 @@ cdef void follow_batch(tracker_t* t, const batch_t* batch, uint32_t first) noexc
     look_at_flows(t, batch, first, present)
     look_at_lines(present)
     while first < batch.count and not t.out_of_memory and not t.waits:
+        if unlikely(t.associations.held):
+            look_at_cargoes(t, batch, first, present)
         look_at_flows(t, batch, first + GROUP, coming)
         look_at_slots(t, batch, first + 2 * GROUP)
         look_at_troubles(t, batch, first, present)
         if unlikely(t.associations.held):
-            look_at_messages(t, batch, first, present)
+            look_at_associations(t, batch, first, present)
         t.waits_before = first + follow_group(t, batch, first, present, coming)
         take_times(t, batch, first, t.waits_before + t.waits)
         first += GROUP

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from msgspec.structs import replace
 
 from ctcp_forensics.advice.step import (
+    ADDRESSES_REMEMBERED,
     AT_CLIENT,
     AT_FIREWALL,
     MIXED,
@@ -148,7 +149,7 @@ def client_is_private(situation: Situation) -> bool:
     return is_private(situation.client_address)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=ADDRESSES_REMEMBERED)
 def is_private(text: str) -> bool:
     """Several steps for one flow ask this."""
     address = checked_address(text)

@@ -24,6 +24,8 @@ LINE_END: Final = "\0"
 """No line contains it, and nothing that fills a blank."""
 STEPS_REMEMBERED: Final = 512
 """Some 4 KB each: of seventy pairs of hosts."""
+ADDRESSES_REMEMBERED: Final = 256
+"""Many flows have one headend, and the clients that fail do so again and again."""
 
 # IPv6 routers never fragment, so its ping needs no Don't Fragment (-f); the client runs on Windows.
 # Wireshark's names of IPv6's fields are others than IPv4's.
@@ -224,9 +226,8 @@ def configuration_name(client: str, headend: str, port: str) -> str:
     return f"CTCP-DIAG-{zlib.crc32(f'{client} {headend} {port}'.encode()):08X}"
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=ADDRESSES_REMEMBERED)
 def checked_address(text: str) -> Address:
-    """Many flows have one headend."""
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         # ipaddress lets a scope be any text, even a line break: none of it belongs in a command.

@@ -114,7 +114,7 @@ def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
     if wanted.form == "json":
-        write_utf8(text, (report.to_json(),))
+        write_utf8(text, report.json_pieces())
         return
     seen_as = look(wanted.depth, wanted.color, wanted.output)
     if wanted.form == "ndjson":

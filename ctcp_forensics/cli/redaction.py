@@ -128,7 +128,7 @@ def redact_report(source: str, key_file: str, output: str) -> None:
     """A stored report, redacted."""
     under_pseudonyms = veil(key_file, output)
     with destination(output, [source]) as text:
-        write_utf8(text, (under_pseudonyms(stored(source)).to_json(),))
+        write_utf8(text, under_pseudonyms(stored(source)).json_pieces())
 
 
 def undo(source: str, key_file: str, output: str) -> None:

@@ -1,7 +1,8 @@
 """The gravest: which of very many flows that are not well are told in full, and what the others are called.
 
-Each is judged to learn its verdict, and nothing else of it is kept: fifty thousand dead flows are no reading, and do
-not fit beside one another.  Knows those that were judged early as well.  Does not tell any: see finding.
+Each that the screen has no word for is judged to learn its verdict, and nothing else of it is kept: fifty thousand
+dead flows are no reading, and do not fit beside one another.  Knows those that were judged early as well.  Does not
+tell any: see finding.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.cases import Docket
 from ctcp_forensics.dealing import Sentences, gravest
 from ctcp_forensics.flows import Flow
-from ctcp_forensics.screen import WORDS, Sifted
+from ctcp_forensics.screen import OPEN, SAID, WORDS, Sifted
 from ctcp_forensics.verdict import judge
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ def narrowed(found: Sifted, docket: Docket, room: int, early: Early | None) -> t
 
     Beside them the numbers of those judged early that are told in full as well.
     """
-    sentences = Sentences()
-    for index in found.open:
-        word, flow = word_on(docket, index)
-        sentences.add(word, flow.client.address, flow.headend.address)
+    sentences = sentences_on(found, docket)
     numbers = [] if early is None else sorted(early.lines.observed)
     if early is not None:
         sentences.extend(early.lines.sentences, numbers)
@@ -40,9 +38,23 @@ def narrowed(found: Sifted, docket: Docket, room: int, early: Early | None) -> t
     return with_words(found, sentences.words[:behind], kept), told_early
 
 
+def sentences_on(found: Sifted, docket: Docket) -> Sentences:
+    """On the open flows: the kernel's columns tell the ends of those that need no judgement."""
+    sentences = Sentences()
+    told = [index for index, word in zip(found.wanted, found.said, strict=True) if word == Plain.ONE_SIDED]
+    ends = dict(zip(told, docket.ends(told), strict=True))
+    for index in found.open:
+        if index in ends:
+            sentences.add(WORDS[SAID[Plain.ONE_SIDED]], *ends[index])
+            continue
+        word, flow = word_on(docket, index)
+        sentences.add(word, flow.client.address, flow.headend.address)
+    return sentences
+
+
 def with_words(found: Sifted, words: Sequence[int], kept: Collection[int]) -> Sifted:
     said, is_in_full = bytearray(found.said), bytearray(found.is_in_full)
-    open_places = (place for place, word in enumerate(found.said) if word == Plain.JUDGE)
+    open_places = (place for place, word in enumerate(found.said) if word in OPEN)
     for number, place in enumerate(open_places):
         said[place] = words[number]
         is_in_full[place] = number in kept

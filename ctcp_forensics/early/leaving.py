@@ -16,7 +16,7 @@ from ctcp_forensics.case import Case, Ends, by_ends, case_of, ends_of
 from ctcp_forensics.early.lines import Count, Facts, Lines
 from ctcp_forensics.flows import EndingKind, Flow, build_flow
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.screen import LIMITS, SAID, WORDS, conversation, in_doubt
+from ctcp_forensics.screen import LIMITS, OPEN, SAID, WORDS, conversation, in_doubt
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import judge
 
@@ -73,8 +73,8 @@ class Early:
         moment = Moment(tracker, self._ports, frame, by_ends(icmp_errors))
         for index, word, is_settled, facts in zip(some, said, settled, lines, strict=True):
             self._named[index] = (
-                moment.judged(index, facts)
-                if word == Plain.JUDGE
+                moment.observed(index, word, facts)
+                if word in OPEN
                 else Said(plain(word, not is_settled), facts, None)
             )
 
@@ -97,12 +97,16 @@ class Moment:
         self._tracker, self._ports, self._frame, self._quoted = tracker, ports, frame, quoted
         self._last_ns = tracker.tallies().last_ns
 
-    def judged(self, index: int, facts: Facts) -> Said:
-        observed = self._observed(index)
+    def observed(self, index: int, word: int, facts: Facts) -> Said:
+        """With what it takes to tell the flow in full; it is judged where the screen had no word for it."""
+        seen = self._observed(index)
+        told = self._judged(seen) if word == Plain.JUDGE else WORDS[SAID[Plain(word)]]
+        is_early = not seen.flow.is_settled(self._last_ns)
+        return Said((told, is_early), facts, msgspec.msgpack.encode(seen))
+
+    def _judged(self, observed: Observed) -> int:
         judgement = judge(case_as_of(observed, Surroundings(last_ns=self._last_ns), self._quoted))
-        word = WORDS[judgement.verdict.slug, judgement.confidence]
-        is_early = not observed.flow.is_settled(self._last_ns)
-        return Said((word, is_early), facts, msgspec.msgpack.encode(observed))
+        return WORDS[judgement.verdict.slug, judgement.confidence]
 
     def _observed(self, index: int) -> Observed:
         flow = build_flow(self._tracker, index, ports=self._ports, capture_last_ns=self._last_ns)

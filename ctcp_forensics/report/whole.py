@@ -3,7 +3,11 @@
 Knows its parts by name.  The published schema is made in `published`.
 """
 
+from collections.abc import Iterator
+from typing import Final
+
 import msgspec
+from msgspec.structs import replace
 
 from ctcp_forensics.report.captures import Capture, Coverage
 from ctcp_forensics.report.findings import Finding
@@ -13,6 +17,12 @@ from ctcp_forensics.report.pictures import Picture
 from ctcp_forensics.report.words import FLAGSHIP
 
 SCHEMA_VERSION = "1.5"
+
+TOLD_AT_ONCE: Final = 16
+"""Flows, or findings, that become text together: 300 KB, which stay near the processor.  A long report as one text
+takes 30 MB, and asking the system for these takes longer than filling them."""
+LIST_CLOSES: Final = b"\n  ]"
+REPORT_CLOSES: Final = b"\n}"
 
 
 class ReportError(ValueError):
@@ -47,7 +57,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The name of the key, where addresses, names and hashes are pseudonyms."""
 
     def to_json(self) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        return b"".join(self.json_pieces())
+
+    def json_pieces(self) -> Iterator[bytes]:
+        """The same, to be written piece by piece.  No string of JSON holds a line break: each line tells its depth."""
+        rest = _lines(replace(self, flows=(), findings=()))
+        for name, some in ((b"flows", self.flows), (b"findings", self.findings)):
+            if some:
+                before, _, rest = rest.partition(b'\n  "%b": []' % name)
+                yield before
+                yield from _listed(name, some)
+        yield rest + b"\n"
 
     @classmethod
     def from_json(cls, text: bytes) -> "Report":
@@ -61,6 +81,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
                 f"report has schema version {report.schema_version}, this program reads {SCHEMA_VERSION}"
             )
         return report
+
+
+def _lines(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)
+
+
+def _listed(name: bytes, some: tuple[Flow, ...] | tuple[Finding, ...]) -> Iterator[bytes]:
+    """A list of the report, each piece cut from an object that holds nothing else."""
+    opens = b'\n  "%b": [' % name
+    for at in range(0, len(some), TOLD_AT_ONCE):
+        alone = _lines({name.decode(): some[at : at + TOLD_AT_ONCE]})
+        yield b"," if at else opens
+        yield alone[len(b"{" + opens) : -len(LIST_CLOSES + REPORT_CLOSES)]
+    yield LIST_CLOSES
 
 
 def exit_status(report: Report) -> int:
