@@ -53,9 +53,10 @@ cdef class Belt:
     # Who follows, where Python has not to be there.
     cdef Tracker tracker
 
-    def __cinit__(self, int hands, bint is_looking=False):
+    def __cinit__(self, int hands, bint is_looking=False, *, collectors=None):
         self.hands = hands
-        self.collecting, self.following = Turns(hands, is_looking), Turns(hands, is_looking)
+        self.collecting = Turns(hands if collectors is None else collectors, is_looking)
+        self.following = Turns(hands, is_looking)
         self.rest = <uint8_t*> malloc(ACROSS_ROOM)
         if self.rest == NULL:
             raise MemoryError
@@ -141,10 +142,29 @@ cdef class Belt:
             PyBuffer_Release(&view)
         return self.ended(stage, pile)
 
+    def carry_next(self, int index, chunk, Pile pile not None):
+        """The same for the chunk behind those that were taken, by who has the turn of collecting already."""
+        cdef Py_buffer view
+        cdef int stage
+        self.following.check(index)
+        pile.refuse_if_busy()
+        PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
+        pile.chunk = chunk
+        pile.mark(True)
+        try:
+            with nogil:
+                stage = STAGE_COLLECTING
+                if self.takes(self.taken) and self.sweep(pile, <const uint8_t*> view.buf, view.len):
+                    stage = self.go_on(index, pile)
+        finally:
+            pile.mark(False)
+            PyBuffer_Release(&view)
+        return self.ended(stage, pile)
+
     def carry_on(self, int index, Pile pile not None):
         """What `carry` does behind the turn of collecting, with a pile that the caller has collected."""
         cdef int stage
-        self.collecting.check(index)
+        self.following.check(index)
         pile.refuse_if_busy()
         pile.mark(True)
         try:

@@ -78,6 +78,16 @@ cdef class Turns:
         with nogil:
             self.wait(index)
 
+    def comes(self, int index, int64_t microseconds):
+        """Whether it comes within that time, or is there."""
+        cdef int found
+        self.check(index)
+        with nogil:
+            found = PyThread_acquire_lock_timed(self.tokens[index], microseconds, True)
+        if found == PY_LOCK_ACQUIRED:
+            self.used[index] = self.used[index] + 1
+        return found == PY_LOCK_ACQUIRED
+
     def pass_on(self, int index):
         self.check(index)
         self.give_next(index)
