@@ -35,7 +35,10 @@ cdef walked_t walk_load(
 
 
 cdef class Belt:
-    """Chunk by chunk through the turns of several hands."""
+    """Chunk by chunk through the turns of several hands.
+
+    `collectors` are those whose order is fixed; where there is one, whoever is free has that turn.
+    """
 
     cdef readonly int hands
     cdef readonly Turns collecting, following
@@ -134,9 +137,7 @@ cdef class Belt:
         try:
             with nogil:
                 self.collecting.wait(index)
-                stage = STAGE_COLLECTING
-                if self.takes(number) and self.sweep(pile, <const uint8_t*> view.buf, view.len):
-                    stage = self.go_on(index, pile)
+                stage = self.take(index, number, pile, <const uint8_t*> view.buf, view.len)
         finally:
             pile.mark(False)
             PyBuffer_Release(&view)
@@ -153,9 +154,7 @@ cdef class Belt:
         pile.mark(True)
         try:
             with nogil:
-                stage = STAGE_COLLECTING
-                if self.takes(self.taken) and self.sweep(pile, <const uint8_t*> view.buf, view.len):
-                    stage = self.go_on(index, pile)
+                stage = self.take(index, self.taken, pile, <const uint8_t*> view.buf, view.len)
         finally:
             pile.mark(False)
             PyBuffer_Release(&view)
@@ -180,6 +179,14 @@ cdef class Belt:
         if stage == STAGE_DONE:
             pile.clear()
         return stage
+
+    cdef int take(
+        self, int index, int64_t number, Pile pile, const uint8_t* chunk, int64_t size
+    ) except -1 nogil:
+        """In the turn of collecting."""
+        if self.takes(number) and self.sweep(pile, chunk, size):
+            return self.go_on(index, pile)
+        return STAGE_COLLECTING
 
     cdef int go_on(self, int index, Pile pile) except -1 nogil:
         self.collecting.give_next(index)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 ITEMS_AHEAD: Final = 2
 """Made and not yet taken: enough to overlap, and neither side runs away."""
-ITEMS_ALIVE: Final = ITEMS_AHEAD + 2
-"""With the one being made and the one in use: a maker may reuse the memory of older ones."""
 
 Item = TypeVar("Item")
 Thing = TypeVar("Thing")

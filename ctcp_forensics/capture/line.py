@@ -20,8 +20,8 @@ from ctcp_forensics.capture.hands import Belt, Hand, Hands, Load, Work
 from ctcp_forensics.capture.source import CHUNK_LEN, Capture, Pieces, Rooms, joined
 from ctcp_forensics.errors import CaptureError
 
-CHUNKS_READY: Final = 8
-"""Made and not yet taken: lz4 unpacks four at once and then none for as long as that takes."""
+CHUNKS_READY: Final = 4
+"""Made and not yet taken: lz4 unpacks so many at once, and then none for as long as that takes."""
 CHUNKS_ALONE: Final = 4
 """So many are worked on by who makes them: a small capture is done before a thread has begun."""
 PATIENCE_US: Final = 1000
@@ -151,5 +151,5 @@ class Line(Hands[Load]):
 
 
 def full(chunk: Buffer | _End) -> Buffer:
-    """The chunk, where it is as long as all others."""
+    """The chunk, where it is as long as all others: the belt takes no other one."""
     return b"" if isinstance(chunk, _End) or len(chunk) < CHUNK_LEN else chunk

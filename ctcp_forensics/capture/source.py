@@ -11,7 +11,7 @@ from functools import cached_property
 from io import FileIO
 from itertools import chain, cycle
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
-BLOCKS_READY: Final = 4
-"""Of a compressed file, read by who would have to wait otherwise: so many lz4 wants at once."""
+BLOCKS_READY: Final = 2
+"""Of a compressed file, read by who would have to wait otherwise, and not yet unpacked."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 
@@ -148,8 +148,8 @@ class Capture:
         self._threads, self._given = threads, content
         return self._chunks
 
-    def made(self, rooms: Rooms) -> Generator[Buffer, None, None]:
-        """The same, not hashed, each good until it is given back; for a thread that does nothing but make them."""
+    def made(self, rooms: Rooms) -> Generator[Buffer | Pieces, None, None]:
+        """The same, not hashed, each good until it is given back; for who makes them and others take them."""
         self._rooms = rooms
         return self._content()
 
@@ -177,7 +177,7 @@ class Capture:
         """The content, hashed where it is taken: whoever makes it is often the slower one."""
         broken = None
         try:
-            for chunk in self._content() if self._given is None else self._given:
+            for chunk in map(joined, self._content() if self._given is None else self._given):
                 self._give_up_early()
                 self._digest.update(chunk)
                 yield chunk
@@ -205,10 +205,10 @@ class Capture:
 
     @property
     def _alive(self) -> int:
-        """Chunks that somebody may still look at, with the one that is being made."""
+        """Blocks that somebody may still look at, with the one that is being made and the one in use."""
         return 1 if self._threads == 1 else BLOCKS_READY + 2
 
-    def _content(self) -> Generator[Any, None, None]:
+    def _content(self) -> Generator[Buffer | Pieces, None, None]:
         blocks = self._blocks()
         first = next(blocks, memoryview(b""))
         codec = codec_of(bytes(first[:MAGIC_LEN]))
@@ -220,7 +220,7 @@ class Capture:
         self.compression, self._told_len = codec.name, codec.told_len(bytes(first[:HEAD_LEN]))
         self._packed = self._in_parts(blocks)
         chunks = in_chunks(self._unpacked(codec, iter(self._packed)))
-        yield from chunks if self._rooms else self._ahead(map(joined, chunks), self._packed.make_one)
+        yield from chunks if self._rooms is not None else self._ahead(chunks, self._packed.make_one)
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The system reads ahead of a file on disk, and bytes are nearest to the core that copied them."""
@@ -255,10 +255,12 @@ class Capture:
     def _memories(self) -> Iterator[memoryview]:
         """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile.
 
-        By the second block it is known whether blocks are chunks.
+        Where there are rooms, blocks are chunks unless they turn out to be compressed.
         """
-        is_small = self.size is not None and self.size < CHUNK_LEN
-        yield memoryview(bytearray(max((self.size or 0) + 1, SMALLEST_LEN) if is_small else CHUNK_LEN))
+        if self._rooms is not None:
+            yield next(iter(self._rooms))
+        elif self.size is not None and self.size < CHUNK_LEN:
+            yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
         yield from memories(self._alive) if self._rooms is None or self.compression else self._rooms
 
     def _fill(self, memory: memoryview) -> int:
@@ -322,13 +324,13 @@ class Rooms:
             yield memoryview(self._free.pop() if self._free else bytearray(CHUNK_LEN))
 
     def give_back(self, chunk: object) -> None:
-        """Nobody looks at the chunk any more.  It may lie elsewhere: a piece of an unpacker is as good as a chunk."""
-        if isinstance(chunk, memoryview) and isinstance(chunk.obj, bytearray) and len(chunk.obj) == CHUNK_LEN:
-            self._free.append(chunk.obj)
+        """Nobody looks at the chunk any more.  What was unpacked lies in no room, but in bytes of its own."""
+        if isinstance(chunk, memoryview):
+            self._free.append(cast(bytearray, chunk.obj))
 
     def vacated(self, chunk: Thing) -> Thing | bytes:
-        """The same bytes where nobody has to give them back."""
-        if not (isinstance(chunk, memoryview) and isinstance(chunk.obj, bytearray)):
+        """The same bytes, where nobody has to give them back."""
+        if not isinstance(chunk, memoryview):
             return chunk
         copy = bytes(chunk)
         self.give_back(chunk)
