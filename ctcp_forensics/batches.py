@@ -7,18 +7,23 @@ However many threads there are, the same steps are taken in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ctcp_forensics._kernel import Belt, Pile, Tracker
-from ctcp_forensics.capture import Capture, Relay, cores
+from ctcp_forensics.capture import Capture, cores
 from ctcp_forensics.packets import Tray
-from ctcp_forensics.savefile import Buffer, FrameTable, Reader, batches_in_order
+from ctcp_forensics.savefile import Buffer, Reader, batches_in_order
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.hands import Hands
 
 MOST_HANDS: Final = 2
 """As many as there were cores to measure on.  What is done in turns takes half of the time where frames are short, so
 that more would wait."""
 WORTH_SHARING: Final = 1 << 23
 """8 MiB: 3 ms of work for one, of which starting a thread would take a third."""
+PACKED_WORTH_SHARING: Final = 1 << 16
+"""64 KiB that are compressed may hold as much."""
 
 Opening = Callable[[Iterable[Buffer]], Reader]
 
@@ -38,62 +43,61 @@ class Steps(NamedTuple):
 
 
 def followed(capture: Capture, opening: Opening, steps: Steps, *, threads: int | None) -> Reader:
-    """All of a capture: a long file by several hands, whatever else there is by one that passes trays on."""
+    """All of a capture: by several hands where that pays, else by the thread that is there."""
     count = hands_for(capture, threads)
-    return shared(capture, opening, steps, count) if count > 1 else relayed(capture, opening, steps, threads)
+    return shared(capture, opening, steps, count) if count > 1 else alone(capture, opening, steps, threads)
 
 
 def hands_for(capture: Capture, threads: int | None) -> int:
-    """So many may share the work; one where a capture has to be read from its beginning to its end, or is short."""
-    if capture.size is None or capture.size < WORTH_SHARING or not capture.is_read_anywhere:
+    """So many may share the work; beside them one that does little else than make chunks, if there are cores for it."""
+    if is_short(capture):
         return 1
-    return min(cores() if threads is None else threads, MOST_HANDS)
+    most = MOST_HANDS if capture.is_read_anywhere else MOST_HANDS + 1
+    return min(cores() if threads is None else threads, most)
+
+
+def is_short(capture: Capture) -> bool:
+    if capture.size is None:
+        return False
+    return capture.size < (PACKED_WORTH_SHARING if capture.is_packed else WORTH_SHARING)
+
+
+def alone(capture: Capture, opening: Opening, steps: Steps, threads: int | None) -> Reader:
+    tray, reader = Tray(), opening(capture.chunks(threads=threads))
+    for buffer, frames in batches_in_order(reader):
+        steps.begin(reader)
+        tray.load(buffer, frames)
+        steps.follow(tray)
+        steps.tell(capture.position)
+    return reader
 
 
 def shared(capture: Capture, opening: Opening, steps: Steps, count: int) -> Reader:
-    from ctcp_forensics.capture.hands import Hands  # a small capture needs no thread
-
-    belt = Belt(count, is_looking=cores() > 1)
-    hands: Hands[Pile] = Hands(capture, Pile, belt)
+    belt = Belt(count, is_looking=cores() > 1, collectors=count if capture.is_read_anywhere else 1)
+    hands = hands_of(capture, belt)
     reader = opening(hands.chunks())
-    hands.run(Sharing(reader, steps, belt, is_hashed=capture.hashing.is_taken))
+    hands.run(Sharing(reader, steps, belt, capture))
     steps.add_segments(belt.segments)
     return reader
 
 
-def relayed(capture: Capture, opening: Opening, steps: Steps, threads: int | None) -> Reader:
-    with Relay(Tray, steps.follow, threads=threads_for_frames(capture, threads)) as relay:
-        reader = opening(relay.paced(capture.chunks(kept=relay.trays, threads=threads)))
-        for buffer, frames in batches_in_order(reader):
-            steps.begin(reader)
-            pass_on(buffer, frames, relay)
-            steps.tell(capture.position)
-    return reader
+def hands_of(capture: Capture, belt: Belt) -> Hands[Pile]:
+    """What is loaded here a small capture does without."""
+    if capture.is_read_anywhere:
+        from ctcp_forensics.capture.copies import Copies
 
+        return Copies(capture, Pile, belt)
+    from ctcp_forensics.capture.line import Line
 
-def threads_for_frames(capture: Capture, threads: int | None) -> int:
-    """Where one of them unpacks, the others; on two cores all frames are one thread's."""
-    available = cores() if threads is None else threads
-    return max(available - capture.is_unpacked_beside, 1)
-
-
-def pass_on(buffer: Buffer, frames: FrameTable, relay: Relay[Tray]) -> None:
-    """Who has less to do decodes: the thread that reads, where it would have to wait for a tray otherwise."""
-    tray = relay.take()
-    tray.load(buffer, frames)
-    if relay.is_behind:
-        tray.decode()
-    relay.pass_on(tray)
+    return Line(capture, Pile, belt)
 
 
 class Sharing:
     """What is done by hand with a chunk, where several share a file: all that the belt did not do."""
 
-    def __init__(self, reader: Reader, steps: Steps, belt: Belt, *, is_hashed: bool) -> None:
-        self._reader, self._steps, self._belt = reader, steps, belt
+    def __init__(self, reader: Reader, steps: Steps, belt: Belt, capture: Capture) -> None:
+        self._reader, self._steps, self._belt, self._capture = reader, steps, belt, capture
         self._batches = batches_in_order(reader)
-        self._is_hashed = is_hashed
-        """If so it has to come by here, chunk by chunk."""
 
     def tell(self, position: int) -> None:
         self._steps.tell(position)
@@ -104,7 +108,7 @@ class Sharing:
             self._steps.begin(self._reader)
             pile.add(buffer, frames)
             if self._reader.let_go():
-                if not self._is_hashed:
+                if not self._capture.is_hashed_on:
                     self._reader.lend(self._belt)
                 return True
         return False

@@ -20,7 +20,10 @@ class Cap(NamedTuple):
 CAPS: Final = (
     Cap("capture.ahead", "ITEMS_AHEAD", "chunks of 1 MiB read ahead of the analysis", "the reader waits"),
     Cap(
-        "capture.relay", "TRAYS", "batches between the thread that reads and the one that follows", "it waits"
+        "capture.line",
+        "CHUNKS_READY",
+        "chunks of 1 MiB made and not yet taken, of what is compressed or comes through a pipe",
+        "who makes them works on one",
     ),
     Cap(
         "capture.codecs",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import random
 import signal
@@ -20,7 +22,8 @@ from ctcp_forensics import _kernel, batches
 from ctcp_forensics._kernel import plain_belt
 from ctcp_forensics._kernel.rows import Frame
 from ctcp_forensics.batches import Steps
-from ctcp_forensics.capture import UNHASHED, Hashing, open_capture, source
+from ctcp_forensics.capture import UNHASHED, Capture, Hashing, line, open_capture, source
+from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.savefile import Reader, batches_in_order
@@ -103,6 +106,11 @@ def by_one(path: Path) -> tuple[list[Batch], Reader]:
 
 
 def by_hands(path: Path, count: int, hashing: Hashing = UNHASHED) -> tuple[list[Batch], Reader]:
+    with open_capture(str(path), hashing=hashing) as capture:
+        return by_several(capture, count)
+
+
+def by_several(capture: Capture, count: int) -> tuple[list[Batch], Reader]:
     """Nobody follows but Python, which so sees every batch that the belt took."""
     found: list[Batch] = []
 
@@ -112,10 +120,8 @@ def by_hands(path: Path, count: int, hashing: Hashing = UNHASHED) -> tuple[list[
 
     def nothing(*_: object) -> None: ...
 
-    with open_capture(str(path), hashing=hashing) as capture:
-        steps = Steps(begin=nothing, follow=follow, tell=nothing, tracker=nothing, add_segments=nothing)
-        reader = batches.shared(capture, Reader, steps, count)
-    return found, reader
+    steps = Steps(begin=nothing, follow=follow, tell=nothing, tracker=nothing, add_segments=nothing)
+    return found, batches.shared(capture, Reader, steps, count)
 
 
 def told(reader: Reader) -> tuple[object, ...]:
@@ -209,6 +215,74 @@ def test_batches_are_those_that_one_thread_finds_and_so_is_the_account(
         found, shared = by_hands(tmp_path / "made", hands)
         assert found == expected
         assert told(shared) == told(one)
+
+
+def as_it_is(content: bytes, _: random.Random) -> bytes:
+    return content
+
+
+def packed(content: bytes, chance: random.Random) -> bytes:
+    """In one stream or two, now and then cut short, or with a byte changed, or with something behind it."""
+    cut = chance.randrange(len(content))
+    written = bytearray(gzip.compress(content[:cut], 1) + gzip.compress(content[cut:], 1))
+    at = chance.randrange(len(written))
+    match chance.randrange(6):
+        case 0:
+            return bytes(written[:at])
+        case 1:
+            written[at] ^= 1 << chance.randrange(8)
+        case 2:
+            written += b"what somebody appended"
+    return bytes(written)
+
+
+@needs_core
+@settings(deadline=None, max_examples=120)
+@given(
+    seed=st.integers(0, 100_000),
+    form=st.sampled_from([pcap_of, pcapng_of]),
+    packing=st.sampled_from([as_it_is, packed]),
+    count=st.integers(0, 400),
+    oddity=st.sampled_from([0, 0.005, 0.2]),
+    chunk_len=st.sampled_from([61, 600, 4096, 30_000]),
+    hands=st.integers(1, 3),
+    limit=st.sampled_from([0, 10_000, None]),
+)
+def test_of_what_comes_one_after_the_other_batches_and_account_are_the_same(
+    seed: int,
+    form: Callable[..., bytes],
+    packing: Callable[..., bytes],
+    count: int,
+    oddity: float,
+    chunk_len: int,
+    hands: int,
+    limit: int | None,
+) -> None:
+    """As out of a pipe, plain and compressed, with every kind of damage."""
+    chance = random.Random(seed)
+    content = packing(form(chance, count, oddity), chance)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "CHUNK_LEN", chunk_len)
+        patch.setattr(line, "CHUNK_LEN", chunk_len)
+        patch.setattr(line, "CHUNKS_ALONE", chance.randrange(3))
+        one, several = (
+            Capture("-", io.BytesIO(content), size=None, hashing=Hashing(limit=limit)) for _ in range(2)
+        )
+        assert outcome_of(several, lambda: by_several(several, hands)) == outcome_of(one, lambda: alone(one))
+
+
+def alone(capture: Capture) -> tuple[list[Batch], Reader]:
+    reader = Reader(capture.chunks(threads=1))
+    return [batch_of(buffer, frames) for buffer, frames in batches_in_order(reader)], reader
+
+
+def outcome_of(capture: Capture, reading: Callable[[], tuple[list[Batch], Reader]]) -> object:
+    """Batches, account, hashes and notes, or why there are none."""
+    try:
+        found, reader = reading()
+    except CaptureError as error:
+        return str(error)
+    return found, told(reader), capture.digest, capture.content_digest, capture.notes, capture.position
 
 
 @needs_core

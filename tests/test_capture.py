@@ -40,7 +40,7 @@ from ctcp_forensics.capture.codecs import (
 )
 from ctcp_forensics.capture.digest import HASHES, Digest
 from ctcp_forensics.capture.meanwhile import Meanwhile
-from ctcp_forensics.capture.source import CHUNK_LEN, in_chunks
+from ctcp_forensics.capture.source import CHUNK_LEN, Pieces, in_chunks, joined
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
@@ -171,9 +171,9 @@ def test_no_piece_goes_beyond_a_chunk_so_that_most_chunks_need_not_be_copied(
     assert ends >= set(range(10_000, len(content) + 1, 10_000))
 
 
-@given(cuts=st.lists(st.integers(0, 500), max_size=12), broken=st.booleans())
-def test_pieces_of_any_length_are_full_chunks_and_a_piece_that_is_one_is_not_copied(
-    cuts: list[int], broken: bool
+@given(cuts=st.lists(st.integers(0, 500), max_size=12), broken=st.booleans(), chunk_len=st.integers(1, 600))
+def test_pieces_of_any_length_are_those_of_full_chunks_and_one_that_is_a_chunk_is_not_copied(
+    cuts: list[int], broken: bool, chunk_len: int
 ) -> None:
     content = bytes(range(250)) * 2
     edges = [0, *sorted(cuts), len(content)]
@@ -184,21 +184,18 @@ def test_pieces_of_any_length_are_full_chunks_and_a_piece_that_is_one_is_not_cop
         if broken:
             raise CaptureError("here", offset=1, reason="as told")
 
+    chunks: list[Pieces] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "CHUNK_LEN", 100)
-        chunks: list[memoryview] = []
-        held: list[bytes] = []
+        patch.setattr(source, "CHUNK_LEN", chunk_len)
         with pytest.raises(CaptureError) if broken else contextlib.nullcontext():
-            for chunk in in_chunks(damaged(), 2):
-                chunks.append(chunk)
-                held.append(bytes(chunk))
-                assert [bytes(one) for one in chunks[-2:]] == held[-2:]
-    assert b"".join(held) == content
-    assert [len(one) for one in held] == [100] * 5
-    whole = {
-        id(piece) for at, piece in zip(edges, pieces, strict=False) if len(piece) == 100 and at % 100 == 0
-    }
-    assert sum(isinstance(chunk.obj, bytes) for chunk in chunks) == len(whole)
+            chunks.extend(in_chunks(damaged()))
+    lengths = [len(joined(chunk)) for chunk in chunks]
+    assert b"".join(map(joined, chunks)) == content
+    assert all(length == chunk_len for length in lengths[:-1])
+    assert 0 < lengths[-1] <= chunk_len
+    for at, piece in zip(edges, pieces, strict=False):
+        if len(piece) == chunk_len and at % chunk_len == 0:
+            assert any(joined(chunk) is piece for chunk in chunks)
 
 
 @pytest.mark.parametrize(("name", "compress"), COMPRESSIONS)
@@ -703,18 +700,6 @@ def test_a_compressed_capture_that_is_abandoned_leaves_no_thread(file: File, tak
     assert (capture.digest, capture.content_digest) == (None, None)
 
 
-def test_chunks_that_are_kept_stay_good_for_so_many_more(file: File) -> None:
-    with open_capture(str(file(LARGE * 2))) as capture:
-        held: list[tuple[int, memoryview]] = []
-        start = 0
-        for chunk in capture.chunks(kept=3):
-            held = [*held[-3:], (start, memoryview(chunk))]
-            start += len(chunk)
-            threading.Event().wait(0.002)
-            assert all(bytes(one) == (LARGE * 2)[at : at + len(one)] for at, one in held)
-        assert start == 2 * len(LARGE)
-
-
 def test_chunks_stay_good_until_the_next_is_asked_for(file: File) -> None:
     """The reader is ahead by now, in other memory."""
     with open_capture(str(file(LARGE))) as capture:
@@ -830,7 +815,7 @@ def test_blocks_of_a_compressed_file_stay_good_until_they_are_unpacked(
     packed = gzip.compress(content)
     with open_capture(str(file(packed))) as capture:
         found = []
-        for chunk in capture.chunks(kept=2):
+        for chunk in capture.chunks():
             threading.Event().wait(0.001 if is_slow_to_look else 0)
             found.append(bytes(chunk))
     assert b"".join(found) == content

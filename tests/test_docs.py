@@ -39,7 +39,7 @@ CONSTANT = re.compile(r"(?P<name>[A-Z][A-Z0-9_]+) = (?P<value>[\d.,]+(?: \w+)?)"
 DOCUMENTED_TSHARK = "4.0"
 FRAME = re.compile(r"\bframe (\d+)")
 BOUND = re.compile(
-    r"(?:MAX|LIVE|LONGEST)_.*|.*_(?:CAP|KEPT|AT_A_GLANCE|MEMORY|AHEAD|PER_BATCH)|TRAYS|AT_ONCE"
+    r"(?:MAX|LIVE|LONGEST)_.*|.*_(?:CAP|KEPT|AT_A_GLANCE|MEMORY|AHEAD|PER_BATCH|READY)|AT_ONCE"
 )
 NOT_A_BOUND = {
     "MAX_INTERFACE_INDEX",  # tells variants of pcap apart

@@ -1,4 +1,4 @@
-"""Several hands on one file: chunk by chunk, each step in its order, whoever is slow, and nobody left behind."""
+"""Several hands on one file, each with copies of its own: every step in its order, and nobody is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ctcp_forensics import batches
 from ctcp_forensics._kernel import plain_belt
 from ctcp_forensics.batches import MOST_HANDS, hands_for
 from ctcp_forensics.capture import open_capture, source
-from ctcp_forensics.capture.hands import Hands
+from ctcp_forensics.capture.copies import Copies
 from ctcp_forensics.errors import CaptureError
 
 CHUNK_LEN = 10
@@ -95,7 +95,7 @@ class Reading:
 
 def read_by(count: int, path: Path, seed: int = 0, greed: float = 0, **fails_at: int) -> Reading:
     with open_capture(str(path)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(count))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(count))
         reading = Reading(hands.chunks(), random.Random(seed), greed)
         reading.fails_at = dict(fails_at)
         hands.run(reading)
@@ -128,7 +128,7 @@ def test_an_error_of_any_hand_surfaces_and_nothing_is_followed_behind_it(
 ) -> None:
     for seed in range(5):
         with open_capture(str(path)) as capture:
-            hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
+            hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
             reading = Reading(hands.chunks(), random.Random(seed))
             reading.fails_at = {step: turn}
             with pytest.raises(RuntimeError, match="as told"):
@@ -153,7 +153,7 @@ def test_an_interrupt_stops_a_hand_that_would_take_chunk_after_chunk(path: Path)
             raise KeyboardInterrupt
 
     with open_capture(str(path)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
         reading = Interrupted(slowly(hands.chunks()), random.Random(0))
         with pytest.raises(KeyboardInterrupt):
             hands.run(reading)
@@ -176,7 +176,7 @@ def test_nobody_waits_for_ever_where_a_thread_does_not_start(
     started: list[threading.Thread] = []
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with open_capture(str(path)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(3))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(3))
         with pytest.raises(type(error)):
             hands.run(Reading(hands.chunks(), random.Random(0)))
     assert nobody_is_left()
@@ -198,7 +198,7 @@ def test_what_cannot_be_read_is_told_behind_what_could(path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "preadv", broken)
     with open_capture(str(path)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         with pytest.raises(CaptureError, match=r"byte 70: cannot be read on: input/output error"):
             hands.run(reading)
@@ -221,7 +221,7 @@ def test_a_file_is_hashed_whoever_copied_it(path: Path) -> None:
         deaf = [len(chunk) for chunk in capture.chunks(threads=1)]
         expected = capture.digest
     with open_capture(str(path)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         hands.run(reading)
         assert (capture.digest, capture.content_digest, capture.position) == (
@@ -236,7 +236,7 @@ def test_what_grows_while_it_is_read_is_told_as_far_as_it_was_there(tmp_path: Pa
     growing = tmp_path / "growing"
     growing.write_bytes(CONTENT[:25])
     with open_capture(str(growing)) as capture:
-        hands: Hands[Load] = Hands(capture, Load, plain_belt.Belt(2))
+        hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
         reading = Reading(hands.chunks(), random.Random(0))
         with growing.open("ab") as more:
             more.write(CONTENT[25:28])
@@ -253,7 +253,6 @@ def test_only_long_files_that_lie_there_as_they_are_have_several_hands(
         assert hands_for(capture, 2) == 1
         monkeypatch.setattr(batches, "WORTH_SHARING", len(CONTENT))
         assert [hands_for(capture, threads) for threads in (1, 2, 5)] == [1, 2, MOST_HANDS]
-        monkeypatch.setattr(batches, "WORTH_SHARING", 0)
         assert hands_for(packed, 2) == 1
 
 
@@ -263,8 +262,7 @@ def test_a_file_that_cannot_be_looked_at_is_left_to_who_reads_it_from_its_beginn
     def broken(*_: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(batches, "WORTH_SHARING", 0)
     monkeypatch.setattr(os, "pread", broken)
     with open_capture(str(path)) as capture:
-        assert hands_for(capture, 2) == 1
+        assert not capture.is_read_anywhere
         assert b"".join(map(bytes, capture.chunks(threads=1))) == CONTENT

@@ -178,9 +178,9 @@ def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.row", "_kernel.rows",
     "batches",
-    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.digest", "capture.files",
+    "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.cores", "capture.digest", "capture.files",
     "capture.names",
-    "capture.opening", "capture.relay", "capture.source", "capture.stamp",
+    "capture.opening", "capture.source", "capture.stamp",
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "kept", "numbering",
     "packets", "packets.decoder", "packets.fragments", "packets.icmp", "packets.tray",

@@ -35,7 +35,10 @@ cdef walked_t walk_load(
 
 
 cdef class Belt:
-    """Chunk by chunk through the turns of several hands."""
+    """Chunk by chunk through the turns of several hands.
+
+    `collectors` are those whose order is fixed; where there is one, whoever is free has that turn.
+    """
 
     cdef readonly int hands
     cdef readonly Turns collecting, following
@@ -53,9 +56,10 @@ cdef class Belt:
     # Who follows, where Python has not to be there.
     cdef Tracker tracker
 
-    def __cinit__(self, int hands, bint is_looking=False):
+    def __cinit__(self, int hands, bint is_looking=False, *, collectors=None):
         self.hands = hands
-        self.collecting, self.following = Turns(hands, is_looking), Turns(hands, is_looking)
+        self.collecting = Turns(hands if collectors is None else collectors, is_looking)
+        self.following = Turns(hands, is_looking)
         self.rest = <uint8_t*> malloc(ACROSS_ROOM)
         if self.rest == NULL:
             raise MemoryError
@@ -133,9 +137,24 @@ cdef class Belt:
         try:
             with nogil:
                 self.collecting.wait(index)
-                stage = STAGE_COLLECTING
-                if self.takes(number) and self.sweep(pile, <const uint8_t*> view.buf, view.len):
-                    stage = self.go_on(index, pile)
+                stage = self.take(index, number, pile, <const uint8_t*> view.buf, view.len)
+        finally:
+            pile.mark(False)
+            PyBuffer_Release(&view)
+        return self.ended(stage, pile)
+
+    def carry_next(self, int index, chunk, Pile pile not None):
+        """The same for the chunk behind those that were taken, by who has the turn of collecting already."""
+        cdef Py_buffer view
+        cdef int stage
+        self.following.check(index)
+        pile.refuse_if_busy()
+        PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
+        pile.chunk = chunk
+        pile.mark(True)
+        try:
+            with nogil:
+                stage = self.take(index, self.taken, pile, <const uint8_t*> view.buf, view.len)
         finally:
             pile.mark(False)
             PyBuffer_Release(&view)
@@ -144,7 +163,7 @@ cdef class Belt:
     def carry_on(self, int index, Pile pile not None):
         """What `carry` does behind the turn of collecting, with a pile that the caller has collected."""
         cdef int stage
-        self.collecting.check(index)
+        self.following.check(index)
         pile.refuse_if_busy()
         pile.mark(True)
         try:
@@ -160,6 +179,14 @@ cdef class Belt:
         if stage == STAGE_DONE:
             pile.clear()
         return stage
+
+    cdef int take(
+        self, int index, int64_t number, Pile pile, const uint8_t* chunk, int64_t size
+    ) except -1 nogil:
+        """In the turn of collecting."""
+        if self.takes(number) and self.sweep(pile, chunk, size):
+            return self.go_on(index, pile)
+        return STAGE_COLLECTING
 
     cdef int go_on(self, int index, Pile pile) except -1 nogil:
         self.collecting.give_next(index)

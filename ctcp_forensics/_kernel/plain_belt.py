@@ -8,7 +8,7 @@ caller, chunk by chunk.  The compiled belt may take a chunk by itself where the 
 
 from __future__ import annotations
 
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from ctcp_forensics._kernel.layouts import PcapLayout, Stage
@@ -44,6 +44,14 @@ class Turns:
 
     def wait_for(self, index: int) -> None:
         self._tokens[index].get()
+
+    def comes(self, index: int, microseconds: int) -> bool:
+        """Whether it comes within that time, or is there."""
+        try:
+            self._tokens[index].get(timeout=microseconds / 1e6)
+        except Empty:
+            return False
+        return True
 
     def pass_on(self, index: int) -> None:
         self.give((index + 1) % len(self._tokens))
@@ -87,9 +95,10 @@ class Belt:
     segments = 0
     """Of batches that the caller did not see."""
 
-    def __init__(self, hands: int, is_looking: bool = False) -> None:
+    def __init__(self, hands: int, is_looking: bool = False, *, collectors: int | None = None) -> None:
+        """`collectors` are those whose order is fixed; where there is one, whoever is free has that turn."""
         self.hands = hands
-        self.collecting, self.following = Turns(hands), Turns(hands)
+        self.collecting, self.following = Turns(collectors or hands), Turns(hands)
         self.chunks_taken = 0
         """By the belt or by hand, in the turn of collecting."""
         self._rest, self._wanted = b"", 0
@@ -130,6 +139,10 @@ class Belt:
         `chunk` is empty where it is not as long as all others, or cannot be had.
         """
         self.collecting.wait_for(index)
+        return Stage.COLLECTING
+
+    def carry_next(self, index: int, chunk: Buffer, pile: Load) -> Stage:
+        """The same for the chunk behind those that were taken, by who has the turn of collecting already."""
         return Stage.COLLECTING
 
     def carry_on(self, index: int, pile: Load) -> Stage:

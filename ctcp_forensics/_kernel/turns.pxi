@@ -22,11 +22,14 @@ cdef extern from *:
     """
     /* A flag and a count that one thread changes while others look.  What they guard is guarded by a lock as well. */
     #if defined(_MSC_VER)
+    #include <intrin.h>
     #define BELT_LOOK(at) (*(volatile int*) &(at))
     #define BELT_SET(at, value) (*(volatile int*) &(at) = (value))
+    #define BELT_COUNT(at) ((void) _InterlockedIncrement((volatile long*) &(at)))
     #else
     #define BELT_LOOK(at) __atomic_load_n(&(at), __ATOMIC_RELAXED)
     #define BELT_SET(at, value) __atomic_store_n(&(at), (value), __ATOMIC_RELAXED)
+    #define BELT_COUNT(at) ((void) __atomic_add_fetch(&(at), 1, __ATOMIC_RELAXED))
     #endif
     /* Leaves the memory and the other half of the core alone for a moment. */
     #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
@@ -39,6 +42,7 @@ cdef extern from *:
     """
     int look "BELT_LOOK"(int at) noexcept nogil
     void set_to "BELT_SET"(int at, int value) noexcept nogil
+    void count_one "BELT_COUNT"(int at) noexcept nogil
     void pause "BELT_PAUSE"() noexcept nogil
 
 cdef enum:
@@ -47,7 +51,10 @@ cdef enum:
 
 
 cdef class Turns:
-    """One after the other, and then the first again.  Who waits looks for a while before it sleeps, if it may."""
+    """One after the other, and then the first again.  Who waits looks for a while before it sleeps, if it may.
+
+    Of one turn alone: whoever comes first, and then the next.
+    """
 
     cdef PyThread_type_lock tokens[MOST_HANDS]
     cdef int given[MOST_HANDS]  # how many times, told behind each; nothing is done but at a token
@@ -78,6 +85,16 @@ cdef class Turns:
         with nogil:
             self.wait(index)
 
+    def comes(self, int index, int64_t microseconds):
+        """Whether it comes within that time, or is there."""
+        cdef int found
+        self.check(index)
+        with nogil:
+            found = PyThread_acquire_lock_timed(self.tokens[index], microseconds, True)
+        if found == PY_LOCK_ACQUIRED:
+            count_one(self.used[index])
+        return found == PY_LOCK_ACQUIRED
+
     def pass_on(self, int index):
         self.check(index)
         self.give_next(index)
@@ -94,13 +111,13 @@ cdef class Turns:
     cdef int wait(self, int index) except -1 nogil:
         cdef int i
         for i in range(self.looks):
-            if look(self.given[index]) != self.used[index]:
+            if look(self.given[index]) != look(self.used[index]):
                 break
             pause()
         while PyThread_acquire_lock_timed(self.tokens[index], -1, True) == PY_LOCK_INTR:
             with gil:
                 PyErr_CheckSignals()
-        self.used[index] = self.used[index] + 1
+        count_one(self.used[index])
         return 0
 
     cdef void give_next(self, int index) noexcept nogil:
@@ -108,4 +125,4 @@ cdef class Turns:
 
     cdef void give_to(self, int index) noexcept nogil:
         PyThread_release_lock(self.tokens[index])
-        set_to(self.given[index], look(self.given[index]) + 1)
+        count_one(self.given[index])

@@ -8,24 +8,22 @@ and a small compressed file may hold a large savefile.  Only what unpacks to mor
 """
 
 from ctcp_forensics.capture.access import Access
+from ctcp_forensics.capture.cores import cores
 from ctcp_forensics.capture.digest import BY_THE_WAY, HASH_LIMIT, UNHASHED, WHOLLY, Hashing, HashName
 from ctcp_forensics.capture.names import STDIN
 from ctcp_forensics.capture.opening import open_capture
-from ctcp_forensics.capture.relay import TRAYS, Relay, cores
 from ctcp_forensics.capture.source import Capture
 
 __all__ = [
     "BY_THE_WAY",
     "HASH_LIMIT",
     "STDIN",
-    "TRAYS",
     "UNHASHED",
     "WHOLLY",
     "Access",
     "Capture",
     "HashName",
     "Hashing",
-    "Relay",
     "cores",
     "open_capture",
 ]

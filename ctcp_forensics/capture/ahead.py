@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 ITEMS_AHEAD: Final = 2
 """Made and not yet taken: enough to overlap, and neither side runs away."""
-ITEMS_ALIVE: Final = ITEMS_AHEAD + 2
-"""With the one being made and the one in use: a maker may reuse the memory of older ones."""
 
 Item = TypeVar("Item")
 Thing = TypeVar("Thing")
@@ -47,7 +45,7 @@ def ahead(items: Iterator[Item], meanwhile: Callable[[], bool] = _nothing) -> It
     maker = Thread(target=_make, args=(items, ready, wanted, meanwhile), name="read-ahead", daemon=True)
     maker.start()
     try:
-        while not isinstance(item := _get(ready, meanwhile), _End):
+        while not isinstance(item := with_something_to_do(ready, meanwhile), _End):
             wanted.put(True)
             yield item
         if item.error is not None:
@@ -67,7 +65,7 @@ def _make(
     error: BaseException | None = None
     try:
         for item in items:
-            if not _get(wanted, meanwhile):
+            if not with_something_to_do(wanted, meanwhile):
                 return
             ready.put(item)
     except BaseException as raised:  # noqa: BLE001 - it is raised again by whoever takes the items
@@ -75,7 +73,8 @@ def _make(
     ready.put(_End(error))
 
 
-def _get(queue: SimpleQueue[Thing], meanwhile: Callable[[], bool]) -> Thing:
+def with_something_to_do(queue: SimpleQueue[Thing], meanwhile: Callable[[], bool]) -> Thing:
+    """The next thing in the queue."""
     while queue.empty() and meanwhile():
         """One thing after the other, until there is something to go on with."""
     return queue.get()

@@ -94,8 +94,12 @@ class Digest:
         """Begun with the first block: OpenSSL's library takes 3.6 MB, also where nothing is hashed."""
         return HASHES[self._name]()
 
+    @property
+    def is_given_up(self) -> bool:
+        return self._left is not None and self._left < 0
+
     def hexdigest(self) -> str | None:
-        return None if self._left is not None and self._left < 0 else self._hash.hexdigest()
+        return None if self.is_given_up else self._hash.hexdigest()
 
 
 def sha256_of(data: Buffer | bytearray) -> str:

@@ -13,7 +13,7 @@ from itertools import chain, cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
-from ctcp_forensics.capture.ahead import ITEMS_AHEAD, ITEMS_ALIVE, ahead
+from ctcp_forensics.capture.ahead import ahead
 from ctcp_forensics.capture.codecs import HEAD_LEN, MAGIC_LEN, Buffer, Codec, CodecError, Unpacker, codec_of
 from ctcp_forensics.capture.digest import BY_THE_WAY, Digest, Hashing
 from ctcp_forensics.errors import CaptureError, ContainerDamageError
@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 
 CHUNK_LEN: Final = 1 << 20
 """A chunk costs much more to read than to hand over, and still fits the cache."""
+BLOCKS_READY: Final = 2
+"""Of a compressed file, read by who would have to wait otherwise, and not yet unpacked."""
 SMALLEST_LEN: Final = 1 << 16
 """Files that are made as they are read say that they have 0 bytes."""
 
 
+Pieces = list[bytes]
+"""Those of one chunk: whoever takes it puts them together, and has it near then."""
+
 Item = TypeVar("Item")
+Thing = TypeVar("Thing")
 
 
 class Readable(Protocol):
@@ -70,9 +76,12 @@ class Capture:
         self._file = file
         self._check = check
         self._close = close
-        self._kept = 0
         self._threads: int | None = None
-        self._given: Iterator[memoryview] | None = None
+        self._given: Iterator[Buffer] | None = None
+        self._rooms: Rooms | None = None
+        self._packed: Meanwhile[memoryview] | None = None
+        self._told_len: int | None = None
+        """Of the content, where that is known before it is unpacked."""
         self._is_in_vain: bool | None = None
         """Hashing the content; None as long as nobody knows."""
         self._is_at_end = False
@@ -98,14 +107,12 @@ class Capture:
     @property
     def is_read_anywhere(self) -> bool:
         """Whether any part can be read by itself, as `block_at` does: a file on disk that is not compressed."""
-        return self._head_on_disk is not None and codec_of(self._head_on_disk) is None
+        return self._head_on_disk is not None and not self.is_packed
 
     @property
-    def is_unpacked_beside(self) -> bool:
-        """Whether it is known before it is read that a thread will have nothing else to do than unpack it."""
-        if self.size is None or self.size <= CHUNK_LEN or self._head_on_disk is None:
-            return False
-        return codec_of(self._head_on_disk) is not None
+    def is_packed(self) -> bool:
+        """Whether it is known before it is read that it is compressed."""
+        return self._head_on_disk is not None and codec_of(self._head_on_disk) is not None
 
     @cached_property
     def _head_on_disk(self) -> bytes | None:
@@ -131,44 +138,65 @@ class Capture:
         return memory[:filled]
 
     def chunks(
-        self, *, kept: int = 0, threads: int | None = None, blocks: Iterator[memoryview] | None = None
+        self, *, threads: int | None = None, content: Iterator[Buffer] | None = None
     ) -> Iterator[Buffer]:
-        """The savefile in chunks, each good until the next one is asked for, or `kept` more behind that.
+        """The savefile in chunks, each good until the next one is asked for.
 
-        With one of the `threads` nothing is read before it is asked for.  `blocks` are the file's, in order, where
-        somebody else reads it with `block_at`.
+        With one of the `threads` nothing is read before it is asked for.  `content` are the chunks, where somebody else
+        makes them: see `made` and `copied`.
         Raises CaptureError, after the chunks that could be had, where the file cannot be
         read or unpacked to its end.
         """
-        self._kept, self._threads, self._given = kept, threads, blocks
+        self._threads, self._given = threads, content
         return self._chunks
+
+    def made(self, rooms: Rooms) -> Generator[Buffer | Pieces, None, None]:
+        """The same, not hashed, each good until it is given back; for who makes them and others take them."""
+        self._rooms = rooms
+        return self._content()
+
+    def copied(self, blocks: Iterator[Buffer]) -> Iterator[Buffer]:
+        """The blocks of a file that is not compressed, where somebody reads it with `block_at`."""
+        yield from blocks
+        self.notes += self._check()
+        self._is_at_end = True
+
+    def read_on(self) -> bool:
+        """For whoever would have to wait for chunks: whether a part of the compressed file was read for who unpacks."""
+        return self._packed is not None and self._packed.make_one()
+
+    @property
+    def is_hashed_on(self) -> bool:
+        """Whether every chunk of the content has to come by `chunks`."""
+        return not self._digest.is_given_up
+
+    @cached_property
+    def _digest(self) -> Digest:
+        """Of the content; made with its first chunk."""
+        return Digest(self.hashing.for_length(self._told_len))
 
     def _read(self) -> Generator[Buffer, None, None]:
         """The content, hashed where it is taken: whoever makes it is often the slower one."""
-        blocks = self._blocks() if self._given is None else self._counted(self._given)
-        first = next(blocks, memoryview(b""))
-        codec = codec_of(bytes(first[:MAGIC_LEN]))
-        told_len = None if codec is None else codec.told_len(bytes(first[:HEAD_LEN]))
-        digest, broken = Digest(self.hashing.for_length(told_len)), None
+        broken = None
         try:
-            for chunk in self._content(codec, chain((first,), blocks)):
-                self._give_up_early(digest)
-                digest.update(chunk)
+            for chunk in map(joined, self._content() if self._given is None else self._given):
+                self._give_up_early()
+                self._digest.update(chunk)
                 yield chunk
         except CaptureError as error:
             broken = error
             self.is_broken_inside = isinstance(error, ContainerDamageError)
         if self._is_at_end:
-            self._give_up_early(digest)
-            self.content_digest = digest.hexdigest()
+            self._give_up_early()
+            self.content_digest = self._digest.hexdigest()
             self.digest = self._packed_digest if self.compression else self.content_digest
         if broken is not None:
             raise broken
 
-    def _give_up_early(self, digest: Digest) -> None:
+    def _give_up_early(self) -> None:
         """Whoever unpacks may know it sooner or later; that it is given up is told either way."""
         if self._is_in_vain:
-            digest.give_up()
+            self._digest.give_up()
 
     @property
     def _has_helpers(self) -> bool:
@@ -180,29 +208,33 @@ class Capture:
 
     @property
     def _alive(self) -> int:
-        """Chunks that somebody may still look at, with the one that is being made."""
-        return (1 if self._threads == 1 else ITEMS_ALIVE) + self._kept
+        """Blocks that somebody may still look at, with the one that is being made and the one in use."""
+        return 1 if self._threads == 1 else BLOCKS_READY + 2
 
-    def _content(self, codec: Codec | None, blocks: Iterator[memoryview]) -> Iterator[Buffer]:
+    def _content(self) -> Generator[Buffer | Pieces, None, None]:
+        blocks = self._blocks()
+        first = next(blocks, memoryview(b""))
+        codec = codec_of(bytes(first[:MAGIC_LEN]))
+        blocks = chain((first,) if first else (), blocks)
         if codec is None:
             yield from self._as_it_lies(blocks)
             self._is_at_end = True
             return
-        self.compression = codec.name
-        packed = self._packed(blocks)
-        pieces = self._unpacked(codec, iter(packed))
-        yield from self._ahead(in_chunks(pieces, self._alive), packed.make_one)
+        self.compression, self._told_len = codec.name, codec.told_len(bytes(first[:HEAD_LEN]))
+        self._packed = self._in_parts(blocks)
+        chunks = in_chunks(self._unpacked(codec, iter(self._packed)))
+        yield from chunks if self._rooms is not None else self._ahead(chunks, self._packed.make_one)
 
     def _as_it_lies(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
         """The system reads ahead of a file on disk, and bytes are nearest to the core that copied them."""
         return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
 
-    def _packed(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
+    def _in_parts(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
         """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
         from ctcp_forensics.capture.meanwhile import Meanwhile  # most captures are not compressed
 
         if isinstance(self._file, FileIO):
-            return Meanwhile(self._hashed(blocks), ITEMS_AHEAD)
+            return Meanwhile(self._hashed(blocks), BLOCKS_READY)
         return Meanwhile(self._ahead(self._hashed(blocks)), 0)
 
     def _hashed(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
@@ -223,17 +255,16 @@ class Capture:
                 self.notes += self._check()
                 return
 
-    def _counted(self, blocks: Iterator[memoryview]) -> Iterator[memoryview]:
-        for block in blocks:
-            self.position += len(block)
-            yield block
-        self.notes += self._check()
-
     def _memories(self) -> Iterator[memoryview]:
-        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile."""
-        if self.size is not None and self.size < CHUNK_LEN:
+        """A small file is read in one piece and needs no more memory than that; it may have grown meanwhile.
+
+        Where there are rooms, blocks are chunks unless they turn out to be compressed.
+        """
+        if self._rooms is not None:
+            yield next(iter(self._rooms))
+        elif self.size is not None and self.size < CHUNK_LEN:
             yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
-        yield from memories(self._alive)
+        yield from memories(self._alive) if self._rooms is None or self.compression else self._rooms
 
     def _fill(self, memory: memoryview) -> int:
         """As many bytes as there is room for, or are left."""
@@ -285,34 +316,57 @@ def memories(count: int) -> Iterator[memoryview]:
     yield from cycle(made)
 
 
-def in_chunks(pieces: Iterator[bytes], alive: int) -> Iterator[memoryview]:
-    """Pieces of any length as full chunks: a savefile is cut at the same bytes however it was packed.
+class Rooms:
+    """Memory for chunks that several hands look at, used again when it is given back; as many as are needed at once."""
 
-    Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.  A piece that is a chunk
-    already is not copied.
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def __iter__(self) -> Iterator[memoryview]:
+        while True:
+            yield memoryview(self._free.pop() if self._free else bytearray(CHUNK_LEN))
+
+    def give_back(self, chunk: object) -> None:
+        """Nobody looks at the chunk any more.  What was unpacked lies in no room, but in bytes of its own."""
+        if isinstance(chunk, memoryview):
+            self._free.append(cast(bytearray, chunk.obj))
+
+    def vacated(self, chunk: Thing) -> Thing | bytes:
+        """The same bytes, where nobody has to give them back."""
+        if not isinstance(chunk, memoryview):
+            return chunk
+        copy = bytes(chunk)
+        self.give_back(chunk)
+        return copy
+
+
+def in_chunks(pieces: Iterator[bytes]) -> Iterator[Pieces]:
+    """Pieces of any length as those of full chunks: a savefile is cut at the same bytes however it was packed.
+
+    Frames are put in order chunk by chunk, so that cuts elsewhere could make another report.
     """
-    rooms = memories(alive)
-    room, held, damage = memoryview(b""), 0, None
+    held, room, damage = list[bytes](), CHUNK_LEN, None
     try:
         for piece in pieces:
-            if not held and len(piece) == CHUNK_LEN:
-                yield memoryview(piece)
-                continue
-            taken = 0
-            while taken < len(piece):
-                room = room if held else next(rooms)
-                part = memoryview(piece)[taken : taken + CHUNK_LEN - held]
-                room[held : held + len(part)] = part
-                taken, held = taken + len(part), held + len(part)
-                if held == CHUNK_LEN:
-                    yield room
-                    held = 0
+            rest = piece
+            while len(rest) >= room:
+                held.append(rest[:room])
+                yield held
+                held, rest, room = [], rest[room:], CHUNK_LEN
+            if rest:
+                held.append(rest)
+                room -= len(rest)
     except CaptureError as error:
         damage = error
     if held:
-        yield room[:held]
+        yield held
     if damage is not None:
         raise damage
+
+
+def joined(chunk: Buffer | Pieces) -> Buffer:
+    """A chunk that came in pieces; one of a single piece is not copied."""
+    return b"".join(chunk) if isinstance(chunk, list) else chunk
 
 
 def in_words(error: OSError | ValueError) -> str:
