@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import random
@@ -10,9 +11,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -34,6 +36,8 @@ from ctcp_forensics.archive.run import keys
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
+from ctcp_forensics.archive.task import Task, answer_of, item_of, payload_of, work
+from ctcp_forensics.batches import WORTH_SHARING
 from ctcp_forensics.capture import Hashing
 from ctcp_forensics.capture.members.limits import MAX_UNPACKED
 from ctcp_forensics.pipeline import Options, diagnose
@@ -59,6 +63,22 @@ AS_SWEPT = Options(hashing=Hashing("blake3"))
 def entry_of(path: Path) -> Entry:
     status = path.stat()
     return Entry(uri=str(path), size=status.st_size, stamp=f"{status.st_mtime_ns}:{status.st_ino}")
+
+
+@pytest.mark.parametrize("packed_as", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_worker_has_no_second_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed_as: Callable[[bytes], bytes]
+) -> None:
+    """There is a worker for each core: a thread would take from the other worker what it gives to this one."""
+    sample = (SAMPLES / "healthy.pcap").read_bytes()
+    path = tmp_path / "long.pcap"
+    path.write_bytes(packed_as(sample + sample[24:] * (2 * WORTH_SHARING // len(sample))))
+    frames = examine(entry_of(path), Terms()).frames
+    started: list[str] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda one: started.append(one.name))
+    task = Task(kind="examine", items=(item_of(entry_of(path)),), terms=Terms())
+    (answer,) = map(answer_of, work(payload_of(task)))
+    assert (answer.frames, started) == (frames, [])
 
 
 def files_of(store: Path, status: str) -> int:

@@ -32,6 +32,12 @@ else:
         _field_defaults = {}  # noqa: RUF012  # as in a named tuple; whoever decodes rows asks for it
 
         def __new__(cls, *values, **named):
+            if named or len(values) != len(cls._fields):
+                return cls._in_order(values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _in_order(cls, values, named):
             rest = cls._fields[len(values) :]
             if named.keys() != set(rest):
                 raise TypeError(f"{cls.__name__} has the fields {', '.join(cls._fields)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -252,8 +252,9 @@ class Manifest:
         self._writer.execute("INSERT INTO segments VALUES (?, ?, ?)", (number, name, results))
 
     def note_result(self, values: Sequence[object]) -> int:
-        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES}) RETURNING id"
-        return self._writer.one(query, *values)
+        """Its number, which is that of its row."""
+        query = f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_VALUES})"
+        return cast(int, self._writer.execute(query, values).lastrowid)
 
     def note_merged(self, entry: Sequence[object], result: int | None) -> None:
         """An entry of another store as it is there: uri, size, length, stamp, quick and content."""
