@@ -26,7 +26,7 @@ from ctcp_forensics.capture.codecs import Unpacker
 from ctcp_forensics.capture.relay import TRAYS, TRAYS_ALONE, Relay, cores
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.pipeline import Options, diagnose
-from ctcp_forensics.reading import Reel
+from ctcp_forensics.reading.course import Reel
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
 
