@@ -210,7 +210,7 @@ def in_words(story: Story) -> str:
     return (
         f"Segments from the client rise steadily for {story.reset.at_s:.0f} seconds. The ACK follows them until byte "
         f"{story.lost.seq}, sent in frame {story.lost.frame} and lost, and stays there: {len(story.duplicates)} "
-        f"duplicate ACKs, no answer, {story.new_segments} new segments, then a RST in frame {story.reset.frame}."
+        f"duplicate ACKs, no answer, {story.new_segments} new segments, then an RST in frame {story.reset.frame}."
     )
 
 

@@ -260,13 +260,13 @@ CAPS: Final = (
     Cap("render.sketch", "MAX_LANES", "places drawn in one sketch", "the first"),
     Cap("retrace.errand", "MAX_TRACED", "flows traced for pictures", "the worst are; the rest is counted"),
     Cap(
-        "reading",
+        "reading.course",
         "MAX_SPLIT",
         "interfaces of one savefile taken as a vantage point each",
         "all of them are one vantage point",
     ),
     Cap(
-        "reading",
+        "reading.readings",
         "MAX_IN_FULL",
         "flows of one capture that are well and told in full",
         "the others are told in a line each: the report's `brief`",
@@ -283,7 +283,7 @@ CAPS: Final = (
     ),
     Cap("_kernel.rows", "ALL_RESETS_KEPT", "RSTs kept of all flows together", "likewise"),
     Cap(
-        "reading",
+        "reading.readings",
         "MAX_UNWELL_IN_FULL",
         "other flows of one capture told in full",
         "the gravest are, dealt out to verdicts, headends and clients; the others in a line each",

@@ -24,6 +24,7 @@ DOCUMENTS: Final = (
     "docs/ARCHIVE.md",
     "docs/HANDOVER.md",
     "docs/METHOD.md",
+    "docs/decisions/README.md",
 )
 PICTURE: Final = "docs/time-sequence.svg"
 PICTURE_SCRIPT: Final = "docs/time_sequence.py"

@@ -1,4 +1,4 @@
-"""Tables of the documents, read from the code: bounds, claims, verdicts, rooms, constants.
+"""Tables of the documents, read from the code: bounds, claims, verdicts, rooms, decisions, constants.
 
 `<!-- generated: NAME -->` to `<!-- end -->` holds one.  Knows where the code says what.  Does not run anything.
 """
@@ -69,6 +69,15 @@ def rooms_table() -> Iterator[str]:
             yield f"| `{name}` | {' '.join(docstring.strip().partition(chr(10) * 2)[0].split())} |"
 
 
+def decisions_list() -> Iterator[str]:
+    """Every decision under its own heading, which begins with its number."""
+    for path in sorted((ROOT / "docs/decisions").glob("0*.md")):
+        heading = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        number, _, title = heading.partition(". ")
+        assert int(number) == int(path.name[:4]), path
+        yield f"{number}. [{title}]({path.name})"
+
+
 def layers() -> list[list[str]]:
     """The layers of the import contract that exist."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -88,6 +97,7 @@ TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "claims": claims_table,
     "verdicts": verdicts_table,
     "rooms": rooms_table,
+    "decisions": decisions_list,
     "archive": described,
 }
 

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from benchmarks import generate
 from ctcp_forensics import batches
-from ctcp_forensics import reading as reading_room
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.brief import counts_of, lines_of
@@ -28,6 +27,8 @@ from ctcp_forensics.early.lines import Facts, Lines, with_slack
 from ctcp_forensics.evidence import FEWER_AT_ONCE
 from ctcp_forensics.flows import SILENCE_NS
 from ctcp_forensics.pipeline import Options, diagnose
+from ctcp_forensics.reading import Source, read
+from ctcp_forensics.reading.course import NAMED_AT_ONCE, Course
 from ctcp_forensics.render import render
 from ctcp_forensics.render.look import PLAIN, Depth, Look
 from ctcp_forensics.report import FLAGSHIP, Evidence, Finding, Report, exit_status
@@ -246,7 +247,7 @@ def test_icmp_errors_are_kept_once_and_not_of_each_flow_that_they_quote(tmp_path
     asked = [syn(1_024, number) for number in range(20)]
     path = written(tmp_path, [*asked[:1], *[prohibited(asked[0])] * 200, *asked[1:]])
     with capped(1, 1 << 20):
-        reading = reading_room.read(str(path), Options())
+        reading = read(str(path), Options())
     assert reading.early is not None
     assert len(reading.early.lines.observed) == 19
     assert max(map(len, reading.early.lines.observed.values())) < 4_000
@@ -268,10 +269,10 @@ def test_neither_chunks_nor_threads_change_what_is_told(
 def test_who_was_named_may_leave_while_the_next_file_is_read(made: Path, tmp_path: Path) -> None:
     """Of a capture that was rotated each flow is told once, whatever file the frame that needed its place is in."""
     with capped(130, 1 << 20):
-        course = reading_room.Course(Options(), None, is_case=False)
+        course = Course(Options(), None, is_case=False)
         for name, content in zip(("c1", "c2"), halves(made.read_bytes(), frame=8_000), strict=True):
             (tmp_path / name).write_bytes(content)
-            course.read(name, reading_room.Source(path=str(tmp_path / name)), None)
+            course.read(name, Source(path=str(tmp_path / name)), None)
         (reading,) = course.readings()
     tallies, given_up = reading.tracker.tallies(), reading.tracker.given_up()
     assert reading.early is not None
@@ -402,7 +403,7 @@ def test_of_a_flood_some_are_judged_and_the_rest_is_counted(tmp_path: Path) -> N
     unjudged = int(cap.reached_by.split()[1])
     assert cap.reached_by == f"c1: {unjudged} half-open flows given up unjudged"
     assert report.coverage.flows_judged == 600 - unjudged
-    assert 20 <= report.coverage.flows_judged - 10 < 20 + reading_room.NAMED_AT_ONCE
+    assert 20 <= report.coverage.flows_judged - 10 < 20 + NAMED_AT_ONCE
 
 
 VERDICT = st.sampled_from(sorted(JUDGED)[::5])

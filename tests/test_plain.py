@@ -184,7 +184,7 @@ ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
     "cli", "cli.analysis", "cli.ends", "cli.lean", "cli.output", "cli.plain", "cli.words",
     "company", "coverage", "errors", "kept", "numbering",
     "packets", "packets.decoder", "packets.fragments", "packets.icmp", "packets.tray",
-    "pipeline", "reading",
+    "pipeline", "reading", "reading.course", "reading.intake", "reading.readings",
     "render", "render.look",
     "report", "report.captures", "report.findings", "report.flows", "report.paths", "report.pictures", "report.whole",
     "report.words",
