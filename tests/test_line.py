@@ -28,7 +28,7 @@ from ctcp_forensics.capture.line import CHUNKS_ALONE, CHUNKS_READY, Line
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.pipeline import Options, diagnose
-from ctcp_forensics.reading import Reel
+from ctcp_forensics.reading.course import Reel
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
 
