@@ -111,6 +111,22 @@ def test_the_longest_silences_are_kept_and_the_longest_of_the_others_is_told(ker
 
 
 @each_kernel
+def test_late_frames_and_those_at_one_time_change_nothing_where_every_place_is_taken(kernel: Any) -> None:
+    chance = random.Random(9)
+    times = [10 * SET_BACK_NS]
+    for turn in range(6 * SILENCES_KEPT):
+        times.append(times[-1] + chance.choice((0, 0, -3, *range(1, 400))))
+        if turn == 3 * SILENCES_KEPT:
+            times.append(-5)  # set back, to before the epoch
+    steps = steps_since_set_back(times)
+    silences = sorted((until - since, since) for since, until in pairwise(steps))
+    row = pulse_of(kernel, times)
+    assert (row.since_ns, row.until_ns) == (-5, steps[-1])
+    assert row.silences == tuple(sorted((at, at + length) for length, at in silences[-SILENCES_KEPT:]))
+    assert row.unlisted_ns == silences[-SILENCES_KEPT - 1][0]
+
+
+@each_kernel
 def test_without_a_frame_there_is_no_pulse(kernel: Any) -> None:
     assert tracked(kernel, []).pulse() == NO_PULSE
     assert not shows_a_frame(NO_PULSE, 0, 10)

@@ -5,7 +5,7 @@ cdef inline bint is_shorter(const silence_t* one, const silence_t* other) noexce
 
 
 cdef inline void take_pulse(pulse_t* pulse, int64_t time_ns) noexcept nogil:
-    """No longer silence than one that is not listed any more is none to list: of nearly all frames this is all there is."""
+    """A silence no longer than one that is not listed any more is none to list, and so are nearly all."""
     cdef int64_t silence_ns = time_ns - pulse.until_ns
     if likely(<uint64_t> silence_ns <= <uint64_t> pulse.unlisted_ns and pulse.until_ns != NEVER):
         pulse.until_ns = time_ns

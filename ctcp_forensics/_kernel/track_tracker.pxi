@@ -90,7 +90,7 @@ cdef bint view_log(const tracker_t* t, log_t* log) noexcept nogil:
 # --- batches ---------------------------------------------------------------------------------------------
 
 cdef inline void look_ahead(const found_t* found) noexcept nogil:
-    """Ask for the other cache lines that the next segment of this flow will touch: the first was asked for with its slot."""
+    """Ask for the other lines that the next segment of this flow will touch; the first is under way."""
     prefetch_to_write(&found.flow.directions[0].next_pos)
     prefetch_to_write(&found.flow.directions[1].next_pos)
     prefetch_to_write(&found.d.marks)
