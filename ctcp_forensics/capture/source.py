@@ -185,7 +185,6 @@ class Capture:
                 yield chunk
         except CaptureError as error:
             broken = error
-            self.is_broken_inside = isinstance(error, ContainerDamageError)
         if self._is_at_end:
             self._give_up_early()
             self.content_digest = self._digest.hexdigest()
@@ -277,6 +276,9 @@ class Capture:
                 filled += count
         except OSError as error:
             raise self._unreadable(self.position + filled, error) from error
+        except ContainerDamageError:
+            self.is_broken_inside = True
+            raise
         self.position += filled
         return filled
 
