@@ -233,6 +233,13 @@ def test_a_window_that_is_zero_once_may_be_on_its_way_to_open(zero_windows: int,
     assert outcome(claims.the_window_stayed_closed, case_of(*CLOSED_WINDOW), numbers) is expected
 
 
+@pytest.mark.parametrize(("frames", "is_told"), [(0, True), (-1, False)])
+def test_ten_segments_each_way_are_enough_to_tell_two_numberings(frames: int, is_told: bool) -> None:
+    few = {"frames": identity.MIXED_SEGMENTS + frames, "strays": identity.MIXED_SEGMENTS + frames}
+    case = with_numbers(case_of(*FAILURE), Numbers(to_headend=few, to_client=few))
+    assert (identity.numbered_twice(case.flow) is not None) is is_told
+
+
 def question_of(case: Case) -> Episode:
     assert case.episode is not None
     return case.episode
