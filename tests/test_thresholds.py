@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from ctcp_forensics import claims
 from ctcp_forensics.case import Case
-from ctcp_forensics.claims import endings, identity, proof, silences, stall
+from ctcp_forensics.claims import identity, proof, silences, stall
 from ctcp_forensics.episodes import DUP_THRESH, Episode
 from ctcp_forensics.evidence import Answer, Claim, Outcome
 from ctcp_forensics.flows import SPLICED_NS, Direction, Flow
@@ -78,7 +79,7 @@ C > S  1101:1201
 """,
 )
 
-Rows = dict[str, int]
+Rows = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,14 +163,14 @@ def test_who_goes_on_alone_for_ten_seconds_is_left_alone() -> None:
 def test_a_syn_has_five_seconds_for_its_answer() -> None:
     case, claim = case_of(*NO_SYN_ACK), claims.the_handshake_failed
     first_ns = case.flow.row.first_ns
-    assert outcome(claim, case, Numbers(last_ns=first_ns + endings.REPLY_NS)) is Outcome.HOLDS
-    assert outcome(claim, case, Numbers(last_ns=first_ns + endings.REPLY_NS - 1)) is Outcome.UNKNOWN
+    assert outcome(claim, case, Numbers(last_ns=first_ns + silences.REPLY_NS)) is Outcome.HOLDS
+    assert outcome(claim, case, Numbers(last_ns=first_ns + silences.REPLY_NS - 1)) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(("late_ns", "expected"), [(0, Outcome.HOLDS), (-1, Outcome.UNKNOWN)])
 def test_who_begins_anew_within_five_seconds_has_not_waited_for_ike(late_ns: int, expected: Outcome) -> None:
     case = case_of(*NO_ESP)
-    begins_ns = case.flow.row.last_ns + endings.REPLY_NS + late_ns
+    begins_ns = case.flow.row.last_ns + silences.REPLY_NS + late_ns
     follower = flow_with(case.flow, Numbers(flow={"first_ns": begins_ns}))
     assert claims.ike_never_completed.answer(replace(case, reopened_by=follower))[0] is expected
 
@@ -240,6 +241,37 @@ def test_ten_segments_each_way_are_enough_to_tell_two_numberings(frames: int, is
     assert (identity.numbered_twice(case.flow) is not None) is is_told
 
 
+@pytest.mark.parametrize(
+    ("longest", "mss", "merged", "expected"),
+    [
+        (9000, 1300, 1, 1300),  # a card put them together: the receiver's MSS bounds them
+        (9000, -1, 1, proof.ETHERNET_SEGMENT_LEN),  # no SYN was seen: Ethernet does
+        (9000, 1300, 0, 1300),
+        (9000, -1, 0, 9000),
+        (1461, 1300, 0, 1300),
+        (1460, 1300, 0, 1460),  # it fits into a frame: a sender who heeds no MSS
+        (1200, 1300, 1, 1200),
+    ],
+)
+def test_what_went_over_a_wire_is_as_large_as_its_mss_or_ethernet_allows(
+    longest: int, mss: int, merged: int, expected: int
+) -> None:
+    numbers = Numbers(
+        to_headend={"max_payload_len": longest, "merged_segments": merged}, to_client={"mss": mss}
+    )
+    flow = flow_with(case_of(*FAILURE).flow, numbers)
+    assert proof.largest_segment_len(flow, flow.to_headend) == expected
+
+
+def test_messages_without_an_answer_are_those_of_ipsec() -> None:
+    alone = "tunnel", LEFT_ALONE[1].replace("C > S  +100\n+60s", "C > S  +100\n  S > C  ack 1001\n+60s")
+    case = case_of(*alone)
+    assert silences.messages_without_reply(case) is not None
+    other = replace(case, encapsulation=replace(case.encapsulation, kind="none"))
+    assert not other.may_be_ctcp
+    assert silences.messages_without_reply(other) is None
+
+
 def question_of(case: Case) -> Episode:
     assert case.episode is not None
     return case.episode
@@ -248,7 +280,7 @@ def question_of(case: Case) -> Episode:
 # --- ACKs in lumps and in bursts --------------------------------------------------------------------
 
 
-def asked(**numbers: int) -> Episode:
+def asked(**numbers: Any) -> Episode:
     question = question_of(case_of(*FAILURE))
     return replace(question, row=question.row._replace(**numbers))
 
