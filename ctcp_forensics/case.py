@@ -19,6 +19,9 @@ from ctcp_forensics.kept import kept
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 
+ESP_WINDOW = 64
+"""How far a message may be overtaken: the anti-replay window that RFC 4303 §3.4.3 recommends."""
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One flow with everything that bears on its verdict."""
@@ -192,7 +195,13 @@ def rebindings(outlines: Iterable[Outline]) -> dict[int, int]:
     for flow in outlines:
         for one in flow.associations:
             earlier, before = latest.get(one.spi, (flow, one))
-            if not flow.has_syn and before.last_frame < one.first_frame and earlier.ends != flow.ends:
+            if not flow.has_syn and goes_on(before, one) and earlier.ends != flow.ends:
                 rebound[earlier.number] = flow.number
             latest[one.spi] = flow, one
     return rebound
+
+
+def goes_on(before: AssociationRow, one: AssociationRow) -> bool:
+    """Later, and with the numbers that come next: one that begins anew has its SPI by chance (RFC 4303 §2.2)."""
+    is_anew = one.first_seq <= before.first_seq or one.first_seq + ESP_WINDOW <= before.highest_seq
+    return before.last_frame < one.first_frame and not is_anew

@@ -17,7 +17,7 @@ from ctcp_forensics.capture.digest import SHA256
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS, Decoder
 from ctcp_forensics.savefile import Reader
-from ctcp_forensics.surroundings import Surroundings
+from ctcp_forensics.surroundings import Surroundings, is_disordered
 
 NOT_HASHED = "too long to be hashed by the way; --sha256 hashes it"
 COMPLETE, PARTIAL, REJECTED = "complete", "partial", "rejected"
@@ -60,6 +60,7 @@ def account_of(done: Pass) -> Account:
             last_ns=done.tallies.last_ns,
             dropped_frames=sum(one.dropped or 0 for one in described.interfaces),
             is_damaged=bool(described.damage),
+            is_shuffled=is_disordered(done.reader.out_of_order_frames, done.reader.frames),
         ),
         next_number=done.reader.next_number,
         flows=done.tallies.flows_begun,

@@ -61,6 +61,8 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     episodes: tuple[Episode, ...]
     holes: tuple[Hole, ...]
     associations: tuple[AssociationRow, ...]
+    edge_repeats: int = 0
+    """How often one segment was sent again: the one that the peer lacks first, or the last one."""
 
     @property
     def fatal(self) -> Episode | None:
@@ -102,8 +104,11 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def shows_loss(self) -> bool:
-        """A hole that nothing filled, or ESP numbers that never came."""
-        return bool(self.holes and self.unfilled) or self.esp_missing > 0
+        """A hole that nothing filled.
+
+        ESP numbers that are missing where no byte is were never sent here: what is lost takes its bytes along.
+        """
+        return bool(self.holes and self.unfilled)
 
     def absolute(self, position: int) -> int:
         return (self.row.anchor + position) % SEQUENCE_SPACE
@@ -305,7 +310,14 @@ def build_direction(tracked: Logged, index: int, side: int, row: DirectionRow, n
         ),
         holes=tuple([Hole(row=one) for one in tracked.holes(index, side)]),
         associations=tuple(tracked.associations(index, side)),
+        edge_repeats=edge_repeats(tracked, index, side, row) if row.retransmissions else 0,
     )
+
+
+def edge_repeats(tracked: Logged, index: int, side: int, row: DirectionRow) -> int:
+    """Where a sender is stuck it repeats the first byte without an ACK, or its last: of no other is it worth asking."""
+    edges = {pos for pos in (row.acked_pos, row.next_pos - 1) if pos >= 0}
+    return max([len(tracked.segments_with(index, side, pos)) - 1 for pos in edges], default=0)
 
 
 def build_episode(tracked: Logged, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:

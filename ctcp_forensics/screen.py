@@ -107,11 +107,14 @@ def sifted(
     around: Surroundings,
     max_in_full: int,
 ) -> Sifted:
-    """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts."""
+    """At any doubt a flow is judged; of the others the first `max_in_full`, dealt out evenly to the verdicts.
+
+    Of frames in no order the counters say nothing, and every flow is judged.
+    """
     named = {conversation(error) for error in icmp_errors}
     if around.torn_between:
         named |= torn_among(tracker, wanted, around)
-    said = tracker.screen(wanted, LIMITS, named)
+    said = bytes(len(wanted)) if around.is_shuffled else tracker.screen(wanted, LIMITS, named)
     share = even_share({word: said.count(word) for word in set(said) - OPEN}, max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
 

@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ctcp_forensics._kernel.rows import NEVER, PulseRow
+from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, PulseRow
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
 if TYPE_CHECKING:
     from ctcp_forensics._kernel.rows import FlowRow
 
 NO_PULSE = PulseRow(NEVER, NEVER, (), 0)
+SHUFFLED_FRAMES = 10
+SHUFFLED_SHARE = 5
+"""In a shuffled file every other frame is earlier than the one before; queues of a card put fewer out of order.  So are
+those of two clocks that are an hour apart, in one file."""
+
+
+def is_disordered(out_of_order: int, frames: int) -> bool:
+    return out_of_order >= SHUFFLED_FRAMES and out_of_order * SHUFFLED_SHARE >= frames
+
+
+def was_set_back(pulse: PulseRow, first_ns: int, last_ns: int) -> bool:
+    """Whether frames come behind others that are later by a second or more: the pulse begins anew there."""
+    return pulse.since_ns > first_ns + SET_BACK_NS or pulse.until_ns < last_ns - SET_BACK_NS
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +39,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     dropped_frames: int = 0
     """By its own interface counters."""
     is_damaged: bool = False
+    is_shuffled: bool = False
+    """One frame in five is earlier than the one before it, and some by more than queues explain."""
     torn_between: frozenset[tuple[bytes, bytes]] = frozenset()
     """Hosts, the lower address first, between which some IP fragments of TCP are here and others of them are not."""
     times_bared: int = 0

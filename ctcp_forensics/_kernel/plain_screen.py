@@ -273,19 +273,20 @@ def said_of_one_side(seen: DirectionRow, halves: Halves, limits: ScreenLimits) -
 
 def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: ScreenLimits) -> Plain:
     rows = [half.row for half in halves]
-    losing = [half for half in halves if shows_loss(half)]
+    losing = [half for half in halves if half.unfilled]
     if (
-        any(half.is_bared for half in halves)
+        any(half.is_bared or skips_numbers(half) for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
         or is_without_reply(flow, rows, limits)
         or all(row.esp_missing >= limits.pause_messages for row in rows)
         or any(is_doubled_in_part(row, limits) for row in rows)
+        or any(map(was_had, halves))
         or not all(went_on(half, rows) for half in losing)
     ):
         return Plain.JUDGE
     if any(map(was_answered, halves)):
         return Plain.ANSWERED
-    if close is not None and close.is_reset and not was_announced(rows, close, limits):
+    if close is not None and close.is_reset and not a_farewell_was_said(rows, close, limits):
         return Plain.JUDGE
     if losing:
         return Plain.LOSS_TOLERATED
@@ -338,8 +339,14 @@ def is_without_reply(flow: FlowRow, rows: Sequence[DirectionRow], limits: Screen
     return flow.last_ns - silent.data_last_ns >= limits.vanished and silent.data_segments != 0
 
 
-def shows_loss(half: Half) -> bool:
-    return bool(half.unfilled) or (not half.row.trailer_absent and half.row.esp_missing > 0)
+def was_had(half: Half) -> bool:
+    """An ACK was the first to tell of bytes that never came: the capture missed them."""
+    return any(hole.opened_frame == hole.acked_frame for hole in half.unfilled)
+
+
+def skips_numbers(half: Half) -> bool:
+    """ESP numbers are missing, and no byte is."""
+    return not half.unfilled and not half.row.trailer_absent and half.row.esp_missing > 0
 
 
 def went_on(half: Half, rows: Sequence[DirectionRow]) -> bool:
@@ -367,6 +374,13 @@ def was_announced(rows: Sequence[DirectionRow], close: Close, limits: ScreenLimi
         and -limits.goodbye <= close.at_ns - row.last_ike_ns <= limits.farewell
         for row in rows
     ) and all(close.at_ns - row.last_ns <= limits.vanished for row in rows)
+
+
+def a_farewell_was_said(rows: Sequence[DirectionRow], close: Close, limits: ScreenLimits) -> bool:
+    """It was announced, and by nothing that may be a question or its answer."""
+    times = [row.last_ike_ns for row in rows]
+    is_talk = NEVER not in times and max(times) - min(times) <= limits.farewell
+    return was_announced(rows, close, limits) and not (is_talk and close.at_ns - max(times) > limits.goodbye)
 
 
 # --- told in a line each -----------------------------------------------------------------------------

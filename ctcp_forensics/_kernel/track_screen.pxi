@@ -50,7 +50,8 @@ cdef struct half_t:  # one direction, and what is missing of it
     int64_t max_payload_len
     bint is_missing_bytes  # a hole of those that are kept was not filled…
     bint is_passed  # …an ACK passed one of them…
-    int64_t last_loss  # …and where the last of them showed
+    int64_t last_loss  # …where the last of them showed…
+    bint was_had  # …and whether an ACK was the first to tell of one
 
 cdef struct close_t:  # the first FIN or RST that was believed; NEVER: none
     int64_t frame
@@ -269,7 +270,7 @@ cdef void look_at_half(const tracker_t* t, const flow_t* flow, int side, half_t*
     half.data_last_frame, half.data_last_ns = d.data_last.frame, d.data_last.time_ns
     half.payload_bytes = payload_bytes(t, flow, side)
     half.max_payload_len = max_payload_len(t, flow, side)
-    half.is_missing_bytes, half.is_passed, half.last_loss = False, False, 0
+    half.is_missing_bytes, half.is_passed, half.last_loss, half.was_had = False, False, 0, False
     look_at_holes(t, half.trouble.kept_first, half)
     look_at_holes(t, half.trouble.live_first, half)
 
@@ -281,6 +282,7 @@ cdef void look_at_holes(const tracker_t* t, uint32_t handle, half_t* half) noexc
         if hole.filled_frame == NEVER:
             half.is_missing_bytes = True
             half.is_passed = half.is_passed or hole.acked_frame != NEVER
+            half.was_had = half.was_had or hole.opened_frame == hole.acked_frame
             half.last_loss = max(half.last_loss, hole.opened_frame)
         handle = hole.next
 
@@ -418,18 +420,22 @@ cdef uint8_t said_of_ctcp(
         return PLAIN_JUDGE
     if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
+    if skips_numbers(t, &halves[0]) or skips_numbers(t, &halves[1]):
+        return PLAIN_JUDGE
+    if halves[0].was_had or halves[1].was_had:
+        return PLAIN_JUDGE
     if min(esp_missing_in(t, &halves[0]), esp_missing_in(t, &halves[1])) >= limits.pause_messages:
         return PLAIN_JUDGE
     for side in range(2):
         if is_doubled_in_part(t, &halves[side], limits):
             return PLAIN_JUDGE
-        if shows_loss(t, &halves[side]):
+        if halves[side].is_missing_bytes:
             is_losing = True
             if not went_on(&halves[side], halves):
                 return PLAIN_JUDGE
     if was_answered(t, &halves[0]) or was_answered(t, &halves[1]):
         return PLAIN_ANSWERED
-    if close.is_reset and not was_announced(halves, close, limits):
+    if close.is_reset and not a_farewell_was_said(halves, close, limits):
         return PLAIN_JUDGE
     if is_losing:
         return PLAIN_LOSS_TOLERATED
@@ -519,8 +525,8 @@ cdef bint is_without_reply(
     return latest_of(t, flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0
 
 
-cdef bint shows_loss(const tracker_t* t, const half_t* half) noexcept nogil:
-    return half.is_missing_bytes or (absent_in(half) == 0 and esp_missing_in(t, half) > 0)
+cdef bint skips_numbers(const tracker_t* t, const half_t* half) noexcept nogil:
+    return not half.is_missing_bytes and absent_in(half) == 0 and esp_missing_in(t, half) > 0
 
 
 cdef int64_t esp_missing_in(const tracker_t* t, const half_t* half) noexcept nogil:
@@ -547,6 +553,14 @@ cdef bint was_answered(const tracker_t* t, const half_t* half) noexcept nogil:
         let_go -= 1
         handle = episode_at(t, handle).next
     return False
+
+
+cdef bint a_farewell_was_said(const half_t* halves, const close_t* close, const limits_t* limits) noexcept nogil:
+    """It was announced, and by nothing that may be a question or its answer."""
+    cdef int64_t one = halves[0].cargo.last_ike_ns
+    cdef int64_t other = halves[1].cargo.last_ike_ns
+    cdef bint is_talk = one != NEVER and other != NEVER and distance(one, other) <= limits.farewell
+    return was_announced(halves, close, limits) and not (is_talk and close.at_ns - max(one, other) > limits.goodbye)
 
 
 cdef bint was_announced(const half_t* halves, const close_t* close, const limits_t* limits) noexcept nogil:

@@ -280,11 +280,9 @@ cdef inline void note_retransmission(tracker_t* t, trouble_t* trouble, const pac
 cdef void note_filling(
     tracker_t* t, direction_t* d, const packet_t* p, const filling_t* filling, int key
 ) noexcept nogil:
-    """Sent again, or the late original?  By ESP number, else by IP ID, else by time, else undecided."""
+    """Sent again, or the late original?  By ESP number, by IP ID, by time, else undecided."""
     cdef trouble_t* trouble = trouble_of(t, d)
-    if key == KEY_LATE:
-        count(t, trouble, LATE_ORIGINALS)
-    elif key == KEY_REPEATED:
+    if key == KEY_REPEATED:
         note_retransmission(t, trouble, p)
     elif key == KEY_NEWEST:
         count(t, trouble, REWRITES)
@@ -293,7 +291,7 @@ cdef void note_filling(
             count(t, trouble, LATE_ORIGINALS)
         else:
             note_retransmission(t, trouble, p)
-    elif p.time_ns - filling.opened_ns < REORDER_NS:
+    elif key == KEY_LATE or p.time_ns - filling.opened_ns < REORDER_NS:
         count(t, trouble, LATE_ORIGINALS)
     elif trouble.episode:
         note_retransmission(t, trouble, p)

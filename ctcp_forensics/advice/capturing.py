@@ -142,9 +142,9 @@ SPLIT_THE_CAPTURE = Step(
 SORT_THE_CAPTURE = Step(
     fix="sort-the-capture",
     title="Put the frames in the order of their times",
-    change="The two directions of this connection stand one behind the other, as when two captures, one for each "
-    "direction, are put end to end. What was said in answer to what is hidden by that. Sort the frames, then give the "
-    "sorted file to ctcp-diag.",
+    change="The frames do not stand in the order of their times: in no order at all, or the two directions of this "
+    "connection one behind the other, as when two captures, one for each direction, are put end to end. What was said "
+    "in answer to what is hidden by that. Sort the frames, then give the sorted file to ctcp-diag.",
     commands=(
         "! where the captures are",
         "reordercap UNSORTED.pcap SORTED.pcap",
@@ -152,7 +152,9 @@ SORT_THE_CAPTURE = Step(
         "mergecap -w SORTED.pcap ONE-DIRECTION.pcap OTHER-DIRECTION.pcap",
     ),
     cost=LOOKS_ONLY,
-    verify=("`ctcp-diag analyze SORTED.pcap` says no more that its two directions stand apart.",),
+    verify=(
+        "`ctcp-diag analyze SORTED.pcap` says no more that its frames or its directions are out of order.",
+    ),
     roll_back=NOTHING_CHANGED,
     source=PRACTICE,
     caveats=(

@@ -15,6 +15,7 @@ from ctcp_forensics.advice.step import (
     AT_CLIENT,
     AT_FIREWALL,
     MIXED,
+    SHUFFLED,
     TOWARDS_CLIENT,
     TOWARDS_HEADEND,
     UNSORTED,
@@ -70,7 +71,7 @@ def is_mixed(situation: Situation) -> bool:
 
 
 def is_unsorted(situation: Situation) -> bool:
-    return situation.misled_by == UNSORTED
+    return situation.misled_by in (UNSORTED, SHUFFLED)
 
 
 def is_not_misled(situation: Situation) -> bool:

@@ -62,6 +62,7 @@ AT_CLIENT, TOWARDS_CLIENT, TOWARDS_HEADEND, AT_FIREWALL = "client", "towards-cli
 
 
 MIXED, UNSORTED = "two-places-are-mixed", "the-directions-stand-apart"
+SHUFFLED = "the-frames-are-shuffled"
 """Claims by which nothing else that a capture shows can be believed."""
 
 
@@ -73,7 +74,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     by duplicate ACKs whose TTL is not the headend's.  With several captures, `captured_at` says where they
     were taken, `loss_location` and `ack_author` what they settle, in the report's words; and
     `firewall_cleared` is true where the duplicate ACKs passed the firewall, so that another device made them.
-    `misled_by` is MIXED or UNSORTED where the capture shows that.
+    `misled_by` is MIXED, UNSORTED or SHUFFLED where the capture shows that.
     """
 
     verdict: str

@@ -8,6 +8,7 @@ from ctcp_forensics.claims.closes import (
     a_farewell_would_be_seen,
     an_end_reset_it,
     it_was_closed_in_order,
+    the_farewell_was_one,
     the_reset_came_from_elsewhere,
     the_reset_has_a_ttl_of_its_own,
 )
@@ -32,6 +33,7 @@ from ctcp_forensics.claims.identity import (
     looks_like_ctcp,
     only_one_direction_was_seen,
     the_directions_stand_apart,
+    the_frames_are_shuffled,
     two_places_are_mixed,
 )
 from ctcp_forensics.claims.loss import (
@@ -112,7 +114,9 @@ __all__ = [
     "the_capture_outlasts_the_stall",
     "the_directions_stand_apart",
     "the_end_was_seen",
+    "the_farewell_was_one",
     "the_flow_is_dead",
+    "the_frames_are_shuffled",
     "the_handshake_failed",
     "the_next_capture_went_on",
     "the_receiver_had_followed",

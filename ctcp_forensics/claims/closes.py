@@ -13,7 +13,8 @@ from ctcp_forensics.claims.death import GOODBYE_NS, IKE_INFORMATIONAL
 from ctcp_forensics.claims.identity import ttls
 from ctcp_forensics.claims.path import the_reset_was_made_in_between
 from ctcp_forensics.claims.silences import VANISHED_NS
-from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, way
+from ctcp_forensics.claims.wholeness import the_capture_is_whole
+from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, seconds, way
 from ctcp_forensics.ctcp import ESP_LIKE
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind
@@ -121,14 +122,44 @@ def it_was_closed_in_order(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="a tunnel of which the ends of messages were not captured",
-    settled_by="a capture with full frames (snap length 0 or packet-length 1522)",
+    would_refute="a tunnel of which the ends of messages, or whole frames, were not captured",
+    settled_by="a capture with full frames (snap length 0 or packet-length 1522) and without drops",
 )
 def a_farewell_would_be_seen(case: Case) -> Answer:
     """An IKE informational that announced the close would have been known as one."""
     if case.encapsulation.kind == ESP_LIKE:
         return FAILS, "the trailers were not captured: a farewell of IKE looks like any other message"
+    is_whole, why, *_ = the_capture_is_whole.answer(case)
+    if case.encapsulation.is_ctcp and is_whole != HOLDS:
+        return FAILS, f"a farewell may be among what this capture lacks: {why}"
     return HOLDS, "nothing of its messages was cut off, or it carries none of IPsec"
+
+
+@claim(
+    would_refute="an IKE message of the other end beside it, and an RST half a second or more behind both",
+    settled_by="the headend's log: who closed, and why",
+)
+def the_farewell_was_one(case: Case) -> Answer:
+    """The IKE informational before the close was a farewell: it has nothing to do with an IKE message of the other end.
+
+    Dead-peer detection and the delete of a rekeyed association look the same, since their contents are encrypted.
+    """
+    if case.flow.ending.kind != EndingKind.RST:
+        return HOLDS, "no RST ended it"
+    if it_was_closed_in_order.answer(case)[0] != HOLDS:
+        return FAILS, "no IKE informational announced the RST"
+    times = [direction.row.last_ike_ns for direction in case.flow.directions]
+    if NEVER in times or max(times) - min(times) > FAREWELL_NS:
+        return HOLDS, "no IKE message of the other end is near it"
+    since_ns = case.flow.ending.at_ns - max(times)
+    if since_ns <= GOODBYE_NS:
+        return HOLDS, f"the RST follows within {seconds(max(0, since_ns))}"
+    last = [direction.row.last_ike_frame for direction in case.flow.directions]
+    because = (
+        f"both ends spoke IKE in {case.frame(min(last))} and {case.frame(max(last))}, {seconds(since_ns)} before the "
+        "RST: that may be a question and its answer, such as dead-peer detection, and no farewell"
+    )
+    return UNKNOWN, because, last
 
 
 def peer_was_alive(case: Case, at_ns: int) -> bool:

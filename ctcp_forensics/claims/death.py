@@ -55,9 +55,9 @@ def by_the_signs_of_life(case: Case) -> Answer:
         return NO_QUESTION
     peer = case.flow.opposite(direction)
     is_left_alone = was_left_alone(case, direction)
-    heard_ns = peer.row.last_ns if is_left_alone else case.flow.ended_ns
+    heard_ns = min(case.flow.ended_ns, max(peer.row.data_last_ns, episode.row.last_asked_ns))
     stuck_ns = heard_ns - episode.row.first_ns
-    silent_ns = min(heard_ns - peer.row.data_last_ns, stuck_ns)
+    silent_ns = min(heard_ns - alive_ns(peer), stuck_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]
     if was_answered_elsewhere(direction, peer):
         return (
@@ -74,6 +74,12 @@ def by_the_signs_of_life(case: Case) -> Answer:
     else:
         outcome, because = by_who_gave_up(case, peer, episode, silent_ns)
     return outcome, because, frames
+
+
+def alive_ns(peer: Direction) -> int:
+    """When data of the peer was seen last, or, where that passes elsewhere, when the sender last acknowledged more."""
+    row = peer.row
+    return max(row.data_last_ns, row.acked_ns) if row.unseen_acks else row.data_last_ns
 
 
 def was_answered_elsewhere(sender: Direction, peer: Direction) -> bool:
@@ -108,9 +114,11 @@ def by_who_gave_up(case: Case, peer: Direction, episode: Episode, silent_ns: int
 def dpd_unanswered(episode: Episode) -> bool:
     """The sender asked by IKE again and again during the stall, and no IKE came back (RFC 3706 §5.4).
 
-    One message may be the farewell of a user who disconnects: it says nothing about the connection.
+    One message may be the farewell of a user who disconnects: it says nothing about the connection.  Where the ACK is
+    not repeated after the third of them, nobody is heard any more, and there is none to answer.
     """
-    return episode.row.sender_ike_asked_ns != NEVER and episode.row.peer_ike == 0
+    row = episode.row
+    return row.peer_ike == 0 and NEVER != row.sender_ike_asked_ns < row.last_asked_ns
 
 
 def may_be_a_farewell(case: Case, episode: Episode) -> bool:

@@ -47,6 +47,13 @@ def the_end_was_seen(case: Case) -> Answer:
     if later is not None:
         because = f"{case.frame(later.row.first_frame)} goes on with its SPI from elsewhere"
         return FAILS, f"{because}: how it would have ended here is not seen", [later.row.first_frame]
+    if ending.kind == EndingKind.CAPTURE_ENDED and case.reopened_by is not None:
+        again = case.reopened_by.row.first_frame
+        return (
+            HOLDS,
+            f"{case.frame(again)} opens another connection from the same port: this one was given up",
+            [again],
+        )
     if ending.kind == EndingKind.CAPTURE_ENDED:
         return FAILS, ending.because
     needed_in = case.surroundings.place_needed_in

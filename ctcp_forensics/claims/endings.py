@@ -11,14 +11,17 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.passage import it_entered_and_never_left
 from ctcp_forensics.claims.proof import ETHERNET_SEGMENT_LEN, the_window_had_room, the_window_was_too_small
-from ctcp_forensics.claims.silences import REPLY_NS
-from ctcp_forensics.claims.words import FAILS, HOLDS, TORN, UNKNOWN, count, way
+from ctcp_forensics.claims.silences import REPLY_NS, waits_for_its_user
+from ctcp_forensics.claims.wholeness import was_had
+from ctcp_forensics.claims.words import FAILS, HOLDS, SECOND, TORN, UNKNOWN, count, way
 from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, endpoint
 from ctcp_forensics.packets import IcmpError
 
 MTU_HOLES: Final = 3
+UNDER_WAY_NS: Final = SECOND
+"""What was on its way when a router complained has arrived and been acknowledged by then."""
 
 
 @claim(would_refute="a SYN-ACK", settled_by="a capture at the headend's side")
@@ -32,9 +35,12 @@ def the_handshake_failed(case: Case) -> Answer:
     if any(d.row.data_segments or d.row.pure_acks for d in case.flow.directions):
         return FAILS, "segments after the handshake were seen, so the SYN-ACK passed elsewhere"
     tried = f"{count(flow.syns, 'SYN')} and no SYN-ACK"
-    refusals = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
-    if refusals:
-        return HOLDS, f"{tried}; refused by the RST in {case.frame(refusals[0])}", [flow.syn_frame, *refusals]
+    refused, given_up = (d.row.rst_frame for d in (case.flow.to_client, case.flow.to_headend))
+    if refused != NEVER:
+        return HOLDS, f"{tried}; refused by the RST in {case.frame(refused)}", [flow.syn_frame, refused]
+    if given_up != NEVER:
+        because = f"{tried}; given up with an RST of its own in {case.frame(given_up)}"
+        return HOLDS, because, [flow.syn_frame, given_up]
     if case.reopened_by is not None:
         again = case.reopened_by.row.syn_frame
         return HOLDS, f"{tried}; {case.frame(again)} tries anew from the same port", [flow.syn_frame, again]
@@ -58,6 +64,12 @@ def ike_never_completed(case: Case) -> Answer:
     last = [d.row.last_ike_frame for d in case.flow.directions]
     if repeats < 2 and was_not_waited_for(case):
         return UNKNOWN, f"{because} before the same ends began anew: an answer had no time to come", last
+    if waits_for_its_user(case):
+        return (
+            UNKNOWN,
+            f"{because}: the headend asks who the user is, and the capture ended before the answer",
+            last,
+        )
     if repeats >= 2 or case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
         return HOLDS, because, last
     return UNKNOWN, f"{because} before the capture ended", last
@@ -100,6 +112,14 @@ def large_ones_missing(case: Case) -> Answer | None:
         if smallest > row.max_payload_len and case.is_torn:
             because = f"{way(direction)}: only large segments are missing, and {TORN}: a filter by ports takes them too"
             return UNKNOWN, because, [hole.row.opened_frame for hole in lost[:8]]
+        had = [hole.row.acked_frame for hole in lost if was_had(hole)]
+        if smallest > row.max_payload_len and had:
+            because = f"{way(direction)}: only large segments are missing, and {case.frame(had[0])} acknowledges one"
+            return (
+                UNKNOWN,
+                f"{because} before anything later came: a filter by length takes them too",
+                had[:8],
+            )
         if smallest > row.max_payload_len:
             missing = count(sum(segments_in(hole) for hole in lost), "segment")
             because = (
@@ -142,22 +162,44 @@ def refused_for_their_size(case: Case) -> Answer | None:
 def a_firewall_drops_it(case: Case) -> Answer:
     """A box on the path drops this flow: it says so (ICMP administratively prohibited), or two captures show it."""
     shown = it_entered_and_never_left.answer(case)
-    return shown if shown[0] == HOLDS else a_firewall_says_no(case)
+    if shown[0] == HOLDS:
+        return shown
+    said = a_firewall_says_no(case)
+    return shown if said[0] == FAILS and shown[0] == UNKNOWN and case.connection is not None else said
 
 
 def a_firewall_says_no(case: Case) -> Answer:
     for error in case.icmp_errors:
         if error.kind != "prohibited":
             continue
-        answers = case.flow.opposite(sender_quoted(case, error)).row.data_last_frame
-        if answers < error.frame:
-            return HOLDS, "ICMP administratively prohibited quotes this flow", [error.frame]
-        return (
-            FAILS,
-            f"the flow went on in {case.frame(answers)} after ICMP said that it may not",
-            [error.frame],
-        )
+        went_on = went_on_after(case, error)
+        if went_on is not None:
+            because = f"the flow went on in {case.frame(went_on)} after ICMP said that it may not"
+            return FAILS, because, [error.frame, went_on]
+        because = "ICMP administratively prohibited quotes this flow"
+        if len(case.icmp_errors) == 1 and is_cut_short(case, error):
+            return (
+                UNKNOWN,
+                f"{because}, and the capture ended before an answer could be missed",
+                [error.frame],
+            )
+        return HOLDS, because, [error.frame]
     return FAILS, "no ICMP error of a filter quotes this flow"
+
+
+def went_on_after(case: Case, error: IcmpError) -> int | None:
+    """A frame that shows that it passes all the same: data of the other end, or its ACK for what was sent later."""
+    sender = sender_quoted(case, error)
+    answers = case.flow.opposite(sender).row.data_last_frame
+    if answers > error.frame:
+        return answers
+    is_later = sender.row.acked_ns - error.time_ns >= UNDER_WAY_NS
+    return sender.row.acked_frame if is_later and sender.row.acked_frame > error.frame else None
+
+
+def is_cut_short(case: Case, error: IcmpError) -> bool:
+    is_over = case.flow.ending.kind != EndingKind.CAPTURE_ENDED
+    return not is_over and case.surroundings.last_ns - error.time_ns < REPLY_NS
 
 
 def sender_quoted(case: Case, error: IcmpError) -> Direction:

@@ -83,6 +83,8 @@ def two_places_are_mixed(case: Case) -> Answer:
     """The capture shows two places at once: each segment is in it twice, or under two numberings."""
     if not case.may_be_ctcp:
         return FAILS, "of another connection than IPsec over TCP this is not asked"
+    if case.surroundings.is_shuffled:
+        return FAILS, "of frames in no order it cannot be told what came before"
     for flow in (case.flow, case.reopened_by):
         shown = None if flow is None else seen_twice(flow) or numbered_twice(flow)
         if shown is not None:
@@ -93,15 +95,20 @@ def two_places_are_mixed(case: Case) -> Answer:
 def seen_twice(flow: Flow) -> Answer | None:
     """IPsec over TCP sends nothing again: a whole direction that comes again was captured again, elsewhere or late."""
     for direction in flow.directions:
-        row = direction.row
-        if row.data_segments < MIXED_SEGMENTS or not is_much(row.retransmissions, row.data_segments):
+        row, again = direction.row, times_again(direction)
+        if row.data_segments < MIXED_SEGMENTS or not is_much(again, row.data_segments):
             continue
         because = (
-            f"{row.retransmissions} of {count(row.data_segments, 'data segment')} {way(direction)} are here for the "
+            f"{again} of {count(row.data_segments, 'data segment')} {way(direction)} are here for the "
             f"second time, with TTL {ttls(direction)}: this capture holds two places, or one place twice"
         )
         return HOLDS, because, [row.retransmitted_frame]
     return None
+
+
+def times_again(direction: Direction) -> int:
+    """Segments that are here again, of which one that is sent again and again is one."""
+    return direction.row.retransmissions - max(0, direction.edge_repeats - 1)
 
 
 def numbered_twice(flow: Flow) -> Answer | None:
@@ -144,6 +151,20 @@ def the_directions_stand_apart(case: Case) -> Answer:
             )
             return HOLDS, because, [first.row.last_frame, second.row.first_frame]
     return FAILS, "its two directions stand among one another"
+
+
+@claim(
+    would_refute="frames that stand in the order of their times, but where a clock was set",
+    settled_by="the frames in the order of their times: reordercap, or mergecap without -a",
+)
+def the_frames_are_shuffled(case: Case) -> Answer:
+    """The frames stand in no order: one in five or more is earlier than the one before, some by a second or more."""
+    if not case.surroundings.is_shuffled:
+        return FAILS, "the frames stand in the order of their times, but for queues and clocks that were set"
+    return (
+        HOLDS,
+        "the frames of this capture stand in no order of their times: who answered whom cannot be seen",
+    )
 
 
 def who_spoke(first: Direction, second: Direction) -> str:

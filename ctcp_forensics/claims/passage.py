@@ -18,13 +18,16 @@ from ctcp_forensics.episodes import DUP_THRESH
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction
 
+NAMED_PLACES: Final = "the places of the captures, by name: --client, --asa-outside, --asa-inside"
 NOTHING_KEPT_BACK: Final = "nothing was kept back within the firewall"
 
 # --- the firewall as the place of loss -------------------------------------------------------------
 
 
 @claim(
-    would_refute="a segment behind the last one that came through", settled_by=BOTH_SIDES, looks_beyond=True
+    would_refute="a segment behind the last one that came through",
+    settled_by=f"{BOTH_SIDES}; {NAMED_PLACES}",
+    looks_beyond=True,
 )
 def it_entered_and_never_left(case: Case) -> Answer:
     """From some moment on what one capture shows does not reach the next, which goes on, and nobody asks for it."""
@@ -58,7 +61,29 @@ def it_entered_and_never_left(case: Case) -> Answer:
         if not (before.view.is_named and crossing.behind.view.is_named):
             return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
         return HOLDS, because, shown
-    return FAILS, "whatever was sent came through, or was lost piece by piece"
+    return between_unnamed_places(case) or (
+        FAILS,
+        "whatever was sent came through, or was lost piece by piece",
+    )
+
+
+def between_unnamed_places(case: Case) -> Answer | None:
+    """Nothing came through any more, and whether a firewall or a link stands between nobody says."""
+    connection = case.connection
+    assert connection is not None  # noqa: S101 - the caller looked
+    for crossing in connection.crossings:
+        before = crossing.before
+        if before is None or not crossing.withheld or connection.location_of(crossing) in vantage.LINKS:
+            continue
+        one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+        last = crossing.behind.direction(crossing.way)
+        because = (
+            f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}; "
+            "what stands between the two nobody says"
+        )
+        shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
+        return UNKNOWN, because, shown
+    return None
 
 
 def withheld_within_the_firewall(
@@ -131,7 +156,7 @@ def lacks_answers(connection: vantage.Connection, before: vantage.Sighting, way:
 
 @claim(
     would_refute="what it said last, in the capture nearer to the silent end",
-    settled_by=BOTH_SIDES,
+    settled_by=f"{BOTH_SIDES}; {NAMED_PLACES}",
     looks_beyond=True,
 )
 def what_was_said_last_never_arrived(case: Case) -> Answer:
@@ -153,6 +178,8 @@ def what_was_said_last_never_arrived(case: Case) -> Answer:
             there = place(case, connection.sightings.index(crossing.behind))
             because = f"of the last segments {way(speaker)}, {gone} did not reach {there}"
             return HOLDS, because, [row.tail_first_frame, row.last_frame]
+        if gone >= DUP_THRESH and connection.location_of(crossing) not in vantage.LINKS:
+            return it_entered_and_never_left.answer(case)
     return FAILS, "what was said last passed the next capture too, or nobody knows"
 
 

@@ -64,6 +64,8 @@ def why_nobody_is_named(case: Case, words: Sequence[vantage.Witness]) -> str:
     """What the next capture towards whoever asks lacks to be a witness."""
     last = max((at for at, word in enumerate(words) if word.asks), default=len(words))
     behind = words[last + 1] if last + 1 < len(words) else None
+    if behind is not None and not vantage.shows_bare_segments(behind.sighting.flow):
+        return f"{capture_at(case, behind.number)} shows no segment without data: a filter may have kept ACKs out of it"
     if behind is not None and behind.was_running and not (behind.is_up_to or behind.is_beyond):
         return f"{capture_at(case, behind.number)} does not show both directions up to the byte that they ask for"
     if behind is None or not behind.was_running or behind.was_awake:

@@ -21,6 +21,8 @@ REPLY_NS: Final = 5 * SECOND
 ALONE_SEGMENTS: Final = 3
 VANISHED_NS: Final = 10 * SECOND
 """Three segments and ten seconds without a reply: longer than any round trip with its retransmissions."""
+IKE_TRANSACTION: Final = 6
+"""The exchange type of mode config and XAUTH (draft-dukes-ike-mode-cfg), in clear in the ISAKMP header."""
 LINK_DOWN_SILENCE: Final = 10
 """A silence ten times longer than any before is not the rhythm of the flow."""
 BUSY_FRAMES: Final = 20
@@ -49,6 +51,12 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
     frames = [row.silence_from_frame, row.silence_to_frame]
     if speaker.row.rst_frame == row.silence_to_frame:
         return FAILS, f"{silence}, an RST, which asks for no answer", frames
+    if lacks_what_was_said(case):
+        return (
+            UNKNOWN,
+            f"{silence}; what was said meanwhile is missing: the capture was silent, and not the ends",
+            frames,
+        )
     if other.last_frame < row.silence_to_frame:
         return no_answer(case, silence, frames)
     only_reset = other.rst_frame > row.silence_to_frame and other.data_last_frame < row.silence_to_frame
@@ -59,6 +67,21 @@ def it_did_not_survive_a_silence(case: Case) -> Answer:
             [*frames, other.rst_frame],
         )
     return FAILS, f"{silence} was answered"
+
+
+def blind_ns(case: Case) -> int:
+    """The longest silence, where it is the capture's: nobody knows what came meanwhile."""
+    return case.flow.row.longest_silence_ns if lacks_what_was_said(case) else 0
+
+
+def lacks_what_was_said(case: Case) -> bool:
+    """Bytes are missing that were sent between the last frame before the silence and the first behind it."""
+    row = case.flow.row
+    return any(
+        hole.row.before_frame <= row.silence_from_frame and hole.row.opened_frame >= row.silence_to_frame
+        for direction in case.flow.directions
+        for hole in direction.unfilled
+    )
 
 
 def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
@@ -83,11 +106,28 @@ def no_answer(case: Case, silence: str, frames: list[int]) -> Answer:
 )
 def one_end_fell_silent(case: Case) -> Answer:
     """One end said nothing more while the other went on sending."""
+    if waits_for_its_user(case):
+        return UNKNOWN, "the headend asks who the user is, and the capture ended before the answer"
     return (
         frames_without_reply(case)
         or messages_without_reply(case)
         or (FAILS, "neither end went on alone for long")
     )
+
+
+def waits_for_its_user(case: Case) -> bool:
+    """XAUTH asks for a password by a transaction exchange, and repeats the question while somebody types."""
+    asked, answered = case.flow.to_client.row, case.flow.to_headend.row
+    is_open = asked.last_ike_exchange == IKE_TRANSACTION and asked.last_ike_ns > answered.last_ike_ns
+    return is_open and not case.has_esp and case.flow.ending.kind == EndingKind.CAPTURE_ENDED
+
+
+def had_closed(case: Case, silent: Direction, since_frame: int) -> Answer | None:
+    """Who has closed owes no answer, though the other end may not have heard of it."""
+    ending = case.flow.ending
+    if ending.frame is None or ending.frame > since_frame or ending.direction != silent.name:
+        return None
+    return FAILS, f"{ending.because}: the other end went on towards one that had closed", [ending.frame]
 
 
 def frames_without_reply(case: Case) -> Answer | None:
@@ -97,6 +137,9 @@ def frames_without_reply(case: Case) -> Answer | None:
     silent, alone_ns = case.flow.opposite(speaker), speaker.row.last_ns - row.tail_first_ns
     if row.tail_data_segments < ALONE_SEGMENTS or alone_ns < VANISHED_NS or not silent.row.frames:
         return None
+    closed = had_closed(case, silent, row.tail_first_frame)
+    if closed is not None:
+        return closed
     if silent.row.last_ns - row.tail_first_ns >= REPLY_NS:
         return (
             UNKNOWN,
@@ -133,11 +176,14 @@ def messages_without_reply(case: Case) -> Answer | None:
         return None
     speaker = case.flow.sent_by(row.data_tail_direction)
     silent = case.flow.opposite(speaker)
-    since_ns = case.flow.ended_ns - silent.row.data_last_ns
+    since_ns = case.flow.ended_ns - silent.row.data_last_ns - blind_ns(case)
     if silent.row.data_last_ns - row.data_tail_first_ns >= REPLY_NS:
         return None
     if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
         return None
+    closed = had_closed(case, silent, row.data_tail_first_frame)
+    if closed is not None:
+        return closed
     because = (
         f"{case.frame(silent.row.data_last_frame)} is the last message {way(silent)}; {row.data_tail_segments} more go "
         f"{way(speaker)}, and in {seconds(since_ns)} nothing but bare ACKs comes back"

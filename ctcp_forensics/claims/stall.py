@@ -46,7 +46,7 @@ def the_ack_never_moved_again(case: Case) -> Answer:
 
 def as_long_as_it_is_seen(case: Case, episode: Episode) -> Answer:
     """Guard iv by what is seen: where it went out of this capture's sight nobody knows."""
-    seen_ns = episode.row.last_asked_ns - episode.row.first_ns
+    seen_ns = max(0, episode.row.last_asked_ns - episode.row.first_ns)
     stays = f"the ACK stays at {episode.wanted_seq}"
     if not seen_ns < STUCK_NS <= episode.stuck_ns:
         is_cut = case.direction is not None and was_left_alone(case, case.direction)

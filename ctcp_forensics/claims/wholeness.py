@@ -11,6 +11,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import HoleRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, TORN, count, way
+from ctcp_forensics.episodes import Hole
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction
 
@@ -33,6 +34,7 @@ def the_capture_is_whole(case: Case) -> Answer:
     found = (
         what_it_admits(case)
         or a_pause(case)
+        or acknowledged_unseen(case)
         or holes_passed_unasked(case)
         or doubled_in_part(case)
         or evidence_let_go(case)
@@ -88,6 +90,23 @@ def bursts_in(direction: Direction) -> list[HoleRow]:
     ]
 
 
+def acknowledged_unseen(case: Case) -> Answer | None:
+    """Who acknowledges more than this capture has seen has had it: what the network loses nobody acknowledges first."""
+    unseen = [hole for direction in case.flow.directions for hole in direction.unfilled if was_had(hole)]
+    if not unseen:
+        return None
+    because = (
+        f"{count(len(unseen), 'ACK')} for bytes that this capture had not seen and never shows: they passed, and it "
+        "missed them, for want of room or by a filter"
+    )
+    return FAILS, because, [hole.row.acked_frame for hole in unseen[:PASSED_HOLES]]
+
+
+def was_had(hole: Hole) -> bool:
+    """The ACK itself showed it: no later segment was there that a receiver could have acknowledged over it."""
+    return hole.row.acked_frame == hole.row.opened_frame
+
+
 def holes_passed_unasked(case: Case) -> Answer | None:
     passed = passed_unasked(case)
     if len(passed) < PASSED_HOLES:
@@ -122,7 +141,7 @@ def is_doubled_in_part(direction: Direction) -> bool:
 
 def times_repeated(direction: Direction) -> int:
     """Copies are known by their IP IDs; where there are none, IPsec over TCP sends nothing again all the same."""
-    return direction.row.copies + direction.row.retransmissions
+    return direction.row.copies + direction.row.retransmissions - max(0, direction.edge_repeats - 1)
 
 
 def doubled_sentence(direction: Direction) -> str:

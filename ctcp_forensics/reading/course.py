@@ -22,7 +22,7 @@ from ctcp_forensics.numbering import Numbering
 from ctcp_forensics.packets import Decoder, IcmpError, Tray
 from ctcp_forensics.reading.readings import Options, Part, Progress, Reading, Source
 from ctcp_forensics.savefile import Buffer, FrameTable, Reader
-from ctcp_forensics.surroundings import NO_PULSE, Surroundings
+from ctcp_forensics.surroundings import NO_PULSE, Surroundings, was_set_back
 
 if TYPE_CHECKING:
     from ctcp_forensics.early import Early
@@ -149,15 +149,17 @@ class Course:
     def _reading(self, reel: Reel, interface: int | None) -> Reading:
         """Silences are asked for where captures are compared, and nowhere else: there may be a thousand of them."""
         around = [part.account.surroundings for part in self._parts]
+        first_ns = min(one.first_ns for one in around)
         return Reading(
             parts=tuple(self._parts),
             tracker=reel.tracker,
             icmp_errors=tuple(reel.icmp_errors),
             surroundings=Surroundings(
-                first_ns=min(one.first_ns for one in around),
+                first_ns=first_ns,
                 last_ns=reel.tracker.tallies().last_ns,
                 dropped_frames=sum(dropped_by(part.account, interface) for part in self._parts),
                 is_damaged=any(one.is_damaged for one in around),
+                is_shuffled=any(one.is_shuffled for one in around) and reel.was_set_back(first_ns),
                 torn_between=reel.torn_between(),
                 times_bared=reel.tracker.given_up().bared_in_question,
                 pulse=reel.tracker.pulse() if self._is_case or interface is not None else NO_PULSE,
@@ -182,6 +184,9 @@ class Reel(msgspec.Struct, kw_only=True):
     @property
     def has_begun(self) -> bool:
         return self.tracker.tallies().last_ns != NEVER
+
+    def was_set_back(self, first_ns: int) -> bool:
+        return was_set_back(self.tracker.pulse(), first_ns, self.tracker.tallies().last_ns)
 
     @property
     def icmp_errors(self) -> list[IcmpError]:

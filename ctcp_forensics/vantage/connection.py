@@ -12,7 +12,7 @@ import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.episodes import DUP_THRESH, Episode
-from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction
+from ctcp_forensics.flows import CLIENT_TO_HEADEND, Direction, Flow
 from ctcp_forensics.vantage.clock import ANY_OFFSET, TO_CLIENT, TO_HEADEND, Offset
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end, is_client
 from ctcp_forensics.vantage.location import between
@@ -230,11 +230,21 @@ def proves_absence(connection: Connection, asking: Witness, behind: Witness) -> 
     """Whether the place behind would have shown the asking, had it passed: it ran, saw the path, and missed nothing."""
     if behind.was_running is not True or not behind.is_up_to:
         return False
+    if not shows_bare_segments(behind.sighting.flow):
+        return False
     if may_have_dropped(behind.sighting, asks_during(connection, asking, behind)):
         return False
     if has_missed(connection, behind.number):
         return False
     return behind.was_awake and saw_the_path(connection, asking, behind)
+
+
+def shows_bare_segments(flow: Flow) -> bool:
+    """Whether a capture has any segment of a flow without data: a filter by length takes neither ACKs nor RSTs."""
+    opens = flow.row.syn_frame != NEVER or flow.row.syn_ack_frame != NEVER
+    return opens or any(
+        one.row.pure_acks or one.row.rsts or one.row.fin_frame != NEVER for one in flow.directions
+    )
 
 
 def may_have_dropped(sighting: Sighting, frames: int) -> bool:
@@ -336,6 +346,8 @@ def rst_author(connection: Connection, way: int) -> Author | None:
     if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
         return None
     if may_have_dropped(connection.sightings[nearer], 1) or has_missed(connection, nearer):
+        return None
+    if not shows_bare_segments(connection.sightings[nearer].flow):
         return None
     return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
 

@@ -371,7 +371,7 @@ def from_the_sender(way: int, first: Sighting, found_further: int, *, drops: boo
 def gaps_of(direction: Direction) -> int:
     """Segments missing in this capture: by ESP numbers, at least one for each stretch of missing bytes."""
     starts, ends = ({getattr(hole.row, at) for hole in direction.unfilled} for at in ("start_pos", "end_pos"))
-    return max(direction.esp_missing, len(starts - ends))
+    return max(direction.esp_missing, len(starts - ends)) if direction.shows_loss else 0
 
 
 def is_client(way: int) -> bool:

@@ -11,12 +11,13 @@ from ctcp_forensics.vantage.connection import (
     may_have_dropped,
     rst_author,
     saw_anything,
+    shows_bare_segments,
     way_of,
     witnesses,
 )
 from ctcp_forensics.vantage.crossing import Crossing, Sighting, data_end
 from ctcp_forensics.vantage.link import Link
-from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, WITHIN_ASA
+from ctcp_forensics.vantage.location import ALL_THE_WAY, ASA_HEADEND, CLIENT_ASA, LINKS, WITHIN_ASA
 from ctcp_forensics.vantage.nature import Between, signs_of_a_box
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.pairing import share_messages
@@ -28,6 +29,7 @@ __all__ = [
     "ASA_HEADEND",
     "CLIENT_ASA",
     "FIREWALL",
+    "LINKS",
     "TO_CLIENT",
     "TO_HEADEND",
     "WITHIN_ASA",
@@ -51,6 +53,7 @@ __all__ = [
     "rst_author",
     "saw_anything",
     "share_messages",
+    "shows_bare_segments",
     "signs_of_a_box",
     "way_of",
     "witnesses",

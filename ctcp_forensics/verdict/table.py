@@ -76,9 +76,10 @@ HIDING = (
     claims.only_one_direction_was_seen,
     claims.two_places_are_mixed,
     claims.the_directions_stand_apart,
+    claims.the_frames_are_shuffled,
 )
-"""What hides the conversation, whatever else a capture shows: half of it is not there, two places are mixed, or its
-directions stand one behind the other."""
+"""What hides the conversation, whatever else a capture shows: half of it is not there, two places are mixed, its
+directions stand one behind the other, or its frames in no order at all."""
 MISLEADING = HIDING[1:]
 """Of what such a capture shows nothing can be believed."""
 
@@ -220,6 +221,10 @@ VERDICTS: tuple[Verdict, ...] = (
         requires=(claims.both_ends_fell_silent_at_once,),
         refuted_by=(claims.a_question_is_left_open, *MISLEADING, claims.it_went_on_elsewhere),
         confidence=Confidence.CONSISTENT,
+        looks_like=(
+            "A client that is put to sleep or switched off, where nothing was due from the headend: ask its user, or "
+            "look whether its other traffic went on."
+        ),
     ),
     Verdict(
         slug="answered",
@@ -250,7 +255,11 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The connection worked and one end closed it.",
         requires=(claims.looks_like_ctcp, claims.it_was_closed_in_order, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, *NOTHING_UNREAD),
+        doubts=(claims.carries_ctcp, claims.the_farewell_was_one, *NOTHING_UNREAD),
+        looks_like=(
+            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced: "
+            "the headend's log tells them apart."
+        ),
     ),
     Verdict(
         slug="not-ctcp",

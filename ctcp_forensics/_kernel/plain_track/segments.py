@@ -143,10 +143,12 @@ def reveal(d: Direction, p: Packet, pos: int, skipped: int) -> None:
 
 
 def note_filling(d: Direction, p: Packet, hole: Hole, key: int) -> None:
-    """Sent again, or the late original?  By ESP number, else by IP ID, else by time, else undecided."""
-    if key == Key.LATE:
-        d.late_originals += 1
-    elif key == Key.REPEATED:
+    """Sent again, or the late original?  By ESP number, by IP ID, by time, else undecided.
+
+    An ESP number that comes for the first time may belong to what was lost before this place and sent again behind it:
+    its IP ID is a new one then.
+    """
+    if key == Key.REPEATED:
         note_retransmission(d, p)
     elif key == Key.NEWEST:
         d.rewrites += 1
@@ -155,7 +157,7 @@ def note_filling(d: Direction, p: Packet, hole: Hole, key: int) -> None:
             d.late_originals += 1
         else:
             note_retransmission(d, p)
-    elif p.time_ns - hole.opened_ns < REORDER_NS:
+    elif key == Key.LATE or p.time_ns - hole.opened_ns < REORDER_NS:
         d.late_originals += 1
     elif d.episode is not None:
         note_retransmission(d, p)
