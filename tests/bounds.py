@@ -20,6 +20,12 @@ class Cap(NamedTuple):
 CAPS: Final = (
     Cap("capture.ahead", "ITEMS_AHEAD", "chunks of 1 MiB read ahead of the analysis", "the reader waits"),
     Cap(
+        "capture.source",
+        "BLOCKS_READY",
+        "blocks of 1 MiB of a compressed file read ahead by who would have to wait",
+        "who unpacks reads the next one",
+    ),
+    Cap(
         "capture.line",
         "CHUNKS_READY",
         "chunks of 1 MiB made and not yet taken, of what is compressed or comes through a pipe",

@@ -14,9 +14,8 @@ PIECE_LEN: Final = 1 << 18
 """Most bytes that one step unpacks, however well they were compressed, where nobody asks for more."""
 FEED_LEN: Final = 1 << 16
 """Bytes handed over at once: what is left at the end of a stream is copied, so that stays short."""
-KEPT_LEN: Final = 1 << 24
-"""The C library keeps freed blocks up to this size for the next piece, and as much again of what lies free behind
-them: all chunks that are under way, and their pieces.  See `keep_freed_memory`."""
+KEPT_LEN: Final = 1 << 22
+"""The C library keeps freed blocks up to this size for the next piece, see `keep_freed_memory`."""
 MAX_RATIO: Final = 1000
 """Unpacked to packed.  Captures reach 200 where they repeat themselves; deflate can reach 1032."""
 RATIO_FROM: Final = 1 << 26
