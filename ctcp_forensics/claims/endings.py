@@ -198,8 +198,10 @@ def went_on_after(case: Case, error: IcmpError) -> int | None:
 
 
 def is_cut_short(case: Case, error: IcmpError) -> bool:
+    """A connection that stands may survive one refusal; a SYN that is refused is no connection yet."""
+    stands = the_handshake_failed.answer(case)[0] == FAILS
     is_over = case.flow.ending.kind != EndingKind.CAPTURE_ENDED
-    return not is_over and case.surroundings.last_ns - error.time_ns < REPLY_NS
+    return stands and not is_over and case.surroundings.last_ns - error.time_ns < REPLY_NS
 
 
 def sender_quoted(case: Case, error: IcmpError) -> Direction:
