@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -77,6 +77,35 @@ def test_who_waits_in_vain_can_be_interrupted(turns: Callable[[int], Any]) -> No
     waiting.wait_for(1)
 
 
+@each_turns
+def test_who_waits_for_a_time_is_back_after_it_though_another_was_faster(turns: Callable[[int], Any]) -> None:
+    """The other one keeps the turn until the first is back."""
+    one_turn, back, kept_in_vain, is_over = turns(1), list[bool](), list[int](), threading.Event()
+
+    def keep() -> None:
+        while not (is_over.is_set() or kept_in_vain):
+            one_turn.wait_for(0)
+            before, until = len(back), monotonic() + 5
+            while len(back) == before and not is_over.is_set():
+                if monotonic() > until:
+                    kept_in_vain.append(before)
+                    break
+            one_turn.pass_on(0)
+
+    other = threading.Thread(target=keep)
+    other.start()
+    while len(back) < 100 and not kept_in_vain:
+        back.append(one_turn.comes(0, 500))
+        if back[-1]:
+            one_turn.pass_on(0)
+            sleep(0.0002)
+    is_over.set()
+    other.join()
+    assert not kept_in_vain
+    assert True in back
+    assert False in back
+
+
 @needs_core
 def test_turns_are_those_of_hands_that_there_are() -> None:
     with pytest.raises(ValueError, match="so many hands"):
@@ -87,6 +116,9 @@ def test_turns_are_those_of_hands_that_there_are() -> None:
         for index in (-1, 2):
             with pytest.raises(IndexError):
                 misuse(index)
+    for index in (-1, 2):
+        with pytest.raises(IndexError):
+            COMPILED.Turns(2).comes(index, 1)
 
 
 # --- the same batches as by hand ---------------------------------------------------------------

@@ -803,6 +803,23 @@ def test_items_made_meanwhile_come_once_and_in_order_whoever_makes_them(
     assert taken == made == list(range(count))
 
 
+def test_what_fails_for_whoever_makes_a_block_is_no_end_for_who_takes_them() -> None:
+    """The rest of a file that one hand has no memory for is not missing from the file."""
+
+    def items() -> Iterator[int]:
+        yield 1
+        raise MemoryError
+
+    meanwhile = Meanwhile(items(), 2)
+    assert meanwhile.make_one()
+    with pytest.raises(MemoryError):
+        meanwhile.make_one()
+    taken = iter(meanwhile)
+    assert next(taken) == 1
+    with pytest.raises(MemoryError):
+        next(taken)
+
+
 @pytest.mark.parametrize("is_slow_to_look", [True, False])
 def test_blocks_of_a_compressed_file_stay_good_until_they_are_unpacked(
     file: File, monkeypatch: pytest.MonkeyPatch, is_slow_to_look: bool

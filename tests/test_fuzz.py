@@ -123,7 +123,15 @@ def test_any_stream_makes_a_report(stream: list[Packet]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "inputs"),
-    [("kernel", 200), ("hands", 60), ("whole", 100), ("archives", 100), ("reports", 40), ("stores", 12)],
+    [
+        ("kernel", 200),
+        ("hands", 60),
+        ("delays", 90),
+        ("whole", 100),
+        ("archives", 100),
+        ("reports", 40),
+        ("stores", 12),
+    ],
 )
 def test_a_few_inputs_of_each_target_break_nothing(name: str, inputs: int, tmp_path: Path) -> None:
     target, chance = targets.targets(tmp_path)[name](), random.Random(9)

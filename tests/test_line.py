@@ -248,6 +248,44 @@ def test_an_interrupt_where_chunks_are_made_leaves_nobody_behind(after: int) -> 
     assert nobody_is_left()
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_an_interrupt_where_the_others_are_waited_for_leaves_nobody_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The capture would be closed while one is still at work on it."""
+    join = threading.Thread.join
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "join", join)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_by(3, Trickling(CONTENT, random.Random(0)))
+    assert nobody_is_left()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_thread_that_begins_behind_an_interrupt_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Thread.start` waits until the thread runs: interrupted there, nobody knows whether it ever will."""
+    begin, late = threading.Thread.start, list[threading.Thread]()
+
+    def interrupted(thread: threading.Thread) -> None:
+        late.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with Capture("-", Trickling(CONTENT, random.Random(0)), size=None) as capture:
+        hands: Line[Load] = Line(capture, Load, plain_belt.Belt(2, collectors=1))
+        reading = Reading(hands.chunks(), random.Random(0))
+        with pytest.raises(KeyboardInterrupt):
+            hands.run(reading)
+    done = list(reading.collected)
+    begin(late[0])
+    late[0].join()
+    assert reading.collected == done
+
+
 INTERRUPTED = 130
 ANALYZE_A_PIPE = """
 import sys

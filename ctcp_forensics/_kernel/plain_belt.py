@@ -8,7 +8,8 @@ caller, chunk by chunk.  The compiled belt may take a chunk by itself where the 
 
 from __future__ import annotations
 
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ctcp_forensics._kernel.layouts import PcapLayout, Stage
@@ -36,28 +37,30 @@ class Load(Protocol):
 
 
 class Turns:
-    """One after the other, and then the first again."""
+    """One after the other, and then the first again.
+
+    A turn is a lock.  Who waits for a SimpleQueue until a time waits for ever where another took what woke it, and the
+    time has passed by then.
+    """
 
     def __init__(self, count: int, is_looking: bool = False) -> None:
-        self._tokens: list[SimpleQueue[None]] = [SimpleQueue() for _ in range(count)]
-        self.give(0)
+        self._tokens = [Lock() for _ in range(count)]
+        for token in self._tokens[1:]:
+            token.acquire()
 
     def wait_for(self, index: int) -> None:
-        self._tokens[index].get()
+        self._tokens[index].acquire()
 
     def comes(self, index: int, microseconds: int) -> bool:
         """Whether it comes within that time, or is there."""
-        try:
-            self._tokens[index].get(timeout=microseconds / 1e6)
-        except Empty:
-            return False
-        return True
+        return self._tokens[index].acquire(timeout=microseconds / 1e6)
 
     def pass_on(self, index: int) -> None:
         self.give((index + 1) % len(self._tokens))
 
     def give(self, index: int) -> None:
-        self._tokens[index].put(None)
+        with suppress(RuntimeError):  # it is there already: somebody has given up
+            self._tokens[index].release()
 
 
 class Pile:

@@ -104,15 +104,20 @@ class Hands(ABC, Generic[Load]):
         """Until `collect` has come to an end and everything was followed; an error of any step surfaces here."""
         try:
             self._lead(work)
+            self._join()
         except BaseException:
             self._give_up()
             raise
         finally:
-            for thread in self._threads:
-                if thread.ident is not None:  # it was started
-                    thread.join()
+            self._join()
         if self._error is not None:
             raise self._error
+
+    def _join(self) -> None:
+        """Also behind an interrupt, wherever that came: nobody goes on with a capture that is closed."""
+        for thread in self._threads:
+            if thread.ident is not None:  # it was started
+                thread.join()
 
     @abstractmethod
     def _lead(self, work: Work[Load]) -> None:
@@ -138,7 +143,10 @@ class Hands(ABC, Generic[Load]):
 
     def _try(self, hand: Hand[Load], work: Work[Load]) -> None:
         try:
-            self._go(hand, work)
+            if (
+                not self._is_given_up
+            ):  # a thread may begin behind an interrupt, when nobody waits for it any more
+                self._go(hand, work)
         except BaseException as error:  # noqa: BLE001 - it is raised again by `run`
             self._error = error
             self._give_up()

@@ -25,7 +25,7 @@ class Meanwhile(Generic[Item]):
         self._made: deque[Item] = deque()
         self._turn = Lock()
         self._is_over = False
-        self._error: CaptureError | None = None
+        self._error: BaseException | None = None
 
     def __iter__(self) -> Iterator[Item]:
         while self._made or self._make():
@@ -56,4 +56,9 @@ class Meanwhile(Generic[Item]):
             self._is_over = True
         except CaptureError as error:
             self._is_over, self._error = True, error
+        except (
+            BaseException
+        ) as error:  # on whichever thread: who takes the items must not take them for all there are
+            self._is_over, self._error = True, error
+            raise
         return not self._is_over

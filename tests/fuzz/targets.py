@@ -27,7 +27,7 @@ from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.render import FORMATS, render
 from ctcp_forensics.report import Report
 from tests import archives
-from tests.fuzz import campaign, documents, hands, kernel, path, seeds
+from tests.fuzz import campaign, delays, documents, hands, kernel, path, seeds
 from tests.fuzz.edits import edited
 from tests.test_capture import zstd
 
@@ -263,6 +263,7 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
     return {
         "kernel": lambda: Target(inputs=captures, follow=kernel.follow),
         "hands": lambda: Target(inputs=captures, follow=hands.shared(folder)),
+        "delays": lambda: Target(inputs=captures, follow=delays.delayed(folder)),
         "whole": lambda: Target(inputs=captures, follow=whole(folder)),
         "archives": lambda: Target(inputs=containers, follow=archived(folder)),
         "reports": lambda: Target(inputs=reports, follow=retold(folder)),
