@@ -20,7 +20,7 @@ from typing import Any, Final
 from unittest import mock
 
 from ctcp_forensics import batches
-from ctcp_forensics.capture import Capture, line, source
+from ctcp_forensics.capture import Capture, source
 from ctcp_forensics.capture.codecs import Unpacker
 from ctcp_forensics.capture.copies import Copies
 from ctcp_forensics.capture.hands import Hands
@@ -45,7 +45,6 @@ STEPS: Final[tuple[tuple[Any, str], ...]] = (
     (Hands, "_follow"),
     (source.Rooms, "give_back"),
 )
-CHUNK_LENS: Final = (130, 300, 600, 2_000)
 PACKINGS: Final[tuple[Callable[[bytes], bytes], ...]] = (bytes, bytes, gzip.compress, zstd, lz4)
 HELD_UP: Final = 0.03
 """Of all steps; nearly all chunks then meet a hand that is late."""
@@ -54,6 +53,8 @@ LONGEST_S: Final = 0.003
 LATEST_FAULT: Final = 120
 """Steps of all threads together, of some hundred that most inputs take."""
 FOR_EVER_S: Final = 60.0
+LATE_S: Final = 1.0
+"""A thread that was interrupted in its start begins when nobody waits for it any more, and ends at once."""
 
 
 class FaultError(Exception):
@@ -67,8 +68,8 @@ def delayed(folder: Path) -> Callable[[bytes, random.Random, int], None]:
     def follow(data: bytes, chance: random.Random, number: int) -> None:
         work.write_bytes(chance.choice(PACKINGS)(data))
         with ExitStack() as patches:
-            in_short_chunks(patches, chance.choice(CHUNK_LENS))
-            if chance.random() < 0.4:
+            hands.in_short_chunks(patches, chance.choice(hands.CHUNK_LENS))
+            if chance.random() < hands.COME_IN_LINE:
                 patches.enter_context(mock.patch.object(Capture, "is_read_anywhere", False))
             expected = hands.told(work, 1, is_all=True)
             faults = Faults(chance, (None, FaultError(), KeyboardInterrupt())[number % 3])
@@ -79,13 +80,6 @@ def delayed(folder: Path) -> Callable[[bytes, random.Random, int], None]:
         assert found in (expected, faults.raised), "hands that were late come to something else than one"
 
     return follow
-
-
-def in_short_chunks(patches: ExitStack, length: int) -> None:
-    for module in (source, line):
-        patches.enter_context(mock.patch.object(module, "CHUNK_LEN", length))
-    for limit in ("WORTH_SHARING", "PACKED_WORTH_SHARING"):
-        patches.enter_context(mock.patch.object(batches, limit, 0))
 
 
 class Faults:
@@ -147,6 +141,8 @@ def nobody_is_left() -> Iterator[None]:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
-    begun = [thread.name for thread in threading.enumerate() if thread.ident is not None]
-    left = [name for name in begun if name in ("hand", "read-ahead")]
-    assert not left, f"still at work: {left}"
+    left = [thread for thread in threading.enumerate() if thread.name in ("hand", "read-ahead")]
+    for thread in left:
+        if thread.ident is not None:
+            thread.join(LATE_S)
+    assert not any(thread.is_alive() for thread in left), f"still at work: {left}"
