@@ -98,23 +98,48 @@ def withheld_within_the_firewall(
 
 
 @claim(
-    would_refute="no frame of anybody in the capture behind meanwhile",
-    settled_by="a capture behind the firewall with other traffic in it, or an asp-drop capture",
+    would_refute="no frame of this flow in the capture behind meanwhile",
+    settled_by="a capture behind the firewall in which the flow's other end goes on, or an asp-drop capture",
     looks_beyond=True,
 )
 def the_next_capture_went_on(case: Case) -> Answer:
-    """While nothing came through, the capture behind shows other frames: it was neither over nor blind."""
+    """While nothing came through, the capture behind still shows this flow: it was neither over, blind, nor beside."""
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
-        if vantage.saw_anything(case.connection, one, two, *crossing.withheld_ns):
-            return HOLDS, f"{capture_at(case, two)} shows other frames meanwhile"
-        return (
-            UNKNOWN,
-            f"{capture_at(case, two)} shows no frame at all meanwhile: it may have been over, or blind",
-        )
+        return went_on_behind(case, case.connection, crossing, one, two)
     return FAILS, NOTHING_KEPT_BACK
+
+
+def went_on_behind(
+    case: Case, connection: vantage.Connection, crossing: vantage.Crossing, one: int, two: int
+) -> Answer:
+    """Whether what the capture behind lacks would have been in it, had it passed."""
+    there = capture_at(case, two)
+    if not vantage.saw_anything(connection, one, two, *crossing.withheld_ns):
+        return UNKNOWN, f"{there} shows no frame at all meanwhile: it may have been over, or blind"
+    if not vantage.still_saw_it(connection, one, two, crossing.withheld_ns[0]):
+        return UNKNOWN, f"{there} shows nothing more of this flow meanwhile: it may have gone another way"
+    if repeated_out_of_sight(connection, crossing, one, two):
+        return UNKNOWN, (
+            f"{there} shows an ACK again and again that {place(case, one)} lacks: what it answers may have gone "
+            "another way"
+        )
+    return HOLDS, f"{there} still shows this flow meanwhile"
+
+
+def repeated_out_of_sight(
+    connection: vantage.Connection, crossing: vantage.Crossing, one: int, two: int
+) -> bool:
+    """Whether the receiver repeats its ACK behind and not before, as where each way passes one of the two captures."""
+    end, since_ns = vantage.data_end(crossing.behind.direction(crossing.way)), crossing.withheld_ns[0]
+    there_ns = connection.time(since_ns, one, two)[0]
+    here = connection.position(crossing.way, end, two, one)
+    repeats = vantage.repeats_since(crossing.behind, crossing.way, end, there_ns)
+    if here is None or repeats < DUP_THRESH:
+        return False
+    return vantage.repeats_since(connection.sightings[one], crossing.way, here, since_ns) < DUP_THRESH
 
 
 @claim(
