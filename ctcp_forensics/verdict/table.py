@@ -121,7 +121,8 @@ VERDICTS: tuple[Verdict, ...] = (
         looks_like=(
             "A headend on a real TCP stack would ask the same way: a capture on the headend side of the "
             "firewall shows whether the duplicate ACKs exist there too. One that was over or blind meanwhile lacks "
-            "them as well: it is believed where it shows other frames between the first and the last of them."
+            "them as well: it is believed where it shows other frames between the first and the last of them, and "
+            "something of this flow after the first."
         ),
     ),
     Verdict(
@@ -160,7 +161,8 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
-            "nothing, lack the same segments: other frames in the second one, and what a box changes, tell them apart."
+            "nothing, lack the same segments, and so does one beside the way that the flow now takes: what the second "
+            "one still shows of this flow, and what a box changes, tell them apart."
         ),
     ),
     Verdict(
