@@ -18,6 +18,11 @@ from ctcp_forensics.reading import Intake, Reading
 FEW: Final = 8
 """More captures than these, without a role, are an archive: nobody expects them to be of one path."""
 APART: Final = "the captures share no connection: each is judged alone"
+BEHIND: Final = "asa-inside"
+DECRYPTED: Final = (
+    "; where this firewall is itself the headend, the tunnel ends in it and never shows behind it: then the duplicate "
+    "ACKs were made by the headend or before it, and tcp-state-bypass on it does nothing"
+)
 NO_MOMENT: Final = "; by their clocks they share no moment either"
 
 
@@ -98,7 +103,8 @@ def why_alone(
     if not any(one.frames for one in mine):
         return "holds no frame: there is nothing to compare"
     if not busy & set(reading.captures):
-        return "holds no flow to judge: there is nothing to compare"
+        nothing = "holds no flow to judge: there is nothing to compare"
+        return nothing + (DECRYPTED if reading.vantage == BEHIND else "")
     if not others:
         return ""
     if not any(overlap(one, other) for one in mine for other in others):

@@ -156,7 +156,7 @@ def test_where_only_large_packets_are_lost_their_size_is_repaired_before_all_els
         ("window-stall", ["find-the-closed-window"]),
         ("handshake-failed", ["open-the-port"]),
         ("negotiation-failed", ["check-the-negotiation"]),
-        ("peer-vanished", ["find-the-peer"]),
+        ("peer-vanished", ["find-the-peer", "take-captures"]),
         ("link-down", ["repair-the-link"]),
         ("reset-by-endpoint", ["read-the-endpoint-log"]),
         ("insufficient-evidence", ["take-captures"]),
@@ -356,6 +356,25 @@ def test_only_the_capture_that_is_missing_is_asked_for(seen: Situation, side: st
     assert asked.title == f"Capture on the {side}'s side of the firewall too, when it fails again"
     begun = [line.split()[1] for line in asked.commands if line.startswith("capture ")]
     assert begun == [capture, "CTCP_DIAG_DROP"]
+
+
+@pytest.mark.parametrize(
+    ("change", "advised"),
+    [
+        ({}, ["find-the-peer", "take-captures"]),
+        ({"captured_at": frozenset({"towards-headend"})}, ["find-the-peer", "take-captures"]),
+        ({"captured_at": frozenset({"towards-client", "towards-headend"})}, ["find-the-peer"]),
+        ({"encapsulation_kind": "unknown"}, ["find-the-peer"]),
+    ],
+)
+def test_a_silent_end_may_be_the_failure_seen_from_behind(
+    change: dict[str, object], advised: list[str]
+) -> None:
+    """Nothing more comes from the end that is asked in vain, and who asks is heard on its side alone."""
+    silent = replace(FLAGSHIP, verdict="peer-vanished", confidence="consistent", **change)
+    assert slugs(silent) == advised
+    caveats = " ".join(recommend(silent)[0].caveats)
+    assert ("TAC 113578" in caveats) == (change.get("encapsulation_kind") != "unknown")
 
 
 @pytest.mark.parametrize(

@@ -363,3 +363,22 @@ def test_data_without_its_acks_under_another_name_proves_nothing(tmp_path: Path)
     found = judged(tmp_path, sample(OUTSIDE), data, vantages=("asa-outside", "asa-inside"))
     assert verdicts(found) == [(FLAGSHIP, "strong")]
     assert found.flows[0].ack_author is None
+
+
+def test_captures_a_network_apart_are_not_two_sides_of_a_firewall(tmp_path: Path) -> None:
+    """The client's capture called asa-outside and the firewall's outside called asa-inside: 26 ms are between them."""
+    client, outside = sample("failure-client"), sample("failure-asa-outside")
+    found = judged(tmp_path, client, outside, vantages=("asa-outside", "asa-inside"))
+    assert verdicts(found) == [(FLAGSHIP, "strong")]
+    assert "find-the-proxy" not in fixes(found)
+    (path,) = found.paths
+    assert [clock.is_shared for clock in path.clocks] == [False]
+    assert any("26 ms or more there and back" in note for note in path.notes)
+    assert found.flows[0].loss_location == "client-headend"
+
+
+def test_captures_of_two_sides_of_a_firewall_stay_that(tmp_path: Path) -> None:
+    outside, inside = sample("failure-asa-outside"), sample("failure-asa-inside")
+    found = judged(tmp_path, outside, inside, vantages=("asa-outside", "asa-inside"))
+    assert verdicts(found) == [(FLAGSHIP, "proven")]
+    assert (found.flows[0].ack_author, found.paths[0].notes) == ("asa", ())

@@ -11,6 +11,7 @@ import pytest
 from ctcp_forensics.report import Report
 from tests.command_line import FAILURE, HEALTHY, ROOT, SAMPLES, run
 from tests.savefiles import halves
+from tests.wire import pcap_of, told
 
 
 def test_standard_input_is_a_capture() -> None:
@@ -216,6 +217,16 @@ def test_a_capture_without_a_frame_is_named_and_the_other_is_judged(tmp_path: Pa
     empty.write_bytes(Path(INSIDE).read_bytes()[:24])
     report, errors = case("--client", FAILURE, "--asa-inside", str(empty))
     assert errors == f"ctcp-diag: {empty} (c2) holds no frame: there is nothing to compare\n"
+    assert [one.confidence for one in report.findings] == ["strong"]
+
+
+def test_the_inside_of_a_firewall_that_is_the_headend_shows_no_tunnel(tmp_path: Path) -> None:
+    """What was decrypted holds no flow of it: there is no other side to capture, and a bypass does nothing."""
+    decrypted = tmp_path / "inside.pcap"
+    decrypted.write_bytes(pcap_of(told("other\n+1s  other\n")))
+    report, errors = case("--asa-outside", FAILURE, "--asa-inside", str(decrypted))
+    assert "holds no flow to judge" in errors
+    assert "where this firewall is itself the headend" in errors
     assert [one.confidence for one in report.findings] == ["strong"]
 
 

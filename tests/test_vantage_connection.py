@@ -245,11 +245,28 @@ def test_the_wanted_byte_was_lost_behind_the_last_place_that_has_it(first: str, 
 def test_an_rst_was_made_between_the_place_that_shows_it_and_the_next(
     line: str, way: int, where: str | None, shown: str
 ) -> None:
-    connection = connection_of(SIDES, f"{line}\n+2s  other\n")
+    goes_on = "C > S" if way == TO_HEADEND else "S > C"
+    connection = connection_of(SIDES, f"{line}\n{goes_on}  +100\n+2s  other\n")
     author = rst_author(connection, way)
     assert author is not None
     assert (author.where, connection.names[author.shown]) == (where, shown)
     assert rst_author(connection, 1 - way) is None
+
+
+@pytest.mark.parametrize("answer", ["", "C > S  R\n"])
+def test_an_rst_that_one_capture_lacks_was_missed_there_unless_its_sender_knew_nothing_of_it(
+    answer: str,
+) -> None:
+    """It sends nothing more, and nobody but the client resets it: one absent frame says nothing."""
+    connection = connection_of(SIDES, f"S > C  R.  unseen asa-inside\n{answer}+2s  other\n")
+    assert rst_author(connection, TO_CLIENT) is None
+
+
+def test_a_box_that_resets_both_ends_is_known_though_they_say_nothing_more() -> None:
+    lines = "S > C  R.  by F  from asa-outside\nC > S  R  by F  from asa-inside\n+2s  other\n"
+    author = rst_author(connection_of(SIDES, lines), TO_CLIENT)
+    assert author is not None
+    assert author.where == "asa"
 
 
 def test_an_rst_that_a_stopped_capture_lacks_has_no_known_author() -> None:

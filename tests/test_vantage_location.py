@@ -39,7 +39,7 @@ def test_a_place_stands_where_its_name_and_the_others_say(
 
 
 def test_where_the_names_contradict_the_captures_each_place_may_be_anywhere() -> None:
-    near, far = (replace(place, is_put_right=True) for place in places("client", "asa-inside"))
+    near, far = (replace(place, is_contradicted=True) for place in places("client", "asa-inside"))
     assert stations([near, far]) == [(0, 3), (0, 3)]
     assert between(*stations([near, far])) == "client-headend"
 

@@ -32,6 +32,9 @@ PRIVATE_NETWORKS = tuple(
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 
+MAY_BE_CTCP = ("cisco-ctcp", "esp-like")
+"""Whatever its grade: with its trailers, or with what a short snap length leaves of it."""
+
 
 def both(one: Condition, other: Condition) -> Condition:
     return lambda situation: one(situation) and other(situation)
@@ -43,6 +46,17 @@ def is_ctcp(situation: Situation) -> bool:
 
 def is_not_ctcp(situation: Situation) -> bool:
     return not is_ctcp(situation)
+
+
+def may_be_ctcp(situation: Situation) -> bool:
+    return situation.encapsulation_kind in MAY_BE_CTCP
+
+
+def lacks_the_other_side(situation: Situation) -> bool:
+    """May be cTCP, and nobody has looked from both sides of the firewall, or said from which."""
+    at = situation.captured_at
+    is_one_sided = not at or lacks_headend_side(situation) or lacks_client_side(situation)
+    return may_be_ctcp(situation) and is_one_sided
 
 
 def only_large_packets_lost(situation: Situation) -> bool:

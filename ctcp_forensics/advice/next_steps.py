@@ -14,6 +14,7 @@ from ctcp_forensics.advice.conditions import (
     REAL_ADDRESSES,
     TRANSLATED_CLIENT,
     is_open,
+    may_be_ctcp,
 )
 from ctcp_forensics.advice.step import Caveat, Step
 from ctcp_forensics.advice.words import (
@@ -320,7 +321,15 @@ FIND_THE_PEER = Step(
     ),
     roll_back=NOTHING_CHANGED,
     source=PRACTICE,
-    caveats=("A client gives up after 90 seconds by default (`PeerTimeout` of its profile).",),
+    caveats=(
+        "A client gives up after 90 seconds by default (`PeerTimeout` of its profile).",
+        Caveat(
+            text="The failure of TAC 113578 looks like this from behind it: nothing more comes from the end that is "
+            "asked in vain, and the duplicate ACKs that ask do not come through. A capture between that end and the "
+            "firewall shows them, if they are there.",
+            when=may_be_ctcp,
+        ),
+    ),
 )
 
 REPAIR_THE_LINK = Step(

@@ -30,6 +30,7 @@ from ctcp_forensics.advice.conditions import (
     lacks_both_sides,
     lacks_client_side,
     lacks_headend_side,
+    lacks_the_other_side,
     loss_in_the_firewall,
     loss_not_located,
     loss_on_a_leg,
@@ -120,7 +121,11 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
     "window-stall": _offers(next_steps.FIND_THE_CLOSED_WINDOW),
     "handshake-failed": _offers(next_steps.OPEN_THE_PORT),
     "negotiation-failed": _offers(next_steps.CHECK_THE_NEGOTIATION),
-    "peer-vanished": (_NAME_THE_DROP, *_offers(next_steps.FIND_THE_PEER)),
+    "peer-vanished": (
+        _NAME_THE_DROP,
+        Offer(step=next_steps.FIND_THE_PEER),
+        *_captures(lacks_the_other_side),  # from behind it, TAC 113578 looks the same
+    ),
     "link-down": _offers(next_steps.REPAIR_THE_LINK),
     "reset-by-endpoint": _offers(next_steps.READ_THE_ENDPOINT_LOG),
     "insufficient-evidence": (

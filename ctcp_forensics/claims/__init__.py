@@ -25,6 +25,7 @@ from ctcp_forensics.claims.endings import (
     its_spi_goes_on_elsewhere,
     only_large_segments_vanish,
     the_handshake_failed,
+    the_syn_was_tried_again,
     the_window_stayed_closed,
 )
 from ctcp_forensics.claims.identity import (
@@ -67,6 +68,7 @@ from ctcp_forensics.claims.proof import (
 from ctcp_forensics.claims.silences import (
     both_ends_fell_silent_at_once,
     it_did_not_survive_a_silence,
+    nobody_is_left_waiting,
     one_end_fell_silent,
 )
 from ctcp_forensics.claims.stall import (
@@ -100,6 +102,7 @@ __all__ = [
     "looks_like_ctcp",
     "loss_was_seen",
     "nobody_answered",
+    "nobody_is_left_waiting",
     "nothing_is_wrong",
     "nothing_passed_behind_the_hole",
     "one_end_fell_silent",
@@ -125,6 +128,7 @@ __all__ = [
     "the_reset_was_made_in_between",
     "the_sender_never_repeats",
     "the_sender_went_on",
+    "the_syn_was_tried_again",
     "the_two_sides_are_confirmed",
     "the_window_had_room",
     "the_window_stayed_closed",

@@ -163,5 +163,9 @@ def the_farewell_was_one(case: Case) -> Answer:
 
 
 def peer_was_alive(case: Case, at_ns: int) -> bool:
-    """Both ends had sent within the last seconds before the close."""
-    return all(at_ns - d.row.last_ns <= VANISHED_NS for d in case.flow.directions)
+    """Both ends had sent within the last seconds before the close, or the end that speaks last had been as silent."""
+    if all(at_ns - d.row.last_ns <= VANISHED_NS for d in case.flow.directions):
+        return True
+    row = case.flow.row
+    idle_ns = row.longest_silence_ns if row.silence_to_frame > row.tail_first_frame else 0
+    return at_ns - row.tail_first_ns - idle_ns <= VANISHED_NS

@@ -13,6 +13,7 @@ from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import nothing_passed_behind_the_hole
 from ctcp_forensics.claims.stall import (
     OUTLAST_NS,
+    asked_until_ns,
     longest_pause_ns,
     nothing_back,
     the_end_of_it,
@@ -55,7 +56,7 @@ def by_the_signs_of_life(case: Case) -> Answer:
         return NO_QUESTION
     peer = case.flow.opposite(direction)
     is_left_alone = was_left_alone(case, direction)
-    heard_ns = min(case.flow.ended_ns, max(peer.row.data_last_ns, episode.row.last_asked_ns))
+    heard_ns = min(case.flow.ended_ns, max(peer.row.data_last_ns, asked_until_ns(case, episode)))
     stuck_ns = heard_ns - episode.row.first_ns
     silent_ns = min(heard_ns - alive_ns(peer), stuck_ns)
     frames = [frame for frame in (case.flow.ending.frame, peer.row.data_last_frame) if frame is not None]

@@ -7,6 +7,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
+from ctcp_forensics.claims.stall import opened_anew
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
@@ -48,12 +49,7 @@ def the_end_was_seen(case: Case) -> Answer:
         because = f"{case.frame(later.row.first_frame)} goes on with its SPI from elsewhere"
         return FAILS, f"{because}: how it would have ended here is not seen", [later.row.first_frame]
     if ending.kind == EndingKind.CAPTURE_ENDED and case.reopened_by is not None:
-        again = case.reopened_by.row.first_frame
-        return (
-            HOLDS,
-            f"{case.frame(again)} opens another connection from the same port: this one was given up",
-            [again],
-        )
+        return opened_anew(case, case.reopened_by)
     if ending.kind == EndingKind.CAPTURE_ENDED:
         return FAILS, ending.because
     needed_in = case.surroundings.place_needed_in

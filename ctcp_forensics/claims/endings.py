@@ -9,6 +9,7 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.death import IKE_INFORMATIONAL
 from ctcp_forensics.claims.passage import it_entered_and_never_left
 from ctcp_forensics.claims.proof import ETHERNET_SEGMENT_LEN, the_window_had_room, the_window_was_too_small
 from ctcp_forensics.claims.silences import REPLY_NS, waits_for_its_user
@@ -19,6 +20,10 @@ from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction, EndingKind, endpoint
 from ctcp_forensics.packets import IcmpError
 
+IKE_QUICK_MODE: Final = 32
+"""RFC 2409 §5.5, exchange type 32: phase 2, three messages."""
+NEGOTIATION_NS: Final = 60 * SECOND
+"""A negotiation that comes to nothing is given up by then (ctcp-protocol D12)."""
 MTU_HOLES: Final = 3
 UNDER_WAY_NS: Final = SECOND
 """What was on its way when a router complained has arrived and been acknowledged by then."""
@@ -49,6 +54,25 @@ def the_handshake_failed(case: Case) -> Answer:
     return HOLDS, tried, [flow.syn_frame, flow.last_frame]
 
 
+@claim(
+    would_refute="a SYN that is there once, and neither refused nor given up",
+    settled_by="a capture that is not filtered by flags or by direction",
+)
+def the_syn_was_tried_again(case: Case) -> Answer:
+    """The SYN was refused, given up or sent again, as by whoever gets no answer (RFC 6298 §5.4)."""
+    row, again = case.flow.row, case.reopened_by
+    if row.syns != 1 or row.syn_ack_frame != NEVER:
+        return HOLDS, f"{count(row.syns, 'SYN')} and {'no' if row.syn_ack_frame == NEVER else 'a'} SYN-ACK"
+    ends = [d.row.rst_frame for d in case.flow.directions if d.row.rst_frame != NEVER]
+    ends += [] if again is None else [again.row.syn_frame]
+    if ends:
+        return HOLDS, f"{case.frame(ends[0])} shows that it came to nothing", ends
+    because = "one SYN, which nobody repeats or refuses"
+    if case.surroundings.last_ns - row.first_ns < REPLY_NS:
+        return UNKNOWN, f"{because} before the capture ended", [row.syn_frame]
+    return FAILS, f"{because}: what came of it may pass outside of this capture", [row.syn_frame]
+
+
 @claim(would_refute="an ESP message", settled_by="the headend's IKE log for this client")
 def ike_never_completed(case: Case) -> Answer:
     """IKE messages were exchanged or repeated, and no ESP ever followed."""
@@ -62,6 +86,11 @@ def ike_never_completed(case: Case) -> Answer:
         return UNKNOWN, "the negotiation began before this capture, if these messages belong to one"
     because = f"{count(ike, 'IKE message')}, {repeats} of them repeated, and no ESP"
     last = [d.row.last_ike_frame for d in case.flow.directions]
+    if repeats < 2 and quick_mode_was_completed(case):
+        return FAILS, f"{because}: quick mode was completed, and nobody used the tunnel", last
+    hidden = why_esp_may_be_hidden(case) if repeats < 2 else None
+    if hidden is not None:
+        return UNKNOWN, f"{because}: {hidden}", last
     if repeats < 2 and was_not_waited_for(case):
         return UNKNOWN, f"{because} before the same ends began anew: an answer had no time to come", last
     if waits_for_its_user(case):
@@ -73,6 +102,29 @@ def ike_never_completed(case: Case) -> Answer:
     if repeats >= 2 or case.flow.ending.kind != EndingKind.CAPTURE_ENDED:
         return HOLDS, because, last
     return UNKNOWN, f"{because} before the capture ended", last
+
+
+def quick_mode_was_completed(case: Case) -> bool:
+    """The headend answered it, and the client confirmed it, or was content for a while (RFC 2409 §5.5).
+
+    Who does not like the answer says so at once; who never had it asks again.
+    """
+    asked, answered = case.flow.to_headend.row, case.flow.to_client.row
+    if answered.last_ike_exchange != IKE_QUICK_MODE or asked.last_ike_frame < answered.last_ike_frame:
+        return False
+    is_content = asked.last_ike_ns - answered.last_ike_ns >= REPLY_NS
+    return asked.last_ike_exchange == IKE_QUICK_MODE or is_content
+
+
+def why_esp_may_be_hidden(case: Case) -> str | None:
+    """Bytes that were acknowledged and not captured, or ends that ask each other for signs of life."""
+    if any(was_had(hole) for direction in case.flow.directions for hole in direction.unfilled):
+        return "but bytes were acknowledged that this capture does not show"
+    rows = [direction.row for direction in case.flow.directions]
+    are_known = all(row.last_ike_exchange == IKE_INFORMATIONAL for row in rows)
+    if are_known and min(row.last_ike_ns for row in rows) - case.flow.row.first_ns >= NEGOTIATION_NS:
+        return "but both ends still exchange informationals a minute later, as over a tunnel that nobody uses"
+    return None
 
 
 def was_not_waited_for(case: Case) -> bool:
@@ -148,7 +200,8 @@ def refused_for_their_size(case: Case) -> Answer | None:
     too_big = [error for error in case.icmp_errors if error.kind == "fragmentation-needed"]
     senders = [sender_quoted(case, error) for error in too_big]
     waiting = any(d.row.next_pos > d.row.acked_pos >= 0 for d in senders)
-    if not waiting or case.flow.ending.kind == EndingKind.FIN:
+    is_over = case.flow.ending.kind == EndingKind.FIN
+    if not waiting or is_over or all(is_acked_later(case, error) for error in too_big):
         return None
     because = f"ICMP fragmentation needed, MTU {too_big[0].mtu}, quotes this flow, and it did not recover"
     return HOLDS, because, [error.frame for error in too_big[:8]]
@@ -193,8 +246,20 @@ def went_on_after(case: Case, error: IcmpError) -> int | None:
     answers = case.flow.opposite(sender).row.data_last_frame
     if answers > error.frame:
         return answers
-    is_later = sender.row.acked_ns - error.time_ns >= UNDER_WAY_NS
-    return sender.row.acked_frame if is_later and sender.row.acked_frame > error.frame else None
+    is_passed = is_acked_later(case, error) or is_acked_to_its_end(sender, error)
+    return sender.row.acked_frame if is_passed else None
+
+
+def is_acked_later(case: Case, error: IcmpError) -> bool:
+    """An ACK went on when all that was under way had arrived."""
+    row = sender_quoted(case, error).row
+    return row.acked_frame > error.frame and row.acked_ns - error.time_ns >= UNDER_WAY_NS
+
+
+def is_acked_to_its_end(sender: Direction, error: IcmpError) -> bool:
+    """It closed after the error, and even its FIN was acknowledged."""
+    row = sender.row
+    return row.fin_frame > error.frame and row.acked_frame > error.frame and row.acked_pos >= row.next_pos
 
 
 def is_cut_short(case: Case, error: IcmpError) -> bool:

@@ -122,8 +122,9 @@ def nothing_is_wrong(case: Case) -> Answer:
         held_back = it_entered_and_never_left(case)
         if held_back.outcome == UNKNOWN and (held_back.frames or held_back.elsewhere):
             return UNKNOWN, held_back.because, held_back.frames
-    if ike_never_completed.answer(case)[0] == HOLDS:
+    came_to_nothing = ike_never_completed.answer(case)[0]
+    if came_to_nothing == HOLDS:
         return FAILS, "IKE never brought up a tunnel"
-    if any(d.row.ike_opened for d in case.flow.directions) and not case.has_esp:
-        return UNKNOWN, "IKE had not brought up a tunnel yet"
+    if came_to_nothing == UNKNOWN and any(d.row.ike_opened for d in case.flow.directions):
+        return UNKNOWN, "IKE is not seen to bring up a tunnel"
     return HOLDS, "no loss, no open question, no unexplained end"

@@ -19,6 +19,8 @@ from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction
 
 NAMED_PLACES: Final = "the places of the captures, by name: --client, --asa-outside, --asa-inside"
+CLOSED_TWICE: Final = 2
+"""One segment with window 0 may pass; that it came again shows that the window stayed closed."""
 NOTHING_KEPT_BACK: Final = "nothing was kept back within the firewall"
 
 # --- the firewall as the place of loss -------------------------------------------------------------
@@ -34,37 +36,67 @@ def it_entered_and_never_left(case: Case) -> Answer:
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
-        if any(direction.fatal is not None for direction in case.connection.directions(crossing.way)):
-            return FAILS, "what does not pass is asked for: see the duplicate ACKs"
-        one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
-        if vantage.may_have_dropped(crossing.behind, crossing.withheld):
-            return (
-                UNKNOWN,
-                f"the capture of {place(case, two)} admits as many drops as it lacks segments, or is damaged",
-            )
-        if vantage.has_missed(case.connection, two):
-            return UNKNOWN, f"the capture of {place(case, two)} lacks segments that passed it"
-        if lacks_answers(case.connection, before, crossing.way):
-            return UNKNOWN, f"what is asked for may be missing in the capture of {place(case, one)}"
-        end = case.connection.position(
-            crossing.way, vantage.data_end(crossing.behind.direction(crossing.way)), two, one
-        )
-        if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
-            return UNKNOWN, f"what {place(case, two)} lacks was acknowledged all the same"
-        last = crossing.behind.direction(crossing.way)
-        there = crossing.behind.view.surroundings.numbering.tell(last.row.data_last_frame)
-        because = (
-            f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
-            f"which was running; the last that came through is {there} there"
-        )
-        shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
-        if not (before.view.is_named and crossing.behind.view.is_named):
-            return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
-        return HOLDS, because, shown
+        cause = another_cause(case.connection, crossing, before)
+        if cause is not None:
+            return FAILS, cause
+        doubt = no_witness(case, case.connection, crossing, before)
+        return (UNKNOWN, doubt) if doubt is not None else swallowed(case, case.connection, crossing, before)
     return between_unnamed_places(case) or (
         FAILS,
         "whatever was sent came through, or was lost piece by piece",
     )
+
+
+def another_cause(
+    connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> str | None:
+    """Why nothing comes through though nobody filters it: whoever stands there waits, is full, or has closed."""
+    if any(direction.fatal is not None for direction in connection.directions(crossing.way)):
+        return "what does not pass is asked for: see the duplicate ACKs"
+    receiver = before.direction(1 - crossing.way).row
+    if receiver.last_window == 0 and receiver.zero_windows >= CLOSED_TWICE:
+        return "what does not pass was refused: the window for it is closed"
+    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+    since_ns = connection.time(crossing.withheld_ns[0], one, two)[0]
+    resets = [d.row.rst_ns for d in crossing.behind.flow.directions if d.row.rst_frame != NEVER]
+    if any(reset_ns < since_ns for reset_ns in resets):
+        return f"it had been reset by then: see the RST in {connection.names[two]}"
+    return None
+
+
+def no_witness(
+    case: Case, connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> str | None:
+    """Why the two captures do not tell that nothing came through."""
+    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+    if vantage.may_have_dropped(crossing.behind, crossing.withheld):
+        return f"the capture of {place(case, two)} admits as many drops as it lacks segments, or is damaged"
+    if vantage.has_missed(connection, two):
+        return f"the capture of {place(case, two)} lacks segments that passed it"
+    if lacks_answers(connection, before, crossing.way):
+        return f"what is asked for may be missing in the capture of {place(case, one)}"
+    end = connection.position(
+        crossing.way, vantage.data_end(crossing.behind.direction(crossing.way)), two, one
+    )
+    if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
+        return f"what {place(case, two)} lacks was acknowledged all the same"
+    return None
+
+
+def swallowed(
+    case: Case, connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> Answer:
+    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+    last = crossing.behind.direction(crossing.way)
+    there = crossing.behind.view.surroundings.numbering.tell(last.row.data_last_frame)
+    because = (
+        f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
+        f"which was running; the last that came through is {there} there"
+    )
+    shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
+    if not (before.view.is_named and crossing.behind.view.is_named):
+        return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
+    return HOLDS, because, shown
 
 
 def between_unnamed_places(case: Case) -> Answer | None:
@@ -98,23 +130,48 @@ def withheld_within_the_firewall(
 
 
 @claim(
-    would_refute="no frame of anybody in the capture behind meanwhile",
-    settled_by="a capture behind the firewall with other traffic in it, or an asp-drop capture",
+    would_refute="no frame of this flow in the capture behind meanwhile",
+    settled_by="a capture behind the firewall in which the flow's other end goes on, or an asp-drop capture",
     looks_beyond=True,
 )
 def the_next_capture_went_on(case: Case) -> Answer:
-    """While nothing came through, the capture behind shows other frames: it was neither over nor blind."""
+    """While nothing came through, the capture behind still shows this flow: it was neither over, blind, nor beside."""
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
         one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
-        if vantage.saw_anything(case.connection, one, two, *crossing.withheld_ns):
-            return HOLDS, f"{capture_at(case, two)} shows other frames meanwhile"
-        return (
-            UNKNOWN,
-            f"{capture_at(case, two)} shows no frame at all meanwhile: it may have been over, or blind",
-        )
+        return went_on_behind(case, case.connection, crossing, one, two)
     return FAILS, NOTHING_KEPT_BACK
+
+
+def went_on_behind(
+    case: Case, connection: vantage.Connection, crossing: vantage.Crossing, one: int, two: int
+) -> Answer:
+    """Whether what the capture behind lacks would have been in it, had it passed."""
+    there = capture_at(case, two)
+    if not vantage.saw_anything(connection, one, two, *crossing.withheld_ns):
+        return UNKNOWN, f"{there} shows no frame at all meanwhile: it may have been over, or blind"
+    if not vantage.still_saw_it(connection, one, two, crossing.withheld_ns[0]):
+        return UNKNOWN, f"{there} shows nothing more of this flow meanwhile: it may have gone another way"
+    if repeated_out_of_sight(connection, crossing, one, two):
+        return UNKNOWN, (
+            f"{there} shows an ACK again and again that {place(case, one)} lacks: what it answers may have gone "
+            "another way"
+        )
+    return HOLDS, f"{there} still shows this flow meanwhile"
+
+
+def repeated_out_of_sight(
+    connection: vantage.Connection, crossing: vantage.Crossing, one: int, two: int
+) -> bool:
+    """Whether the receiver repeats its ACK behind and not before, as where each way passes one of the two captures."""
+    end, since_ns = vantage.data_end(crossing.behind.direction(crossing.way)), crossing.withheld_ns[0]
+    there_ns = connection.time(since_ns, one, two)[0]
+    here = connection.position(crossing.way, end, two, one)
+    repeats = vantage.repeats_since(crossing.behind, crossing.way, end, there_ns)
+    if here is None or repeats < DUP_THRESH:
+        return False
+    return vantage.repeats_since(connection.sightings[one], crossing.way, here, since_ns) < DUP_THRESH
 
 
 @claim(

@@ -141,6 +141,10 @@ def the_window_had_room(case: Case) -> Answer:
     because = f"the window offers {window} bytes, the largest segment has {needed}"
     if window >= needed:
         return HOLDS, because, [episode.row.first_frame]
+    hole = hole_at(direction, episode.row.wanted_pos)
+    if hole is not None and window >= hole.length:
+        because += f", and all that is missing where it asks {hole.length}"
+        return HOLDS, because, [episode.row.first_frame]
     if not is_scaled and direction.row.window_overruns >= OVERRUNS:
         because += (
             ", and more than such a window was acknowledged at once: it is scaled, or nobody keeps to it"

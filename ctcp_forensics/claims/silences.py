@@ -11,7 +11,7 @@ from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.identity import is_something_else
 from ctcp_forensics.claims.passage import link_is_cut
-from ctcp_forensics.claims.words import FAILS, HOLDS, SECOND, UNKNOWN, count, seconds, way
+from ctcp_forensics.claims.words import FAILS, HOLDS, OPPOSITE, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import SPLICED_NS, Direction, EndingKind
 
@@ -112,6 +112,29 @@ def one_end_fell_silent(case: Case) -> Answer:
         frames_without_reply(case)
         or messages_without_reply(case)
         or (FAILS, "neither end went on alone for long")
+    )
+
+
+@claim(
+    would_refute="an end that goes on by itself at the end of the capture, for longer than an answer takes",
+    settled_by="a capture that goes on until somebody answers, or gives up",
+    takes_time=True,
+)
+def nobody_is_left_waiting(case: Case) -> Answer:
+    """No end goes on by itself when the capture ends: a stream that goes one way, or an end that is gone already."""
+    answer = one_end_fell_silent.answer(case)
+    if answer[0] is FAILS and is_unheard_behind_a_silence(case):
+        answer = it_did_not_survive_a_silence.answer(case)
+    return OPPOSITE[answer[0]], *answer[1:]
+
+
+def is_unheard_behind_a_silence(case: Case) -> bool:
+    """One end is heard last before the longest silence, and behind it only the other."""
+    row = case.flow.row
+    if row.longest_silence_ns < IDLE_NS:
+        return False
+    return (
+        case.flow.opposite(case.flow.sent_by(row.silence_to_direction)).row.last_frame < row.silence_to_frame
     )
 
 

@@ -13,7 +13,7 @@ from ctcp_forensics.claims.path import nothing_passed_behind_the_hole
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, SECOND, UNKNOWN, count, seconds, way
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.evidence import Answer, claim
-from ctcp_forensics.flows import SPLICED_NS, Direction
+from ctcp_forensics.flows import SPLICED_NS, Direction, Flow
 
 STUCK_NS: Final = 4 * SECOND
 """Guard iv, and the ASA's default time to wait for a missing segment (tcp-map queue-limit timeout, 4 s)."""
@@ -86,6 +86,17 @@ def the_sender_went_on(case: Case) -> Answer:
     return HOLDS, because, frames
 
 
+def asked_until_ns(case: Case, episode: Episode) -> int:
+    """How long whoever asks is known to be there: to its last asking, or until the next one would have been due.
+
+    It is due for each new segment; where all of them were asked about, the longest time between two goes by first.
+    """
+    row = episode.row
+    if row.new_last_ns > row.last_asked_ns:
+        return row.last_asked_ns
+    return min(case.flow.ended_ns, row.last_asked_ns + max(0, row.longest_interval_ns))
+
+
 def longest_pause_ns(case: Case, episode: Episode) -> int:
     """The longest time of the stall in which neither end is seen, at most.
 
@@ -108,11 +119,20 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
     ending = case.flow.ending
     if ending.frame is not None and ending.at_ns >= episode.row.first_ns:
         return HOLDS, ending.because, [ending.frame]
+    if case.reopened_by is not None:
+        return opened_anew(case, case.reopened_by)
     if since >= SPLICED_NS:
         return UNKNOWN, f"the capture's clock jumps: its last frame is {seconds(since)} away"
     if since >= OUTLAST_NS:
         return HOLDS, f"the capture runs on for {seconds(since)} after the first duplicate ACK"
     return UNKNOWN, f"{the_end_of_it(case)} {seconds(since)} after the first duplicate ACK"
+
+
+def opened_anew(case: Case, again: Flow) -> Answer:
+    """Whoever opens the same port anew has given up what it had there."""
+    frame = again.row.first_frame
+    because = f"{case.frame(frame)} opens another connection from the same port: this one was given up"
+    return HOLDS, because, [frame]
 
 
 def the_end_of_it(case: Case) -> str:

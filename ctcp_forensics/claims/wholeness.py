@@ -11,7 +11,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import HoleRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.words import FAILS, HOLDS, TORN, count, way
-from ctcp_forensics.episodes import Hole
+from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
 from ctcp_forensics.flows import Direction
 
@@ -36,6 +36,7 @@ def the_capture_is_whole(case: Case) -> Answer:
         or a_pause(case)
         or acknowledged_unseen(case)
         or holes_passed_unasked(case)
+        or a_question_passed_unanswered(case)
         or doubled_in_part(case)
         or evidence_let_go(case)
     )
@@ -93,13 +94,21 @@ def bursts_in(direction: Direction) -> list[HoleRow]:
 def acknowledged_unseen(case: Case) -> Answer | None:
     """Who acknowledges more than this capture has seen has had it: what the network loses nobody acknowledges first."""
     unseen = [hole for direction in case.flow.directions for hole in direction.unfilled if was_had(hole)]
-    if not unseen:
+    if is_no_matter(case, unseen):
         return None
     because = (
         f"{count(len(unseen), 'ACK')} for bytes that this capture had not seen and never shows: they passed, and it "
         "missed them, for want of room or by a filter"
     )
     return FAILS, because, [hole.row.acked_frame for hole in unseen[:PASSED_HOLES]]
+
+
+def is_no_matter(case: Case, unseen: list[Hole]) -> bool:
+    """A message or two that the capture missed before anything was asked for are no answer to that."""
+    if case.episode is None:
+        return not unseen
+    asked = case.episode.row.first_frame
+    return len(unseen) < PASSED_HOLES and all(hole.row.opened_frame < asked for hole in unseen)
 
 
 def was_had(hole: Hole) -> bool:
@@ -125,6 +134,22 @@ def passed_unasked(case: Case) -> list[int]:
     first_asked = case.episode.row.first_ns
     passed = [one.row for one in case.direction.unfilled if one.is_acked_past]
     return [row.acked_frame for row in passed if row.acked_ns < first_asked]
+
+
+def a_question_passed_unanswered(case: Case) -> Answer | None:
+    """Who asked, and went on all the same, had an answer out of sight, or does not wait for one."""
+    if case.direction is None or case.episode is None:
+        return None
+    for one in case.direction.episodes:
+        row = one.row
+        if one.is_passed and not one.is_answered and min(one.asks, row.prompted) >= DUP_THRESH:
+            passed = case.frame(row.passed_frame)
+            because = (
+                f"{count(one.asks, 'duplicate ACK')} asked for byte {one.wanted_seq} before, and {passed} goes on "
+                "without an answer: it passed unseen, or whoever asks does not wait for one"
+            )
+            return FAILS, because, [row.first_frame, row.passed_frame]
+    return None
 
 
 def doubled_in_part(case: Case) -> Answer | None:

@@ -258,9 +258,13 @@ def repeats_of(connection: Connection, way: int, asking: Witness, behind: Witnes
     if asking.episode is None or behind.wanted_pos is None:
         return 0
     since_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[0]
-    index, side = behind.sighting.half(1 - way)
-    limit = REPEATS_BEFORE + asking.asks
-    total, bare = behind.sighting.view.tracker.bare_acks(index, side, behind.wanted_pos, limit)
+    return repeats_since(behind.sighting, way, behind.wanted_pos, since_ns, REPEATS_BEFORE + asking.asks)
+
+
+def repeats_since(sighting: Sighting, way: int, pos: int, since_ns: int, limit: int = REPEATS_BEFORE) -> int:
+    """Bare ACKs of one position of what goes this way that a capture shows from a time on; beyond the limit, all."""
+    index, side = sighting.half(1 - way)
+    total, bare = sighting.view.tracker.bare_acks(index, side, pos, limit)
     return sum(time_ns >= since_ns for _, time_ns in bare) + total - len(bare)
 
 
@@ -272,13 +276,17 @@ def asks_during(connection: Connection, asking: Witness, behind: Witness) -> int
 
 
 def saw_the_path(connection: Connection, asking: Witness, behind: Witness) -> bool:
-    """Whether a capture still saw flows of its own while another showed the asking.
+    """Whether a capture still saw this flow while another showed the asking.
 
-    One that only shows strangers may stand beside the path by then: after a failover, or another route.
+    One that only shows others may stand beside the path by then: after a failover, or another route for this flow.
     """
     assert asking.episode is not None  # noqa: S101 - whoever asks has an episode
-    began_ns = connection.time(asking.episode.row.first_ns, asking.number, behind.number)[1]
-    return behind.sighting.view.latest_ns >= began_ns
+    return still_saw_it(connection, asking.number, behind.number, asking.episode.row.first_ns)
+
+
+def still_saw_it(connection: Connection, here: int, there: int, at_ns: int) -> bool:
+    """Whether the capture there shows some frame of this flow, either way, surely later than a time of here."""
+    return connection.sightings[there].flow.row.last_ns >= connection.time(at_ns, here, there)[1]
 
 
 def has_missed(connection: Connection, number: int) -> bool:
@@ -329,36 +337,13 @@ def loss_of(connection: Connection, way: int, words: Sequence[Witness]) -> str |
     return connection.word(known[last].number, known[last + 1].number)
 
 
-# --- the RST ---------------------------------------------------------------------------------------
+# --- who was there ---------------------------------------------------------------------------------
 
 
-def rst_author(connection: Connection, way: int) -> Author | None:
-    """Who made the RST that went this way: between the place nearest to its alleged sender that has it and the next."""
-    line = connection.line(way)
-    having = [number for number in line if rst_row(connection, number, way) != NEVER]
-    if not having:
-        return None
-    first = having[0]
-    at = line.index(first)
-    if at == 0:
-        return Author(where=sender_of_rst(connection, way, first), shown=first, absent=None)
-    nearer = line[at - 1]
-    if not covers(connection, first, nearer, connection.sightings[first].direction(way).row.rst_ns):
-        return None
-    if may_have_dropped(connection.sightings[nearer], 1) or has_missed(connection, nearer):
-        return None
-    if not shows_bare_segments(connection.sightings[nearer].flow):
-        return None
-    return Author(where=connection.word(nearer, first), shown=first, absent=nearer)
-
-
-def rst_row(connection: Connection, number: int, way: int) -> int:
-    return connection.sightings[number].direction(way).row.rst_frame
-
-
-def sender_of_rst(connection: Connection, way: int, number: int) -> str | None:
-    """The client, where its own host's capture shows the RST leave.  Elsewhere whoever is beyond may bear its name."""
-    return "client" if is_client(way) and connection.stations[number] == (0, 0) else None
+def was_there(connection: Connection, here: int, there: int) -> bool:
+    """Whether the capture there ran from the first to the last frame of this flow here, beyond doubt."""
+    row = connection.sightings[here].flow.row
+    return covers(connection, here, there, row.first_ns) and covers(connection, here, there, row.last_ns)
 
 
 def covers(connection: Connection, here: int, there: int, at_ns: int) -> bool:

@@ -40,7 +40,7 @@ def link_of(joint: Joint, rank: dict[int, int], places: Sequence[Place]) -> Link
 
 def is_shared_clock(near: Place, far: Place, joint: Joint, clock: Clock) -> tuple[bool, str]:
     """Whether two captures share a clock: one box, and nothing that contradicts it."""
-    is_box = near.vantage in FIREWALL and far.vantage in FIREWALL
+    is_box = are_called_one_box(near, far)
     if not is_box and not is_one_box(joint.here, joint.there, [joint]):
         return False, "two hosts, two clocks"
     if not all(agrees(*piece.offset_at(piece.middle_ns)) for piece in clock.pieces) or len(clock.pieces) > 1:
@@ -56,10 +56,14 @@ def notes_on(links: Iterable[Link], places: Sequence[Place]) -> list[str]:
     return [
         f"{places[link.near].vantage} and {places[link.far].vantage}: {link.because}"
         for link in links
-        if not link.is_shared
-        and places[link.near].vantage in FIREWALL
-        and places[link.far].vantage in FIREWALL
+        if not link.is_shared and are_called_one_box(places[link.near], places[link.far])
     ]
+
+
+def are_called_one_box(near: Place, far: Place) -> bool:
+    """Two sides of the firewall, by names that nothing contradicts."""
+    is_contradicted = near.is_contradicted or far.is_contradicted
+    return near.vantage in FIREWALL and far.vantage in FIREWALL and not is_contradicted
 
 
 def offset_at_end(clock: Clock, near: View, *, is_shared: bool) -> Offset:

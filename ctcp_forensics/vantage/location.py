@@ -25,10 +25,10 @@ LINKS = (CLIENT_ASA, WITHIN_ASA, ASA_HEADEND)
 def stations(places: Sequence[Place]) -> list[tuple[int, int]]:
     """The first and the last station that each place may be at.
 
-    What was called the firewall and lies before the client's own capture may be any place of the path, and which of
-    the names is wrong nobody knows.  To blame a leg or the firewall would be to guess.
+    What was called the firewall and lies before the client's own capture, or far from its other side, may be any place
+    of the path, and which of the names is wrong nobody knows.  To blame a leg or the firewall would be to guess.
     """
-    if any(place.is_put_right for place in places):
+    if any(place.is_contradicted for place in places):
         return [ANYWHERE] * len(places)
     sides = [place.vantage for place in places if place.vantage in FIREWALL]
     seen = 0

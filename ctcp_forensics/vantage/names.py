@@ -9,9 +9,11 @@ from ctcp_forensics.vantage.connection import (
     has_missed,
     loss_of,
     may_have_dropped,
-    rst_author,
+    repeats_since,
     saw_anything,
     shows_bare_segments,
+    still_saw_it,
+    was_there,
     way_of,
     witnesses,
 )
@@ -22,6 +24,7 @@ from ctcp_forensics.vantage.nature import Between, signs_of_a_box
 from ctcp_forensics.vantage.order import Place
 from ctcp_forensics.vantage.pairing import share_messages
 from ctcp_forensics.vantage.path import Path, paths_of
+from ctcp_forensics.vantage.reset import rst_author
 from ctcp_forensics.vantage.view import FIREWALL, View
 
 __all__ = [
@@ -50,11 +53,14 @@ __all__ = [
     "loss_of",
     "may_have_dropped",
     "paths_of",
+    "repeats_since",
     "rst_author",
     "saw_anything",
     "share_messages",
     "shows_bare_segments",
     "signs_of_a_box",
+    "still_saw_it",
+    "was_there",
     "way_of",
     "witnesses",
 ]

@@ -13,13 +13,17 @@ from typing import Final
 import msgspec
 
 from ctcp_forensics._kernel.rows import NEVER
-from ctcp_forensics.vantage.clock import Piece, clock_of
+from ctcp_forensics.flows import SEQUENCE_SPACE
+from ctcp_forensics.vantage.clock import SKEW_MATCHES, Piece, clock_of
 from ctcp_forensics.vantage.envelope import GRAIN_NS
-from ctcp_forensics.vantage.pairing import Joint
+from ctcp_forensics.vantage.pairing import Joint, Pair
 from ctcp_forensics.vantage.view import ASA, CLIENT, FIREWALL, INSIDE, OUTSIDE, View
 
 ONE_BOX_NS: Final = 3_000_000
 """Two views whose clocks agree and whose round trip is shorter than this are taken for one box's two sides."""
+FAR_APART_NS: Final = 10_000_000
+"""No box takes that long for the quickest of many segments, there and back: two captures so far apart are of two places
+of a network, whatever they are called."""
 RANKS: Final = {CLIENT: 0, OUTSIDE: 1, ASA: 1, INSIDE: 2}
 """The order of roles where nothing but the user's word tells: the client outside, the headend inside."""
 
@@ -32,8 +36,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     is_told: bool
     is_sure: bool
     because: str
-    is_put_right: bool = False
-    """The role is not what the user said: the roles of this path contradict the captures."""
+    is_contradicted: bool = False
+    """The roles of this path contradict the captures: which of them is wrong nobody knows."""
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +55,20 @@ def ordered(views: Sequence[View], joints: Sequence[Joint]) -> Ordered:
     reasons = reasons_of(line, steps)
     roles = inferred(line, joints)
     names, notes = put_right(roles)
-    places = [place_of(*one) for one in zip(line, names, roles, reasons, strict=True)]
-    return Ordered(places=tuple(places), notes=tuple(notes))
+    apart = far_apart(line, names, joints)
+    is_contradicted = names != roles or bool(apart)
+    places = [place_of(*one, is_contradicted) for one in zip(line, names, reasons, strict=True)]
+    return Ordered(places=tuple(places), notes=(*notes, *apart))
 
 
-def place_of(view: View, name: str, role: str, reason: str) -> Place:
-    """A view in its place; `role` is what it was taken for before contradictions were put right."""
+def place_of(view: View, name: str, reason: str, is_contradicted: bool) -> Place:
     return Place(
         view=view,
         vantage=name,
         is_told=view.told is not None,
         is_sure=bool(reason),
         because=reason or "nothing in the captures tells which of them is nearer to the client",
-        is_put_right=name != role,
+        is_contradicted=is_contradicted,
     )
 
 
@@ -162,6 +167,42 @@ def put_right(roles: Sequence[str]) -> tuple[list[str], list[str]]:
         )
         return list(roles), [note]
     return list(roles), []
+
+
+def far_apart(line: Sequence[View], names: Sequence[str], joints: Sequence[Joint]) -> list[str]:
+    """What are called two sides of one firewall, and have a network between them."""
+    name_of = {view.number: name for view, name in zip(line, names, strict=True)}
+    return [
+        f"{name_of[joint.here.number]} and {name_of[joint.there.number]}: what passes both takes "
+        f"{trip_ns / 1e6:.0f} ms or more there and back, so they are not two sides of one box; where on the way "
+        "anything happened is left open"
+        for joint in joints
+        if name_of[joint.here.number] in FIREWALL and name_of[joint.there.number] in FIREWALL
+        if all(map(is_untouched, joint.pairs))
+        if (trip_ns := round_trip_ns(joint)) is not None and trip_ns >= FAR_APART_NS
+    ]
+
+
+def is_untouched(pair: Pair) -> bool:
+    """Whether ends and numbers are the same in both: whoever changes them is a box, and a proxy may take its time."""
+    if (pair.here.client, pair.here.headend) != (pair.there.client, pair.there.headend):
+        return False
+    return all(
+        shift is not None and (there.row.anchor - here.row.anchor + shift) % SEQUENCE_SPACE == 0
+        for here, there, shift in zip(pair.here.directions, pair.there.directions, pair.shifts, strict=True)
+    )
+
+
+def round_trip_ns(joint: Joint) -> int | None:
+    """The quickest way there and back between two views, in which their clocks cancel out; None by a few segments."""
+    rows = joint.delays if joint.is_here_nearer is not False else joint.turned_about().delays
+    trips = [trip for piece in clock_of(rows).pieces if (trip := trip_of(piece)) is not None]
+    return min(trips, default=None)
+
+
+def trip_of(piece: Piece) -> int | None:
+    low, high = piece.offset_at(piece.middle_ns)
+    return None if low is None or high is None or piece.matches < SKEW_MATCHES else high - low
 
 
 def inferred(line: Sequence[View], joints: Sequence[Joint]) -> list[str]:

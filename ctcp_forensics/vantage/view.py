@@ -11,7 +11,6 @@ from functools import cached_property
 import msgspec
 
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.flows import Flow
 from ctcp_forensics.surroundings import Surroundings
 
@@ -37,11 +36,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def is_named(self) -> bool:
         """By the user or by its interface: two hosts of one network with good clocks look like one box."""
         return self.told is not None or bool(self.interfaces)
-
-    @cached_property
-    def latest_ns(self) -> int:
-        """When the last of its flows was seen last."""
-        return max((flow.row.last_ns for flow in self.flows.values()), default=NEVER)
 
     @cached_property
     def users_of_spi(self) -> dict[int, list[tuple[int, int]]]:

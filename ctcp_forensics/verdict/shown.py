@@ -27,6 +27,9 @@ from ctcp_forensics.verdict.weighing import Weighing
 Shown = Mapping[str, tuple[Claim, Role]]
 """Claims by their names, each with what it is to a verdict."""
 
+TOLD_IN_DOUBT = (claims.nobody_is_left_waiting, claims.the_syn_was_tried_again)
+"""Claims whose holding tells a reader nothing that the verdict does not say."""
+
 NAMED_BY_ANOTHER = (claims.is_something_else, claims.looks_like_ctcp)
 """Claims that are open only where `carries_ctcp` is, or say in other words why."""
 
@@ -46,11 +49,11 @@ def shown_for(verdict: Verdict, weighing: Weighing) -> Shown:
 
 
 def without_repetition(shown: Shown, weighing: Weighing) -> Shown:
-    """That it carries IPsec over TCP says all that looking like it says."""
+    """That it carries IPsec over TCP says all that looking like it says; where no doubt is, some need no word."""
     is_said = claims.looks_like_ctcp.name in shown and weighing[claims.carries_ctcp] is HOLDS
-    return (
-        {name: one for name, one in shown.items() if name != claims.carries_ctcp.name} if is_said else shown
-    )
+    left_out = {claims.carries_ctcp.name} if is_said else set()
+    left_out |= {claim.name for claim in TOLD_IN_DOUBT if claim.name in shown and weighing[claim] is HOLDS}
+    return {name: one for name, one in shown.items() if name not in left_out} if left_out else shown
 
 
 @cache

@@ -121,7 +121,8 @@ VERDICTS: tuple[Verdict, ...] = (
         looks_like=(
             "A headend on a real TCP stack would ask the same way: a capture on the headend side of the "
             "firewall shows whether the duplicate ACKs exist there too. One that was over or blind meanwhile lacks "
-            "them as well: it is believed where it shows other frames between the first and the last of them."
+            "them as well: it is believed where it shows other frames between the first and the last of them, and "
+            "something of this flow after the first."
         ),
     ),
     Verdict(
@@ -129,7 +130,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="The TCP handshake failed",
         means="A SYN was sent and no connection came of it, so IPsec over TCP never began.",
         requires=(claims.the_handshake_failed,),
-        doubts=NOTHING_LATER,
+        doubts=(claims.the_syn_was_tried_again, *NOTHING_LATER),
     ),
     Verdict(
         slug="negotiation-failed",
@@ -160,7 +161,8 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
-            "nothing, lack the same segments: other frames in the second one, and what a box changes, tell them apart."
+            "nothing, lack the same segments, and so does one beside the way that the flow now takes: what the second "
+            "one still shows of this flow, and what a box changes, tell them apart."
         ),
     ),
     Verdict(
@@ -247,7 +249,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
         requires=(claims.looks_like_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, *NOTHING_UNREAD),
+        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
     ),
     Verdict(
         slug="orderly-close",
@@ -255,7 +257,12 @@ VERDICTS: tuple[Verdict, ...] = (
         means="The connection worked and one end closed it.",
         requires=(claims.looks_like_ctcp, claims.it_was_closed_in_order, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, claims.the_farewell_was_one, *NOTHING_UNREAD),
+        doubts=(
+            claims.carries_ctcp,
+            claims.the_farewell_was_one,
+            claims.nobody_is_left_waiting,
+            *NOTHING_UNREAD,
+        ),
         looks_like=(
             "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced: "
             "the headend's log tells them apart."
@@ -273,7 +280,7 @@ VERDICTS: tuple[Verdict, ...] = (
         means="IPsec over TCP at work: nothing missing, nothing left open.",
         requires=(claims.looks_like_ctcp, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, *NOTHING_UNREAD),
+        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
     ),
     Verdict(
         slug=INSUFFICIENT,

@@ -75,7 +75,16 @@ class Weighing(dict[Claim, Outcome]):
 
 
 def may_settle(claim: Claim, case: Case, other: Case) -> bool:
+    if claim is claims.the_capture_is_whole:
+        return was_there(case, other)
     return claim not in ABOUT_THE_QUESTION or ask_the_same(case, other)
+
+
+def was_there(case: Case, other: Case) -> bool:
+    """Whether a whole capture can speak for one that lost frames: it ran all the time, or shows the same question."""
+    if case.connection is None:
+        return False
+    return ask_the_same(case, other) or vantage.was_there(case.connection, case.number, other.number)
 
 
 def ask_the_same(case: Case, other: Case) -> bool:
