@@ -133,8 +133,7 @@ def test_labels_that_contradict_the_captures_are_noticed() -> None:
 
 
 def test_a_pattern_names_the_files_of_a_rotated_capture(tmp_path: Path) -> None:
-    for number, content in enumerate(halves(Path(FAILURE).read_bytes(), frame=200), start=1):
-        (tmp_path / f"part-{number}.pcap").write_bytes(content)
+    rotated(tmp_path)
     report, errors = case("--client", "part-*.pcap", "--asa-inside", INSIDE, cwd=tmp_path)
     whole, _ = case("--client", FAILURE, "--asa-inside", INSIDE)
     assert places(report)[0] == ("client", ("c1", "c2"), True)
@@ -188,6 +187,36 @@ def test_captures_whose_clocks_share_no_moment_and_nothing_else_are_told_so(tmp_
     assert report.notes == (
         "the captures share no connection: each is judged alone; by their clocks they share no moment either",
     )
+
+
+def test_files_of_a_rotated_capture_that_are_given_one_by_one_are_told_how_to_be_given(
+    tmp_path: Path,
+) -> None:
+    first, second = rotated(tmp_path)
+    report, errors = case(first, second)
+    assert report.notes == (
+        f"{second} (c2) begins where {first} (c1) ends, and the same two ends talk in both: the files of a capture "
+        "that was rotated are given with the same option, such as --client FILE --client FILE",
+    )
+    assert errors == f"ctcp-diag: {report.notes[0]}\n"
+    assert [one.verdict for one in case("--client", first, "--client", second)[0].findings] == [
+        "unanswered-duplicate-acks"
+    ]
+
+
+def test_two_captures_of_the_same_ends_an_hour_apart_are_no_rotated_capture(tmp_path: Path) -> None:
+    first, second = rotated(tmp_path)
+    report, _ = case(first, str(later(second, tmp_path, seconds=3_600)))
+    assert report.notes == (
+        "the captures share no connection: each is judged alone; by their clocks they share no moment either",
+    )
+
+
+def rotated(folder: Path) -> tuple[str, str]:
+    """The failure in two files."""
+    for number, content in enumerate(halves(Path(FAILURE).read_bytes(), frame=200), start=1):
+        (folder / f"part-{number}.pcap").write_bytes(content)
+    return str(folder / "part-1.pcap"), str(folder / "part-2.pcap")
 
 
 def test_an_hour_between_the_clocks_changes_nothing(tmp_path: Path) -> None:
