@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ctcp_forensics.report import Report
-from tests.command_line import FAILURE, HEALTHY, ROOT, SAMPLES, run
+from tests.command_line import COMMAND, ENVIRONMENT, FAILURE, HEALTHY, ROOT, SAMPLES, run
 from tests.savefiles import halves
 
 
@@ -60,6 +61,14 @@ def test_files_of_the_demonstration_are_named_from_where_the_user_stands(tmp_pat
     answer = run("demo", "-f", "json", "-o", "report.json", "--report", "report.html", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_a_demonstration_that_finds_no_room_says_where(tmp_path: Path) -> None:
+    """A limit on the length of files stands for a disk that is full: neither tells the name of the file."""
+    ask = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *COMMAND, "demo", "-q", "--keep", str(tmp_path)]
+    answer = subprocess.run(ask, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == f"ctcp-diag: cannot write the captures into {tmp_path}: File too large\n"
 
 
 def test_who_gives_a_report_for_a_capture_is_told_of_render(tmp_path: Path) -> None:
