@@ -6,8 +6,8 @@ vantage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations, starmap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, pairwise, starmap
 from typing import Final
 
 import msgspec
@@ -24,6 +24,9 @@ DECRYPTED: Final = (
     "ACKs were made by the headend or before it, and tcp-state-bypass on it does nothing"
 )
 NO_MOMENT: Final = "; by their clocks they share no moment either"
+NEXT_FILE_NS: Final = 60_000_000_000
+"""A rotated file begins with the first frame after the last one of the file before: on a tunnel with nothing to carry
+that is the next keep-alive."""
 
 
 def with_vantages(
@@ -41,10 +44,11 @@ def with_vantages(
 def notes_on(intake: Intake, flows: Sequence[report.Flow], paths: Sequence[report.Path]) -> tuple[str, ...]:
     """Sentences on what was named twice and on what shares nothing; nothing where all are of one path."""
     captures = {account.capture.id: account.capture for account in intake.accounts}
+    pieces = () if paths else notes_on_pieces(intake.readings, captures, flows)
     return (
         *notes_on_twins(intake, captures),
         *notes_on_rotated(intake.readings, captures),
-        *notes_on_strangers(intake, captures, flows, paths),
+        *(pieces or notes_on_strangers(intake, captures, flows, paths)),
     )
 
 
@@ -61,6 +65,39 @@ def notes_on_rotated(readings: Sequence[Reading], captures: dict[str, report.Cap
                 f"{called(captures[part.account.capture.id])} goes on where the file before it ends: sentences "
                 f"count its frames from {part.frames_before + 1}, lists of frames from 1"
             )
+
+
+def notes_on_pieces(
+    readings: Sequence[Reading], captures: dict[str, report.Capture], flows: Sequence[report.Flow]
+) -> tuple[str, ...]:
+    """One sentence where files of a rotated capture seem to be given one by one."""
+    reading_of = {name: place for place, one in enumerate(readings) for name in one.captures}
+    for names in captures_by_ends(flows):
+        in_turn = sorted((captures[name] for name in names), key=lambda one: (one.first_ns or 0, one.id))
+        for one, other in pairwise(in_turn):
+            if reading_of[one.id] != reading_of[other.id] and begins_behind(one, other):
+                return (
+                    f"{called(other)} begins where {called(one)} ends, and the same two ends talk in both: the files "
+                    "of a capture that was rotated are given with the same option, such as --client FILE --client FILE",
+                )
+    return ()
+
+
+def captures_by_ends(flows: Sequence[report.Flow]) -> Iterable[set[str]]:
+    """The captures in which the same two ends talk, whichever of them was taken for the client."""
+    found: dict[frozenset[report.Endpoint], set[str]] = {}
+    for flow in flows:
+        found.setdefault(frozenset((flow.client, flow.headend)), set()).update(
+            one.capture for one in flow.seen
+        )
+    return found.values()
+
+
+def begins_behind(one: report.Capture, other: report.Capture) -> bool:
+    """As the next file of a rotated capture does."""
+    if one.last_ns is None or other.first_ns is None:
+        return False
+    return 0 <= other.first_ns - one.last_ns <= NEXT_FILE_NS
 
 
 def notes_on_strangers(

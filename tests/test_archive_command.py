@@ -409,6 +409,14 @@ def test_a_line_names_hits_failures_and_what_is_slow() -> None:
     )
 
 
+def test_a_line_says_that_what_runs_is_finished() -> None:
+    """After Ctrl-C, before anything else: a narrow terminal cuts the end off."""
+    tally = Tally(found=3, found_bytes=4 * MB, done=2, done_bytes=MB, is_all_found=True, is_stopping=True)
+    assert headway.headway(tally, SECOND_NS).startswith(
+        "finishing what runs (Ctrl-C again: at once)  1.0 MB of 4.0 MB  2 of 3 files  "
+    )
+
+
 def test_nobody_hears_of_a_run_that_wants_no_line(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     monkeypatch.setattr("sys.stderr", log)

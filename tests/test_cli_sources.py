@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ctcp_forensics.report import Report
-from tests.command_line import FAILURE, HEALTHY, ROOT, SAMPLES, run
+from tests.command_line import COMMAND, ENVIRONMENT, FAILURE, HEALTHY, ROOT, SAMPLES, run
 from tests.savefiles import halves
 from tests.wire import pcap_of, told
 
@@ -61,6 +62,14 @@ def test_files_of_the_demonstration_are_named_from_where_the_user_stands(tmp_pat
     answer = run("demo", "-f", "json", "-o", "report.json", "--report", "report.html", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_a_demonstration_that_finds_no_room_says_where(tmp_path: Path) -> None:
+    """A limit on the length of files stands for a disk that is full: neither tells the name of the file."""
+    ask = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *COMMAND, "demo", "-q", "--keep", str(tmp_path)]
+    answer = subprocess.run(ask, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == f"ctcp-diag: cannot write the captures into {tmp_path}: File too large\n"
 
 
 def test_who_gives_a_report_for_a_capture_is_told_of_render(tmp_path: Path) -> None:
@@ -134,8 +143,7 @@ def test_labels_that_contradict_the_captures_are_noticed() -> None:
 
 
 def test_a_pattern_names_the_files_of_a_rotated_capture(tmp_path: Path) -> None:
-    for number, content in enumerate(halves(Path(FAILURE).read_bytes(), frame=200), start=1):
-        (tmp_path / f"part-{number}.pcap").write_bytes(content)
+    rotated(tmp_path)
     report, errors = case("--client", "part-*.pcap", "--asa-inside", INSIDE, cwd=tmp_path)
     whole, _ = case("--client", FAILURE, "--asa-inside", INSIDE)
     assert places(report)[0] == ("client", ("c1", "c2"), True)
@@ -189,6 +197,36 @@ def test_captures_whose_clocks_share_no_moment_and_nothing_else_are_told_so(tmp_
     assert report.notes == (
         "the captures share no connection: each is judged alone; by their clocks they share no moment either",
     )
+
+
+def test_files_of_a_rotated_capture_that_are_given_one_by_one_are_told_how_to_be_given(
+    tmp_path: Path,
+) -> None:
+    first, second = rotated(tmp_path)
+    report, errors = case(first, second)
+    assert report.notes == (
+        f"{second} (c2) begins where {first} (c1) ends, and the same two ends talk in both: the files of a capture "
+        "that was rotated are given with the same option, such as --client FILE --client FILE",
+    )
+    assert errors == f"ctcp-diag: {report.notes[0]}\n"
+    assert [one.verdict for one in case("--client", first, "--client", second)[0].findings] == [
+        "unanswered-duplicate-acks"
+    ]
+
+
+def test_two_captures_of_the_same_ends_an_hour_apart_are_no_rotated_capture(tmp_path: Path) -> None:
+    first, second = rotated(tmp_path)
+    report, _ = case(first, str(later(second, tmp_path, seconds=3_600)))
+    assert report.notes == (
+        "the captures share no connection: each is judged alone; by their clocks they share no moment either",
+    )
+
+
+def rotated(folder: Path) -> tuple[str, str]:
+    """The failure in two files."""
+    for number, content in enumerate(halves(Path(FAILURE).read_bytes(), frame=200), start=1):
+        (folder / f"part-{number}.pcap").write_bytes(content)
+    return str(folder / "part-1.pcap"), str(folder / "part-2.pcap")
 
 
 def test_an_hour_between_the_clocks_changes_nothing(tmp_path: Path) -> None:

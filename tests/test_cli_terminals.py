@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,18 +13,19 @@ from pathlib import Path
 import pytest
 
 from ctcp_forensics.cli import analysis, main
-from ctcp_forensics.cli.progress import is_watched, told
+from ctcp_forensics.cli.progress import Progress, is_watched, told
 from ctcp_forensics.report import Report
 from tests import reports
 from tests.command_line import COMMAND, ENVIRONMENT, FAILURE, RED, on_terminal, run
 
 
-def test_a_terminal_gets_colours_and_no_line_that_it_would_break() -> None:
-    shown = on_terminal("analyze", FAILURE)
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_terminal_gets_colours_and_no_line_that_it_would_break(width: int) -> None:
+    shown = on_terminal("analyze", FAILURE, COLUMNS=str(width))
     assert shown.startswith(RED)
     plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
     sentences = [line for line in plain.splitlines() if "    filter " not in line]
-    assert max(map(len, sentences)) <= 100
+    assert max(map(len, sentences)) <= width
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
@@ -86,6 +88,17 @@ def test_json_is_the_same_utf8_in_a_file_and_in_a_pipe_of_any_encoding(
 )
 def test_progress_is_told_in_bytes(done: int, total: int | None, elapsed_s: int, line: str) -> None:
     assert told("a.pcap", done, total, elapsed_s * 1_000_000_000) == line
+
+
+def test_each_of_several_captures_has_its_own_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one took a second for its half, whatever the first one took."""
+    clock = iter(range(0, 10**12, 10**9))
+    monkeypatch.setattr(time, "monotonic_ns", clock.__next__)
+    seen = io.StringIO()
+    progress = Progress("2 captures", seen)
+    for done in (1_000_000, 4_000_000, 0, 2_000_000):
+        progress(done, 4_000_000)
+    assert seen.getvalue().endswith("analyzing 2 captures  2.0 MB of 4.0 MB  50 %  eta 1 s")
 
 
 def test_nobody_watches_a_file(tmp_path: Path) -> None:

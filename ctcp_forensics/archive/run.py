@@ -116,7 +116,7 @@ class Sweep:
 
     def stop(self) -> None:
         """Begin nothing more; what runs is finished."""
-        self.is_stopping = True
+        self.is_stopping = self.tally.is_stopping = True
 
     def run(self, trails: Iterable[Trail]) -> None:
         """Raises StoreError where the store cannot be written: all that was acknowledged is there."""

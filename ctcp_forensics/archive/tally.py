@@ -27,6 +27,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """The entry that a worker has been at for the longest time…"""
     slowest_s: float = 0.0
     """…and how long."""
+    is_stopping: bool = False
+    """Nothing more is begun."""
 
 
 class Aside(msgspec.Struct, kw_only=True):

@@ -91,10 +91,11 @@ def was_answered_elsewhere(sender: Direction, peer: Direction) -> bool:
 def by_what_still_came(case: Case, peer: Direction, episode: Episode) -> tuple[Outcome, str]:
     """It was not seen to end: data that still came back shows that it worked, where there was time for it to die."""
     stuck_ns = case.flow.ended_ns - episode.row.first_ns
-    over = f"{the_end_of_it(case)}, {seconds(stuck_ns)} after the first duplicate ACK"
+    since = f"{seconds(stuck_ns)} after the first duplicate ACK"
     if peer.row.data_last_ns <= episode.row.first_ns:
-        return UNKNOWN, over
-    return (FAILS if stuck_ns >= OUTLAST_NS else UNKNOWN), f"data still came back {way(peer)} when {over}"
+        return UNKNOWN, f"no data is seen to come back {way(peer)} in the {since}"
+    came = f"data still came back {way(peer)} when {the_end_of_it(case)}"
+    return (FAILS, f"{came}, {since}") if stuck_ns >= OUTLAST_NS else (UNKNOWN, came)
 
 
 # --- it was closed, or fell silent, soon after data had come back ----------------------------------

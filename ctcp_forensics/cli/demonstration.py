@@ -8,6 +8,7 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ctcp_forensics.cli.ends import Refused
 from ctcp_forensics.demo import make_demo
 from ctcp_forensics.reading import Source
 
@@ -27,7 +28,10 @@ def demo_captures(keep: Path | None) -> Iterator[list[Source]]:
 
 
 def demo_sources(folder: Path) -> list[Source]:
-    made = make_demo(folder)
+    try:
+        made = make_demo(folder)
+    except OSError as error:
+        raise Refused(f"cannot write the captures into {folder.resolve()}: {error.strerror}") from error
     return [
         Source(path=str(made.client), vantage="client"),
         Source(path=str(made.asa_outside), vantage="asa-outside"),

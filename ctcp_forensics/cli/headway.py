@@ -19,6 +19,7 @@ PLAIN_PAUSE_NS: Final = 5 * SECOND_NS
 """Between two lines of a log."""
 SLOW_S: Final = 2.0
 """What takes longer is named."""
+STOPPING: Final = "finishing what runs (Ctrl-C again: at once)"
 
 
 class Headway:
@@ -77,6 +78,8 @@ def headway(tally: Tally, elapsed_ns: int) -> str:
         parts.append(f"{tally.failed} failed")
     if tally.slowest_s >= SLOW_S:
         parts.append(f"{tally.slowest_s:.0f} s at {shown(tally.slowest)}")
+    if tally.is_stopping:
+        parts.insert(0, STOPPING)
     return "  ".join(parts)
 
 

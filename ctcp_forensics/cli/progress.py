@@ -26,9 +26,13 @@ class Progress:
         self.stream = stream
         self.started_ns = time.monotonic_ns()
         self.shown_ns: int | None = None
+        self._done = 0
 
     def __call__(self, done: int, total: int | None) -> None:
         now_ns = time.monotonic_ns()
+        if done < self._done:
+            self.started_ns = now_ns  # of the next capture: what the last one took tells nothing of this one
+        self._done = done
         waited_ns = now_ns - (self.started_ns if self.shown_ns is None else self.shown_ns)
         if waited_ns < (PATIENCE_NS if self.shown_ns is None else PAUSE_NS):
             return

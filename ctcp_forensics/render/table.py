@@ -4,9 +4,10 @@ Knows the order in which an engineer reads: what, where, why.  Does not know how
 """
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from typing import NamedTuple
 
-from ctcp_forensics.render.finding import coverage, finding, labelled
+from ctcp_forensics.render.finding import NARROWEST, coverage, finding, labelled
 from ctcp_forensics.render.judged import Judged, headline, tally, tally_of_all, told_briefly, worst_first
 from ctcp_forensics.render.look import Depth, Look
 from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
@@ -31,16 +32,16 @@ COLUMNS = (
     Column("#", lambda one: str(one.number), align="right"),
     Column("client", lambda one: endpoint(one.flow.client)),
     Column("headend", lambda one: endpoint(one.flow.headend)),
-    Column("carries", lambda one: _carries(one), spare=5),
-    Column("start", lambda one: utc_second(one.flow.first_ns), spare=6),
-    Column("lasted", lambda one: duration(one.flow.last_ns - one.flow.first_ns), spare=4),
-    Column("segments", lambda one: str(one.segments), spare=3, align="right"),
-    Column("dup ACKs", lambda one: str(one.duplicate_acks), spare=1, align="right"),
-    Column("ending", lambda one: _ending(one), spare=2),
+    Column("carries", lambda one: _carries(one), spare=6),
+    Column("start", lambda one: utc_second(one.flow.first_ns), spare=7),
+    Column("lasted", lambda one: duration(one.flow.last_ns - one.flow.first_ns), spare=5),
+    Column("segments", lambda one: str(one.segments), spare=4, align="right"),
+    Column("dup ACKs", lambda one: str(one.duplicate_acks), spare=2, align="right"),
+    Column("ending", lambda one: _ending(one), spare=3),
     Column("verdict", lambda one: one.finding.verdict),
-    Column("confidence", lambda one: one.finding.confidence),
+    Column("confidence", lambda one: one.finding.confidence, spare=1),
 )
-SEEN_IN = Column("seen in", lambda one: " ".join(seen.capture for seen in one.flow.seen), spare=7)
+SEEN_IN = Column("seen in", lambda one: " ".join(seen.capture for seen in one.flow.seen), spare=8)
 
 
 def table(report: Report, look: Look) -> Iterator[str]:
@@ -73,7 +74,7 @@ def flow_table(
         preserve_whitespace=True,
     )
     left_out = [column.title for place, column in enumerate(columns) if place not in kept]
-    return text.splitlines() + ([f"left out to fit the screen: {', '.join(left_out)}"] if left_out else [])
+    return [*text.splitlines(), *_told_left_out(left_out, width)]
 
 
 def _lines(report: Report, look: Look) -> Iterator[str]:
@@ -137,6 +138,12 @@ def _findings(report: Report, judged: list[Judged], look: Look) -> Iterator[str]
         left = [one for one in judged if one.finding.id not in known]
         yield ""
         yield f"Not told here: {tally(left)} (-v tells them)"
+
+
+def _told_left_out(titles: list[str], width: int | None) -> list[str]:
+    if not titles or width is None:
+        return []
+    return wrap(f"left out to fit the screen: {', '.join(titles)}", max(width, NARROWEST))
 
 
 def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | None) -> list[int]:
