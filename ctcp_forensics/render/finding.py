@@ -24,6 +24,7 @@ from ctcp_forensics.render.wording import (
     clean,
     count,
     duration,
+    ended,
     endpoint,
     frames,
     utc,
@@ -129,7 +130,7 @@ def answer(episode: Episode, names: Names) -> str:
 def ending(one: Judged) -> str:
     """How the flow ended, by whom, when, and how that is known."""
     end = one.flow.ending
-    parts = [end.kind if end.by is None else f"{end.kind} by {end.by}"]
+    parts = [ended(one.flow)]
     if end.frame:
         shown = {name: (frame,) for name, frame in end.frame.items()}
         parts.append("in " + frames(shown, runs_at_most=None, names=one.names))

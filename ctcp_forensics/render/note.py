@@ -20,6 +20,7 @@ from ctcp_forensics.render.wording import (
     Names,
     count,
     duration,
+    ended,
     endpoint,
     frames,
     labels,
@@ -98,12 +99,8 @@ def _symptom(report: Report, judged: list[Judged], one: Judged) -> Iterator[Para
     yield Paragraph("flow", f"{ends}, {found.kind} ({found.grade})", weight=WEIGHTY)
     span = f"{utc_second(flow.first_ns)} to {utc_second(flow.last_ns)}"
     lasted = duration(flow.last_ns - flow.first_ns)
-    yield Paragraph("time", f"{span}, {lasted}, {_ended(flow)}", weight=WEIGHTY)
+    yield Paragraph("time", f"{span}, {lasted}, {ended(flow)}", weight=WEIGHTY)
     yield Paragraph("what", _what(one), weight=WEIGHTY)
-
-
-def _ended(flow: Flow) -> str:
-    return flow.ending.kind if flow.ending.by is None else f"{flow.ending.kind} by {flow.ending.by}"
 
 
 def _what(one: Judged) -> str:

@@ -11,7 +11,7 @@ from ctcp_forensics.render.finding import NARROWEST, coverage, finding, labelled
 from ctcp_forensics.render.judged import Judged, headline, tally, tally_of_all, told_briefly, worst_first
 from ctcp_forensics.render.look import Depth, Look
 from ctcp_forensics.render.path import boxes_of, clocks_of, line_of, remarks
-from ctcp_forensics.render.wording import clean, count, duration, endpoint, utc_second
+from ctcp_forensics.render.wording import clean, count, duration, ended, endpoint, utc_second
 from ctcp_forensics.report import FLAGSHIP, Report
 
 ROWS_AT_A_GLANCE = 200  # more rows than anybody reads on a screen; deeper looks and csv have them all
@@ -167,5 +167,4 @@ def _carries(one: Judged) -> str:
 
 
 def _ending(one: Judged) -> str:
-    ending = one.flow.ending
-    return ending.kind if ending.by is None else f"{ending.kind} by {ending.by}"
+    return ended(one.flow)

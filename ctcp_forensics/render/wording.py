@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:  # the words of an error message need no report
-    from ctcp_forensics.report import Endpoint, Report
+    from ctcp_forensics.report import Endpoint, Flow, Report
 
 SECOND_NS = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -22,6 +22,19 @@ BELOW_A_MINUTE = ((SECOND_NS, 100_000_000), (1_000_000, 1_000_000), (0, 1_000))
 """From which length on a duration is told in seconds, milliseconds or microseconds, and its last digit."""
 UNITS = ("B", "kB", "MB", "GB", "TB")
 RUNS_AT_A_GLANCE = 6  # runs of frame numbers that fit one line beside their sentence
+
+
+MADE_ELSEWHERE = "reset-by-middlebox"
+"""The verdict by which an RST bears an end's address and was not made by it."""
+
+
+def ended(flow: Flow) -> str:
+    """How a flow ended and by whom; an RST that another made than it says is one in an end's name alone."""
+    ending = flow.ending
+    if ending.by is None:
+        return ending.kind
+    is_alleged = flow.verdict == MADE_ELSEWHERE or flow.rst_author not in (None, ending.by)
+    return f"{ending.kind} {'in the name of' if is_alleged else 'by'} {ending.by}"
 
 
 def clean(text: str) -> str:
