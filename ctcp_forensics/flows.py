@@ -310,14 +310,19 @@ def build_direction(tracked: Logged, index: int, side: int, row: DirectionRow, n
         ),
         holes=tuple([Hole(row=one) for one in tracked.holes(index, side)]),
         associations=tuple(tracked.associations(index, side)),
-        edge_repeats=edge_repeats(tracked, index, side, row) if row.retransmissions else 0,
+        edge_repeats=edge_repeats(tracked, index, side, row),
     )
 
 
 def edge_repeats(tracked: Logged, index: int, side: int, row: DirectionRow) -> int:
+    """How often one of the edges was sent again, at most."""
+    return max([len(tracked.segments_with(index, side, pos)) - 1 for pos in edges_of(row)], default=0)
+
+
+def edges_of(row: DirectionRow) -> set[int]:
     """Where a sender is stuck it repeats the first byte without an ACK, or its last: of no other is it worth asking."""
-    edges = {pos for pos in (row.acked_pos, row.next_pos - 1) if pos >= 0}
-    return max([len(tracked.segments_with(index, side, pos)) - 1 for pos in edges], default=0)
+    edges = (row.acked_pos, row.next_pos - 1) if row.retransmissions else ()
+    return {pos for pos in edges if pos >= 0}
 
 
 def build_episode(tracked: Logged, index: int, side: int, row: DirectionRow, one: EpisodeRow) -> Episode:

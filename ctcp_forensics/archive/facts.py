@@ -25,6 +25,7 @@ from ctcp_forensics._kernel.rows import (
     Tallies,
 )
 from ctcp_forensics.coverage import Account
+from ctcp_forensics.flows import edges_of
 from ctcp_forensics.numbering import FROM_ONE_FILE
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.reading import MAX_IN_FULL, Intake, Options, Part, Reading
@@ -46,7 +47,7 @@ class Half(msgspec.Struct, frozen=True, array_like=True):
     holes: tuple[HoleRow, ...]
     associations: tuple[AssociationRow, ...]
     carriers: tuple[tuple[int, tuple[SegmentRow, ...]], ...]
-    """By the position that an episode asks for, the logged segments that carry it."""
+    """By the position that an episode asks for, or at which a sender may be stuck, the logged segments that carry it."""
 
 
 class FlowFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -131,10 +132,10 @@ def flow_facts(tracker: Logged, index: int) -> FlowFacts:
 
 
 def half(tracker: Logged, index: int, side: int) -> Half:
-    episodes = tuple(tracker.episodes(index, side))
-    asked = sorted({one.wanted_pos for one in episodes if one.wanted_seen})
+    row, episodes = tracker.direction(index, side), tuple(tracker.episodes(index, side))
+    asked = sorted({one.wanted_pos for one in episodes if one.wanted_seen} | edges_of(row))
     return Half(
-        tracker.direction(index, side),
+        row,
         episodes,
         tuple(tracker.holes(index, side)),
         tuple(tracker.associations(index, side)),
