@@ -47,7 +47,7 @@ class Half(msgspec.Struct, frozen=True, array_like=True):
     holes: tuple[HoleRow, ...]
     associations: tuple[AssociationRow, ...]
     carriers: tuple[tuple[int, tuple[SegmentRow, ...]], ...]
-    """By the position that an episode asks for, or at which a sender may be stuck, the logged segments that carry it."""
+    """By the position that an episode asks for, or where a sender may be stuck, the logged segments that carry it."""
 
 
 class FlowFacts(msgspec.Struct, frozen=True, array_like=True):
