@@ -7,7 +7,7 @@ from functools import cache
 from ctcp_forensics import claims
 from ctcp_forensics.evidence import Outcome
 from ctcp_forensics.verdict import HIDING, INSUFFICIENT, VERDICTS, Judgement
-from ctcp_forensics.verdict.shown import NAMED_BY_ANOTHER, claims_told_of
+from ctcp_forensics.verdict.shown import NAMED_BY_ANOTHER, TOLD_IN_DOUBT, claims_told_of
 from tests.judged import judged_rows
 from tests.test_stories import stories, wire_of
 
@@ -50,16 +50,17 @@ def test_insufficient_evidence_tells_what_stayed_open_and_what_hid_it() -> None:
     assert len(some) > 20
 
 
-def test_that_it_looks_like_ctcp_is_not_told_beside_that_it_is() -> None:
+def test_what_says_the_same_or_nothing_new_is_not_told() -> None:
+    """Looking like cTCP beside carrying it; and a doubt that there is none of."""
     carries, looks = SAYS_THE_SAME
-    repeated = 0
+    repeated = needless = 0
     for one in judgements():
-        row = told_of_its_row(one)
+        row, weighed = told_of_its_row(one), one.weighing
         if one.verdict.slug == INSUFFICIENT:
             continue
-        if looks in row and one.weighing[claims.carries_ctcp] is Outcome.HOLDS:
-            repeated += 1
-            assert names_told(one) == row - {carries}
-        else:
-            assert names_told(one) == row
+        says_it_twice = looks in row and weighed[claims.carries_ctcp] is Outcome.HOLDS
+        no_doubt = {claim.name for claim in TOLD_IN_DOUBT if weighed[claim] is Outcome.HOLDS} & row
+        repeated, needless = repeated + says_it_twice, needless + bool(no_doubt)
+        assert names_told(one) == row - no_doubt - ({carries} if says_it_twice else set())
     assert repeated
+    assert needless

@@ -98,11 +98,14 @@ def test_nothing_bounds_where_nothing_passed() -> None:
     assert clock_of(()).pieces == ()
 
 
+MOST_STRETCHED_NS = SECOND // 1_000
+"""By which a clock that runs 1,000 ppm fast makes a second under way longer: what is a reset is told by that clock."""
+
 # --- the truth lies within ----------------------------------------------------------------------------
 
 
 @MANY
-@given(passed=passages(1, 40, seconds=300, slowest_ns=RESET_NS), clocks=ANY_CLOCKS)
+@given(passed=passages(1, 40, seconds=300, slowest_ns=RESET_NS - MOST_STRETCHED_NS), clocks=ANY_CLOCKS)
 def test_the_offset_lies_in_its_interval_for_any_delays_and_any_skew(
     passed: list[Passage], clocks: Clocks
 ) -> None:
