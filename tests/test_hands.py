@@ -19,6 +19,7 @@ from ctcp_forensics.batches import MOST_HANDS, hands_for
 from ctcp_forensics.capture import open_capture, source
 from ctcp_forensics.capture.copies import Copies
 from ctcp_forensics.errors import CaptureError
+from tests.hands_at_work import Load, Reading, nobody_is_left
 
 CHUNK_LEN = 10
 CONTENT = bytes(range(1, 248))
@@ -37,66 +38,17 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def nobody_is_left() -> bool:
-    return not any(thread.name == "hand" for thread in threading.enumerate())
-
-
-class Load(list[memoryview]):
-    """What a hand collected; decoding it takes a while now and then."""
-
-    chance = random.Random(0)
-
-    def decode(self) -> None:
-        if self.chance.random() < 0.1:
-            sleep(self.chance.random() * 0.002)
-
-
-class Reading:
-    """Takes one chunk at a turn, or as many as `greed` says; looks at the bytes only when it follows."""
-
-    def __init__(self, chunks: Iterator[object], chance: random.Random, greed: float = 0) -> None:
-        self.chunks, self.chance, self.greed = chunks, chance, greed
-        self.collected: list[int] = []
-        self.content = b""
-        self.told: list[int] = []
-        self.fails_at: dict[str, int] = {}
-        self.error: BaseException = RuntimeError("as told")
-
-    def tell(self, position: int) -> None:
-        self.told.append(position)
-
-    def collect(self, load: Load) -> bool:
-        self.alone("collect")
-        for chunk in self.chunks:
-            assert isinstance(chunk, memoryview)
-            load.append(chunk)
-            self.collected.append(len(chunk))
-            if self.chance.random() >= self.greed:
-                return True
-        return False
-
-    def follow(self, load: Load) -> None:
-        self.alone("follow")
-        for chunk in load:
-            self.content += bytes(chunk)
-        load.clear()
-
-    def alone(self, step: str) -> None:
-        before = self.fails_at.get(step, -1)
-        if before == 0:
-            raise self.error
-        self.fails_at[step] = before - 1
-        self.dawdle()
-
-    def dawdle(self) -> None:
-        if self.chance.random() < 0.1:
-            sleep(self.chance.random() * 0.002)
+def views(chunks: Iterator[object]) -> Iterator[memoryview]:
+    """Copies of a file are looked at where they lie."""
+    for chunk in chunks:
+        assert isinstance(chunk, memoryview)
+        yield chunk
 
 
 def read_by(count: int, path: Path, seed: int = 0, greed: float = 0, **fails_at: int) -> Reading:
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(count))
-        reading = Reading(hands.chunks(), random.Random(seed), greed)
+        reading = Reading(views(hands.chunks()), random.Random(seed), greed)
         reading.fails_at = dict(fails_at)
         hands.run(reading)
     return reading
@@ -129,7 +81,7 @@ def test_an_error_of_any_hand_surfaces_and_nothing_is_followed_behind_it(
     for seed in range(5):
         with open_capture(str(path)) as capture:
             hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
-            reading = Reading(hands.chunks(), random.Random(seed))
+            reading = Reading(views(hands.chunks()), random.Random(seed))
             reading.fails_at = {step: turn}
             with pytest.raises(RuntimeError, match="as told"):
                 hands.run(reading)
@@ -154,7 +106,7 @@ def test_an_interrupt_stops_a_hand_that_would_take_chunk_after_chunk(path: Path)
 
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
-        reading = Interrupted(slowly(hands.chunks()), random.Random(0))
+        reading = Interrupted(slowly(views(hands.chunks())), random.Random(0))
         with pytest.raises(KeyboardInterrupt):
             hands.run(reading)
     assert nobody_is_left()
@@ -178,7 +130,7 @@ def test_nobody_waits_for_ever_where_a_thread_does_not_start(
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(3))
         with pytest.raises(type(error)):
-            hands.run(Reading(hands.chunks(), random.Random(0)))
+            hands.run(Reading(views(hands.chunks()), random.Random(0)))
     assert nobody_is_left()
 
 
@@ -199,7 +151,7 @@ def test_what_cannot_be_read_is_told_behind_what_could(path: Path, monkeypatch: 
     monkeypatch.setattr(os, "preadv", broken)
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
-        reading = Reading(hands.chunks(), random.Random(0))
+        reading = Reading(views(hands.chunks()), random.Random(0))
         with pytest.raises(CaptureError, match=r"byte 70: cannot be read on: input/output error"):
             hands.run(reading)
     assert CONTENT[:70].startswith(reading.content)
@@ -222,7 +174,7 @@ def test_a_file_is_hashed_whoever_copied_it(path: Path) -> None:
         expected = capture.digest
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
-        reading = Reading(hands.chunks(), random.Random(0))
+        reading = Reading(views(hands.chunks()), random.Random(0))
         hands.run(reading)
         assert (capture.digest, capture.content_digest, capture.position) == (
             expected,
@@ -237,7 +189,7 @@ def test_what_grows_while_it_is_read_is_told_as_far_as_it_was_there(tmp_path: Pa
     growing.write_bytes(CONTENT[:25])
     with open_capture(str(growing)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
-        reading = Reading(hands.chunks(), random.Random(0))
+        reading = Reading(views(hands.chunks()), random.Random(0))
         with growing.open("ab") as more:
             more.write(CONTENT[25:28])
         hands.run(reading)
