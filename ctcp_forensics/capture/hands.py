@@ -143,9 +143,8 @@ class Hands(ABC, Generic[Load]):
 
     def _try(self, hand: Hand[Load], work: Work[Load]) -> None:
         try:
-            if (
-                not self._is_given_up
-            ):  # a thread may begin behind an interrupt, when nobody waits for it any more
+            # A thread may begin behind an interrupt, when nobody waits for it any more.
+            if not self._is_given_up:
                 self._go(hand, work)
         except BaseException as error:  # noqa: BLE001 - it is raised again by `run`
             self._error = error

@@ -56,9 +56,8 @@ class Meanwhile(Generic[Item]):
             self._is_over = True
         except CaptureError as error:
             self._is_over, self._error = True, error
-        except (
-            BaseException
-        ) as error:  # on whichever thread: who takes the items must not take them for all there are
+        except BaseException as error:
+            # On whichever thread it was: who takes the items must not take those made for all there are.
             self._is_over, self._error = True, error
             raise
         return not self._is_over

@@ -41,7 +41,7 @@ def it_entered_and_never_left(case: Case) -> Answer:
             return FAILS, cause
         doubt = no_witness(case, case.connection, crossing, before)
         return (UNKNOWN, doubt) if doubt is not None else swallowed(case, case.connection, crossing, before)
-    return between_unnamed_places(case) or (
+    return between_unnamed_places(case, case.connection) or (
         FAILS,
         "whatever was sent came through, or was lost piece by piece",
     )
@@ -56,7 +56,7 @@ def another_cause(
     receiver = before.direction(1 - crossing.way).row
     if receiver.last_window == 0 and receiver.zero_windows >= CLOSED_TWICE:
         return "what does not pass was refused: the window for it is closed"
-    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+    one, two = ends_of(connection, crossing, before)
     since_ns = connection.time(crossing.withheld_ns[0], one, two)[0]
     resets = [d.row.rst_ns for d in crossing.behind.flow.directions if d.row.rst_frame != NEVER]
     if any(reset_ns < since_ns for reset_ns in resets):
@@ -68,7 +68,7 @@ def no_witness(
     case: Case, connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
 ) -> str | None:
     """Why the two captures do not tell that nothing came through."""
-    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
+    one, two = ends_of(connection, crossing, before)
     if vantage.may_have_dropped(crossing.behind, crossing.withheld):
         return f"the capture of {place(case, two)} admits as many drops as it lacks segments, or is damaged"
     if vantage.has_missed(connection, two):
@@ -86,47 +86,58 @@ def no_witness(
 def swallowed(
     case: Case, connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
 ) -> Answer:
-    one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
-    last = crossing.behind.direction(crossing.way)
-    there = crossing.behind.view.surroundings.numbering.tell(last.row.data_last_frame)
-    because = (
-        f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}, "
-        f"which was running; the last that came through is {there} there"
-    )
-    shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
+    kept_back, shown = withheld_by(case, connection, crossing, before)
+    frame = crossing.behind.direction(crossing.way).row.data_last_frame
+    there = crossing.behind.view.surroundings.numbering.tell(frame)
+    because = f"{kept_back}, which was running; the last that came through is {there} there"
     if not (before.view.is_named and crossing.behind.view.is_named):
         return UNKNOWN, f"{because}; nobody says that these are a firewall's two sides", shown
     return HOLDS, because, shown
 
 
-def between_unnamed_places(case: Case) -> Answer | None:
+def between_unnamed_places(case: Case, connection: vantage.Connection) -> Answer | None:
     """Nothing came through any more, and whether a firewall or a link stands between nobody says."""
-    connection = case.connection
-    assert connection is not None  # noqa: S101 - the caller looked
-    for crossing in connection.crossings:
-        before = crossing.before
-        if before is None or not crossing.withheld or connection.location_of(crossing) in vantage.LINKS:
-            continue
-        one, two = (connection.sightings.index(some) for some in (before, crossing.behind))
-        last = crossing.behind.direction(crossing.way)
-        because = (
-            f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}; "
-            "what stands between the two nobody says"
-        )
-        shown = {one: (before.direction(crossing.way).row.data_last_frame,), two: (last.row.data_last_frame,)}
-        return UNKNOWN, because, shown
+    for crossing, before in withheld(connection):
+        if connection.location_of(crossing) not in vantage.LINKS:
+            kept_back, shown = withheld_by(case, connection, crossing, before)
+            return UNKNOWN, f"{kept_back}; what stands between the two nobody says", shown
     return None
+
+
+def withheld_by(
+    case: Case, connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> tuple[str, dict[int, tuple[int, ...]]]:
+    """How much one capture shows that the next lacks, and the last frame with data in each."""
+    one, two = ends_of(connection, crossing, before)
+    last = crossing.behind.direction(crossing.way)
+    much = f"{count(crossing.withheld, 'segment')} {way(last)} in {place(case, one)} and not in {place(case, two)}"
+    return much, {
+        one: (before.direction(crossing.way).row.data_last_frame,),
+        two: (last.row.data_last_frame,),
+    }
+
+
+def ends_of(
+    connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> tuple[int, int]:
+    """Numbers of the captures before and behind."""
+    return connection.sightings.index(before), connection.sightings.index(crossing.behind)
+
+
+def withheld(connection: vantage.Connection) -> Iterator[tuple[vantage.Crossing, vantage.Sighting]]:
+    """Crossings behind which nothing came through any more, with the place before it."""
+    for crossing in connection.crossings:
+        if crossing.before is not None and crossing.withheld:
+            yield crossing, crossing.before
 
 
 def withheld_within_the_firewall(
     connection: vantage.Connection,
 ) -> Iterator[tuple[vantage.Crossing, vantage.Sighting]]:
-    """Crossings of the firewall behind which nothing came through any more, with the place before it."""
-    for crossing in connection.crossings:
-        if crossing.before is None or not crossing.withheld:
-            continue
+    """Those of the firewall."""
+    for crossing, before in withheld(connection):
         if connection.location_of(crossing) == vantage.WITHIN_ASA:
-            yield crossing, crossing.before
+            yield crossing, before
 
 
 @claim(
@@ -139,7 +150,7 @@ def the_next_capture_went_on(case: Case) -> Answer:
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
-        one, two = (case.connection.sightings.index(some) for some in (before, crossing.behind))
+        one, two = ends_of(case.connection, crossing, before)
         return went_on_behind(case, case.connection, crossing, one, two)
     return FAILS, NOTHING_KEPT_BACK
 
@@ -184,7 +195,7 @@ def the_two_sides_are_confirmed(case: Case) -> Answer:
     if case.connection is None:
         return UNKNOWN, ONE_CAPTURE
     for crossing, before in withheld_within_the_firewall(case.connection):
-        ends = sorted(case.connection.sightings.index(some) for some in (before, crossing.behind))
+        ends = sorted(ends_of(case.connection, crossing, before))
         signs = vantage.signs_of_a_box(case.connection, *ends)
         if signs:
             return HOLDS, "; ".join(signs)

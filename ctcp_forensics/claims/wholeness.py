@@ -10,6 +10,7 @@ from typing import Final
 
 from ctcp_forensics._kernel.rows import HoleRow
 from ctcp_forensics.case import Case
+from ctcp_forensics.claims.identity import times_again
 from ctcp_forensics.claims.words import FAILS, HOLDS, TORN, count, way
 from ctcp_forensics.episodes import DUP_THRESH, Hole
 from ctcp_forensics.evidence import Answer, claim
@@ -166,7 +167,7 @@ def is_doubled_in_part(direction: Direction) -> bool:
 
 def times_repeated(direction: Direction) -> int:
     """Copies are known by their IP IDs; where there are none, IPsec over TCP sends nothing again all the same."""
-    return direction.row.copies + direction.row.retransmissions - max(0, direction.edge_repeats - 1)
+    return direction.row.copies + times_again(direction)
 
 
 def doubled_sentence(direction: Direction) -> str:

@@ -63,7 +63,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_unwell_in_full: int = MAX_UNWELL_IN_FULL
     """The others that are."""
     threads: int | None = None
-    """Of which one follows flows while another reads; None: as many as there are cores."""
+    """That share the work on a capture; None: as many as there are cores, where that pays."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

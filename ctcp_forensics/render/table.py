@@ -37,7 +37,7 @@ COLUMNS = (
     Column("lasted", lambda one: duration(one.flow.last_ns - one.flow.first_ns), spare=5),
     Column("segments", lambda one: str(one.segments), spare=4, align="right"),
     Column("dup ACKs", lambda one: str(one.duplicate_acks), spare=2, align="right"),
-    Column("ending", lambda one: _ending(one), spare=3),
+    Column("ending", lambda one: ended(one.flow), spare=3),
     Column("verdict", lambda one: one.finding.verdict),
     Column("confidence", lambda one: one.finding.confidence, spare=1),
 )
@@ -164,7 +164,3 @@ def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | N
 def _carries(one: Judged) -> str:
     found = one.flow.encapsulation
     return found.kind if found.grade == "none" else f"{found.kind} {found.grade}"
-
-
-def _ending(one: Judged) -> str:
-    return ended(one.flow)
