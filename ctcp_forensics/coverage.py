@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.rows import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
+from ctcp_forensics._kernel.caps import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP
+from ctcp_forensics._kernel.rows import GivenUpRow, Tallies
 from ctcp_forensics.capture import UNHASHED, Capture, Hashing
 from ctcp_forensics.capture.digest import SHA256
 from ctcp_forensics.errors import CaptureError

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from ctcp_forensics._kernel.rows import (
-    NEVER,
-    AssociationRow,
-    DirectionRow,
-    EpisodeRow,
-    FlowRow,
-)
+from ctcp_forensics._kernel.rows import NEVER, AssociationRow, DirectionRow, EpisodeRow, FlowRow
 from ctcp_forensics._kernel.rows_of_flows import was_bared
 from ctcp_forensics.episodes import Episode, Hole
 from ctcp_forensics.kept import kept

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ctcp_forensics._kernel.caps import MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import Lengths, PcapLayout
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile.account import Interface
 from ctcp_forensics.savefile.window import Window
