@@ -626,10 +626,11 @@ class Failing:
 
 
 @pytest.mark.parametrize("size", [None, 1 << 30], ids=["here", "on a thread"])
-def test_a_disk_that_fails_is_said_with_its_byte(size: int | None) -> None:
+def test_a_disk_that_fails_is_said_with_its_byte_behind_all_that_it_gave(size: int | None) -> None:
     with Capture("broken.pcap", Failing(3_000_000), size=size) as capture:
         chunks = capture.chunks()
-        assert [len(next(chunks)), len(next(chunks))] == [CHUNK_LEN, CHUNK_LEN]
+        lengths = [len(next(chunks)), len(next(chunks)), len(next(chunks))]
+        assert lengths == [CHUNK_LEN, CHUNK_LEN, 3_000_000 - 2 * CHUNK_LEN]
         with pytest.raises(CaptureError) as caught:
             next(chunks)
     assert str(caught.value) == "broken.pcap: byte 3000000: cannot be read on: input/output error"

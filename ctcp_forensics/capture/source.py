@@ -124,18 +124,21 @@ class Capture:
         except OSError:
             return None
 
-    def block_at(self, number: int, memory: memoryview) -> memoryview:
-        """The file's block of that number, which may be short at the end; any thread may ask for any, at any time."""
-        descriptor, begin, filled = cast(FileIO, self._file).fileno(), number * len(memory), 0
+    def block_at(self, number: int, memory: memoryview) -> tuple[memoryview, CaptureError | None]:
+        """The file's block of that number; it may be short at the end, or where it broke off, with the reason.
+
+        Any thread may ask for any, at any time.
+        """
+        descriptor, begin = cast(FileIO, self._file).fileno(), number * len(memory)
+        filled, broken = 0, None
         try:
-            while filled < len(memory):
-                count = os.preadv(descriptor, [memory[filled:]], begin + filled)
-                if not count:
-                    break
+            while filled < len(memory) and (
+                count := os.preadv(descriptor, [memory[filled:]], begin + filled)
+            ):
                 filled += count
         except OSError as error:
-            raise self._unreadable(begin + filled, error) from error
-        return memory[:filled]
+            broken = self._unreadable(begin + filled, error)
+        return memory[:filled], broken
 
     def chunks(
         self, *, threads: int | None = None, content: Iterator[Buffer] | None = None
@@ -247,10 +250,12 @@ class Capture:
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, in memory that is used again and again."""
         for memory in self._memories():
-            block = memory[: self._fill(memory)]
-            if block:
-                yield block
-            if len(block) < len(memory):
+            filled, broken = self._fill(memory)
+            if filled:
+                yield memory[:filled]
+            if broken is not None:
+                raise broken
+            if filled < len(memory):
                 self.notes += self._check()
                 return
 
@@ -265,22 +270,19 @@ class Capture:
             yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
         yield from memories(self._alive) if self._rooms is None or self.compression else self._rooms
 
-    def _fill(self, memory: memoryview) -> int:
-        """As many bytes as there is room for, or are left."""
-        filled = 0
+    def _fill(self, memory: memoryview) -> tuple[int, CaptureError | None]:
+        """As many bytes as there is room for, or are left, or could be had before it broke off."""
+        filled, broken = 0, None
         try:
-            while filled < len(memory):
-                count = self._file.readinto(memory[filled:])
-                if not count:
-                    break
+            while filled < len(memory) and (count := self._file.readinto(memory[filled:])):
                 filled += count
         except OSError as error:
-            raise self._unreadable(self.position + filled, error) from error
-        except ContainerDamageError:
-            self.is_broken_inside = True
-            raise
+            broken = self._unreadable(self.position + filled, error)
+        except CaptureError as error:
+            self.is_broken_inside = isinstance(error, ContainerDamageError)
+            broken = error
         self.position += filled
-        return filled
+        return filled, broken
 
     def _unreadable(self, offset: int, error: OSError) -> CaptureError:
         return CaptureError(self.source, offset=offset, reason=f"cannot be read on: {in_words(error)}")
