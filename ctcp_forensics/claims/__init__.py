@@ -22,6 +22,7 @@ from ctcp_forensics.claims.doubts import (
 from ctcp_forensics.claims.endings import (
     a_firewall_drops_it,
     ike_never_completed,
+    it_took_no_other_way,
     its_spi_goes_on_elsewhere,
     only_large_segments_vanish,
     the_handshake_failed,
@@ -94,6 +95,7 @@ __all__ = [
     "is_something_else",
     "it_did_not_survive_a_silence",
     "it_entered_and_never_left",
+    "it_took_no_other_way",
     "it_was_asked_for",
     "it_was_closed_in_order",
     "it_was_followed_to_its_end",

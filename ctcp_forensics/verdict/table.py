@@ -153,7 +153,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="A filter on the path drops the flow",
         means="A box on the path says that it does not let this flow pass, or captures on both of its sides show it.",
         requires=(claims.a_firewall_drops_it,),
-        doubts=NOTHING_LATER,
+        doubts=(claims.it_took_no_other_way, *NOTHING_LATER),
         proven_by=(
             claims.it_entered_and_never_left,
             claims.the_next_capture_went_on,
@@ -161,8 +161,9 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
-            "nothing, lack the same segments, and so does one beside the way that the flow now takes: what the second "
-            "one still shows of this flow, and what a box changes, tell them apart."
+            "nothing, lack the same segments, and so does one beside the way that the flow now takes (another of several "
+            "equal routes, a second link, the standby unit): what the second one still shows of this flow, and what a box "
+            "changes, tell them apart; or else an asp-drop capture."
         ),
     ),
     Verdict(
