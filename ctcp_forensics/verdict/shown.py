@@ -29,7 +29,9 @@ Shown = Mapping[str, tuple[Claim, Role]]
 
 TOLD_IN_DOUBT = (
     claims.it_took_no_other_way,
+    claims.a_question_would_be_seen,
     claims.nobody_is_left_waiting,
+    claims.nobody_waited_when_it_closed,
     claims.the_syn_was_tried_again,
 )
 """Claims whose holding tells a reader nothing that the verdict does not say."""

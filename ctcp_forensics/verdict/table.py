@@ -250,7 +250,12 @@ VERDICTS: tuple[Verdict, ...] = (
         means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
         requires=(claims.looks_like_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
+        doubts=(
+            claims.carries_ctcp,
+            claims.nobody_is_left_waiting,
+            claims.a_question_would_be_seen,
+            *NOTHING_UNREAD,
+        ),
     ),
     Verdict(
         slug="orderly-close",
@@ -262,11 +267,12 @@ VERDICTS: tuple[Verdict, ...] = (
             claims.carries_ctcp,
             claims.the_farewell_was_one,
             claims.nobody_is_left_waiting,
+            claims.nobody_waited_when_it_closed,
             *NOTHING_UNREAD,
         ),
         looks_like=(
-            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced: "
-            "the headend's log tells them apart."
+            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced; a failure "
+            "that its user cuts short by disconnecting: the headend's log tells them apart."
         ),
     ),
     Verdict(
@@ -281,7 +287,12 @@ VERDICTS: tuple[Verdict, ...] = (
         means="IPsec over TCP at work: nothing missing, nothing left open.",
         requires=(claims.looks_like_ctcp, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
+        doubts=(
+            claims.carries_ctcp,
+            claims.nobody_is_left_waiting,
+            claims.a_question_would_be_seen,
+            *NOTHING_UNREAD,
+        ),
     ),
     Verdict(
         slug=INSUFFICIENT,
