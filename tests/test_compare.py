@@ -425,7 +425,9 @@ def test_a_rate_by_esp_numbers_says_that_it_ends_at_the_capture_point() -> None:
         (900, 10),
     ],
 )
-def test_no_more_numbers_are_lost_than_messages_fit_into_the_missing_bytes(missing_bytes: int, lost: int) -> None:
+def test_no_more_numbers_are_lost_than_messages_fit_into_the_missing_bytes(
+    missing_bytes: int, lost: int
+) -> None:
     facts = DirectionFacts(messages=990, esp_missing=10, missing_bytes=missing_bytes)
     flow = msgspec.structs.replace(reports.DEAD_FLOW, directions=Directions(client_to_headend=facts))
     (rate,) = rates_of(reports.report((flow,), ()), [flow])

@@ -332,9 +332,7 @@ def is_doubled_in_part(row: DirectionRow, limits: ScreenLimits) -> bool:
     return twice >= limits.twice_segments and min(twice, once) * limits.twice_share >= twice + once
 
 
-def is_without_reply(
-    flow: FlowRow, rows: Sequence[DirectionRow], long_ns: int, limits: ScreenLimits
-) -> bool:
+def is_without_reply(flow: FlowRow, rows: Sequence[DirectionRow], long_ns: int, limits: ScreenLimits) -> bool:
     """One end's messages found nothing but bare ACKs at last."""
     if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
         return False

@@ -117,7 +117,7 @@ def it_was_followed_to_its_end(case: Case) -> Answer:
 
 
 @claim(
-    would_refute="a segment without data, or ACKs of the data that follow it",
+    would_refute="a capture of data alone, in which the ACKs that data carries stand still",
     settled_by="a capture that no filter by length or by flags keeps segments without data out of",
 )
 def a_question_would_be_seen(case: Case) -> Answer:

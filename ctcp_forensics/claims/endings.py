@@ -235,7 +235,10 @@ def it_took_no_other_way(case: Case) -> Answer:
     shown = the_next_capture_went_on.answer(case)
     if shown[0] != UNKNOWN:
         return shown
-    return UNKNOWN, "no box says that it drops this flow, and nothing shows that its way still leads past the capture behind"
+    return (
+        UNKNOWN,
+        "no box says that it drops this flow, and nothing shows that its way still leads past the capture behind",
+    )
 
 
 def a_firewall_says_no(case: Case) -> Answer:

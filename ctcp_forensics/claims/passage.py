@@ -58,7 +58,9 @@ def another_cause(
         return "what does not pass was refused: the window for it is closed"
     one, two = ends_of(connection, crossing, before)
     if was_bypassed(connection, crossing, before):
-        return f"messages that {connection.names[two]} lacks acknowledge what it lacks: both went past it unseen"
+        return (
+            f"messages that {connection.names[two]} lacks acknowledge what it lacks: both went past it unseen"
+        )
     since_ns = connection.time(crossing.withheld_ns[0], one, two)[0]
     resets = [d.row.rst_ns for d in crossing.behind.flow.directions if d.row.rst_frame != NEVER]
     if any(reset_ns < since_ns for reset_ns in resets):
@@ -85,7 +87,9 @@ def no_witness(
     return None
 
 
-def was_bypassed(connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting) -> bool:
+def was_bypassed(
+    connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> bool:
     """Messages of the other end passed beside the capture behind, and acknowledge what did.
 
     A proxy may make an ACK of its own for what it keeps, and no message of the other end.

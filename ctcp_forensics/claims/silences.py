@@ -227,7 +227,7 @@ def waited_ns(case: Case, until_ns: int) -> int:
 
 
 @claim(
-    would_refute="a message of the other end in the five seconds before the close",
+    would_refute="three messages of one end, the first of them five seconds or more before the close, and none back",
     settled_by="the headend's log: did it still know this client when it was closed?",
 )
 def nobody_waited_when_it_closed(case: Case) -> Answer:
