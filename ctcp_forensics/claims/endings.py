@@ -228,7 +228,7 @@ def a_firewall_drops_it(case: Case) -> Answer:
     looks_beyond=True,
 )
 def it_took_no_other_way(case: Case) -> Answer:
-    """What does not come through has not taken another way: a box says that it drops it, or this way is still in use behind."""
+    """What does not come through took no other way: a box says that it drops it, or this way is still in use behind."""
     said = a_firewall_says_no(case)
     if said[0] == HOLDS:
         return said

@@ -161,9 +161,9 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
-            "nothing, lack the same segments, and so does one beside the way that the flow now takes (another of several "
-            "equal routes, a second link, the standby unit): what the second one still shows of this flow, and what a box "
-            "changes, tell them apart; or else an asp-drop capture."
+            "nothing, lack the same segments, and so does one beside the way that the flow now takes (another of "
+            "several equal routes, a second link, the standby unit): what the second one still shows of this flow, and "
+            "what a box changes, tell them apart; or else an asp-drop capture."
         ),
     ),
     Verdict(
@@ -271,8 +271,8 @@ VERDICTS: tuple[Verdict, ...] = (
             *NOTHING_UNREAD,
         ),
         looks_like=(
-            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced; a failure "
-            "that its user cuts short by disconnecting: the headend's log tells them apart."
+            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced; a "
+            "failure that its user cuts short by disconnecting: the headend's log tells them apart."
         ),
     ),
     Verdict(
