@@ -128,10 +128,11 @@ def a_question_would_be_seen(case: Case) -> Answer:
         return HOLDS, "segments without data are in this capture"
     for direction in case.flow.directions:
         row = direction.row
-        if row.next_pos > row.acked_pos and row.data_last_ns - row.acked_ns >= STUCK_NS:
+        still_ns = row.data_last_ns - row.acked_ns
+        if row.next_pos > row.acked_pos and still_ns >= STUCK_NS:
             because = (
-                f"{way(direction)} the ACK stands still for the last {seconds(row.data_last_ns - row.acked_ns)} of data, "
-                "and no segment without data is in this capture: a filter may keep duplicate ACKs out of it"
+                f"{way(direction)} the ACK stands still for the last {seconds(still_ns)} of data, and no segment "
+                "without data is in this capture: a filter may keep duplicate ACKs out of it"
             )
             return UNKNOWN, because, [row.acked_frame, row.data_last_frame]
     return HOLDS, "the ACKs that data carries follow what is sent"
