@@ -16,7 +16,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import closes, death, silences, wholeness
+from ctcp_forensics.claims import closes, death, silences, stall, wholeness
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -30,6 +30,8 @@ LIMITS: Final = ScreenLimits(
     after_close=flows.AFTER_CLOSE_NS,
     idle=silences.IDLE_NS,
     vanished=silences.VANISHED_NS,
+    reply=silences.REPLY_NS,
+    stuck=stall.STUCK_NS,
     alone_segments=silences.ALONE_SEGMENTS,
     link_down_silence=silences.LINK_DOWN_SILENCE,
     busy_frames=silences.BUSY_FRAMES,
