@@ -74,6 +74,20 @@ def test_a_report_comes_through_a_pipe_and_goes_as_deep_as_asked(folder: Path) -
     assert piped.returncode == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_report_that_a_shell_or_an_editor_put_a_mark_before_is_the_same_report(
+    encoding: str, folder: Path, tmp_path: Path
+) -> None:
+    """`ctcp-diag … > report.json` in Windows PowerShell, and saving it in an editor."""
+    whole = (folder / "failure.json").read_bytes()
+    marked = tmp_path / "report.json"
+    marked.write_bytes(whole.decode().replace("\n", "\r\n").encode(encoding))
+    answer = run("render", "--format", "json", str(marked))
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert json.loads(answer.stdout) == json.loads(whole)
+    assert run("render", "-q", "-", stdin=marked.read_bytes()).stdout.startswith("1 of 1 flow: unanswered")
+
+
 def test_a_rendering_never_takes_the_place_of_its_report(folder: Path) -> None:
     target = str(folder / "failure.json")
     answer = run("render", target, "-o", target)
