@@ -160,8 +160,7 @@ class Marker:
         packets = self.decoder.decode(buffer, frames)
         for frame, number in self._picker.picked(packets):
             if any(stay.first_frame <= frame <= stay.last_frame for stay in self._by_number[number]):
-                self._mark(self.decoder.joined.get(frame, ()))
-                self.marks.add(frame)
+                self._mark((frame, *self.decoder.joined.get(frame, ())))
         self._take_errors()
 
     def finish(self) -> None:
@@ -175,8 +174,7 @@ class Marker:
         for error in self.decoder.icmp_errors:
             stays = self._by_ends.get(in_order(error.src, error.sport, error.dst, error.dport), ())
             if any(stay.first_frame <= error.frame <= stay.quoted_until for stay in stays):
-                self._mark(self.decoder.joined.get(error.frame, ()))
-                self.marks.add(error.frame)
+                self._mark((error.frame, *self.decoder.joined.get(error.frame, ())))
         self.decoder.icmp_errors.clear()
 
     def _mark(self, frames: Iterable[int]) -> None:
