@@ -271,6 +271,16 @@ def turned_ending(ending: Ending) -> Ending:
     return replace(ending, direction=now, because=because)
 
 
+Conversation = tuple[bytes, int, bytes, int]
+"""Two ends, the lower first."""
+
+
+def conversation(src: bytes, sport: int, dst: bytes, dport: int) -> Conversation:
+    """One name for both directions, and for every flow of these ends."""
+    one, other = (src, sport), (dst, dport)
+    return one + other if one <= other else other + one
+
+
 def endpoint(address: bytes, port: int) -> Endpoint:
     return Endpoint(address=spelled(address), port=port)
 
