@@ -290,9 +290,8 @@ def spelled(address: bytes) -> str:
     """As RFC 5952 has it; the ends of many flows are few."""
     if len(address) == IPV4_LEN:
         return ".".join(map(str, address))
-    from ipaddress import (
-        IPv6Address,  # it takes as long to load as ten flows to judge, and few captures need it
-    )
+    # It takes as long to load as ten flows to judge, and few captures need it.
+    from ipaddress import IPv6Address
 
     return str(IPv6Address(address))
 
