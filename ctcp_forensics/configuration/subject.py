@@ -24,7 +24,7 @@ from ctcp_forensics.advice.step import (
     checked_port,
 )
 from ctcp_forensics.configuration.wish import ConfigurationError, Syntax, Wish
-from ctcp_forensics.report import FIREWALL_VANTAGES, FLAGSHIP, Finding, Flow, Report, Seen
+from ctcp_forensics.report import FIREWALL_VANTAGES, Finding, Flow, Report, Seen
 
 # One capture of the firewall: its outside faces the client unless others show the reverse.
 ONE_SIDE = {"asa-outside": TOWARDS_CLIENT, "asa-inside": TOWARDS_HEADEND, "asa": AT_FIREWALL}
@@ -81,9 +81,7 @@ class Subject:
 
     @property
     def real(self) -> Pair:
-        """The client as its own side of the firewall shows it, and the headend as its own."""
-        near, far = self.towards_client, self.towards_headend
-        return Pair(client=near.client, client_port=near.client_port, headend=far.headend, port=far.port)
+        return real_ends(self.towards_client, self.towards_headend)
 
     def situation_of(self, pair: Pair) -> Situation:
         return replace(
@@ -110,26 +108,26 @@ def subjects_of(report: Report, wish: Wish) -> tuple[list[Subject], tuple[str, .
     return subjects, tuple(left_out)
 
 
+def real_ends(near: Pair, far: Pair) -> Pair:
+    """The client as its own side of the firewall shows it, and the headend as its own."""
+    return Pair(client=near.client, client_port=near.client_port, headend=far.headend, port=far.port)
+
+
 def subject_of(report: Report, flow: Flow, finding: Finding, number: int) -> Subject:
     """ValueError: what the report gives as an address or a port is none, or its verdict is not known."""
     vantages = {capture.id: capture.vantage for capture in report.captures}
     at_firewall = [seen for seen in flow.seen if vantages.get(seen.capture) in FIREWALL_VANTAGES]
     near, far = (at_firewall[0], at_firewall[-1]) if at_firewall else (None, None)
-    situation = _situation(flow, finding, [vantages.get(seen.capture, "") for seen in flow.seen])
-    towards_client, towards_headend = _pair(flow, near), _pair(flow, far)
+    towards_client, towards_headend = _pair(near or flow), _pair(far or flow)
+    real = real_ends(towards_client, towards_headend)
+    situation = _situation(flow, finding, real, [vantages.get(seen.capture, "") for seen in flow.seen])
     return Subject(
         number=number,
         towards_client=towards_client,
         towards_headend=towards_headend,
         client_side=None if near is None else vantages[near.capture],
         headend_side=None if far is None or far is near else vantages[far.capture],
-        situation=replace(
-            situation,
-            client_address=towards_client.client,
-            client_port=towards_client.client_port,
-            headend_address=towards_headend.headend,
-            headend_port=towards_headend.port,
-        ),
+        situation=situation,
         steps=offered(situation),
         bytes_per_s=_bytes_per_s(flow),
     )
@@ -159,18 +157,9 @@ def _judged(report: Report) -> Iterator[tuple[Flow, Finding]]:
             yield flows[finding.flow], finding
 
 
-def _pair(flow: Flow, seen: Seen | None) -> Pair:
+def _pair(ends: Flow | Seen) -> Pair:
     """Read and written again, so that nothing but an address is left of an address."""
-    ends = flow if seen is None else seen
-    situation = Situation(
-        verdict=FLAGSHIP,
-        confidence="",
-        client_address=ends.client.address,
-        client_port=ends.client.port,
-        headend_address=ends.headend.address,
-        headend_port=ends.headend.port,
-    )
-    client, headend = addresses_of(situation)
+    client, headend = addresses_of(ends.client.address, ends.headend.address)
     return Pair(
         client=str(client),
         client_port=checked_port(ends.client.port),
@@ -179,7 +168,7 @@ def _pair(flow: Flow, seen: Seen | None) -> Pair:
     )
 
 
-def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
+def _situation(flow: Flow, finding: Finding, ends: Pair, vantages: list[str]) -> Situation:
     """As far as a report tells it.  What it does not tell, its own recommendations do."""
     if finding.verdict not in OFFERS:
         raise ValueError("there is no advice for its verdict in this version")
@@ -187,10 +176,10 @@ def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
     return Situation(
         verdict=finding.verdict,
         confidence=finding.confidence,
-        client_address=flow.client.address,
-        client_port=flow.client.port,
-        headend_address=flow.headend.address,
-        headend_port=flow.headend.port,
+        client_address=ends.client,
+        client_port=ends.client_port,
+        headend_address=ends.headend,
+        headend_port=ends.port,
         direction=flow.direction,
         encapsulation_kind=flow.encapsulation.kind,
         loss_size_dependent=True if "lower-mtu" in advised else None,

@@ -157,7 +157,7 @@ def lane_of(subject: Subject, lane: Lane) -> Iterator[str]:
     yield from byte_axis(lane)
     yield from grid(subject.picture, scale)
     yield from drawn(lane)
-    yield from placed(notes_on(lane, subject.picture.moment_ns), scale.box, ink(lane))
+    yield from placed(notes_on(lane), scale.box, ink(lane))
 
 
 def lane_header(subject: Subject, lane: Lane) -> Iterator[str]:
