@@ -419,10 +419,12 @@ cdef uint8_t said_of_ctcp(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
 ) noexcept nogil:
     cdef bint is_losing = False
+    cdef bint is_open = close.frame == NEVER
+    cdef int64_t long_ns = limits.vanished if is_open else limits.reply
     cdef int side
-    if is_negotiating(halves) or is_without_reply(t, flow, halves, limits.vanished if close.frame == NEVER else limits.reply, limits):
+    if is_negotiating(halves) or is_without_reply(t, flow, halves, long_ns, limits):
         return PLAIN_JUDGE
-    if close.frame == NEVER and may_lack_questions(flow, limits):
+    if is_open and may_lack_questions(flow, limits):
         return PLAIN_JUDGE
     if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
