@@ -24,7 +24,7 @@ from ctcp_forensics.advice.step import (
     checked_port,
 )
 from ctcp_forensics.configuration.wish import ConfigurationError, Syntax, Wish
-from ctcp_forensics.report import FIREWALL_VANTAGES, Finding, Flow, Report, Seen
+from ctcp_forensics.report import FIREWALL_VANTAGES, Endpoint, Finding, Flow, Report
 
 # One capture of the firewall: its outside faces the client unless others show the reverse.
 ONE_SIDE = {"asa-outside": TOWARDS_CLIENT, "asa-inside": TOWARDS_HEADEND, "asa": AT_FIREWALL}
@@ -56,6 +56,8 @@ class Subject:
     """In the order of the report, as in its table."""
     towards_client: Pair
     towards_headend: Pair
+    real: Pair
+    """The client as its own side of the firewall shows it, and the headend as its own."""
     client_side: str | None
     """The vantage point that `towards_client` was seen at, or None: seen elsewhere."""
     headend_side: str | None
@@ -78,10 +80,6 @@ class Subject:
         if syntax == Syntax.PRE_8_4:
             return tuple(dict.fromkeys((self.towards_client, self.towards_headend)))
         return (self.real,)
-
-    @property
-    def real(self) -> Pair:
-        return real_ends(self.towards_client, self.towards_headend)
 
     def situation_of(self, pair: Pair) -> Situation:
         return replace(
@@ -108,23 +106,19 @@ def subjects_of(report: Report, wish: Wish) -> tuple[list[Subject], tuple[str, .
     return subjects, tuple(left_out)
 
 
-def real_ends(near: Pair, far: Pair) -> Pair:
-    """The client as its own side of the firewall shows it, and the headend as its own."""
-    return Pair(client=near.client, client_port=near.client_port, headend=far.headend, port=far.port)
-
-
 def subject_of(report: Report, flow: Flow, finding: Finding, number: int) -> Subject:
-    """ValueError: what the report gives as an address or a port is none, or its verdict is not known."""
+    """ValueError: an address or port that is none, ends of two address families, or a verdict that is not known."""
     vantages = {capture.id: capture.vantage for capture in report.captures}
     at_firewall = [seen for seen in flow.seen if vantages.get(seen.capture) in FIREWALL_VANTAGES]
     near, far = (at_firewall[0], at_firewall[-1]) if at_firewall else (None, None)
-    towards_client, towards_headend = _pair(near or flow), _pair(far or flow)
-    real = real_ends(towards_client, towards_headend)
+    here, there = near or flow, far or flow
+    real = _pair(here.client, there.headend)
     situation = _situation(flow, finding, real, [vantages.get(seen.capture, "") for seen in flow.seen])
     return Subject(
         number=number,
-        towards_client=towards_client,
-        towards_headend=towards_headend,
+        towards_client=_pair(here.client, here.headend),
+        towards_headend=_pair(there.client, there.headend),
+        real=real,
         client_side=None if near is None else vantages[near.capture],
         headend_side=None if far is None or far is near else vantages[far.capture],
         situation=situation,
@@ -157,14 +151,14 @@ def _judged(report: Report) -> Iterator[tuple[Flow, Finding]]:
             yield flows[finding.flow], finding
 
 
-def _pair(ends: Flow | Seen) -> Pair:
+def _pair(client: Endpoint, headend: Endpoint) -> Pair:
     """Read and written again, so that nothing but an address is left of an address."""
-    client, headend = addresses_of(ends.client.address, ends.headend.address)
+    near, far = addresses_of(client.address, headend.address)
     return Pair(
-        client=str(client),
-        client_port=checked_port(ends.client.port),
-        headend=str(headend),
-        port=checked_port(ends.headend.port),
+        client=str(near),
+        client_port=checked_port(client.port),
+        headend=str(far),
+        port=checked_port(headend.port),
     )
 
 
