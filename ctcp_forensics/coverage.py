@@ -126,7 +126,7 @@ def notes_of(done: Pass) -> Iterator[str]:
     yield from done.reader.notes
     yield from notes_on_time(done.reader)
     yield from notes_on_places(done.given_up, done.flows_early)
-    if not done.capture.digest:
+    if done.capture.is_at_end and not done.capture.digest:
         yield NOT_HASHED
 
 

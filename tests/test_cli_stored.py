@@ -99,7 +99,8 @@ BAD = {
     "newer": (b'{"schema_version": "2.0"', "report has schema version 2.0, this program reads 1."),
     "not-json": (b"<html>", "not a ctcp-diag report: JSON is malformed"),
     "another-json": (b'{"a": 1}', "not a ctcp-diag report: Object missing required field"),
-    "empty": (b"", "not a ctcp-diag report"),
+    "empty": (b"", "not a ctcp-diag report: it is empty; "),
+    "cut": (b'{"schema_version": "1.5", "too', "not a ctcp-diag report: it breaks off at its end; "),
     "no-text": (b"\xff\xfe\x00", "not a ctcp-diag report"),
     "deep": (b"[" * 100_000, "not a ctcp-diag report"),
 }

@@ -113,6 +113,7 @@ def test_a_silent_writer_that_does_not_end_is_left_and_that_is_damage(data: byte
     (capture,) = json.loads(out)["captures"]
     assert (capture["frames"], capture["outcome"]) == (331, "partial")
     assert WENT_ON in capture["damage"][0]["reason"]
+    assert (capture["sha256"], capture["notes"]) == (None, [])
     assert err.startswith(f"{STOPPED}ctcp-diag: -: ")
     assert err.endswith(f"{WENT_ON}, at byte {len(data)} of the file\n")
     assert (status, json.loads(out)["findings"][0]["confidence"]) == (1, "consistent")

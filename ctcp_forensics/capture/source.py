@@ -67,6 +67,8 @@ class Capture:
         self.hashing = hashing.for_length(size)
         self.digest: str | None = None
         """Of the file as it lies there; None until `chunks` is exhausted, and where it is too long to be hashed."""
+        self.is_at_end = False
+        """Of what breaks off before there is no hash, however short it is."""
         self.content_digest: str | None = None
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
@@ -84,7 +86,6 @@ class Capture:
         """Of the content, where that is known before it is unpacked."""
         self._is_in_vain: bool | None = None
         """Hashing the content; None as long as nobody knows."""
-        self._is_at_end = False
         self._packed_digest: str | None = None
         self._chunks = self._read()
 
@@ -162,7 +163,7 @@ class Capture:
         """The blocks of a file that is not compressed, where somebody reads it with `block_at`."""
         yield from blocks
         self.notes += self._check()
-        self._is_at_end = True
+        self.is_at_end = True
 
     def read_on(self) -> bool:
         """For whoever would have to wait for chunks: whether a part of the compressed file was read for who unpacks."""
@@ -188,7 +189,7 @@ class Capture:
                 yield chunk
         except CaptureError as error:
             broken = error
-        if self._is_at_end:
+        if self.is_at_end:
             self._give_up_early()
             self.content_digest = self._digest.hexdigest()
             self.digest = self._packed_digest if self.compression else self.content_digest
@@ -220,7 +221,7 @@ class Capture:
         blocks = chain((first,) if first else (), blocks)
         if codec is None:
             yield from self._as_it_lies(blocks)
-            self._is_at_end = True
+            self.is_at_end = True
             return
         self.compression, self._told_len = codec.name, codec.told_len(bytes(first[:HEAD_LEN]))
         self._packed = self._in_parts(blocks)
@@ -299,7 +300,7 @@ class Capture:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
         for _ in blocks:
             """Nothing can be unpacked from the rest, but the file's hash covers it."""
-        self._is_at_end = True
+        self.is_at_end = True
         if damage is not None:
             raise damage
         if unpacker.has_tail:
