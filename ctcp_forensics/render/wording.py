@@ -56,6 +56,14 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def both_ends(name: str, at_most: int, between: str = "…") -> str:
+    """A name of at most so many characters: its beginning and its end, which tell files apart."""
+    if len(name) <= at_most:
+        return name
+    tail = (at_most - len(between)) // 2
+    return name[: at_most - len(between) - tail] + between + name[-tail:]
+
+
 def utc(time_ns: int | None) -> str:
     """RFC 3339 in UTC, with as many groups of three decimals as the time has."""
     if time_ns is None:

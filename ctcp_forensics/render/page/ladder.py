@@ -12,12 +12,14 @@ from typing import Final, NamedTuple
 
 from ctcp_forensics.render.page.lanes import Lane
 from ctcp_forensics.render.page.moments import Moment, Sighting, Story, label_of
-from ctcp_forensics.render.wording import SECOND_NS, duration
+from ctcp_forensics.render.wording import SECOND_NS, both_ends, clean, duration
 from ctcp_forensics.trace import CLIENT_TO_HEADEND, Mark
 
 WIDTH: Final = 880
 LEFT, RIGHT, TOP = 130, 40, 56
 ROW_HEIGHT, GAP_HEIGHT, SLOPE, ABOVE = 34, 44, 9, 6
+LETTER_WIDTH: Final = 9.5
+"""Of the bold names above the lines, in a wide font: neighbours must not run into each other."""
 
 
 class Line(NamedTuple):
@@ -105,7 +107,11 @@ def _lines(places: list[str]) -> tuple[Line, ...]:
     before = [] if places[:1] == ["client"] else ["client"]
     names = [*((name, False) for name in before), *((name, True) for name in places), ("headend", False)]
     step = (WIDTH - LEFT - RIGHT) / (len(names) - 1)
-    return tuple(Line(round(LEFT + step * at, 1), *name) for at, name in enumerate(names))
+    at_most = int(step / LETTER_WIDTH) - 1
+    return tuple(
+        Line(round(LEFT + step * at, 1), both_ends(clean(name), at_most), is_captured)
+        for at, (name, is_captured) in enumerate(names)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
