@@ -806,6 +806,49 @@ def test_items_made_meanwhile_come_once_and_in_order_whoever_makes_them(
     assert taken == made == list(range(count))
 
 
+def test_who_finds_another_making_a_block_makes_the_next_one() -> None:
+    """A hand that waited for what comes of that block would leave all reading and hashing to who unpacks."""
+    is_at_it, may_go_on = threading.Event(), threading.Event()
+    makers: list[str] = []
+
+    def items() -> Iterator[int]:
+        for number in range(2):
+            makers.append(threading.current_thread().name)
+            is_at_it.set()
+            may_go_on.wait()
+            yield number
+
+    meanwhile = Meanwhile(items(), 1)
+    taker = threading.Thread(target=next, args=(iter(meanwhile),), name="taker")
+    helper = threading.Thread(target=meanwhile.make_one, name="helper")
+    taker.start()
+    is_at_it.wait()
+    helper.start()
+    helper.join(0.05)  # it would be over by now, had it given up
+    may_go_on.set()
+    taker.join()
+    helper.join()
+    assert makers == ["taker", "helper"]
+
+
+def test_nobody_waits_for_a_block_that_may_not_be_made_ahead() -> None:
+    """Of a pipe only its maker reads: that one can be interrupted."""
+    is_at_it, may_go_on = threading.Event(), threading.Event()
+
+    def silent() -> Iterator[int]:
+        is_at_it.set()
+        may_go_on.wait()
+        yield 0
+
+    meanwhile = Meanwhile(silent(), 0)
+    taker = threading.Thread(target=next, args=(iter(meanwhile),))
+    taker.start()
+    is_at_it.wait()
+    assert not meanwhile.make_one()
+    may_go_on.set()
+    taker.join()
+
+
 def test_what_fails_for_whoever_makes_a_block_is_no_end_for_who_takes_them() -> None:
     """The rest of a file that one hand has no memory for is not missing from the file."""
 
