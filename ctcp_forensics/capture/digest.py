@@ -31,7 +31,7 @@ done where it is asked for (docs/decisions/0004)."""
 EARLY: Final = 4
 """A quarter of what may be hashed is looked at before the rest is given up."""
 MARGIN: Final = 1.25
-"""Captures are compressed as well at their end as at their beginning, to within a quarter."""
+"""What is still packed of a capture is compressed as well as what was unpacked, to within a quarter."""
 
 
 class Hashing(NamedTuple):
@@ -51,14 +51,14 @@ class Hashing(NamedTuple):
         is_too_long = length is not None and self.limit is not None and length > self.limit
         return self._replace(limit=0) if is_too_long else self
 
-    def is_in_vain(self, packed: int, unpacked: int, size: int | None) -> bool | None:
+    def is_in_vain(self, packed: int, unpacked: int, size: int | None) -> bool:
         """Whether what is compressed to `size` bytes will be too long, by what the first `packed` of them unpacked to.
 
-        None as long as that is too early to say.
+        The longer that is, the less is left to be guessed.  False as long as it is too early to say.
         """
         if not size or not self.limit or unpacked < self.limit // EARLY:
-            return None
-        return size * unpacked > self.limit * MARGIN * packed
+            return False
+        return (size - packed) * unpacked > (self.limit - unpacked) * MARGIN * packed
 
 
 BY_THE_WAY: Final = Hashing()

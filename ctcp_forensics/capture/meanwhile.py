@@ -34,13 +34,14 @@ class Meanwhile(Generic[Item]):
             raise self._error
 
     def make_one(self) -> bool:
-        """For whoever would have to wait.  False where there is no need, or another thread is at it."""
-        if len(self._made) >= self._most or not self._turn.acquire(blocking=False):
+        """For whoever would have to wait.  False where there is no need.
+
+        Where the other thread makes one itself it has to be waited for either way: the next one is made behind it.
+        """
+        if len(self._made) >= self._most:
             return False
-        try:
-            return self._make_next()
-        finally:
-            self._turn.release()
+        with self._turn:
+            return len(self._made) < self._most and self._make_next()
 
     def _make(self) -> bool:
         """One at least, by whoever has the turn."""

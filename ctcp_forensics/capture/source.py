@@ -84,8 +84,8 @@ class Capture:
         self._packed: Meanwhile[memoryview] | None = None
         self._told_len: int | None = None
         """Of the content, where that is known before it is unpacked."""
-        self._is_in_vain: bool | None = None
-        """Hashing the content; None as long as nobody knows."""
+        self._is_in_vain = False
+        """Hashing the content, as far as is known."""
         self._packed_digest: str | None = None
         self._chunks = self._read()
 
@@ -307,8 +307,8 @@ class Capture:
             self.notes += (f"what follows the {codec.name} data is not {codec.name}, and is left alone",)
 
     def _look_ahead(self, unpacker: Unpacker) -> None:
-        """Once: a quarter of what may be hashed says whether the rest would be hashed in vain."""
-        if self._is_in_vain is None:
+        """What was unpacked says whether the rest would be hashed in vain; that it would stays said."""
+        if not self._is_in_vain:
             self._is_in_vain = self.hashing.is_in_vain(unpacker.offset, unpacker.unpacked, self.size)
 
 
