@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.page import page
 from ctcp_forensics.report import Report
 from ctcp_forensics.retrace import retrace
-from ctcp_forensics.trace import Trace
+from ctcp_forensics.trace import HEADEND_TO_CLIENT, Columns, Trace
 from tests import reports
 from tests.hostile_reports import hostile
 from tests.test_page import many
-from tests.traces import long_trace
+from tests.traces import long_trace, row
 
 LANES = ".lane"
 DRAWN = ".legend button"
@@ -237,6 +238,53 @@ def test_segments_can_be_stepped_through_by_keys_and_are_told_aloud(
     lanes.press("ArrowDown")
     assert said.inner_text().startswith("asa-outside: Frame ")
     watched.assert_quiet()
+
+
+def one_way(*at_ns: int) -> Trace:
+    """Data of the headend alone, as a capture of one direction has it."""
+    columns = Columns()
+    for frame, at in enumerate(at_ns, start=1):
+        row(columns, at_ns=at, frame=frame, direction=HEADEND_TO_CLIENT, pos=frame * 100, length=100)
+    return Trace(flow="f2", place="a.pcap", captures=("c1",), base_seq=(0, 0), columns=columns)
+
+
+def test_where_only_one_end_sends_its_direction_is_drawn(opened: Open) -> None:
+    watched = opened(reports.healthy(), one_way(0, 1_000_000_000))
+    pressed = watched.tab.locator(".tools [aria-pressed=true]").all_inner_texts()
+    assert pressed == ["headend to client"]
+    assert watched.tab.locator(".legend").inner_text() == "segment"
+
+
+LABELS_OF_TIME = """() => {
+  const drawn = [];
+  const fillText = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (text.endsWith(" s")) drawn.push({ text, x, width: this.measureText(text).width });
+    return fillText.call(this, text, x, y);
+  };
+  return new Promise((done) => {
+    document.querySelector("[aria-label='View'] button:not([hidden])").click();
+    requestAnimationFrame(() => requestAnimationFrame(() => done(drawn)));
+  });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("lasted_ns", "first"),
+    [
+        (30_000_000_000, ["0.0 s", "2.5 s", "5.0 s"]),
+        (1_000_000, ["0.0000 s", "0.0001 s", "0.0002 s"]),
+        (0, ["0.000000 s", "0.000001 s", "0.000002 s"]),
+        (2_500_000_000 * 1_000_000_000, ["0 s", "500,000,000 s", "1,000,000,000 s"]),
+    ],
+)
+def test_times_are_told_apart_and_do_not_run_into_each_other(
+    opened: Open, lasted_ns: int, first: list[str]
+) -> None:
+    labels = opened(reports.healthy(), one_way(0, lasted_ns)).tab.evaluate(LABELS_OF_TIME)
+    assert [label["text"] for label in labels][:3] == first
+    for one, other in pairwise(labels):
+        assert one["x"] + one["width"] / 2 < other["x"] - other["width"] / 2, (one, other)
 
 
 def test_the_ladder_shows_the_loss_and_its_table_says_it(
