@@ -364,14 +364,46 @@ def test_five_thousand_flows_stay_usable(opened: Open, tmp_path: Path) -> None:
 
 def test_commands_are_copied_from_a_file_on_disk(opened: Open) -> None:
     watched = opened(reports.dead(), ready="#filters:not([hidden])")
-    button = watched.tab.locator("#flow-1 .copy").first
+    button = watched.tab.locator("#flow-1 .commands .copy").first
     button.click()
-    until(watched, "document.querySelector('#flow-1 .copy').textContent === 'Copied'")
+    until(watched, "document.querySelector('#flow-1 .commands .copy').textContent === 'Copied'")
     watched.tab.locator("#sought").focus()
     watched.tab.keyboard.press("Control+V")
     pasted = watched.tab.locator("#sought").input_value()
     assert pasted.startswith("access-list CTCP_BYPASS extended permit tcp host 192.0.2.10")
     watched.assert_quiet()
+
+
+def test_the_frames_of_a_claim_are_a_click_away_from_wireshark(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]]
+) -> None:
+    report, traces = failure
+    watched = opened(report, *traces)
+    tab = watched.tab
+    shown = tab.locator(".proof .frames").first
+    assert shown.inner_text() == "frames 183, 185 of failure-client.pcap Copy filter"
+    button = shown.get_by_role("button", name="Copy filter for frames 183, 185 of failure-client.pcap")
+    button.focus()
+    tab.keyboard.press("Enter")
+    until(watched, "document.querySelector('.proof .copy').textContent === 'Copied'")
+    tab.locator("#sought").focus()
+    tab.keyboard.press("Control+V")
+    assert tab.locator("#sought").input_value() == "frame.number == 183 || frame.number == 185"
+    watched.assert_quiet()
+
+
+def test_where_the_clipboard_is_refused_the_filter_is_shown_to_be_copied_by_hand(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]]
+) -> None:
+    report, traces = failure
+    watched = opened(report, *traces)
+    tab = watched.tab
+    tab.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false; }"
+    )
+    tab.locator(".proof .copy").first.click()
+    until(watched, "document.querySelector('.proof .copy').textContent === 'Press Ctrl+C'")
+    assert tab.evaluate("() => String(getSelection())") == "frame.number == 183 || frame.number == 185"
 
 
 def test_without_javascript_words_tables_and_the_ladder_are_there(
