@@ -104,6 +104,25 @@ def test_every_part_of_a_case_is_told() -> None:
         assert told in text, told
 
 
+def test_frames_of_several_captures_each_have_a_filter_of_all_of_them() -> None:
+    found = re.findall(
+        r'aria-label="Copy filter for ([^"]+)" hidden>Copy filter</button> <code hidden>([^<]+)</code>',
+        said(reports.case()),
+    )
+    asked = " || ".join(f"frame.number == {frame}" for frame in (120, 121, 122, 125, 129))
+    assert ("frames 120-122, 125, 129 of client.pcap", asked) in found
+    assert "frames 119-121, 124, 128 of outside.pcap" in dict(found)
+
+
+def test_what_to_do_first_is_told_before_the_proof_and_leads_to_it() -> None:
+    text = said(reports.dead())
+    (target, fix) = re.findall(r'Do first: <a href="#([^"]+)">([^<]+)</a>', text)[0]
+    assert text.index("Do first") < text.index('class="proof"')
+    assert f'id="{target}"' in text
+    assert fix == reports.dead().findings[0].recommendations[0].title
+    assert "Do first" not in said(reports.healthy())
+
+
 def test_what_else_is_possible_is_told_with_what_would_settle_it() -> None:
     text = Elements(said(reports.mixed())).text
     assert "Also possible: firewall-drop. one capture cannot show which device dropped what" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.page import page
 from ctcp_forensics.report import Report
 from ctcp_forensics.retrace import retrace
-from ctcp_forensics.trace import Trace
+from ctcp_forensics.trace import HEADEND_TO_CLIENT, Columns, Trace
 from tests import reports
 from tests.hostile_reports import hostile
 from tests.test_page import many
-from tests.traces import long_trace
+from tests.traces import long_trace, row
 
 LANES = ".lane"
 DRAWN = ".legend button"
@@ -239,6 +240,53 @@ def test_segments_can_be_stepped_through_by_keys_and_are_told_aloud(
     watched.assert_quiet()
 
 
+def one_way(*at_ns: int) -> Trace:
+    """Data of the headend alone, as a capture of one direction has it."""
+    columns = Columns()
+    for frame, at in enumerate(at_ns, start=1):
+        row(columns, at_ns=at, frame=frame, direction=HEADEND_TO_CLIENT, pos=frame * 100, length=100)
+    return Trace(flow="f2", place="a.pcap", captures=("c1",), base_seq=(0, 0), columns=columns)
+
+
+def test_where_only_one_end_sends_its_direction_is_drawn(opened: Open) -> None:
+    watched = opened(reports.healthy(), one_way(0, 1_000_000_000))
+    pressed = watched.tab.locator(".tools [aria-pressed=true]").all_inner_texts()
+    assert pressed == ["headend to client"]
+    assert watched.tab.locator(".legend").inner_text() == "segment"
+
+
+LABELS_OF_TIME = """() => {
+  const drawn = [];
+  const fillText = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (text.endsWith(" s")) drawn.push({ text, x, width: this.measureText(text).width });
+    return fillText.call(this, text, x, y);
+  };
+  return new Promise((done) => {
+    document.querySelector("[aria-label='View'] button:not([hidden])").click();
+    requestAnimationFrame(() => requestAnimationFrame(() => done(drawn)));
+  });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("lasted_ns", "first"),
+    [
+        (30_000_000_000, ["0.0 s", "2.5 s", "5.0 s"]),
+        (1_000_000, ["0.0000 s", "0.0001 s", "0.0002 s"]),
+        (0, ["0.000000 s", "0.000001 s", "0.000002 s"]),
+        (2_500_000_000 * 1_000_000_000, ["0 s", "500,000,000 s", "1,000,000,000 s"]),
+    ],
+)
+def test_times_are_told_apart_and_do_not_run_into_each_other(
+    opened: Open, lasted_ns: int, first: list[str]
+) -> None:
+    labels = opened(reports.healthy(), one_way(0, lasted_ns)).tab.evaluate(LABELS_OF_TIME)
+    assert [label["text"] for label in labels][:3] == first
+    for one, other in pairwise(labels):
+        assert one["x"] + one["width"] / 2 < other["x"] - other["width"] / 2, (one, other)
+
+
 def test_the_ladder_shows_the_loss_and_its_table_says_it(
     opened: Open, failure: tuple[Report, tuple[Trace, ...]]
 ) -> None:
@@ -316,14 +364,46 @@ def test_five_thousand_flows_stay_usable(opened: Open, tmp_path: Path) -> None:
 
 def test_commands_are_copied_from_a_file_on_disk(opened: Open) -> None:
     watched = opened(reports.dead(), ready="#filters:not([hidden])")
-    button = watched.tab.locator("#flow-1 .copy").first
+    button = watched.tab.locator("#flow-1 .commands .copy").first
     button.click()
-    until(watched, "document.querySelector('#flow-1 .copy').textContent === 'Copied'")
+    until(watched, "document.querySelector('#flow-1 .commands .copy').textContent === 'Copied'")
     watched.tab.locator("#sought").focus()
     watched.tab.keyboard.press("Control+V")
     pasted = watched.tab.locator("#sought").input_value()
     assert pasted.startswith("access-list CTCP_BYPASS extended permit tcp host 192.0.2.10")
     watched.assert_quiet()
+
+
+def test_the_frames_of_a_claim_are_a_click_away_from_wireshark(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]]
+) -> None:
+    report, traces = failure
+    watched = opened(report, *traces)
+    tab = watched.tab
+    shown = tab.locator(".proof .frames").first
+    assert shown.inner_text() == "frames 183, 185 of failure-client.pcap Copy filter"
+    button = shown.get_by_role("button", name="Copy filter for frames 183, 185 of failure-client.pcap")
+    button.focus()
+    tab.keyboard.press("Enter")
+    until(watched, "document.querySelector('.proof .copy').textContent === 'Copied'")
+    tab.locator("#sought").focus()
+    tab.keyboard.press("Control+V")
+    assert tab.locator("#sought").input_value() == "frame.number == 183 || frame.number == 185"
+    watched.assert_quiet()
+
+
+def test_where_the_clipboard_is_refused_the_filter_is_shown_to_be_copied_by_hand(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]]
+) -> None:
+    report, traces = failure
+    watched = opened(report, *traces)
+    tab = watched.tab
+    tab.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false; }"
+    )
+    tab.locator(".proof .copy").first.click()
+    until(watched, "document.querySelector('.proof .copy').textContent === 'Press Ctrl+C'")
+    assert tab.evaluate("() => String(getSelection())") == "frame.number == 183 || frame.number == 185"
 
 
 def test_without_javascript_words_tables_and_the_ladder_are_there(

@@ -5,7 +5,7 @@ Knows which part of the report stands where.  Does not know HTML: see the templa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,13 +37,20 @@ ROLES = {
 LOST = WHERE | {"capture": "nothing on the way, only not captured"}
 
 
+class Shown(NamedTuple):
+    """Frames of one capture, as told and as a display filter that finds them all."""
+
+    told: str
+    filter: str
+
+
 class Proof(NamedTuple):
     """A link of the proof with the frames that show it."""
 
     says: str
     outcome: str
     because: str
-    frames: str
+    frames: tuple[Shown, ...]
 
 
 class Weighed(NamedTuple):
@@ -52,7 +59,7 @@ class Weighed(NamedTuple):
     claim: str
     outcome: str
     because: str
-    frames: str
+    frames: tuple[Shown, ...]
     would_refute: str
     settled_by: str
 
@@ -163,9 +170,19 @@ def _proof(link: Link, one: Judged) -> Proof:
     return Proof(claim_words(link.says), link.outcome, because, _shown(link.frames, one))
 
 
-def _shown(by_capture: dict[str, tuple[int, ...]], one: Judged) -> str:
+def _shown(by_capture: dict[str, tuple[int, ...]], one: Judged) -> tuple[Shown, ...]:
     """Frames, each with the customer's own file beside it where there are several."""
-    return frames(by_capture, runs_at_most=RUNS_SHOWN, names=_every_name(one))
+    names = _every_name(one)
+    return tuple(
+        Shown(frames({capture: numbers}, runs_at_most=RUNS_SHOWN, names=names), _filter_of(numbers))
+        for capture, numbers in by_capture.items()
+        if numbers
+    )
+
+
+def _filter_of(numbers: Iterable[int]) -> str:
+    """Word by word: how a set is written differs between releases of Wireshark."""
+    return " || ".join(f"frame.number == {number}" for number in sorted(set(numbers)))
 
 
 def _every_name(one: Judged) -> Names:

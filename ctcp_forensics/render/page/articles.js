@@ -66,8 +66,7 @@ class Articles {
     try {
       const traces = await this.tracesOf(article.dataset.flow);
       const { direction, turnedUs } = article.dataset;
-      const way = direction === "headend-to-client" ? 1 : CLIENT_TO_HEADEND;
-      this.diagram = new Diagram(place, traces, way, turnedUs ? Number(turnedUs) : null, this.facts.marks);
+      this.diagram = new Diagram(place, traces, wayOf(direction, traces), turnedUs ? Number(turnedUs) : null, this.facts.marks);
     } catch (error) {
       place.replaceChildren(make("p", { class: "note" }, `The diagram could not be drawn by this browser: ${error.message}`));
     }
@@ -82,4 +81,11 @@ class Articles {
     const baseUs = Math.min(...times.map(({ first }) => first));
     return traces.map((trace, at) => ({ ...trace, baseUs, lastUs: times[at].last }));
   }
+}
+
+// That of the verdict; where it names none, the one in which something was sent.
+function wayOf(direction, traces) {
+  if (direction) return direction === "headend-to-client" ? HEADEND_TO_CLIENT : CLIENT_TO_HEADEND;
+  const sends = (way) => traces.some(({ columns }) => columns.length.some((length, row) => length && columns.direction[row] === way));
+  return sends(HEADEND_TO_CLIENT) && !sends(CLIENT_TO_HEADEND) ? HEADEND_TO_CLIENT : CLIENT_TO_HEADEND;
 }

@@ -4,12 +4,14 @@ function showCopyButtons(root) {
   for (const button of root.querySelectorAll(".copy")) button.hidden = false;
 }
 
+// What stands below the button, or hidden beside it: a filter is too long to be read, and not too long to be pasted.
 async function copyFrom(button) {
-  const text = button.closest("figure").querySelector("pre");
+  const says = (button.dataset.says ??= button.textContent);
+  const text = button.closest("figure")?.querySelector("pre") ?? button.nextElementSibling;
   const isCopied = (await written(text.textContent)) || selected(text);
   button.textContent = isCopied ? "Copied" : "Press Ctrl+C";
   element("said").textContent = button.textContent;
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  setTimeout(() => (button.textContent = says), 2000);
 }
 
 async function written(text) {
@@ -23,6 +25,7 @@ async function written(text) {
 
 // The old way: select, and ask the document. What stays selected can be copied by hand.
 function selected(text) {
+  text.hidden = false;
   const range = document.createRange();
   range.selectNodeContents(text);
   const selection = getSelection();

@@ -3,6 +3,7 @@
 
 const LANE_HEIGHT = { 1: 400, 2: 300, 3: 240 };
 const LOWEST_LANE = 200;
+const AXIS_FONT = "11px system-ui, sans-serif";
 const SHORT_FLOW = 90; // seconds that are shown whole at first
 const AROUND = { least: 2, most: 20, before: 0.2 }; // seconds about the turning point, and the part that lies before it
 const ZOOM = 1.6;
@@ -159,7 +160,7 @@ class Diagram {
       stroke: () => colorOf("--soft"),
       grid: { stroke: () => colorOf("--line"), width: 0.5 },
       ticks: { show: false },
-      font: "11px system-ui, sans-serif",
+      font: AXIS_FONT,
     });
     return {
       width: this.lanesBox.clientWidth || 800,
@@ -168,8 +169,8 @@ class Diagram {
       padding: [8, 20, 0, 0],
       scales: { x: { time: false, auto: false, min: 0, max: 1 }, y: { auto: false, min: 0, max: 1 } },
       axes: [
-        { ...axis(), size: 24, gap: 4, space: 70, values: (_, splits) => timesInWords(splits) },
-        { ...axis(), size: 72, gap: 8, space: 34, values: (_, splits) => splits.map((byte) => count.format(byte)) },
+        { ...axis(), size: 24, gap: 4, space: (_u, _axis, from, to) => roomForTimes(from, to), values: (_, splits) => timesInWords(splits) },
+        { ...axis(), size: 58, gap: 6, space: 34, values: (_, splits) => bytesInWords(splits), label: "bytes", labelSize: 14, labelGap: 0, labelFont: AXIS_FONT },
       ],
       series: [{}, ...Object.entries(STYLES).map(([kind, style]) => this.series(lane, kind, style))],
       cursor: this.cursor(lane),

@@ -12,6 +12,7 @@ const ZERO_WINDOW = 1024;
 const LOST = 4096;
 const TURNS = SYN | FIN | RST;
 const CLIENT_TO_HEADEND = 0;
+const HEADEND_TO_CLIENT = 1;
 
 // What is drawn alike: times in seconds, from which byte to which, and the row that says so.
 class Layer {

@@ -3,6 +3,8 @@
 
 const REACH = 28; // CSS pixels around the pointer in which something is meant
 const TELLING = ["lost", "again", "filling", "copied", "asked", "sent", "acked", "sacked", "turns", "reset"];
+const LETTER = 7; // CSS pixels of a digit on an axis, in a wide font
+const LEAST_ROOM = 70; // CSS pixels between two labels: a grid that is no denser than it is read
 const LOOKED_AT = 20_000; // of one layer, nearest in time: where more are within reach, no one of them is meant
 
 // The row within reach, or null.
@@ -62,12 +64,22 @@ function told(trace, row, marksSaid) {
   return { heading: `Frame ${columns.frame[row]} of ${file}`, lines };
 }
 
+// Below the first byte there is room, and nothing to count.
+const bytesInWords = (splits) => splits.map((byte) => (byte < 0 ? "" : count.format(byte)));
+
 // As many decimals as tell neighbours apart.
 function timesInWords(splits) {
   const step = splits.length > 1 ? splits[1] - splits[0] : 1;
   let decimals = 0;
-  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++;
-  return splits.map((second) => `${second.toFixed(decimals)} s`);
+  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6 * step * 10 ** decimals) decimals++;
+  const told = new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return splits.map((second) => `${told.format(second)} s`);
+}
+
+// CSS pixels from one label to the next, so that none runs into another, by a mad clock either.
+function roomForTimes(from, to) {
+  const decimals = Math.max(Math.ceil(-Math.log10((to - from) / 10)), 0);
+  return Math.max((count.format(Math.ceil(to)).length + decimals + 3) * LETTER, LEAST_ROOM);
 }
 
 function spanInWords(ns) {
