@@ -140,22 +140,25 @@ def slowly(chunks: Iterator[object]) -> Iterator[object]:
         yield chunk
 
 
-def test_what_cannot_be_read_is_told_behind_what_could(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("good", [70, 73])
+def test_what_cannot_be_read_is_told_behind_what_could(
+    good: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.preadv
 
     def broken(descriptor: int, buffers: list[memoryview], offset: int) -> int:
-        if offset >= 70:
+        if offset >= good:
             raise OSError(5, "Input/output error")
-        return real(descriptor, buffers, offset)
+        return real(descriptor, [buffers[0][: good - offset]], offset)
 
     monkeypatch.setattr(os, "preadv", broken)
     with open_capture(str(path)) as capture:
         hands: Copies[Load] = Copies(capture, Load, plain_belt.Belt(2))
         reading = Reading(views(hands.chunks()), random.Random(0))
-        with pytest.raises(CaptureError, match=r"byte 70: cannot be read on: input/output error"):
+        with pytest.raises(CaptureError, match=rf"byte {good}: cannot be read on: input/output error"):
             hands.run(reading)
-    assert CONTENT[:70].startswith(reading.content)
-    assert reading.collected == [CHUNK_LEN] * 7
+    assert CONTENT[:good].startswith(reading.content)
+    assert reading.collected == [CHUNK_LEN] * 7 + [3] * (good == 73)
 
 
 def test_a_read_that_gives_less_than_was_asked_for_is_no_end(

@@ -72,14 +72,14 @@ class Copies(Hands[Load]):
         while not (is_over or self._is_given_up):
             copy = self._copy_of(self._belt.chunks_taken)
             self._belt.count_chunk()
-            is_over = copy.is_last
+            is_over, error = copy.is_last, copy.error
             if is_over:
                 self._belt.end()
             if copy.block:
                 self._capture.position = copy.begin + len(copy.block)
                 yield copy.block
-            if copy.error is not None:
-                raise copy.error
+            if error is not None:
+                raise error
 
     def _copy_of(self, number: int) -> _Copy:
         copy = self._present
