@@ -68,7 +68,20 @@ def _once(words: Sequence[str]) -> Cost:
 
 
 def counted(told: str, event: str) -> int:
-    return next(int(line.split(",")[0]) for line in told.splitlines() if f",{event}" in line)
+    return int(next(line.split(",")[0] for line in told.splitlines() if f",{event}" in line))
+
+
+def why_not(chosen: Sequence[str]) -> str | None:
+    """What keeps anything from being measured."""
+    if not chosen:
+        return "there is no such trap"
+    if shutil.which("perf") is None:
+        return "there is no perf"
+    try:
+        _once(["--version"])
+    except ValueError:
+        return "this machine counts neither instructions nor cycles, as many virtual ones do not"
+    return None
 
 
 def costs_of(trap: Trap) -> list[Cost]:
@@ -137,8 +150,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("traps", nargs="*", metavar="TRAP", help=f"or a pattern: {', '.join(TRAPS)}")
     wanted = parser.parse_args(argv).traps or ["*"]
     chosen = [name for name in TRAPS if any(fnmatchcase(name, one) for one in wanted)]
-    if not chosen or shutil.which("perf") is None:
-        print(f"growth: {'there is no perf' if chosen else 'there is no such trap'}", file=sys.stderr)
+    if (reason := why_not(chosen)) is not None:
+        print(f"growth: {reason}", file=sys.stderr)
         return 2
     costs = measured(chosen)
     print(table_of(costs))

@@ -7,9 +7,10 @@ However many threads there are, the same steps are taken in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ctcp_forensics._kernel import Belt, Pile, Tracker
+from ctcp_forensics._kernel.row import NamedTuple
 from ctcp_forensics.capture import Capture, cores
 from ctcp_forensics.packets import Tray
 from ctcp_forensics.savefile import Buffer, Reader, batches_in_order

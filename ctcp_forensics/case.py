@@ -6,11 +6,12 @@ Knows facts, and joins those that concern one flow.  Does not judge: see claims.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from ctcp_forensics import vantage
+from ctcp_forensics._kernel.row import NamedTuple
 from ctcp_forensics._kernel.rows import NEVER, AssociationRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from ctcp_forensics import report
-from ctcp_forensics._kernel.rows import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP, GivenUpRow, Tallies
+from ctcp_forensics._kernel.caps import ALL_HOLES_KEPT, FLOW_CAP, SEGMENT_LOG_CAP
+from ctcp_forensics._kernel.rows import GivenUpRow, Tallies
 from ctcp_forensics.capture import UNHASHED, Capture, Hashing
 from ctcp_forensics.capture.digest import SHA256
 from ctcp_forensics.errors import CaptureError
@@ -125,7 +126,7 @@ def notes_of(done: Pass) -> Iterator[str]:
     yield from done.reader.notes
     yield from notes_on_time(done.reader)
     yield from notes_on_places(done.given_up, done.flows_early)
-    if not done.capture.digest:
+    if done.capture.is_at_end and not done.capture.digest:
         yield NOT_HASHED
 
 

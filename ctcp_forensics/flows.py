@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from ctcp_forensics._kernel.rows import (
-    NEVER,
-    AssociationRow,
-    DirectionRow,
-    EpisodeRow,
-    FlowRow,
-)
+from ctcp_forensics._kernel.rows import NEVER, AssociationRow, DirectionRow, EpisodeRow, FlowRow
 from ctcp_forensics._kernel.rows_of_flows import was_bared
 from ctcp_forensics.episodes import Episode, Hole
 from ctcp_forensics.kept import kept
@@ -271,6 +265,16 @@ def turned_ending(ending: Ending) -> Ending:
     return replace(ending, direction=now, because=because)
 
 
+Conversation = tuple[bytes, int, bytes, int]
+"""Two ends, the lower first."""
+
+
+def conversation(src: bytes, sport: int, dst: bytes, dport: int) -> Conversation:
+    """One name for both directions, and for every flow of these ends."""
+    one, other = (src, sport), (dst, dport)
+    return one + other if one <= other else other + one
+
+
 def endpoint(address: bytes, port: int) -> Endpoint:
     return Endpoint(address=spelled(address), port=port)
 
@@ -280,9 +284,8 @@ def spelled(address: bytes) -> str:
     """As RFC 5952 has it; the ends of many flows are few."""
     if len(address) == IPV4_LEN:
         return ".".join(map(str, address))
-    from ipaddress import (
-        IPv6Address,  # it takes as long to load as ten flows to judge, and few captures need it
-    )
+    # It takes as long to load as ten flows to judge, and few captures need it.
+    from ipaddress import IPv6Address
 
     return str(IPv6Address(address))
 

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice, product
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import Plain, ScreenLimits
-from ctcp_forensics.claims import closes, death, silences, wholeness
+from ctcp_forensics.claims import closes, death, silences, stall, wholeness
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
-
-if TYPE_CHECKING:
-    from ctcp_forensics._kernel.plain_screen import Conversation
 
 LIMITS: Final = ScreenLimits(
     silence=flows.SILENCE_NS,
@@ -30,6 +27,8 @@ LIMITS: Final = ScreenLimits(
     after_close=flows.AFTER_CLOSE_NS,
     idle=silences.IDLE_NS,
     vanished=silences.VANISHED_NS,
+    reply=silences.REPLY_NS,
+    stuck=stall.STUCK_NS,
     alone_segments=silences.ALONE_SEGMENTS,
     link_down_silence=silences.LINK_DOWN_SILENCE,
     busy_frames=silences.BUSY_FRAMES,
@@ -153,17 +152,12 @@ def even_share(counts: Mapping[Any, int], room: int) -> int:
     return max(numbers, default=0)
 
 
-def torn_among(tracker: Tracker, wanted: Iterable[int], around: Surroundings) -> set[Conversation]:
+def torn_among(tracker: Tracker, wanted: Iterable[int], around: Surroundings) -> set[flows.Conversation]:
     """Those of the wanted flows whose packets came in fragments, and not all of them."""
     torn = (row for row in map(tracker.flow, wanted) if around.tears(row))
-    return {in_order((row.src, row.sport), (row.dst, row.dport)) for row in torn}
+    return {flows.conversation(row.src, row.sport, row.dst, row.dport) for row in torn}
 
 
-def conversation(error: IcmpError) -> Conversation:
+def conversation(error: IcmpError) -> flows.Conversation:
     """The ends that an ICMP error quotes."""
-    return in_order((error.src, error.sport), (error.dst, error.dport))
-
-
-def in_order(one: tuple[bytes, int], other: tuple[bytes, int]) -> Conversation:
-    """The lower first."""
-    return one + other if one <= other else other + one
+    return flows.conversation(error.src, error.sport, error.dst, error.dport)

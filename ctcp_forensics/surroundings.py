@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, PulseRow
+from ctcp_forensics._kernel.caps import SET_BACK_NS
+from ctcp_forensics._kernel.rows import NEVER, PulseRow
 from ctcp_forensics.numbering import FROM_ONE_FILE, Numbering
 
 if TYPE_CHECKING:

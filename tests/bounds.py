@@ -106,7 +106,7 @@ CAPS: Final = (
     ),
     Cap("archive.search", "NAMES_AHEAD", "names found ahead where a listing is slow", "the search waits"),
     Cap(
-        "_kernel.rows", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
+        "_kernel.caps", "MAX_CAPTURED_LEN", "captured bytes of one frame", "damage; nothing behind it is read"
     ),
     Cap(
         "_kernel.layouts",
@@ -135,10 +135,10 @@ CAPS: Final = (
         "characters of all names and filters of interfaces",
         "the capture's `notes` count those without",
     ),
-    Cap("_kernel.rows", "FRAMES_PER_BATCH", "frames between two stages", "the next batch begins"),
-    Cap("_kernel.rows", "MAX_VLAN_TAGS", "VLAN tags of one frame", "the frame goes to dpkt"),
+    Cap("_kernel.caps", "FRAMES_PER_BATCH", "frames between two stages", "the next batch begins"),
+    Cap("_kernel.caps", "MAX_VLAN_TAGS", "VLAN tags of one frame", "the frame goes to dpkt"),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "MAX_EXTENSION_HEADERS",
         "IPv6 extension headers of one datagram",
         "counted in `undecoded`",
@@ -176,19 +176,19 @@ CAPS: Final = (
     ),
     Cap("packets.decoder", "MAX_ICMP_ERRORS", "ICMP errors kept", "told in `coverage.caps`"),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "MAX_MESSAGES_PER_SEGMENT",
         "cTCP messages split out of one segment",
         "the rest of the segment is one message",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "FLOW_CAP",
         "flows followed",
         "what matters least goes: judged as of then, counted in the capture's `notes`, or told in `coverage.caps`",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "HALF_OPEN_CAP",
         "half-open flows of concern judged because others need their places",
         "given up unjudged; told in `coverage.caps`",
@@ -205,47 +205,47 @@ CAPS: Final = (
         "bytes of what was observed of flows that were judged early",
         "the gravest are told in full; the others have their lines",
     ),
-    Cap("_kernel.rows", "LIVE_HOLES", "open holes per direction", "the oldest that nobody asks for goes"),
-    Cap("_kernel.rows", "HOLES_KEPT", "closed holes kept per direction", "the oldest goes; counters go on"),
+    Cap("_kernel.caps", "LIVE_HOLES", "open holes per direction", "the oldest that nobody asks for goes"),
+    Cap("_kernel.caps", "HOLES_KEPT", "closed holes kept per direction", "the oldest goes; counters go on"),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "EPISODES_KEPT",
         "episodes kept per direction",
         "the oldest goes; `episodes_total` goes on",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "DUP_ACK_FRAMES_KEPT",
         "frame numbers kept of one episode",
         "the first are kept, and the last; counters go on",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "ASSOCIATIONS_KEPT",
         "ESP security associations per direction",
         "the longest unused goes; its counts stay",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "STRAYS_KEPT",
         "segments named that another capture lacks, per direction",
         "the first are named; all are counted",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "SILENCES_KEPT",
         "longest times without a frame, per capture",
         "the shortest goes; where that could hide a frame, nothing is proven by absence",
     ),
-    Cap("_kernel.rows", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
+    Cap("_kernel.caps", "RESETS_KEPT", "RSTs kept of one watched flow", "the first are kept; `rsts` goes on"),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "SEGMENT_LOG_CAP",
         "segments of watched flows kept as evidence",
         "the oldest go; told in `coverage.caps`",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "TRACE_CAP",
         "segments of one place traced for pictures, evenly shared among its flows",
         "the oldest of each flow go; counted in the picture",
@@ -278,16 +278,16 @@ CAPS: Final = (
         "the others are told in a line each: the report's `brief`",
     ),
     Cap(
-        "_kernel.rows",
+        "_kernel.caps",
         "ALL_HOLES_KEPT",
         "holes kept of all flows together",
         "flows that matter least lose what is kept of them: in the capture's `notes`, or in `coverage.caps`",
     ),
-    Cap("_kernel.rows", "ALL_EPISODES_KEPT", "episodes kept of all flows together", "likewise"),
+    Cap("_kernel.caps", "ALL_EPISODES_KEPT", "episodes kept of all flows together", "likewise"),
     Cap(
-        "_kernel.rows", "ALL_ASSOCIATIONS_KEPT", "ESP security associations of all flows together", "likewise"
+        "_kernel.caps", "ALL_ASSOCIATIONS_KEPT", "ESP security associations of all flows together", "likewise"
     ),
-    Cap("_kernel.rows", "ALL_RESETS_KEPT", "RSTs kept of all flows together", "likewise"),
+    Cap("_kernel.caps", "ALL_RESETS_KEPT", "RSTs kept of all flows together", "likewise"),
     Cap(
         "reading.readings",
         "MAX_UNWELL_IN_FULL",

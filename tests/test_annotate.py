@@ -293,6 +293,14 @@ def test_a_frame_that_the_next_capture_lacks_says_where_it_was_lost(together: Pa
     ]
 
 
+@needs_tshark
+def test_an_rst_that_a_box_made_is_not_said_to_be_by_the_end_whose_address_it_bears(tmp_path: Path) -> None:
+    reset = ROOT / "samples" / "reset-by-middlebox-client.pcap"
+    ((frame, said),) = comments(written(tmp_path / "out.pcapng", report_on(reset)))
+    assert frame == 163
+    assert "the end: RST in the name of the headend; " in said
+
+
 def test_counts_are_said_as_people_say_them() -> None:
     assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 111, 122)] == [
         "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th", "122nd",

@@ -40,7 +40,7 @@ from ctcp_forensics.capture.codecs import (
 )
 from ctcp_forensics.capture.digest import HASHES, Digest
 from ctcp_forensics.capture.meanwhile import Meanwhile
-from ctcp_forensics.capture.source import CHUNK_LEN, Pieces, in_chunks, joined
+from ctcp_forensics.capture.source import CHUNK_LEN, Pieces, Rooms, in_chunks, joined
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
@@ -629,10 +629,11 @@ class Failing:
 
 
 @pytest.mark.parametrize("size", [None, 1 << 30], ids=["here", "on a thread"])
-def test_a_disk_that_fails_is_said_with_its_byte(size: int | None) -> None:
+def test_a_disk_that_fails_is_said_with_its_byte_behind_all_that_it_gave(size: int | None) -> None:
     with Capture("broken.pcap", Failing(3_000_000), size=size) as capture:
         chunks = capture.chunks()
-        assert [len(next(chunks)), len(next(chunks))] == [CHUNK_LEN, CHUNK_LEN]
+        lengths = [len(next(chunks)), len(next(chunks)), len(next(chunks))]
+        assert lengths == [CHUNK_LEN, CHUNK_LEN, 3_000_000 - 2 * CHUNK_LEN]
         with pytest.raises(CaptureError) as caught:
             next(chunks)
     assert str(caught.value) == "broken.pcap: byte 3000000: cannot be read on: input/output error"
@@ -847,6 +848,17 @@ def test_nobody_waits_for_a_block_that_may_not_be_made_ahead() -> None:
     assert not meanwhile.make_one()
     may_go_on.set()
     taker.join()
+
+
+def test_of_a_pipe_nobody_reads_but_who_unpacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand in a pipe that is silent could not be interrupted."""
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    reading, writing = os.pipe()
+    os.write(writing, gzip.compress(random.Random(12).randbytes(40_000)))
+    with io.FileIO(reading) as pipe, Capture("-", pipe, size=None) as capture:
+        next(capture.made(Rooms()))
+        assert not capture.read_on()
+    os.close(writing)
 
 
 def test_what_fails_for_whoever_makes_a_block_is_no_end_for_who_takes_them() -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -206,35 +203,6 @@ def test_3_where_a_file_is_cut_and_what_was_before_the_cut_is_analyzed(tmp_path:
     assert capture["frames"] > 0
     offset, reason = capture["damage"][0]["offset"], capture["damage"][0]["reason"]
     assert answer.stderr == f"ctcp-diag: {cut}: byte {offset}: {reason}\n"
-
-
-def test_130_after_an_interrupt() -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "analyze", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
-    assert process.stdin is not None
-    process.stdin.write(Path(HEALTHY).read_bytes()[:1000])
-    process.stdin.flush()
-    wait_until_reading(process.pid)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate()
-    assert (process.returncode, stdout, stderr) == (130, b"", b"ctcp-diag: interrupted\n")
-
-
-def wait_until_reading(pid: int) -> None:
-    """Until the process sleeps in read(0, …), as Linux tells in /proc; elsewhere a second is enough."""
-    try:
-        number = str({"x86_64": 0, "aarch64": 63}[os.uname().machine])
-        for _ in range(1000):
-            if Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[:2] == [number, "0x0"]:
-                return
-            time.sleep(0.01)
-    except (KeyError, OSError):
-        time.sleep(1)
 
 
 @pytest.mark.parametrize(("level", "status"), [("1", 0), ("2", 2)])

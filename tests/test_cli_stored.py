@@ -74,6 +74,20 @@ def test_a_report_comes_through_a_pipe_and_goes_as_deep_as_asked(folder: Path) -
     assert piped.returncode == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_report_that_a_shell_or_an_editor_put_a_mark_before_is_the_same_report(
+    encoding: str, folder: Path, tmp_path: Path
+) -> None:
+    """`ctcp-diag … > report.json` in Windows PowerShell, and saving it in an editor."""
+    whole = (folder / "failure.json").read_bytes()
+    marked = tmp_path / "report.json"
+    marked.write_bytes(whole.decode().replace("\n", "\r\n").encode(encoding))
+    answer = run("render", "--format", "json", str(marked))
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert json.loads(answer.stdout) == json.loads(whole)
+    assert run("render", "-q", "-", stdin=marked.read_bytes()).stdout.startswith("1 of 1 flow: unanswered")
+
+
 def test_a_rendering_never_takes_the_place_of_its_report(folder: Path) -> None:
     target = str(folder / "failure.json")
     answer = run("render", target, "-o", target)
@@ -85,7 +99,8 @@ BAD = {
     "newer": (b'{"schema_version": "2.0"', "report has schema version 2.0, this program reads 1."),
     "not-json": (b"<html>", "not a ctcp-diag report: JSON is malformed"),
     "another-json": (b'{"a": 1}', "not a ctcp-diag report: Object missing required field"),
-    "empty": (b"", "not a ctcp-diag report"),
+    "empty": (b"", "not a ctcp-diag report: it is empty; "),
+    "cut": (b'{"schema_version": "1.5", "too', "not a ctcp-diag report: it breaks off at its end; "),
     "no-text": (b"\xff\xfe\x00", "not a ctcp-diag report"),
     "deep": (b"[" * 100_000, "not a ctcp-diag report"),
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ctcp_forensics.compare import Comparison, Outcome, compare
-from ctcp_forensics.compare.rate import BY_CROSSINGS, Rate, differ
+from ctcp_forensics.compare.rate import BY_CROSSINGS, Rate, differ, rates_of
 from ctcp_forensics.compare.site import network_of
 from ctcp_forensics.render.comparison import as_json, comparison
 from ctcp_forensics.render.look import Look
@@ -229,6 +229,18 @@ def test_a_loss_the_other_way_proves_nothing() -> None:
     assert compare(before(), report_of(lived(directions=facts))).outcome == "not-tested"
 
 
+def test_numbers_that_were_skipped_where_no_byte_is_missing_try_nothing() -> None:
+    """They went by UDP, by another link, or were never sent: nobody had to ask for anything, so nothing is mended."""
+    facts = Directions(client_to_headend=DirectionFacts(messages=990, esp_missing=10, missing_bytes=0))
+    found = compare(before(), report_of(lived(directions=facts)))
+    assert found.outcome == "not-tested"
+
+
+def test_a_loss_that_may_be_the_captures_own_tries_nothing() -> None:
+    """A capture with drops, or one that stood still, shows holes that nobody had."""
+    assert compare(before(), report_of(lived(confidence="consistent"))).outcome == "not-tested"
+
+
 @pytest.mark.parametrize(
     ("vantage", "outcome"),
     [
@@ -401,6 +413,25 @@ def test_a_rate_by_esp_numbers_says_that_it_ends_at_the_capture_point() -> None:
         "loss client-to-headend up to the capture point: 0 of 100 (0.00 % to 3.70 %) before, 0 of 100 (0.00 % to "
         "3.70 %) after; the 95 % intervals overlap, so no difference is shown",
     )
+
+
+@pytest.mark.parametrize(
+    ("missing_bytes", "lost"),
+    [
+        (0, 0),  # skipped by its sender: another transport, another link, a counter that jumped
+        (27, 0),  # no message is so short
+        (28, 1),
+        (280, 10),
+        (900, 10),
+    ],
+)
+def test_no_more_numbers_are_lost_than_messages_fit_into_the_missing_bytes(
+    missing_bytes: int, lost: int
+) -> None:
+    facts = DirectionFacts(messages=990, esp_missing=10, missing_bytes=missing_bytes)
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, directions=Directions(client_to_headend=facts))
+    (rate,) = rates_of(reports.report((flow,), ()), [flow])
+    assert (rate.lost, rate.sent) == (lost, 990 + lost)
 
 
 # --- any two reports ------------------------------------------------------------------------------------

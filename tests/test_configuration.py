@@ -188,6 +188,21 @@ def test_a_capture_has_the_addresses_of_its_own_side() -> None:
     assert "match tcp host 10.9.8.7 host 198.51.100.1 eq 10000" in inside
 
 
+def test_a_flow_of_two_address_families_is_left_out_with_the_reason() -> None:
+    """A firewall that translates between IPv6 and IPv4: no one line of its configuration names both ends."""
+    flow = translated().flows[0]
+    at_client, outside, *behind = flow.seen
+    client = Endpoint(address="2001:db8::10", port=outside.client.port)
+    headend = Endpoint(address="2001:db8:64::1", port=outside.headend.port)
+    seen = (at_client, msgspec.structs.replace(outside, client=client, headend=headend), *behind)
+    report = msgspec.structs.replace(translated(), flows=(msgspec.structs.replace(flow, seen=seen),))
+    assert configure(report, Wish()).left_out == (
+        "flow #1: 2001:db8::10 and 198.51.100.1 are not of one address family",
+    )
+    with pytest.raises(ConfigurationError, match="offered: nothing"):
+        configure(report, Wish(fixes=("state-bypass",)))
+
+
 # --- that it can be taken back -------------------------------------------------------------------------
 
 

@@ -14,18 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel.rows import (
-    MAX_EXTENSION_HEADERS,
-    MAX_MESSAGES_PER_SEGMENT,
-    MAX_VLAN_TAGS,
-    NEVER,
-    Checksum,
-    Frame,
-    Kind,
-    Signature,
-    Status,
-    Trailer,
-)
+from ctcp_forensics._kernel.caps import MAX_EXTENSION_HEADERS, MAX_MESSAGES_PER_SEGMENT, MAX_VLAN_TAGS
+from ctcp_forensics._kernel.rows import NEVER, Checksum, Frame, Kind, Signature, Status, Trailer
 from tests.kernels import each_kernel
 from tests.wire import COOKIE, MAGIC2, esp, frame_bytes, ike_payload, joined, plain, told
 

@@ -205,6 +205,11 @@ def test_lists_of_names(tmp_path: Path) -> None:
     lines = b"one\n\n -two \nthr\xe9e"
     assert list(names_in(io.BytesIO(lines))) == ["one", " -two ", "thr\udce9e"]
     assert list(names_in(io.BytesIO(odd + b"\0two\0"), b"\0")) == [os.fsdecode(odd), "two"]
+    assert list(names_in(io.BytesIO("one\ntwo".encode("utf-8-sig")))) == ["one", "two"]
+    marked = "one".encode("utf-8-sig")
+    assert list(names_in(io.BytesIO(marked), b"\0")) == [os.fsdecode(marked)]
+    with pytest.raises(ListError, match="the list of files is UTF-16, as `>` of PowerShell writes"):
+        list(names_in(io.BytesIO("one\r\ntwo".encode("utf-16"))))
     with pytest.raises(ListError, match="--null"):
         list(names_in(io.BytesIO(b"a\0" * 100_000)))
 

@@ -19,15 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ctcp_forensics import _kernel, batches
-from ctcp_forensics._kernel.rows import (
-    ASSOCIATIONS_KEPT,
-    EPISODES_KEPT,
-    HOLES_KEPT,
-    LIVE_HOLES,
-    DirectionRow,
-    Packet,
-    Trailer,
-)
+from ctcp_forensics._kernel.caps import ASSOCIATIONS_KEPT, EPISODES_KEPT, HOLES_KEPT, LIVE_HOLES
+from ctcp_forensics._kernel.rows import DirectionRow, Packet, Trailer
 from ctcp_forensics.capture import source
 from ctcp_forensics.packets import Decoder
 from tests import streams

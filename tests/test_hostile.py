@@ -28,8 +28,8 @@ import pytest
 
 import ctcp_forensics
 from ctcp_forensics import _kernel
+from ctcp_forensics._kernel.caps import FLOW_CAP
 from ctcp_forensics._kernel.layouts import MAX_INTERFACES
-from ctcp_forensics._kernel.rows import FLOW_CAP
 from ctcp_forensics.packets import MAX_DATAGRAMS, MAX_ICMP_ERRORS
 from ctcp_forensics.report import Report
 from tests import savefiles as sf

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track, rows
+from ctcp_forensics._kernel import caps, plain_decode, plain_match, plain_track, rows
 from ctcp_forensics._kernel.rows import Frame, Packet, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
@@ -163,7 +163,7 @@ def test_both_kernels_follow_a_long_conversation_alike(seed: int) -> None:
 
 
 def test_both_kernels_let_go_of_the_same_things_when_a_table_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (rows, importlib.import_module("ctcp_forensics._kernel.plain_track.tracker")):
+    for module in (caps, importlib.import_module("ctcp_forensics._kernel.plain_track.tracker")):
         monkeypatch.setattr(module, "FLOW_CAP", 3)
         monkeypatch.setattr(module, "SEGMENT_LOG_CAP", 40)
     stream = list(streams.long_stream(99, 600))
@@ -186,9 +186,9 @@ def test_both_kernels_drop_the_same_holes_episodes_and_associations() -> None:
     assert_same_flows(reference, compiled)
     one = reference.direction(0, 0)
     assert one.holes_forgotten > 0
-    assert one.holes_opened > rows.HOLES_KEPT + rows.LIVE_HOLES
-    assert one.episodes > rows.EPISODES_KEPT
-    assert one.associations > rows.ASSOCIATIONS_KEPT
+    assert one.holes_opened > caps.HOLES_KEPT + caps.LIVE_HOLES
+    assert one.episodes > caps.EPISODES_KEPT
+    assert one.associations > caps.ASSOCIATIONS_KEPT
     assert one.copies > 0
 
 
@@ -442,10 +442,10 @@ def test_without_memory_the_tracker_says_so_and_answers_no_more() -> None:
 
 OUT_OF_MEMORY_WHILE_MAKING_ROOM = """
 import resource
-from ctcp_forensics._kernel import core, rows
+from ctcp_forensics._kernel import caps, core
 from ctcp_forensics._kernel.plain_decode import NO_PACKET
 
-rows.ALL_HOLES_KEPT, rows.FLOW_CAP = 1, 1 << 26  # a ranking takes 1 GiB, and as much to sort it
+caps.ALL_HOLES_KEPT, caps.FLOW_CAP = 1, 1 << 26  # a ranking takes 1 GiB, and as much to sort it
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use + (3 << 29), -1))
 packets, tracker = core.Packets(), core.Tracker()

@@ -130,7 +130,11 @@ def afterwards(*statements: str) -> None:
     subprocess.run([sys.executable, "-c", code, os.devnull], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("name", ["platform", "textwrap", "datetime", "msgspec.inspect", "typing_extensions"])
+@pytest.mark.parametrize(
+    "name",
+    ["platform", "textwrap", "datetime", "typing_extensions"]
+    + [f"msgspec.{part}" for part in ("inspect", "msgpack", "toml", "yaml")],
+)
 def test_what_stood_in_for_a_module_is_gone_and_the_module_can_be_had(name: str) -> None:
     afterwards(
         f"assert {name!r} not in sys.modules",

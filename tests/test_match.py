@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctcp_forensics._kernel import plain_match, rows
+from ctcp_forensics._kernel import caps, plain_match, rows
 from ctcp_forensics._kernel.rows import (
     NEVER,
     Checksum,
@@ -308,7 +308,7 @@ def test_long_conversations_show_every_fate() -> None:
 
 @needs_core
 def test_both_kernels_match_logs_that_ran_over_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (rows, importlib.import_module("ctcp_forensics._kernel.plain_track.tracker")):
+    for module in (caps, importlib.import_module("ctcp_forensics._kernel.plain_track.tracker")):
         monkeypatch.setattr(module, "SEGMENT_LOG_CAP", 400)
     stream = list(streams.long_stream(7, 2500))
     here, there = both(stream), both(streams.elsewhere(stream[400:], random.Random(2)))
@@ -369,12 +369,12 @@ def test_bytes_in_any_order_and_a_great_many_stretches() -> None:
 
 @needs_core
 def test_strays_beyond_the_cap_are_counted_and_the_first_are_named() -> None:
-    sent = [esp(n, 100 * n, n) for n in range(1, rows.STRAYS_KEPT + 200)]
+    sent = [esp(n, 100 * n, n) for n in range(1, caps.STRAYS_KEPT + 200)]
     here, there = both(sent), both([sent[0], sent[-1]])
     assert_same_course(here, (0, 0), there, (0, 0), 0)
     told, strays = COMPILED.course(here[1], (0, 0), there[1], (0, 0), 0, NEVER, LATE_NS)
     assert told.missing == len(sent) - 2
-    assert [row.frame for row in strays] == list(range(2, rows.STRAYS_KEPT + 2))
+    assert [row.frame for row in strays] == list(range(2, caps.STRAYS_KEPT + 2))
 
 
 @needs_core

@@ -124,6 +124,15 @@ def test_damage_limits_and_what_could_not_be_read_are_told() -> None:
         assert told in text, told
 
 
+def test_what_was_not_looked_at_is_told_beside_the_verdict_and_leads_to_what_it_is() -> None:
+    header = re.findall(r"<article.*?</header>", said(reports.damaged()), flags=re.DOTALL)[0]
+    assert (
+        'Not everything that was named could be looked at: <a href="#coverage">what is missing</a> is not judged.'
+    ) in header
+    assert header.index("what is missing") < header.index("Confidence")
+    assert "what is missing" not in said(reports.case())
+
+
 def test_without_traces_the_page_says_that_its_diagram_needs_the_captures() -> None:
     assert "The diagram is drawn from the captures." in said(reports.mixed())
     drawn = said(reports.mixed(), long_trace(30, flow="f1"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ctcp_forensics.pipeline import diagnose
@@ -371,6 +372,24 @@ def test_the_page_never_scrolls_sideways(
     settled(watched)
     settled(watched)
     assert watched.tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 800, 1200])
+def test_names_without_a_place_to_break_are_broken(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]], width: int
+) -> None:
+    report, traces = failure
+    captures = tuple(
+        msgspec.structs.replace(one, source=f"{one.id}_{'x' * 200}.pcap") for one in report.captures
+    )
+    watched = opened(msgspec.structs.replace(report, captures=captures), *traces)
+    watched.tab.set_viewport_size({"width": width, "height": 800})
+    settled(watched)
+    settled(watched)
+    assert watched.tab.evaluate("document.documentElement.scrollWidth") <= width
+    names = watched.tab.locator(".lane-name b").all()
+    assert [name.inner_text() for name in names] == ["client", "asa-outside", "asa-inside"]
+    assert {name.bounding_box()["height"] for name in names} == {names[0].bounding_box()["height"]}
 
 
 def test_hostile_texts_run_nothing_in_any_place(opened: Open) -> None:

@@ -121,6 +121,19 @@ def test_a_segment_that_came_damaged_is_told_so() -> None:
     assert [rung.fate for rung in ladder_of(story, [spoilt], 0).rungs] == ["", "came damaged"]
 
 
+def test_a_long_name_fits_between_its_neighbours_and_the_table_has_it_whole() -> None:
+    long = lane(f"office-{'x' * 200}-second.pcap", data(0, 1))
+    story = story_of([long], None)
+    assert story is not None
+    drawn = ladder_of(story, [long], 0)
+    assert [line.name for line in drawn.lines] == [
+        "client",
+        "office-xxxxxxxxxxx…xxxxx-second.pcap",
+        "headend",
+    ]
+    assert drawn.rungs[0].seen == ((long.trace.place, 1),)
+
+
 def test_arrows_end_where_the_segment_ended() -> None:
     drawn = ladder()
     client, outside, inside, headend = (line.x for line in drawn.lines)

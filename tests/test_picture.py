@@ -24,6 +24,8 @@ from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.look import COLORED, Look
 from ctcp_forensics.render.plot import svg
+from ctcp_forensics.render.plot.drawing import BOLD, LEFT, RIGHT, WIDTH
+from ctcp_forensics.render.plot.paper import SMALL, width_of
 from ctcp_forensics.render.plot.scale import steps
 from ctcp_forensics.render.sketch import ASCII, sketch
 from ctcp_forensics.report import Picture, Report, ReportError
@@ -254,6 +256,29 @@ def test_no_name_from_a_capture_or_file_has_power_over_the_picture() -> None:
     shown = sketched(report, picture)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+def test_a_long_name_of_a_file_keeps_both_ends_and_does_not_push_its_clock_off_the_paper() -> None:
+    report, picture = three()
+    long = f"office-{'x' * 200}-second.pcap"
+    captures = tuple(msgspec.structs.replace(one, source=long) for one in report.captures[1:2])
+    report = msgspec.structs.replace(report, captures=(report.captures[0], *captures, report.captures[2]))
+    told, numbered = (words for words in words_in(svg(report, picture)) if words.startswith("office-"))
+    assert width_of(numbered, SMALL) <= WIDTH - LEFT
+    assert re.fullmatch(r"office-x+…x+-second\.pcap; clock aligned to within 12\.5 ms", told)
+    assert LEFT + width_of("asa-outside", BOLD * 14) + 12 + width_of(told, SMALL) <= WIDTH - RIGHT
+
+
+def test_a_place_that_is_called_after_its_long_file_fits_its_lane() -> None:
+    report, picture = three()
+    places = tuple(msgspec.structs.replace(one, place="y" * 300) for one in picture.places)
+    names = [
+        words
+        for words in words_in(svg(report, msgspec.structs.replace(picture, places=places)))
+        if "yy" in words
+    ]
+    assert names == [names[0]] * 3
+    assert width_of(names[0], BOLD * 14) <= (WIDTH - LEFT) / 2
 
 
 def test_places_beyond_four_are_told() -> None:

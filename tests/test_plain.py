@@ -176,7 +176,7 @@ def test_what_was_hidden_from_msgspec_can_be_had_behind_it() -> None:
 
 
 ROOMS_OF_A_CAPTURE_WITHOUT_CTCP = {
-    "_kernel", "_kernel.core", "_kernel.layouts", "_kernel.row", "_kernel.rows",
+    "_kernel", "_kernel.caps", "_kernel.core", "_kernel.layouts", "_kernel.row", "_kernel.rows",
     "batches",
     "capture", "capture.access", "capture.ahead", "capture.codecs", "capture.cores", "capture.digest", "capture.files",
     "capture.names",

@@ -352,6 +352,17 @@ def test_a_new_key_is_its_owners_alone_and_never_overwritten(key: str) -> None:
     assert Path(key).read_bytes() == before
 
 
+@pytest.mark.parametrize("more", [["report.json"], ["--key", "old.key"], ["--undo"], ["-o", "report.json"]])
+def test_who_makes_a_key_and_wants_more_is_told_that_nothing_else_is_done(
+    more: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "case.key"
+    answer = run("redact", "--new-key", str(path), *more)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "it makes a key and nothing else; --key takes it afterwards" in answer.stderr
+    assert not path.exists()
+
+
 def test_a_key_that_others_can_read_is_refused(key: str) -> None:
     Path(key).chmod(0o644)
     answer = run("analyze", "--redact", key, str(NAMED["client"]))

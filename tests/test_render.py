@@ -60,6 +60,20 @@ def test_a_small_report_is_said_in_these_very_letters(name: str) -> None:
     assert SAID[name]() == (GOLDEN / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "found",
+    [{"verdict": "reset-by-middlebox"}, {"rst_author": "client-asa"}],
+    ids=["by its TTL", "by its place"],
+)
+def test_an_rst_that_a_box_made_is_told_as_the_ending_by_neither_end(found: dict[str, str]) -> None:
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, **found)
+    told = reports.report((flow,), (reports.DEAD_FINDING,))
+    (row,) = csv.DictReader(io.StringIO(said(told, "csv")))
+    assert (row["ending"], row["ending_by"]) == ("rst", "")
+    for form in ("table", "markdown"):
+        assert "rst in the name of client" in said(told, form, depth=Depth.WHERE)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_report_is_said_in_the_same_bytes(form: str) -> None:
     assert said(reports.mixed(), form) == said(reports.mixed(), form)

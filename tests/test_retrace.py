@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ctcp_forensics._kernel import rows
+from ctcp_forensics._kernel import caps
 from ctcp_forensics.capture import Hashing
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
@@ -287,7 +287,7 @@ def test_rows_beyond_the_cap_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     (trace,) = traces_of(report_of(FAILURE))
     assert (len(trace.columns), trace.rows_left_out) == (100, 231)
     assert trace.columns.frame[-1] == 331
-    assert rows.TRACE_CAP > 1 << 20
+    assert caps.TRACE_CAP > 1 << 20
 
 
 def test_small_flows_leave_their_room_to_large_ones() -> None:

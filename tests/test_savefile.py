@@ -478,11 +478,23 @@ def test_interfaces_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen.damage == [(28 + 3 * 20, "more than 3 interfaces")]
 
 
+FRAMES_IN_WORDS = (
+    "is a text file; give the capture that it tells of: tcpdump writes it with -w, an ASA with `copy /pcap`"
+)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"13:37:00 IP 10.0.0.1 > 10.0.0.2: ESP\n" * 40, "is a text file"),
+        (b"13:37:00 IP 10.0.0.1 > 10.0.0.2: ESP\n" * 40, FRAMES_IN_WORDS),
+        (b"2 packets captured\n\n   1: 13:37:00.5  10.0.0.1.4500 > 10.0.0.2.10000: S\n", FRAMES_IN_WORDS),
+        (b"13:37:00 10.0.0.1 logged in\na > b\n", "is a text file"),
+        ("13:37:00".encode("utf-16"), "is a text file in UTF-16"),
+        (
+            b'\xef\xbb\xbf{"schema_version": "1.5",\n',
+            "is a report of ctcp-diag; `ctcp-diag render` shows it, and needs no capture",
+        ),
         ("naïve".encode() * 103, "is a text file"),
         (
             b'{\n  "schema_version": "1.5",\n',

@@ -13,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import plain_track
-from ctcp_forensics._kernel.rows import (
+from ctcp_forensics._kernel.caps import (
     ASSOCIATIONS_KEPT,
     DUP_ACK_FRAMES_KEPT,
     EPISODES_KEPT,
     HOLES_KEPT,
     LIVE_HOLES,
-    NEVER,
     RESETS_KEPT,
+)
+from ctcp_forensics._kernel.rows import (
+    NEVER,
     Checksum,
     DirectionRow,
     Kind,

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ctcp_forensics._kernel.caps import SET_BACK_NS, SILENCES_KEPT
 from ctcp_forensics._kernel.plain_track import pulse as plain_pulse
-from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, SILENCES_KEPT, Packet, PulseRow
+from ctcp_forensics._kernel.rows import NEVER, Packet, PulseRow
 from ctcp_forensics.surroundings import NO_PULSE
 from ctcp_forensics.vantage.pulse import shows_a_frame, was_running
 from tests.kernels import each_kernel

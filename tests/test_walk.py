@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctcp_forensics._kernel import layouts
+from ctcp_forensics._kernel.caps import MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import LATEST_NS, Clock, Lengths, PcapLayout, Stop, Walked
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN, NEVER, Frame
+from ctcp_forensics._kernel.rows import NEVER, Frame
 from tests import savefiles as sf
 from tests.kernels import WALKS, both_walks, needs_core
 

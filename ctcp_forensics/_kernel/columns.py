@@ -94,6 +94,8 @@ class ScreenLimits(NamedTuple):
     after_close: int
     idle: int
     vanished: int
+    reply: int
+    stuck: int
     alone_segments: int
     link_down_silence: int
     busy_frames: int

@@ -14,7 +14,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from ctcp_forensics._kernel import rows
+from ctcp_forensics._kernel import caps, rows
 
 NAME = "compiled"
 

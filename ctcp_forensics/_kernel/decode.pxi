@@ -90,9 +90,9 @@ cdef enum:
 
     SACKS_PER_SEGMENT = 4
 
-cdef int MAX_VLAN_TAGS = rows.MAX_VLAN_TAGS
-cdef int MAX_EXTENSION_HEADERS = rows.MAX_EXTENSION_HEADERS
-cdef uint32_t MAX_MESSAGES_PER_SEGMENT = rows.MAX_MESSAGES_PER_SEGMENT
+cdef int MAX_VLAN_TAGS = caps.MAX_VLAN_TAGS
+cdef int MAX_EXTENSION_HEADERS = caps.MAX_EXTENSION_HEADERS
+cdef uint32_t MAX_MESSAGES_PER_SEGMENT = caps.MAX_MESSAGES_PER_SEGMENT
 
 # Keys of the hashes, new in every process: who writes a capture cannot know which flows would collide.
 cdef uint64_t HASH_KEY = int.from_bytes(os.urandom(8), "little")

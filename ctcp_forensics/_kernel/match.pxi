@@ -24,8 +24,8 @@ cdef enum:
 cdef extern from *:
     const int64_t BILLION "((int64_t)1000000000)"
 
-cdef uint32_t STRAYS_KEPT = rows.STRAYS_KEPT
-cdef int64_t FASTEST_PPB = rows.FASTEST_PPB
+cdef uint32_t STRAYS_KEPT = caps.STRAYS_KEPT
+cdef int64_t FASTEST_PPB = caps.FASTEST_PPB
 
 
 cdef struct slot_t:  # a message of the log there

@@ -11,19 +11,8 @@ from __future__ import annotations
 from struct import pack, unpack, unpack_from
 from typing import Final, Protocol
 
-from ctcp_forensics._kernel.rows import (
-    MAX_EXTENSION_HEADERS,
-    MAX_MESSAGES_PER_SEGMENT,
-    MAX_VLAN_TAGS,
-    Checksum,
-    Frame,
-    Kind,
-    Message,
-    Packet,
-    Signature,
-    Status,
-    Trailer,
-)
+from ctcp_forensics._kernel.caps import MAX_EXTENSION_HEADERS, MAX_MESSAGES_PER_SEGMENT, MAX_VLAN_TAGS
+from ctcp_forensics._kernel.rows import Checksum, Frame, Kind, Message, Packet, Signature, Status, Trailer
 
 Buffer = bytes | bytearray | memoryview
 

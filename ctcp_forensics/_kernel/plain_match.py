@@ -13,19 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ctcp_forensics._kernel.caps import FASTEST_PPB, STRAYS_KEPT
 from ctcp_forensics._kernel.plain_track import Tracker
-from ctcp_forensics._kernel.rows import (
-    FASTEST_PPB,
-    NEVER,
-    STRAYS_KEPT,
-    CourseRow,
-    DelayRow,
-    Kind,
-    PairRow,
-    SegmentRow,
-    StrayRow,
-    Tcp,
-)
+from ctcp_forensics._kernel.rows import NEVER, CourseRow, DelayRow, Kind, PairRow, SegmentRow, StrayRow, Tcp
 
 Half = tuple[int, int]
 """A flow and the side of it that sends."""

@@ -277,7 +277,8 @@ def said_of_ctcp(flow: FlowRow, halves: Halves, close: Close | None, limits: Scr
     if (
         any(half.is_bared or skips_numbers(half) for half in halves)
         or (any(row.ike_messages for row in rows) and not any(row.esp_messages for row in rows))
-        or is_without_reply(flow, rows, limits)
+        or is_without_reply(flow, rows, limits.vanished if close is None else limits.reply, limits)
+        or (close is None and may_lack_questions(flow, rows, limits))
         or all(row.esp_missing >= limits.pause_messages for row in rows)
         or any(is_doubled_in_part(row, limits) for row in rows)
         or any(map(was_had, halves))
@@ -331,12 +332,20 @@ def is_doubled_in_part(row: DirectionRow, limits: ScreenLimits) -> bool:
     return twice >= limits.twice_segments and min(twice, once) * limits.twice_share >= twice + once
 
 
-def is_without_reply(flow: FlowRow, rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:
+def is_without_reply(flow: FlowRow, rows: Sequence[DirectionRow], long_ns: int, limits: ScreenLimits) -> bool:
     """One end's messages found nothing but bare ACKs at last."""
     if flow.data_tail_direction == NEVER or flow.data_tail_segments < limits.alone_segments:
         return False
     silent = rows[1 - flow.data_tail_direction]
-    return flow.last_ns - silent.data_last_ns >= limits.vanished and silent.data_segments != 0
+    return flow.last_ns - silent.data_last_ns >= long_ns and silent.data_segments != 0
+
+
+def may_lack_questions(flow: FlowRow, rows: Sequence[DirectionRow], limits: ScreenLimits) -> bool:
+    """No segment without data is there, and the ACKs that data carries stand still."""
+    opens = flow.syn_frame != NEVER or flow.syn_ack_frame != NEVER
+    return not (opens or any(row.pure_acks for row in rows)) and any(
+        row.next_pos > row.acked_pos and row.data_last_ns - row.acked_ns >= limits.stuck for row in rows
+    )
 
 
 def was_had(half: Half) -> bool:

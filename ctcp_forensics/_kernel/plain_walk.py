@@ -13,6 +13,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.caps import FRAMES_PER_BATCH, MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import (
     ENHANCED_OVERHEAD,
     ENHANCED_PACKET,
@@ -40,7 +41,7 @@ from ctcp_forensics._kernel.layouts import (
     Walked,
     padded,
 )
-from ctcp_forensics._kernel.rows import FRAMES_PER_BATCH, MAX_CAPTURED_LEN, NEVER, Frame
+from ctcp_forensics._kernel.rows import NEVER, Frame
 
 Buffer = bytes | bytearray | memoryview
 

@@ -5,8 +5,8 @@ Knows fields and units; positions and NEVER are as in rows.  Does not know what 
 
 from __future__ import annotations
 
+from ctcp_forensics._kernel.caps import ASSOCIATIONS_KEPT, EPISODES_KEPT, HOLES_KEPT
 from ctcp_forensics._kernel.row import NamedTuple
-from ctcp_forensics._kernel.rows import ASSOCIATIONS_KEPT, EPISODES_KEPT, HOLES_KEPT
 
 
 class FlowRow(NamedTuple):

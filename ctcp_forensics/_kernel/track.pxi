@@ -73,21 +73,21 @@ cdef enum:
 cdef extern from *:
     const int64_t MID_STREAM "((int64_t)1 << 32)"
 
-if rows.DUP_ACK_FRAMES_KEPT != DUP_ACK_FRAMES_KEPT:
+if caps.DUP_ACK_FRAMES_KEPT != DUP_ACK_FRAMES_KEPT:
     raise ImportError("the compiled core was built for another DUP_ACK_FRAMES_KEPT")
-if rows.IKE_ASKS != IKE_ASKS:
+if caps.IKE_ASKS != IKE_ASKS:
     raise ImportError("the compiled core was built for another IKE_ASKS")
-if rows.SILENCES_KEPT != SILENCES_KEPT:
+if caps.SILENCES_KEPT != SILENCES_KEPT:
     raise ImportError("the compiled core was built for another SILENCES_KEPT")
 
-cdef uint32_t LIVE_HOLES = rows.LIVE_HOLES
-cdef uint32_t HOLES_KEPT = rows.HOLES_KEPT
-cdef uint32_t EPISODES_KEPT = rows.EPISODES_KEPT
-cdef uint32_t ASSOCIATIONS_KEPT = rows.ASSOCIATIONS_KEPT
-cdef uint32_t RESETS_KEPT = rows.RESETS_KEPT
+cdef uint32_t LIVE_HOLES = caps.LIVE_HOLES
+cdef uint32_t HOLES_KEPT = caps.HOLES_KEPT
+cdef uint32_t EPISODES_KEPT = caps.EPISODES_KEPT
+cdef uint32_t ASSOCIATIONS_KEPT = caps.ASSOCIATIONS_KEPT
+cdef uint32_t RESETS_KEPT = caps.RESETS_KEPT
 cdef int64_t NEVER = rows.NEVER
-cdef int64_t SET_BACK_NS = rows.SET_BACK_NS
-cdef int64_t CLOSE_ASK_NS = rows.CLOSE_ASK_NS
+cdef int64_t SET_BACK_NS = caps.SET_BACK_NS
+cdef int64_t CLOSE_ASK_NS = caps.CLOSE_ASK_NS
 
 include "track_state.pxi"
 include "track_ageing.pxi"

@@ -6,6 +6,8 @@ cdef struct limits_t:  # rows.ScreenLimits
     int64_t after_close
     int64_t idle
     int64_t vanished
+    int64_t reply
+    int64_t stuck
     int64_t alone_segments
     int64_t link_down_silence
     int64_t busy_frames
@@ -67,6 +69,8 @@ cdef limits_t limits_of(limits):
         made.after_close,
         made.idle,
         made.vanished,
+        made.reply,
+        made.stuck,
         made.alone_segments,
         made.link_down_silence,
         made.busy_frames,
@@ -415,8 +419,12 @@ cdef uint8_t said_of_ctcp(
     const tracker_t* t, const flow_t* flow, const half_t* halves, const close_t* close, const limits_t* limits
 ) noexcept nogil:
     cdef bint is_losing = False
+    cdef bint is_open = close.frame == NEVER
+    cdef int64_t long_ns = limits.vanished if is_open else limits.reply
     cdef int side
-    if is_negotiating(halves) or is_without_reply(t, flow, halves, limits):
+    if is_negotiating(halves) or is_without_reply(t, flow, halves, long_ns, limits):
+        return PLAIN_JUDGE
+    if is_open and may_lack_questions(flow, limits):
         return PLAIN_JUDGE
     if was_bared(t, &halves[0]) or was_bared(t, &halves[1]):
         return PLAIN_JUDGE
@@ -516,13 +524,26 @@ cdef bint is_doubled_in_part(const tracker_t* t, const half_t* half, const limit
 
 
 cdef bint is_without_reply(
-    const tracker_t* t, const flow_t* flow, const half_t* halves, const limits_t* limits
+    const tracker_t* t, const flow_t* flow, const half_t* halves, int64_t long_ns, const limits_t* limits
 ) noexcept nogil:
     cdef const half_t* silent
     if flow.data_tail_direction == NEVER or data_tail_segments(flow) < limits.alone_segments:
         return False
     silent = &halves[0 if flow.data_tail_direction == 1 else 1]
-    return latest_of(t, flow) - silent.data_last_ns >= limits.vanished and silent.d.data_segments > 0
+    return latest_of(t, flow) - silent.data_last_ns >= long_ns and silent.d.data_segments > 0
+
+
+cdef bint may_lack_questions(const flow_t* flow, const limits_t* limits) noexcept nogil:
+    cdef const direction_t* one = &flow.directions[0]
+    cdef const direction_t* other = &flow.directions[1]
+    if has_frame(flow, FIRST_SYN) or has_frame(flow, FIRST_SYN_ACK) or pure_acks(one) or pure_acks(other):
+        return False
+    return is_standing_still(one, other, limits) or is_standing_still(other, one, limits)
+
+
+cdef bint is_standing_still(const direction_t* d, const direction_t* peer, const limits_t* limits) noexcept nogil:
+    """Of what goes one way the ACKs that the other end's data carries."""
+    return d.next_pos > d.acked_pos and d.data_last.time_ns - peer.advanced.time_ns >= limits.stuck
 
 
 cdef bint skips_numbers(const tracker_t* t, const half_t* half) noexcept nogil:

@@ -275,7 +275,7 @@ cdef class Tracer:
     cdef tracer_t tracer
     cdef readonly Tracker tracker
 
-    def __cinit__(self, int64_t cap=rows.TRACE_CAP):
+    def __cinit__(self, int64_t cap=caps.TRACE_CAP):
         self.tracker = Tracker()
         self.tracer.cap = max(1, cap)
 

@@ -348,13 +348,13 @@ cdef class Tracker:
         self.tracker.wants_everything = wanted is None
         self.tracker.wanted_ports = ports_as_bits(wanted or ())
         self.tracker.named_at_once = named_at_once
-        self.tracker.half_open_cap = rows.HALF_OPEN_CAP
-        self.tracker.flow_cap = rows.FLOW_CAP
-        self.tracker.log_cap = rows.SEGMENT_LOG_CAP
-        self.tracker.holes.at_once = rows.ALL_HOLES_KEPT
-        self.tracker.episodes.at_once = rows.ALL_EPISODES_KEPT
-        self.tracker.associations.at_once = rows.ALL_ASSOCIATIONS_KEPT
-        self.tracker.resets.at_once = rows.ALL_RESETS_KEPT
+        self.tracker.half_open_cap = caps.HALF_OPEN_CAP
+        self.tracker.flow_cap = caps.FLOW_CAP
+        self.tracker.log_cap = caps.SEGMENT_LOG_CAP
+        self.tracker.holes.at_once = caps.ALL_HOLES_KEPT
+        self.tracker.episodes.at_once = caps.ALL_EPISODES_KEPT
+        self.tracker.associations.at_once = caps.ALL_ASSOCIATIONS_KEPT
+        self.tracker.resets.at_once = caps.ALL_RESETS_KEPT
         if not begin_tracker(&self.tracker):
             raise MemoryError
         set_defaults(&self.tracker)

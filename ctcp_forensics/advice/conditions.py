@@ -145,7 +145,7 @@ def box_between(situation: Situation) -> bool:
 
 
 def is_ipv6(situation: Situation) -> bool:
-    return addresses_of(situation)[0].version == 6
+    return addresses_of(situation.client_address, situation.headend_address)[0].version == 6
 
 
 def is_ipv4(situation: Situation) -> bool:

@@ -191,7 +191,7 @@ def filled_with(draft: Draft, words: tuple[str, ...]) -> Recommendation:
 
 def blanks_of(situation: Situation) -> Mapping[str, str]:
     """What fills the blanks.  ValueError where an address or a port is none."""
-    ends = addresses_of(situation)
+    ends = addresses_of(situation.client_address, situation.headend_address)
     client, headend = map(str, ends)
     port = str(checked_port(situation.headend_port))
     return {
@@ -211,9 +211,8 @@ def blanks_of(situation: Situation) -> Mapping[str, str]:
 Address = IPv4Address | IPv6Address
 
 
-def addresses_of(situation: Situation) -> tuple[Address, Address]:
-    client = checked_address(situation.client_address)
-    headend = checked_address(situation.headend_address)
+def addresses_of(client_text: str, headend_text: str) -> tuple[Address, Address]:
+    client, headend = checked_address(client_text), checked_address(headend_text)
     if client.version != headend.version:
         raise ValueError(f"{client} and {headend} are not of one address family")
     return client, headend

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from dpkt import pcapng
 
+from ctcp_forensics._kernel.caps import MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import padded
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
 
 COMMENT: Final = 1
 SHB_HARDWARE, SHB_OS, SHB_USERAPPL = 2, 3, 4

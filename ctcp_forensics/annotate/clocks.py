@@ -6,8 +6,9 @@ interval nothing is known, so a clock that may be right is left alone, and anoth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ctcp_forensics.report import Clock, ClockPiece, Path
@@ -115,27 +116,29 @@ AS_CAPTURED: Final = Alignment()
 def alignment(path: Path, place: int, reference: int) -> Alignment | None:
     """From a place to the reference, neighbour by neighbour; None where a clock on the way is not known."""
     steps = []
-    while place != reference:
-        towards = place - 1 if place > reference else place + 1
-        step = step_between(path, place, towards)
+    for here, towards in way_to(place, reference):
+        step = step_between(path, here, towards)
         if step is None:
             return None
         steps += [step] if step.stretches else []
-        place = towards
     return Alignment(steps=tuple(steps))
+
+
+def way_to(place: int, reference: int) -> Iterator[tuple[int, int]]:
+    """Each place on the way, and the next one."""
+    return pairwise(range(place, reference - 1, -1) if place > reference else range(place, reference + 1))
 
 
 def step_between(path: Path, place: int, towards: int) -> Step | None:
     """Without a stretch where both have one clock, or where the two agree."""
-    nearer, farther = sorted((place, towards))
-    clock = next((one for one in path.clocks if (one.reference, one.place) == (nearer, farther)), None)
+    clock = clock_between(path, place, towards)
     if clock is None or not (clock.is_shared or is_known(clock)):
         return None
     stretches = () if clock.is_shared else tuple(stretch_of(piece) for piece in clock.pieces)
     return Step(
         stretches=() if all(one.is_even for one in stretches) else stretches,
-        goes_nearer=place == farther,
-        captures=path.places[farther].captures,
+        goes_nearer=place == clock.place,
+        captures=path.places[clock.place].captures,
     )
 
 
@@ -145,6 +148,6 @@ def is_known(clock: Clock) -> bool:
     )
 
 
-def pieces_between(path: Path, place: int, towards: int) -> Sequence[ClockPiece]:
+def clock_between(path: Path, place: int, towards: int) -> Clock | None:
     pair = sorted((place, towards))
-    return next((one.pieces for one in path.clocks if [one.reference, one.place] == pair), ())
+    return next((one for one in path.clocks if [one.reference, one.place] == pair), None)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Picker
+from ctcp_forensics.flows import Conversation, conversation
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.packets.fragments import Datagram
 from ctcp_forensics.savefile import Buffer, FrameTable
@@ -23,7 +24,6 @@ TCP: Final = 6
 
 UNKNOWN: Final = "unknown"
 
-Ends = tuple[bytes, int, bytes, int]
 Run = tuple[str, ...]
 """Captures that were taken one after the other at one place."""
 
@@ -74,7 +74,7 @@ class Some:
 class Stay:
     """A flow between two ends, from one frame of a capture to another."""
 
-    ends: Ends
+    ends: Conversation
     first_frame: int
     last_frame: int
     quoted_until: int
@@ -82,7 +82,10 @@ class Stay:
 
 
 def stays_in(
-    capture: str, flows: Sequence[report.Flow], runs: Mapping[str, Run], begun: Mapping[Ends, list[int]]
+    capture: str,
+    flows: Sequence[report.Flow],
+    runs: Mapping[str, Run],
+    begun: Mapping[Conversation, list[int]],
 ) -> list[Stay]:
     """All that these flows do in one capture; `begun` is when any flow between two ends begins there."""
     stays = []
@@ -104,9 +107,9 @@ def stays_in(
     return stays
 
 
-def begun_in(capture: str, found: report.Report) -> dict[Ends, list[int]]:
+def begun_in(capture: str, found: report.Report) -> dict[Conversation, list[int]]:
     """The frames in which flows begin, as far as the report lists them, by their ends."""
-    begun: dict[Ends, list[int]] = {}
+    begun: dict[Conversation, list[int]] = {}
     for seen in (seen for flow in found.flows for seen in flow.seen):
         if seen.capture == capture:
             begun.setdefault(ends_of(seen), []).append(seen.first_frame)
@@ -125,15 +128,9 @@ def runs_in(found: report.Report) -> dict[str, Run]:
     return {one.id: runs.get(one.id, (one.id,)) for one in found.captures}
 
 
-def ends_of(seen: report.Seen) -> Ends:
+def ends_of(seen: report.Seen) -> Conversation:
     client, headend = (ipaddress.ip_address(end.address).packed for end in (seen.client, seen.headend))
-    return in_order(client, seen.client.port, headend, seen.headend.port)
-
-
-def in_order(src: bytes, sport: int, dst: bytes, dport: int) -> Ends:
-    """One name for both directions."""
-    one, other = sorted(((src, sport), (dst, dport)))
-    return (*one, *other)
+    return conversation(client, seen.client.port, headend, seen.headend.port)
 
 
 # --- marking --------------------------------------------------------------------------------------
@@ -148,7 +145,7 @@ class Marker:
     decoder: Decoder = field(default_factory=Decoder)
     _picker: Picker = field(default_factory=Picker)
     _by_number: dict[int, list[Stay]] = field(default_factory=dict)
-    _by_ends: dict[Ends, list[Stay]] = field(default_factory=dict)
+    _by_ends: dict[Conversation, list[Stay]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for stay in self.stays:
@@ -160,8 +157,7 @@ class Marker:
         packets = self.decoder.decode(buffer, frames)
         for frame, number in self._picker.picked(packets):
             if any(stay.first_frame <= frame <= stay.last_frame for stay in self._by_number[number]):
-                self._mark(self.decoder.joined.get(frame, ()))
-                self.marks.add(frame)
+                self._mark((frame, *self.decoder.joined.get(frame, ())))
         self._take_errors()
 
     def finish(self) -> None:
@@ -173,10 +169,9 @@ class Marker:
 
     def _take_errors(self) -> None:
         for error in self.decoder.icmp_errors:
-            stays = self._by_ends.get(in_order(error.src, error.sport, error.dst, error.dport), ())
+            stays = self._by_ends.get(conversation(error.src, error.sport, error.dst, error.dport), ())
             if any(stay.first_frame <= error.frame <= stay.quoted_until for stay in stays):
-                self._mark(self.decoder.joined.get(error.frame, ()))
-                self.marks.add(error.frame)
+                self._mark((error.frame, *self.decoder.joined.get(error.frame, ())))
         self.decoder.icmp_errors.clear()
 
     def _mark(self, frames: Iterable[int]) -> None:
@@ -184,14 +179,14 @@ class Marker:
             self.marks.add(frame)
 
 
-NOBODY: Final[Ends] = (b"", 0, b"", 0)
+NOBODY: Final[Conversation] = (b"", 0, b"", 0)
 
 
-def ends_in(datagram: Datagram) -> Ends:
+def ends_in(datagram: Datagram) -> Conversation:
     """Addresses of its header and ports of its first piece."""
     head, header = datagram.pieces.get(0, b""), datagram.header
     if len(head) < 4 or datagram.protocol != TCP:
         return NOBODY
     src, dst = (header[12:16], header[16:20]) if header[0] >> 4 == 4 else (header[8:24], header[24:40])
     sport, dport = unpack_from(">HH", head)
-    return in_order(src, sport, dst, dport)
+    return conversation(src, sport, dst, dport)

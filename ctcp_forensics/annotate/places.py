@@ -13,9 +13,9 @@ from ctcp_forensics.annotate.clocks import (
     AS_CAPTURED,
     Alignment,
     alignment,
-    pieces_between,
-    step_between,
+    clock_between,
     stretch_of,
+    way_to,
 )
 from ctcp_forensics.annotate.marking import UNKNOWN, runs_in
 from ctcp_forensics.render.wording import around, labels, offsets, ppm
@@ -134,22 +134,13 @@ def clock_words(path: Path, number: int, reference: int, found: Alignment | None
     return f"times moved onto the clock of {to}: {ways}"
 
 
-def way_to(number: int, reference: int) -> Iterator[tuple[int, int]]:
-    """Neighbour by neighbour."""
-    while number != reference:
-        towards = number - 1 if number > reference else number + 1
-        yield number, towards
-        number = towards
-
-
 def step_words(path: Path, place: int, towards: int) -> str:
     nearer, farther = sorted((place, towards))
     far, near = path.places[farther].vantage, path.places[nearer].vantage
-    step = step_between(path, place, towards)
-    pieces = pieces_between(path, place, towards)
-    if step is None or not pieces or any(c.is_shared and c.place == farther for c in path.clocks):
+    clock = clock_between(path, place, towards)
+    if clock is None or clock.is_shared:
         return f"{far} and {near} have one clock"
-    return f"{far} less {near} is {' and then '.join(piece_words(piece) for piece in pieces)}"
+    return f"{far} less {near} is {' and then '.join(map(piece_words, clock.pieces))}"
 
 
 def piece_words(piece: ClockPiece) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from ctcp_forensics.annotate.marking import Run, runs_in
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.path import WHERE
-from ctcp_forensics.render.wording import Names, clean, count, endpoint
+from ctcp_forensics.render.wording import Names, by_or_in_the_name_of, clean, count, endpoint
 from ctcp_forensics.report import Crossing, Episode, Evidence, Finding, Path, Report
 
 MAX_REMARK_LEN: Final = 2_000
@@ -241,7 +241,7 @@ SENTENCES: Final[Mapping[str, Callable[[Evidence, Frames], Iterator[Placed]]]] =
 
 def of_ending(judged: Judged, home: Sequence[str]) -> Iterator[Placed]:
     flow, ending = judged.flow, judged.flow.ending
-    by = "" if ending.by is None else f" by the {ending.by}"
+    by = "" if ending.by is None else f" {by_or_in_the_name_of(flow)} the {ending.by}"
     if ending.kind in ("fin", "rst"):
         author = flow.rst_author if ending.kind == "rst" else None
         made = "" if author in (None, ending.by) else f", made {WHERE.get(author or '', author)}"

@@ -99,7 +99,7 @@ class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
     first_ns: FirstNs
     last_ns: LastNs
     ending: Annotated[str | None, says("`fin`, `rst`, `silence`, `capture-ended` or `open`")] = None
-    ending_by: Annotated[str | None, says("who ended it")] = None
+    ending_by: Annotated[str | None, says("which end closed; null: none, or a box made the RST")] = None
     firewall: Annotated[
         str | None,
         says(

@@ -21,6 +21,7 @@ from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.brief import Line, counts_of, lines_of
 from ctcp_forensics.capture.names import shown
 from ctcp_forensics.conclude.told import digest
+from ctcp_forensics.render.wording import ended_by
 from ctcp_forensics.report import FLAGSHIP, Endpoint, valid_text
 
 UNKNOWN_DAY: Final = "unknown"
@@ -160,7 +161,7 @@ def _flow_row(flow: report.Flow, place: dict[str, Any]) -> FlowRow:
         first_ns=_time(flow.first_ns),
         last_ns=_time(flow.last_ns),
         ending=flow.ending.kind,
-        ending_by=flow.ending.by,
+        ending_by=ended_by(flow),
         firewall=firewall_of(flow),
         loss_location=flow.loss_location,
         ack_author=flow.ack_author,

@@ -75,11 +75,11 @@ class Copies(Hands[Load]):
             is_over = copy.is_last
             if is_over:
                 self._belt.end()
-            if copy.error is not None:
-                raise copy.error
             if copy.block:
                 self._capture.position = copy.begin + len(copy.block)
                 yield copy.block
+            if copy.error is not None:
+                raise copy.error
 
     def _copy_of(self, number: int) -> _Copy:
         copy = self._present
@@ -96,14 +96,11 @@ class _Copy(msgspec.Struct, kw_only=True):
     number: int = -1
     block: memoryview = memoryview(b"")
     error: CaptureError | None = None
-    """Why there is none; told when its turn comes."""
+    """Why there is no more of it; told behind it when its turn comes."""
 
     def make(self, capture: Capture, number: int) -> None:
-        self.number, self.error, self.block = number, None, self.memory[:0]
-        try:
-            self.block = capture.block_at(number, self.memory)
-        except CaptureError as error:
-            self.error = error
+        self.number = number
+        self.block, self.error = capture.block_at(number, self.memory)
 
     @property
     def begin(self) -> int:

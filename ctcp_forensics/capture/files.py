@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Callable
 from io import FileIO, UnsupportedOperation
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ctcp_forensics.capture.digest import Hashing
 from ctcp_forensics.capture.names import STDIN, containers_of
@@ -18,18 +18,24 @@ from ctcp_forensics.capture.source import Capture, Readable
 from ctcp_forensics.capture.stamp import has_grown, stamp_of
 from ctcp_forensics.errors import CaptureError
 
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.stream import AtInterrupt, Stream
+
 Opener = Callable[[str, int], int]
 """As `open` takes one."""
 
 
-def open_file(path: str, hashing: Hashing, opener: Opener | None = None) -> Capture:
+def open_file(
+    path: str, hashing: Hashing, opener: Opener | None = None, at_interrupt: AtInterrupt | None = None
+) -> Capture:
     """Raises OSError, or ValueError, where no file has this name.  A pipe is waited for, unless `opener` does not."""
     if not path:
         raise CaptureError(path, offset=None, reason="a file without a name was asked for")
     file = FileIO(path, opener=opener)  # the Capture closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        return Capture(path, file, size=None, close=file.close, hashing=hashing)
+        pipe = file if at_interrupt is None else _stream(file, at_interrupt)
+        return Capture(path, pipe, size=None, close=pipe.close, hashing=hashing)
     return Capture(
         path,
         file,
@@ -64,7 +70,7 @@ def _still_the_same(path: str, before: os.stat_result, after: os.stat_result) ->
     raise CaptureError(path, offset=after.st_size, reason="changed while it was read; read it again")
 
 
-def open_stdin(hashing: Hashing) -> Capture:
+def open_stdin(hashing: Hashing, at_interrupt: AtInterrupt | None = None) -> Capture:
     """Left open at the end: it is not ours."""
     if sys.stdin is None or sys.stdin.closed:
         raise CaptureError(STDIN, offset=None, reason="standard input is closed")
@@ -73,8 +79,17 @@ def open_stdin(hashing: Hashing) -> Capture:
     try:
         size = _size(sys.stdin.fileno())
     except UnsupportedOperation:
-        size = None
+        size, at_interrupt = None, None
+    if size is None and at_interrupt is not None:
+        stream = _stream(FileIO(sys.stdin.fileno(), closefd=False), at_interrupt)
+        return Capture(STDIN, stream, size=None, close=stream.close, hashing=hashing)
     return Capture(STDIN, cast(Readable, sys.stdin.buffer), size=size, hashing=hashing)
+
+
+def _stream(pipe: FileIO, at_interrupt: AtInterrupt) -> Stream:
+    from ctcp_forensics.capture.stream import Stream  # most captures are files
+
+    return Stream(pipe, at_interrupt)
 
 
 def _size(descriptor: int) -> int | None:

@@ -5,12 +5,17 @@ Knows the forms of a name, and which is tried first.  What few names need is loa
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcp_forensics.capture.access import Access
 from ctcp_forensics.capture.digest import BY_THE_WAY, Hashing
 from ctcp_forensics.capture.files import Opener, open_file, open_stdin
 from ctcp_forensics.capture.names import STDIN, containers_of, scheme_of
 from ctcp_forensics.capture.source import Capture, in_words
 from ctcp_forensics.errors import CaptureError
+
+if TYPE_CHECKING:
+    from ctcp_forensics.capture.stream import AtInterrupt
 
 
 def open_capture(
@@ -19,14 +24,18 @@ def open_capture(
     hashing: Hashing = BY_THE_WAY,
     access: Access = Access.PUBLIC_ONLY,
     opener: Opener | None = None,
+    at_interrupt: AtInterrupt | None = None,
 ) -> Capture:
     """A path, a URL, `container!/member`, or `-` for standard input; `hashing` says what is hashed on the way.
 
     A URL of the web leads to public addresses only, unless the `access` is wider.  A pipe is waited for, unless the
-    `opener` of files does not.  Raises CaptureError where there is nothing to read.
+    `opener` of files does not; it ends at a Ctrl-C, where `at_interrupt` takes word of it.  Raises CaptureError where
+    there is nothing to read.
     """
     try:
-        return open_stdin(hashing) if source == STDIN else open_file(source, hashing, opener)
+        if source == STDIN:
+            return open_stdin(hashing, at_interrupt)
+        return open_file(source, hashing, opener, at_interrupt)
     except (OSError, ValueError) as error:
         return _open_elsewhere(source, hashing, error, access=access)
 

@@ -67,6 +67,8 @@ class Capture:
         self.hashing = hashing.for_length(size)
         self.digest: str | None = None
         """Of the file as it lies there; None until `chunks` is exhausted, and where it is too long to be hashed."""
+        self.is_at_end = False
+        """Of what breaks off before there is no hash, however short it is."""
         self.content_digest: str | None = None
         """Of the savefile inside; the same where it is not compressed."""
         self.notes: tuple[str, ...] = ()
@@ -84,7 +86,6 @@ class Capture:
         """Of the content, where that is known before it is unpacked."""
         self._is_in_vain = False
         """Hashing the content, as far as is known."""
-        self._is_at_end = False
         self._packed_digest: str | None = None
         self._chunks = self._read()
 
@@ -124,18 +125,21 @@ class Capture:
         except OSError:
             return None
 
-    def block_at(self, number: int, memory: memoryview) -> memoryview:
-        """The file's block of that number, which may be short at the end; any thread may ask for any, at any time."""
-        descriptor, begin, filled = cast(FileIO, self._file).fileno(), number * len(memory), 0
+    def block_at(self, number: int, memory: memoryview) -> tuple[memoryview, CaptureError | None]:
+        """The file's block of that number; it may be short at the end, or where it broke off, with the reason.
+
+        Any thread may ask for any, at any time.
+        """
+        descriptor, begin = cast(FileIO, self._file).fileno(), number * len(memory)
+        filled, broken = 0, None
         try:
-            while filled < len(memory):
-                count = os.preadv(descriptor, [memory[filled:]], begin + filled)
-                if not count:
-                    break
+            while filled < len(memory) and (
+                count := os.preadv(descriptor, [memory[filled:]], begin + filled)
+            ):
                 filled += count
         except OSError as error:
-            raise self._unreadable(begin + filled, error) from error
-        return memory[:filled]
+            broken = self._unreadable(begin + filled, error)
+        return memory[:filled], broken
 
     def chunks(
         self, *, threads: int | None = None, content: Iterator[Buffer] | None = None
@@ -159,7 +163,7 @@ class Capture:
         """The blocks of a file that is not compressed, where somebody reads it with `block_at`."""
         yield from blocks
         self.notes += self._check()
-        self._is_at_end = True
+        self.is_at_end = True
 
     def read_on(self) -> bool:
         """For whoever would have to wait for chunks: whether a part of the compressed file was read for who unpacks."""
@@ -185,7 +189,7 @@ class Capture:
                 yield chunk
         except CaptureError as error:
             broken = error
-        if self._is_at_end:
+        if self.is_at_end:
             self._give_up_early()
             self.content_digest = self._digest.hexdigest()
             self.digest = self._packed_digest if self.compression else self.content_digest
@@ -217,7 +221,7 @@ class Capture:
         blocks = chain((first,) if first else (), blocks)
         if codec is None:
             yield from self._as_it_lies(blocks)
-            self._is_at_end = True
+            self.is_at_end = True
             return
         self.compression, self._told_len = codec.name, codec.told_len(bytes(first[:HEAD_LEN]))
         self._packed = self._in_parts(blocks)
@@ -229,10 +233,13 @@ class Capture:
         return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
 
     def _in_parts(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
-        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
+        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it.
+
+        A pipe has neither: who reads one that is silent has to be the thread that can be interrupted.
+        """
         from ctcp_forensics.capture.meanwhile import Meanwhile  # most captures are not compressed
 
-        if isinstance(self._file, FileIO):
+        if isinstance(self._file, FileIO) and self.size is not None:
             return Meanwhile(self._hashed(blocks), BLOCKS_READY)
         return Meanwhile(self._ahead(self._hashed(blocks)), 0)
 
@@ -247,10 +254,12 @@ class Capture:
     def _blocks(self) -> Iterator[memoryview]:
         """The file in full blocks, in memory that is used again and again."""
         for memory in self._memories():
-            block = memory[: self._fill(memory)]
-            if block:
-                yield block
-            if len(block) < len(memory):
+            filled, broken = self._fill(memory)
+            if filled:
+                yield memory[:filled]
+            if broken is not None:
+                raise broken
+            if filled < len(memory):
                 self.notes += self._check()
                 return
 
@@ -265,22 +274,19 @@ class Capture:
             yield memoryview(bytearray(max(self.size + 1, SMALLEST_LEN)))
         yield from memories(self._alive) if self._rooms is None or self.compression else self._rooms
 
-    def _fill(self, memory: memoryview) -> int:
-        """As many bytes as there is room for, or are left."""
-        filled = 0
+    def _fill(self, memory: memoryview) -> tuple[int, CaptureError | None]:
+        """As many bytes as there is room for, or are left, or could be had before it broke off."""
+        filled, broken = 0, None
         try:
-            while filled < len(memory):
-                count = self._file.readinto(memory[filled:])
-                if not count:
-                    break
+            while filled < len(memory) and (count := self._file.readinto(memory[filled:])):
                 filled += count
         except OSError as error:
-            raise self._unreadable(self.position + filled, error) from error
-        except ContainerDamageError:
-            self.is_broken_inside = True
-            raise
+            broken = self._unreadable(self.position + filled, error)
+        except CaptureError as error:
+            self.is_broken_inside = isinstance(error, ContainerDamageError)
+            broken = error
         self.position += filled
-        return filled
+        return filled, broken
 
     def _unreadable(self, offset: int, error: OSError) -> CaptureError:
         return CaptureError(self.source, offset=offset, reason=f"cannot be read on: {in_words(error)}")
@@ -297,7 +303,7 @@ class Capture:
             damage = CaptureError(self.source, offset=unpacker.offset, reason=str(error))
         for _ in blocks:
             """Nothing can be unpacked from the rest, but the file's hash covers it."""
-        self._is_at_end = True
+        self.is_at_end = True
         if damage is not None:
             raise damage
         if unpacker.has_tail:

@@ -14,6 +14,7 @@ from ctcp_forensics.claims.closes import (
 )
 from ctcp_forensics.claims.death import the_flow_is_dead
 from ctcp_forensics.claims.doubts import (
+    a_question_would_be_seen,
     away_from_the_wrap,
     it_was_followed_to_its_end,
     the_end_was_seen,
@@ -22,6 +23,7 @@ from ctcp_forensics.claims.doubts import (
 from ctcp_forensics.claims.endings import (
     a_firewall_drops_it,
     ike_never_completed,
+    it_took_no_other_way,
     its_spi_goes_on_elsewhere,
     only_large_segments_vanish,
     the_handshake_failed,
@@ -69,6 +71,7 @@ from ctcp_forensics.claims.silences import (
     both_ends_fell_silent_at_once,
     it_did_not_survive_a_silence,
     nobody_is_left_waiting,
+    nobody_waited_when_it_closed,
     one_end_fell_silent,
 )
 from ctcp_forensics.claims.stall import (
@@ -83,6 +86,7 @@ __all__ = [
     "a_farewell_would_be_seen",
     "a_firewall_drops_it",
     "a_question_is_left_open",
+    "a_question_would_be_seen",
     "a_segment_is_missing",
     "an_answer_is_in_another_capture",
     "an_end_reset_it",
@@ -94,6 +98,7 @@ __all__ = [
     "is_something_else",
     "it_did_not_survive_a_silence",
     "it_entered_and_never_left",
+    "it_took_no_other_way",
     "it_was_asked_for",
     "it_was_closed_in_order",
     "it_was_followed_to_its_end",
@@ -103,6 +108,7 @@ __all__ = [
     "loss_was_seen",
     "nobody_answered",
     "nobody_is_left_waiting",
+    "nobody_waited_when_it_closed",
     "nothing_is_wrong",
     "nothing_passed_behind_the_hole",
     "one_end_fell_silent",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from ctcp_forensics import vantage
 from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
-from ctcp_forensics.claims.stall import opened_anew
-from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds
+from ctcp_forensics.claims.stall import STUCK_NS, opened_anew
+from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds, way
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
 
@@ -113,3 +114,25 @@ def it_was_followed_to_its_end(case: Case) -> Answer:
         f"told as another flow, and {others}"
     )
     return FAILS, because, [around.place_needed_in]
+
+
+@claim(
+    would_refute="a capture of data alone, in which the ACKs that data carries stand still",
+    settled_by="a capture that no filter by length or by flags keeps segments without data out of",
+)
+def a_question_would_be_seen(case: Case) -> Answer:
+    """Duplicate ACKs would be in this capture: it shows segments without data, or ACKs that follow what is sent."""
+    if any(not direction.row.frames for direction in case.flow.directions):
+        return FAILS, "one direction alone is in this capture"
+    if vantage.shows_bare_segments(case.flow):
+        return HOLDS, "segments without data are in this capture"
+    for direction in case.flow.directions:
+        row = direction.row
+        still_ns = row.data_last_ns - row.acked_ns
+        if row.next_pos > row.acked_pos and still_ns >= STUCK_NS:
+            because = (
+                f"{way(direction)} the ACK stands still for the last {seconds(still_ns)} of data, and no segment "
+                "without data is in this capture: a filter may keep duplicate ACKs out of it"
+            )
+            return UNKNOWN, because, [row.acked_frame, row.data_last_frame]
+    return HOLDS, "the ACKs that data carries follow what is sent"

@@ -10,7 +10,7 @@ from typing import Final
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.death import IKE_INFORMATIONAL
-from ctcp_forensics.claims.passage import it_entered_and_never_left
+from ctcp_forensics.claims.passage import it_entered_and_never_left, the_next_capture_went_on
 from ctcp_forensics.claims.proof import ETHERNET_SEGMENT_LEN, the_window_had_room, the_window_was_too_small
 from ctcp_forensics.claims.silences import REPLY_NS, waits_for_its_user
 from ctcp_forensics.claims.wholeness import was_had
@@ -219,6 +219,26 @@ def a_firewall_drops_it(case: Case) -> Answer:
         return shown
     said = a_firewall_says_no(case)
     return shown if said[0] == FAILS and shown[0] == UNKNOWN and case.connection is not None else said
+
+
+@claim(
+    would_refute="the same segments in a capture of another link or interface",
+    settled_by="an asp-drop capture on the firewall, or captures of all links behind it (equal-cost routes, a second "
+    "provider, the standby unit)",
+    looks_beyond=True,
+)
+def it_took_no_other_way(case: Case) -> Answer:
+    """What does not come through took no other way: a box says that it drops it, or this way is still in use behind."""
+    said = a_firewall_says_no(case)
+    if said[0] == HOLDS:
+        return said
+    shown = the_next_capture_went_on.answer(case)
+    if shown[0] != UNKNOWN:
+        return shown
+    return (
+        UNKNOWN,
+        "no box says that it drops this flow, and nothing shows that its way still leads past the capture behind",
+    )
 
 
 def a_firewall_says_no(case: Case) -> Answer:

@@ -143,7 +143,7 @@ def the_directions_stand_apart(case: Case) -> Answer:
     """One direction stands in the capture behind the other, though by their times they spoke together."""
     for first in case.flow.directions:
         second = case.flow.opposite(first)
-        apart = 0 <= first.row.last_frame < second.row.first_frame
+        apart = first.row.last_frame < second.row.first_frame
         if apart and first.row.last_ns - second.row.first_ns >= APART_NS:
             because = (
                 f"all that goes {way(first)} stands before {case.frame(second.row.first_frame)}, all that goes "

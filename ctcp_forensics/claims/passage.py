@@ -57,6 +57,10 @@ def another_cause(
     if receiver.last_window == 0 and receiver.zero_windows >= CLOSED_TWICE:
         return "what does not pass was refused: the window for it is closed"
     one, two = ends_of(connection, crossing, before)
+    if was_bypassed(connection, crossing, before):
+        return (
+            f"messages that {connection.names[two]} lacks acknowledge what it lacks: both went past it unseen"
+        )
     since_ns = connection.time(crossing.withheld_ns[0], one, two)[0]
     resets = [d.row.rst_ns for d in crossing.behind.flow.directions if d.row.rst_frame != NEVER]
     if any(reset_ns < since_ns for reset_ns in resets):
@@ -75,12 +79,34 @@ def no_witness(
         return f"the capture of {place(case, two)} lacks segments that passed it"
     if lacks_answers(connection, before, crossing.way):
         return f"what is asked for may be missing in the capture of {place(case, one)}"
-    end = connection.position(
-        crossing.way, vantage.data_end(crossing.behind.direction(crossing.way)), two, one
-    )
-    if end is None or before.direction(crossing.way).row.acked_pos > end + 1:
-        return f"what {place(case, two)} lacks was acknowledged all the same"
+    if is_acknowledged_all_the_same(connection, crossing, before):
+        return (
+            f"what {place(case, two)} lacks was acknowledged all the same: it took another way, or a proxy "
+            "acknowledges what it keeps"
+        )
     return None
+
+
+def was_bypassed(
+    connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> bool:
+    """Messages of the other end passed beside the capture behind, and acknowledge what did.
+
+    A proxy may make an ACK of its own for what it keeps, and no message of the other end.
+    """
+    two = connection.sightings.index(crossing.behind)
+    comes_back = passed_unseen(connection, two, 1 - crossing.way) is not None
+    return comes_back and is_acknowledged_all_the_same(connection, crossing, before)
+
+
+def is_acknowledged_all_the_same(
+    connection: vantage.Connection, crossing: vantage.Crossing, before: vantage.Sighting
+) -> bool:
+    """Whether the capture before shows an ACK for what the capture behind lacks; also where they keep no step."""
+    one, two = ends_of(connection, crossing, before)
+    last = vantage.data_end(crossing.behind.direction(crossing.way))
+    end = connection.position(crossing.way, last, two, one)
+    return end is None or before.direction(crossing.way).row.acked_pos > end + 1
 
 
 def swallowed(

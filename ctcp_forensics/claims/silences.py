@@ -194,16 +194,11 @@ def is_content(case: Case, speaker: Direction) -> bool:
 
 def messages_without_reply(case: Case) -> Answer | None:
     """Bare ACKs may still come back, made by a box on the path; IPsec messages do not."""
-    row = case.flow.row
-    if not case.may_be_ctcp or row.data_tail_direction == NEVER:
+    row, since_ns = case.flow.row, waited_ns(case, case.flow.ended_ns)
+    if not case.may_be_ctcp or since_ns < VANISHED_NS:
         return None
     speaker = case.flow.sent_by(row.data_tail_direction)
     silent = case.flow.opposite(speaker)
-    since_ns = case.flow.ended_ns - silent.row.data_last_ns - blind_ns(case)
-    if silent.row.data_last_ns - row.data_tail_first_ns >= REPLY_NS:
-        return None
-    if row.data_tail_segments < ALONE_SEGMENTS or since_ns < VANISHED_NS or not silent.row.data_segments:
-        return None
     closed = had_closed(case, silent, row.data_tail_first_frame)
     if closed is not None:
         return closed
@@ -215,6 +210,39 @@ def messages_without_reply(case: Case) -> Answer | None:
     if may_be_one_way(case, speaker, silent.row.data_last_ns):
         return UNKNOWN, f"{because}; a stream that goes one way looks the same so far", frames
     return HOLDS, because, frames
+
+
+def waited_ns(case: Case, until_ns: int) -> int:
+    """How long three messages or more of one end had waited for one of the other by then; 0 where they did not.
+
+    Counted from the first of them: who says goodbye after a long silence has waited for nothing.
+    """
+    row = case.flow.row
+    if row.data_tail_direction == NEVER or row.data_tail_segments < ALONE_SEGMENTS:
+        return 0
+    silent = case.flow.opposite(case.flow.sent_by(row.data_tail_direction)).row
+    if not silent.data_segments or silent.data_last_ns - row.data_tail_first_ns >= REPLY_NS:
+        return 0
+    return until_ns - max(silent.data_last_ns, row.data_tail_first_ns) - blind_ns(case)
+
+
+@claim(
+    would_refute="three messages of one end, the first of them five seconds or more before the close, and none back",
+    settled_by="the headend's log: did it still know this client when it was closed?",
+)
+def nobody_waited_when_it_closed(case: Case) -> Answer:
+    """No end had waited for an answer when it was closed: a failure that a user cuts short looks like a close."""
+    ending, row = case.flow.ending, case.flow.row
+    alone_ns = waited_ns(case, min(ending.at_ns, case.flow.ended_ns))
+    if ending.frame is None or alone_ns < REPLY_NS:
+        return HOLDS, "no three messages of one end had waited for any of the other when it was closed"
+    speaker = case.flow.sent_by(row.data_tail_direction)
+    because = (
+        f"the last {count(row.data_tail_segments, 'message')} all go {way(speaker)}, the first of them "
+        f"{seconds(alone_ns)} before the close: a stream that goes one way, or a failure that was not waited for"
+    )
+    outcome = UNKNOWN if alone_ns < VANISHED_NS else FAILS
+    return outcome, because, [row.data_tail_first_frame, ending.frame]
 
 
 @claim(

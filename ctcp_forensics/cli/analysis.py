@@ -16,7 +16,7 @@ import msgspec
 
 from ctcp_forensics.capture import BY_THE_WAY, WHOLLY, Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.cli.ends import TROUBLE, say
+from ctcp_forensics.cli.ends import TROUBLE, at_interrupt, say
 from ctcp_forensics.cli.output import destination, look, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
@@ -27,6 +27,7 @@ from ctcp_forensics.report import Report, exit_status
 if TYPE_CHECKING:
     from ctcp_forensics.cli.progress import Progress
 
+CAN_STOP_PIPES = os.name == "posix"  # elsewhere nobody can wait for a pipe and for something else
 DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
@@ -234,6 +235,7 @@ def options_of(asked: Asked) -> Options:
         access=asked.access,
         hashing=WHOLLY if asked.hash_all else BY_THE_WAY,
         max_in_full=None if asked.in_full else MAX_IN_FULL,
+        at_interrupt=at_interrupt if CAN_STOP_PIPES else None,
     )
 
 

@@ -8,13 +8,20 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TextIO
+from contextlib import suppress
+from typing import TextIO
 
 TROUBLE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 OBJECTS_BETWEEN_SWEEPS = 100_000
 """What is made of flows holds no cycles: to look for some every 700 objects, as Python does, takes an eighth of the
 time where thousands of flows are judged."""
+STOPPED = (
+    b"ctcp-diag: stopped; what came so far is answered (Ctrl-C once more: at once, and without an answer)\n"
+)
+
+_instead: Callable[[], None] | None = None
+"""What the first Ctrl-C calls, see `at_interrupt`."""
 
 
 class Done(Exception):  # noqa: N818  # it is not an error
@@ -47,10 +54,23 @@ def end_process() -> None:
     gc.freeze()
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
+def at_interrupt(instead: Callable[[], None] | None) -> None:
+    """What the first Ctrl-C does instead of ending all work: stop what could go on for ever, so that an answer follows.
+
+    None: it ends all work again.
+    """
+    global _instead  # noqa: PLW0603  # a signal finds nothing else
+    _instead = instead
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
     """The first Ctrl-C ends the work in order, a second one the process at once: neither shows a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise KeyboardInterrupt
+    if _instead is None:
+        raise KeyboardInterrupt
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), STOPPED)  # not `print`, which the signal may have come into
+    _instead()
 
 
 def guarded(work: Callable[[], int], *, debug: bool) -> int:

@@ -14,8 +14,8 @@ ABSENT = "typing_extensions"
 """msgspec asks for it first, and for `typing` where it is absent, which has had the same since Python 3.11.  It brings
 `inspect`, `ast`, `dis` and `tokenize`: all together a seventh of what a small capture takes."""
 
-FOR_SCHEMAS = ("msgspec.inspect", "textwrap")
-"""Asked for by whoever describes types, which is done for `ctcp-diag schema`."""
+NAMED_ONLY = ("msgspec.inspect", "textwrap", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml")
+"""Asked for by whoever describes types, which is done for `ctcp-diag schema`, or wants another form than JSON."""
 
 
 class Later(ModuleType):
@@ -51,7 +51,7 @@ def stand_ins() -> dict[str, ModuleType | None]:
         # The classes themselves, which have no public name: until Python 3.12 `datetime` first makes all those in
         # Python that they replace.
         "datetime": _datetime,
-        **{name: Later(name) for name in FOR_SCHEMAS},
+        **{name: Later(name) for name in NAMED_ONLY},
     }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ctcp_forensics.cli.ends import Refused, say
 from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write_utf8
 from ctcp_forensics.cli.stored import stored
+from ctcp_forensics.cli.utf8 import as_utf8
 from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def pseudonyms_of(key_file: str, *outputs: str | None) -> Pseudonyms:
                 raise Refused(
                     f"{key_file} can be read by others than its owner: `chmod 600` it, or make another"
                 )
-            known = read_key_file(file.read(MAX_TEXT_LEN))
+            known = read_key_file(as_utf8(file.read(MAX_TEXT_LEN)))
     except OSError as error:
         raise Refused(f"cannot read the key {key_file}: {error.strerror}") from error
     except CtcpError as error:
@@ -167,4 +168,4 @@ def content_of(source: str) -> bytes:
         raise Refused(f"cannot read {source}: {error.strerror}") from error
     if len(content) > MAX_TEXT_LEN:
         raise Refused(f"{source} is longer than {MAX_TEXT_LEN} bytes: no report and no answer is")
-    return content
+    return as_utf8(content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ctcp_forensics.cli.ends import Refused
+from ctcp_forensics.cli.utf8 import as_utf8
 from ctcp_forensics.report import Report, ReportError
 from ctcp_forensics.sound import refuse_unsound
 
@@ -48,7 +49,7 @@ def _bounded(file: BinaryIO, name: str) -> bytes:
     text = begin + file.read(MAX_REPORT_LEN + 1 - len(begin))
     if len(text) > MAX_REPORT_LEN:
         raise Refused(f"{name}: larger than any report ({MAX_REPORT_LEN} bytes)")
-    return text
+    return as_utf8(text)
 
 
 def _refuse_captures(begin: bytes, name: str) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctcp_forensics.compare.rate import facts_of
-from ctcp_forensics.report import DIRECTION_WORDS, FIREWALL_VANTAGES, FLAGSHIP, Flow, Report
+from ctcp_forensics.report import DIRECTION_WORDS, FIREWALL_VANTAGES, FLAGSHIP, DirectionFacts, Flow, Report
 
 THE_FIREWALL = "asa"
 BEFORE_THE_FIREWALL = dict(zip(DIRECTION_WORDS, ("client-asa", "asa-headend"), strict=True))
 NOT_ON_THE_WAY = "capture"
+SURE = ("proven", "strong")
+"""Words of a verdict that no doubt is left of, that the capture is whole among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,16 @@ def is_tried(flow: Flow, report: Report, trial: Trial, direction: str) -> bool:
             one.lost and one.direction == direction and one.location in trial.stretches[direction]
             for one in crossings
         )
-    facts = facts_of(flow, direction)
     return (
         trial.asks_at_firewall
         and _is_at_firewall(flow, report)
-        and bool(facts.esp_missing or facts.missing_bytes)
+        and _is_surely_lost(flow, facts_of(flow, direction))
     )
+
+
+def _is_surely_lost(flow: Flow, facts: DirectionFacts) -> bool:
+    """Bytes are missing, and not from the capture alone: a verdict with a doubt may rest on what only that lacks."""
+    return facts.missing_bytes > 0 and flow.confidence in SURE
 
 
 def _is_at_firewall(flow: Flow, report: Report) -> bool:

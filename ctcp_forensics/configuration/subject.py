@@ -24,7 +24,7 @@ from ctcp_forensics.advice.step import (
     checked_port,
 )
 from ctcp_forensics.configuration.wish import ConfigurationError, Syntax, Wish
-from ctcp_forensics.report import FIREWALL_VANTAGES, FLAGSHIP, Finding, Flow, Report, Seen
+from ctcp_forensics.report import FIREWALL_VANTAGES, Endpoint, Finding, Flow, Report
 
 # One capture of the firewall: its outside faces the client unless others show the reverse.
 ONE_SIDE = {"asa-outside": TOWARDS_CLIENT, "asa-inside": TOWARDS_HEADEND, "asa": AT_FIREWALL}
@@ -56,6 +56,8 @@ class Subject:
     """In the order of the report, as in its table."""
     towards_client: Pair
     towards_headend: Pair
+    real: Pair
+    """The client as its own side of the firewall shows it, and the headend as its own."""
     client_side: str | None
     """The vantage point that `towards_client` was seen at, or None: seen elsewhere."""
     headend_side: str | None
@@ -78,12 +80,6 @@ class Subject:
         if syntax == Syntax.PRE_8_4:
             return tuple(dict.fromkeys((self.towards_client, self.towards_headend)))
         return (self.real,)
-
-    @property
-    def real(self) -> Pair:
-        """The client as its own side of the firewall shows it, and the headend as its own."""
-        near, far = self.towards_client, self.towards_headend
-        return Pair(client=near.client, client_port=near.client_port, headend=far.headend, port=far.port)
 
     def situation_of(self, pair: Pair) -> Situation:
         return replace(
@@ -111,25 +107,21 @@ def subjects_of(report: Report, wish: Wish) -> tuple[list[Subject], tuple[str, .
 
 
 def subject_of(report: Report, flow: Flow, finding: Finding, number: int) -> Subject:
-    """ValueError: what the report gives as an address or a port is none, or its verdict is not known."""
+    """ValueError: an address or port that is none, ends of two address families, or a verdict that is not known."""
     vantages = {capture.id: capture.vantage for capture in report.captures}
     at_firewall = [seen for seen in flow.seen if vantages.get(seen.capture) in FIREWALL_VANTAGES]
     near, far = (at_firewall[0], at_firewall[-1]) if at_firewall else (None, None)
-    situation = _situation(flow, finding, [vantages.get(seen.capture, "") for seen in flow.seen])
-    towards_client, towards_headend = _pair(flow, near), _pair(flow, far)
+    here, there = near or flow, far or flow
+    real = _pair(here.client, there.headend)
+    situation = _situation(flow, finding, real, [vantages.get(seen.capture, "") for seen in flow.seen])
     return Subject(
         number=number,
-        towards_client=towards_client,
-        towards_headend=towards_headend,
+        towards_client=_pair(here.client, here.headend),
+        towards_headend=_pair(there.client, there.headend),
+        real=real,
         client_side=None if near is None else vantages[near.capture],
         headend_side=None if far is None or far is near else vantages[far.capture],
-        situation=replace(
-            situation,
-            client_address=towards_client.client,
-            client_port=towards_client.client_port,
-            headend_address=towards_headend.headend,
-            headend_port=towards_headend.port,
-        ),
+        situation=situation,
         steps=offered(situation),
         bytes_per_s=_bytes_per_s(flow),
     )
@@ -159,27 +151,18 @@ def _judged(report: Report) -> Iterator[tuple[Flow, Finding]]:
             yield flows[finding.flow], finding
 
 
-def _pair(flow: Flow, seen: Seen | None) -> Pair:
+def _pair(client: Endpoint, headend: Endpoint) -> Pair:
     """Read and written again, so that nothing but an address is left of an address."""
-    ends = flow if seen is None else seen
-    situation = Situation(
-        verdict=FLAGSHIP,
-        confidence="",
-        client_address=ends.client.address,
-        client_port=ends.client.port,
-        headend_address=ends.headend.address,
-        headend_port=ends.headend.port,
-    )
-    client, headend = addresses_of(situation)
+    near, far = addresses_of(client.address, headend.address)
     return Pair(
-        client=str(client),
-        client_port=checked_port(ends.client.port),
-        headend=str(headend),
-        port=checked_port(ends.headend.port),
+        client=str(near),
+        client_port=checked_port(client.port),
+        headend=str(far),
+        port=checked_port(headend.port),
     )
 
 
-def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
+def _situation(flow: Flow, finding: Finding, ends: Pair, vantages: list[str]) -> Situation:
     """As far as a report tells it.  What it does not tell, its own recommendations do."""
     if finding.verdict not in OFFERS:
         raise ValueError("there is no advice for its verdict in this version")
@@ -187,10 +170,10 @@ def _situation(flow: Flow, finding: Finding, vantages: list[str]) -> Situation:
     return Situation(
         verdict=finding.verdict,
         confidence=finding.confidence,
-        client_address=flow.client.address,
-        client_port=flow.client.port,
-        headend_address=flow.headend.address,
-        headend_port=flow.headend.port,
+        client_address=ends.client,
+        client_port=ends.client_port,
+        headend_address=ends.headend,
+        headend_port=ends.port,
         direction=flow.direction,
         encapsulation_kind=flow.encapsulation.kind,
         loss_size_dependent=True if "lower-mtu" in advised else None,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from ctcp_forensics._kernel.rows import Packet, Status
 from ctcp_forensics.capture import UNHASHED, open_capture
 from ctcp_forensics.cases import cases_of
-from ctcp_forensics.crosscheck.labels import By, Conversation, Seen, conversation, labels_of
+from ctcp_forensics.crosscheck.labels import By, Seen, labels_of
 from ctcp_forensics.crosscheck.reasons import explanation
 from ctcp_forensics.crosscheck.tshark import Answer, ask
 from ctcp_forensics.crosscheck.wireshark import Kind
 from ctcp_forensics.errors import CtcpError
-from ctcp_forensics.flows import Endpoint, endpoint
+from ctcp_forensics.flows import Conversation, Endpoint, conversation, endpoint
 from ctcp_forensics.packets import Decoder
 from ctcp_forensics.reading import Options, read
 from ctcp_forensics.savefile import Reader

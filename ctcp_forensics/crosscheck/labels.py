@@ -14,18 +14,12 @@ from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_track import Direction, Tracker
 from ctcp_forensics._kernel.rows import DirectionRow, Packet
 from ctcp_forensics.crosscheck.wireshark import Kind, Sight, Wireshark
+from ctcp_forensics.flows import Conversation, conversation
 
-Conversation = tuple[bytes, int, bytes, int]
 Changes = dict[str, int]
 
 UNTOUCHED = Direction().row()
 REPEATING = ("retransmissions", "late_originals", "undecided_repeats", "rewrites", "filling_bytes")
-
-
-def conversation(src: bytes, sport: int, dst: bytes, dport: int) -> Conversation:
-    """One key for both directions."""
-    one, other = (src, sport), (dst, dport)
-    return one + other if one <= other else other + one
 
 
 class By(StrEnum):

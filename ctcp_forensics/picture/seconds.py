@@ -64,13 +64,15 @@ class Scene:
         )
         return cls(flow=flow, traces=tuple(seen), judged=judged, way=way_of(flow, seen))
 
-    def rows(self, wanted: Mark, way: int | None = None) -> Iterator[tuple[int, int, Trace]]:
-        """Time, frame and trace of what has one of these marks, at every place."""
-        for trace in self.traces:
-            columns = trace.columns
-            for row, marks in enumerate(columns.marks):
-                if marks & wanted and (way is None or columns.direction[row] == way):
-                    yield columns.at_ns[row], columns.frame[row], trace
+    def first(self, wanted: Mark) -> tuple[int, int] | None:
+        """Time and frame of the first segment, at any place, that is drawn and has all of these marks."""
+        found = (
+            (columns.at_ns[row], columns.frame[row])
+            for columns in (trace.columns for trace in self.traces)
+            for row, marks in enumerate(columns.marks)
+            if marks & wanted == wanted and columns.direction[row] == self.way
+        )
+        return min(found, default=None)
 
     @property
     def holes(self) -> Iterator[Hole]:
@@ -108,16 +110,7 @@ Try = Callable[[Scene], Moment | None]
 
 def the_lost_byte(scene: Scene) -> Moment | None:
     """The segment that was asked for in vain, where it was seen."""
-    rows = [
-        (columns.at_ns[row], columns.frame[row])
-        for columns in (trace.columns for trace in scene.traces)
-        for row, marks in enumerate(columns.marks)
-        if marks & Mark.LOST and marks & Mark.WANTED and columns.direction[row] == scene.way
-    ]
-    if not rows:
-        return None
-    at_ns, frame = min(rows)
-    return Moment(at_ns=at_ns, words=f"frame {frame} is sent, and lost")
+    return of_loss(scene.first(Mark.LOST | Mark.WANTED))
 
 
 def the_first_ask(scene: Scene) -> Moment | None:
@@ -132,7 +125,10 @@ def the_first_ask(scene: Scene) -> Moment | None:
 
 
 def the_first_loss(scene: Scene) -> Moment | None:
-    lost = min(scene.rows(Mark.LOST, scene.way), default=None, key=lambda one: one[:2])
+    return of_loss(scene.first(Mark.LOST))
+
+
+def of_loss(lost: tuple[int, int] | None) -> Moment | None:
     return None if lost is None else Moment(at_ns=lost[0], words=f"frame {lost[1]} is sent, and lost")
 
 

@@ -70,7 +70,7 @@ class Course:
         """One pass over one file: bytes to frames to packets to flows, batch by batch."""
         before = self._parts[-1].account.next_number - 1 if self._parts else 0
         decoder = self._whole.new_decoder()
-        with source.open(self._options.hashing, access=self._options.access) as capture:
+        with source.open(self._options) as capture:
             reader = followed(
                 capture,
                 partial(Reader, source=capture.source, first_number=before + 1),

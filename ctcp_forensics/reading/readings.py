@@ -21,6 +21,7 @@ from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from ctcp_forensics.capture.stream import AtInterrupt
     from ctcp_forensics.early import Early
 
 CTCP_PORT = 10000
@@ -44,11 +45,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     opened: Capture | CaptureError | None = None
     """What came of opening it, where somebody has done so already."""
 
-    def open(self, hashing: Hashing, *, access: Access = Access.PUBLIC_ONLY) -> Capture:
+    def open(self, options: Options) -> Capture:
         """Raises CaptureError where there is nothing to read."""
         if isinstance(self.opened, CaptureError):
             raise self.opened
-        return self.opened or open_capture(self.path, hashing=hashing, access=access)
+        return self.opened or open_capture(
+            self.path, hashing=options.hashing, access=options.access, at_interrupt=options.at_interrupt
+        )
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The others that are."""
     threads: int | None = None
     """That share the work on a capture; None: as many as there are cores, where that pays."""
+    at_interrupt: AtInterrupt | None = None
+    """Where a pipe leaves word that a Ctrl-C is to end it, and not the work; None: nobody minds it."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

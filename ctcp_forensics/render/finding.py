@@ -3,7 +3,7 @@
 Knows which line belongs to which depth.  Does not choose the findings: see table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from ctcp_forensics.render.judged import Judged, links, title
@@ -32,7 +32,6 @@ from ctcp_forensics.render.wording import (
 from ctcp_forensics.report import (
     FLAGSHIP,
     Capture,
-    Coverage,
     DirectionFacts,
     Episode,
     Evidence,
@@ -77,7 +76,7 @@ def coverage(report: Report, look: Look) -> Iterator[str]:
         return
     yield ""
     yield look.pen.mark("title", "Coverage")
-    yield from _paragraph(_extent(told, is_case=bool(report.paths)), look)
+    yield from _paragraph(_extent(report), look)
     for label, text in remarks:
         yield from labelled(label, text, look)
     for failed in told.failed:
@@ -90,9 +89,9 @@ def coverage(report: Report, look: Look) -> Iterator[str]:
 
 def missing_segment(episode: Episode, names: Names) -> str:
     """Where the segment that the episode asks for is, in the captures that could show it."""
-    shown = {name: (frame,) for name, frame in episode.missing_segment_frame.items() if frame is not None}
+    shown = _frame_of_each(episode.missing_segment_frame, names)
     if shown:
-        return f"the missing segment is {frames(shown, runs_at_most=None, names=names)}"
+        return f"the missing segment is {shown}"
     if episode.missing_segment_frame:
         return "the missing segment is in no capture"
     return "which frame carried the missing segment was not kept"
@@ -121,9 +120,7 @@ def answer(episode: Episode, names: Names) -> str:
         return "whether it was answered cannot be decided from here"
     if not episode.answered:
         return "unanswered"
-    by = frames(
-        {name: (frame,) for name, frame in episode.answered_frame.items()}, runs_at_most=None, names=names
-    )
+    by = _frame_of_each(episode.answered_frame, names)
     return f"answered in {by}" if by else "answered"
 
 
@@ -132,11 +129,16 @@ def ending(one: Judged) -> str:
     end = one.flow.ending
     parts = [ended(one.flow)]
     if end.frame:
-        shown = {name: (frame,) for name, frame in end.frame.items()}
-        parts.append("in " + frames(shown, runs_at_most=None, names=one.names))
+        parts.append("in " + _frame_of_each(end.frame, one.names))
     if end.at_ns is not None:
         parts.append("at " + utc(end.at_ns))
     return " ".join(parts) + (f": {end.because}" if end.because else "")
+
+
+def _frame_of_each(by_capture: Mapping[str, int | None], names: Names) -> str:
+    """One frame of each capture that has it."""
+    shown = {name: (frame,) for name, frame in by_capture.items() if frame is not None}
+    return frames(shown, runs_at_most=None, names=names)
 
 
 def _sight(report: Report, flow: Flow, look: Look) -> Iterator[str]:
@@ -224,8 +226,7 @@ def _episode(episode: Episode, names: Names) -> str:
     asked = count(episode.duplicate_acks, "duplicate ACK")
     if episode.sack_duplicate_acks:
         asked += f" ({episode.sack_duplicate_acks} by RFC 6675, with new SACK blocks)"
-    first = {name: (frame,) for name, frame in episode.first_duplicate_ack_frame.items()}
-    shown = frames(first, runs_at_most=None, names=names) or "no capture"
+    shown = _frame_of_each(episode.first_duplicate_ack_frame, names) or "no capture"
     return (
         f"{episode.direction} wants {wanted(episode, names)}: {asked}, the first in {shown}, "
         f"{utc(episode.first_ns)} to {utc(episode.last_ns)}; {missing_segment(episode, names)}; "
@@ -289,10 +290,11 @@ def _filters(one: Judged, look: Look) -> Iterator[str]:
             yield from _verbatim("", f"{one.names.of(capture)}: {text}", look)
 
 
-def _extent(told: Coverage, *, is_case: bool) -> str:
+def _extent(report: Report) -> str:
     """Captures of one path show one connection several times."""
+    told = report.coverage
     judged = f"{told.flows_judged} of {count(told.flows_seen, 'flow')} judged"
-    if is_case:
+    if report.paths:
         judged = f"{count(told.flows_judged, 'connection')} judged, of {count(told.flows_seen, 'flow')} in all captures"
     return (
         f"{told.complete} of {count(told.captures, 'capture')} read to the end, {told.partial} in part, "

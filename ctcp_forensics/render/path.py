@@ -138,9 +138,8 @@ def _piece(piece: ClockPiece) -> str:
 
 
 def _why_no_skew(piece: ClockPiece) -> str:
-    from ctcp_forensics.vantage.clock import (
-        SKEW_MATCHES,  # few reports tell of a path, and its rooms are many
-    )
+    # Few reports tell of a path, and its rooms are many.
+    from ctcp_forensics.vantage.clock import SKEW_MATCHES
 
     if piece.matches < SKEW_MATCHES:
         return f"fewer than {SKEW_MATCHES} matches"

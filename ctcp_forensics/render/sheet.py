@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from ctcp_forensics.render.wording import clean
+from ctcp_forensics.render.wording import both_ends, clean
 
 MAX_LINES = 40
 """A screen, and what a ticket shows without folding it."""
@@ -68,12 +68,7 @@ def ascii_of(text: str) -> str:
 
 
 def shortened(name: str, at_most: int) -> str:
-    """A name of at most so many characters: its beginning and its end, which tell files apart."""
-    name = ascii_of(name)
-    if len(name) <= at_most:
-        return name
-    tail = (at_most - len(ELLIPSIS)) // 2
-    return name[: at_most - len(ELLIPSIS) - tail] + ELLIPSIS + name[-tail:]
+    return both_ends(ascii_of(name), at_most, ELLIPSIS)
 
 
 class _Folded:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ctcp_forensics.brief import Line, lines_of
 from ctcp_forensics.render.judged import Judged, worst_first
-from ctcp_forensics.render.wording import clean, utc
+from ctcp_forensics.render.wording import clean, ended_by, utc
 from ctcp_forensics.report import Report
 
 FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
@@ -87,7 +87,7 @@ def _cells(one: Judged, sources: dict[str, str]) -> tuple[str | int, ...]:
         one.duplicate_acks,
         flow.episodes_total,
         flow.ending.kind,
-        flow.ending.by or "",
+        ended_by(flow) or "",
         flow.loss_location or "",
         "; ".join(sources.get(seen.capture, seen.capture) for seen in flow.seen),
         finding.summary,

@@ -29,12 +29,20 @@ MADE_ELSEWHERE = "reset-by-middlebox"
 
 
 def ended(flow: Flow) -> str:
-    """How a flow ended and by whom; an RST that another made than it says is one in an end's name alone."""
+    """How a flow ended and by whom."""
     ending = flow.ending
-    if ending.by is None:
-        return ending.kind
-    is_alleged = flow.verdict == MADE_ELSEWHERE or flow.rst_author not in (None, ending.by)
-    return f"{ending.kind} {'in the name of' if is_alleged else 'by'} {ending.by}"
+    return ending.kind if ending.by is None else f"{ending.kind} {by_or_in_the_name_of(flow)} {ending.by}"
+
+
+def by_or_in_the_name_of(flow: Flow) -> str:
+    """The word before the end that closed; an RST that another made than it says is one in an end's name alone."""
+    return "in the name of" if ended_by(flow) is None else "by"
+
+
+def ended_by(flow: Flow) -> str | None:
+    """Which end closed; None where none did, and where another made the RST that says so."""
+    is_alleged = flow.verdict == MADE_ELSEWHERE or flow.rst_author not in (None, flow.ending.by)
+    return None if is_alleged else flow.ending.by
 
 
 def clean(text: str) -> str:
@@ -46,6 +54,14 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def both_ends(name: str, at_most: int, between: str = "…") -> str:
+    """A name of at most so many characters: its beginning and its end, which tell files apart."""
+    if len(name) <= at_most:
+        return name
+    tail = (at_most - len(between)) // 2
+    return name[: at_most - len(between) - tail] + between + name[-tail:]
 
 
 def utc(time_ns: int | None) -> str:

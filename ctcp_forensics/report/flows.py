@@ -37,7 +37,10 @@ class Encapsulation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How the flow ended.  That the capture ended is not an ending of the flow and never a diagnosis."""
+    """How the flow ended.  That the capture ended is not an ending of the flow and never a diagnosis.
+
+    `by` is the end that sent the FIN, or whose address the RST bears; the verdict and `rst_author` say who made that.
+    """
 
     kind: EndingKind
     by: EndpointWord | None = None

@@ -23,6 +23,8 @@ TOLD_AT_ONCE: Final = 16
 takes 30 MB, and asking the system for these takes longer than filling them."""
 LIST_CLOSES: Final = b"\n  ]"
 REPORT_CLOSES: Final = b"\n}"
+TRUNCATED: Final = "Input data was truncated"
+"""As msgspec says it."""
 
 
 class ReportError(ValueError):
@@ -75,12 +77,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         try:
             report = msgspec.json.decode(text, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ReportError(f"not a ctcp-diag report: {error}") from error
+            raise ReportError(f"not a ctcp-diag report: {_in_words(error, text)}") from error
         if _major(report.schema_version) != _major(SCHEMA_VERSION):
             raise ReportError(
                 f"report has schema version {report.schema_version}, this program reads {SCHEMA_VERSION}"
             )
         return report
+
+
+def _in_words(error: Exception, text: bytes) -> str:
+    """Empty or cut short is what a full disk or a program that died leaves; msgspec calls both truncated."""
+    if str(error) != TRUNCATED:
+        return str(error)
+    return "it breaks off at its end" if text.strip() else "it is empty"
 
 
 def _lines(value: object) -> bytes:

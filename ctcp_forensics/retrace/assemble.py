@@ -57,7 +57,7 @@ def traces_of(report: Report, flow: Flow, sighted: Mapping[Seat, Sighted]) -> li
             keeps_step=(shift_of(one, 0) is not None, shift_of(one, 1) is not None),
             clock=clock_of(path, flow, number),
             wanted=(wanted_at(one, 0, wanted[0]), wanted_at(one, 1, wanted[1])),
-            lost=lost_at(report, flow, path, number),
+            lost=lost_at(flow, path, number),
         )
         for number, one in here.items()
     )
@@ -186,7 +186,7 @@ def wanted_at(one: Sighted, way: int, wanted: set[int]) -> list[int]:
     return sorted(pos + shift for pos in wanted)
 
 
-def lost_at(report: Report, flow: Flow, path: Path | None, number: int) -> frozenset[tuple[int, int]]:
+def lost_at(flow: Flow, path: Path | None, number: int) -> frozenset[tuple[int, int]]:
     """Frames here of segments that are known not to have arrived at the next place behind."""
     seen = flow.seen[number]
     captures = captures_of(seen)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, DirectionRow, EpisodeRow, HoleRow, TraceColumns
+from ctcp_forensics._kernel.caps import TRACE_CAP
+from ctcp_forensics._kernel.rows import NEVER, DirectionRow, EpisodeRow, HoleRow, TraceColumns
 from ctcp_forensics.capture import STDIN, Access, Capture, open_capture
 from ctcp_forensics.coverage import hashing_of, is_still
 from ctcp_forensics.errors import CaptureError

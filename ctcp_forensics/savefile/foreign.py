@@ -5,6 +5,8 @@ Knows a few first bytes.  Only words: no other format is read.
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import Final
 
 PEEKED_LEN: Final = 512
@@ -37,10 +39,15 @@ MARKS: Final = (
     (b"%PDF-", "is a PDF document"),
     (b"\x89PNG", "is a picture (PNG)"),
     (b"SQLite format 3\x00", "is an SQLite database"),
+    *((mark, "is a text file in UTF-16") for mark in (BOM_UTF16_LE, BOM_UTF16_BE)),
+)
+FRAMES_IN_WORDS: Final = (
+    "is a text file; give the capture that it tells of: tcpdump writes it with -w, an ASA with `copy /pcap`"
 )
 REPORT_MARK: Final = b'"schema_version"'
 """The first name in a report; see report."""
 TAR_MARK: Final = (257, b"ustar")
+TIME_AND_WHO_TO_WHOM: Final = rb"\d\d:\d\d:\d\d.* > "
 CONTROLS_IN_TEXT: Final = frozenset(b"\t\n\r\f\x1b\x08")
 
 
@@ -70,12 +77,17 @@ def describe(head: bytes) -> str:
     if is_report(head):
         return "is a report of ctcp-diag; `ctcp-diag render` shows it, and needs no capture"
     if is_text(head):
-        return "is a text file"
+        return FRAMES_IN_WORDS if tells_of_frames(head) else "is a text file"
     return f"is no savefile: it starts with {head[:4].hex(' ')}"
 
 
 def is_report(head: bytes) -> bool:
-    return head.lstrip().startswith(b"{") and REPORT_MARK in head
+    return head.removeprefix(BOM_UTF8).lstrip().startswith(b"{") and REPORT_MARK in head
+
+
+def tells_of_frames(head: bytes) -> bool:
+    """As tcpdump does on a terminal, and `show capture` of an ASA."""
+    return re.search(TIME_AND_WHO_TO_WHOM, head) is not None
 
 
 def is_text(head: bytes) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from ctcp_forensics._kernel.caps import MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import Lengths, PcapLayout
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
+from ctcp_forensics._kernel.row import NamedTuple
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile.account import Interface
 from ctcp_forensics.savefile.window import Window

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ctcp_forensics._kernel.caps import MAX_CAPTURED_LEN
 from ctcp_forensics._kernel.layouts import (
     ENHANCED_PACKET,
     INTERFACE_DESCRIPTION,
@@ -16,7 +17,6 @@ from ctcp_forensics._kernel.layouts import (
     SIMPLE_PACKET,
     Stop,
 )
-from ctcp_forensics._kernel.rows import MAX_CAPTURED_LEN
 
 BLOCK_NAMES: Final = {
     INTERFACE_DESCRIPTION: "interface description block",

@@ -27,7 +27,13 @@ from ctcp_forensics.verdict.weighing import Weighing
 Shown = Mapping[str, tuple[Claim, Role]]
 """Claims by their names, each with what it is to a verdict."""
 
-TOLD_IN_DOUBT = (claims.nobody_is_left_waiting, claims.the_syn_was_tried_again)
+TOLD_IN_DOUBT = (
+    claims.it_took_no_other_way,
+    claims.a_question_would_be_seen,
+    claims.nobody_is_left_waiting,
+    claims.nobody_waited_when_it_closed,
+    claims.the_syn_was_tried_again,
+)
 """Claims whose holding tells a reader nothing that the verdict does not say."""
 
 NAMED_BY_ANOTHER = (claims.is_something_else, claims.looks_like_ctcp)

@@ -153,7 +153,7 @@ VERDICTS: tuple[Verdict, ...] = (
         title="A filter on the path drops the flow",
         means="A box on the path says that it does not let this flow pass, or captures on both of its sides show it.",
         requires=(claims.a_firewall_drops_it,),
-        doubts=NOTHING_LATER,
+        doubts=(claims.it_took_no_other_way, *NOTHING_LATER),
         proven_by=(
             claims.it_entered_and_never_left,
             claims.the_next_capture_went_on,
@@ -161,8 +161,9 @@ VERDICTS: tuple[Verdict, ...] = (
         ),
         looks_like=(
             "A second capture that was blind or over meanwhile, and two captures of one network on either side of "
-            "nothing, lack the same segments, and so does one beside the way that the flow now takes: what the second "
-            "one still shows of this flow, and what a box changes, tell them apart."
+            "nothing, lack the same segments, and so does one beside the way that the flow now takes (another of "
+            "several equal routes, a second link, the standby unit): what the second one still shows of this flow, and "
+            "what a box changes, tell them apart; or else an asp-drop capture."
         ),
     ),
     Verdict(
@@ -249,7 +250,12 @@ VERDICTS: tuple[Verdict, ...] = (
         means="Segments were lost and the connection went on, as IPsec over TCP does where nothing follows its TCP.",
         requires=(claims.looks_like_ctcp, claims.loss_was_seen, claims.both_ends_went_on),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
+        doubts=(
+            claims.carries_ctcp,
+            claims.nobody_is_left_waiting,
+            claims.a_question_would_be_seen,
+            *NOTHING_UNREAD,
+        ),
     ),
     Verdict(
         slug="orderly-close",
@@ -261,11 +267,12 @@ VERDICTS: tuple[Verdict, ...] = (
             claims.carries_ctcp,
             claims.the_farewell_was_one,
             claims.nobody_is_left_waiting,
+            claims.nobody_waited_when_it_closed,
             *NOTHING_UNREAD,
         ),
         looks_like=(
-            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced: "
-            "the headend's log tells them apart."
+            "Dead-peer detection, or the delete of a rekeyed association, just before an RST that nobody announced; a "
+            "failure that its user cuts short by disconnecting: the headend's log tells them apart."
         ),
     ),
     Verdict(
@@ -280,7 +287,12 @@ VERDICTS: tuple[Verdict, ...] = (
         means="IPsec over TCP at work: nothing missing, nothing left open.",
         requires=(claims.looks_like_ctcp, claims.nothing_is_wrong),
         refuted_by=NOTHING_HIDDEN,
-        doubts=(claims.carries_ctcp, claims.nobody_is_left_waiting, *NOTHING_UNREAD),
+        doubts=(
+            claims.carries_ctcp,
+            claims.nobody_is_left_waiting,
+            claims.a_question_would_be_seen,
+            *NOTHING_UNREAD,
+        ),
     ),
     Verdict(
         slug=INSUFFICIENT,

@@ -17,7 +17,7 @@ from typing import Any, cast
 from unittest import mock
 
 from ctcp_forensics import _kernel, pipeline
-from ctcp_forensics._kernel import plain_track, rows
+from ctcp_forensics._kernel import caps, plain_track
 from ctcp_forensics._kernel.rows import NEVER, Status
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.packets import Decoder
@@ -48,8 +48,8 @@ def capped(
     """
     with ExitStack() as patches:
         for kind in ("HOLES", "EPISODES", "ASSOCIATIONS", "RESETS") if evidence else ():
-            patches.enter_context(mock.patch.object(rows, f"ALL_{kind}_KEPT", evidence))
-        for module in (rows, sys.modules[plain_track.Tracker.__module__]):
+            patches.enter_context(mock.patch.object(caps, f"ALL_{kind}_KEPT", evidence))
+        for module in (caps, sys.modules[plain_track.Tracker.__module__]):
             patches.enter_context(mock.patch.object(module, "FLOW_CAP", flows))
             if half_open is not None:
                 patches.enter_context(mock.patch.object(module, "HALF_OPEN_CAP", half_open))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ctcp_forensics._kernel.caps import EPISODES_KEPT
 from ctcp_forensics._kernel.plain_track.holes import open_hole
 from ctcp_forensics._kernel.plain_track.state import MOST_OVERRUNS, OPENING, Direction, Episode
-from ctcp_forensics._kernel.rows import EPISODES_KEPT, MID_STREAM, NEVER, Packet, Tcp
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, Packet, Tcp
 
 
 def take_ack(d: Direction, p: Packet, keep_alive: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ctcp_forensics._kernel.caps import RESETS_KEPT
 from ctcp_forensics._kernel.plain_track.state import OPENING, STRAY_DISTANCE, Direction, Flow, Sighting
-from ctcp_forensics._kernel.rows import NEVER, RESETS_KEPT, Packet, ResetRow, Tcp
+from ctcp_forensics._kernel.rows import NEVER, Packet, ResetRow, Tcp
 
 COPY_WINDOW_NS: Final = 50_000_000
 """A frame doubled by the network, a SPAN port or a second interface follows within its queues: 50 ms."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ctcp_forensics._kernel import rows
+from ctcp_forensics._kernel import caps
 from ctcp_forensics._kernel.plain_track.ageing import BARED_SHARE, Stage
 from ctcp_forensics._kernel.plain_track.state import Direction, Flow
 
@@ -21,10 +21,10 @@ class Held:
     def __init__(self) -> None:
         self._counts = [0] * len(KINDS)
         self._caps: Final = (
-            rows.ALL_HOLES_KEPT,
-            rows.ALL_EPISODES_KEPT,
-            rows.ALL_ASSOCIATIONS_KEPT,
-            rows.ALL_RESETS_KEPT,
+            caps.ALL_HOLES_KEPT,
+            caps.ALL_EPISODES_KEPT,
+            caps.ALL_ASSOCIATIONS_KEPT,
+            caps.ALL_RESETS_KEPT,
         )
         self.bared = self.bared_in_question = 0
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ctcp_forensics._kernel.caps import HOLES_KEPT, LIVE_HOLES
 from ctcp_forensics._kernel.plain_track.state import Direction, Hole
-from ctcp_forensics._kernel.rows import HOLES_KEPT, LIVE_HOLES, NEVER, Packet
+from ctcp_forensics._kernel.rows import NEVER, Packet
 
 
 def open_hole(d: Direction, p: Packet, pos: int, before: int) -> Hole:

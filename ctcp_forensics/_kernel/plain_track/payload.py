@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ctcp_forensics._kernel.caps import ASSOCIATIONS_KEPT, IKE_ASKS
 from ctcp_forensics._kernel.plain_track.state import Association, Direction, Flow, Key
-from ctcp_forensics._kernel.rows import (
-    ASSOCIATIONS_KEPT,
-    IKE_ASKS,
-    NEVER,
-    Checksum,
-    Kind,
-    Message,
-    Packet,
-    Trailer,
-)
+from ctcp_forensics._kernel.rows import NEVER, Checksum, Kind, Message, Packet, Trailer
 
 ESP_RUN_STEP: Final = 4096
 """A rise of the second word that a lossy capture may still show between two ESP messages."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from heapq import heappush, heappushpop
 
-from ctcp_forensics._kernel.rows import NEVER, SET_BACK_NS, SILENCES_KEPT, PulseRow
+from ctcp_forensics._kernel.caps import SET_BACK_NS, SILENCES_KEPT
+from ctcp_forensics._kernel.rows import NEVER, PulseRow
 
 
 class Pulse:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.caps import CLOSE_ASK_NS, DUP_ACK_FRAMES_KEPT
 from ctcp_forensics._kernel.rows import (
-    CLOSE_ASK_NS,
-    DUP_ACK_FRAMES_KEPT,
     NEVER,
     AssociationRow,
     DirectionRow,

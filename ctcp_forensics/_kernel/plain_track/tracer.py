@@ -10,11 +10,12 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.caps import TRACE_CAP
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_track.payload import is_damaged
 from ctcp_forensics._kernel.plain_track.state import STRAY_DISTANCE, Direction
 from ctcp_forensics._kernel.plain_track.tracker import Tracker, conversation
-from ctcp_forensics._kernel.rows import NEVER, TRACE_CAP, Mark, Packet, Status, Tcp, TraceColumns
+from ctcp_forensics._kernel.rows import NEVER, Mark, Packet, Status, Tcp, TraceColumns
 
 MAX_SCALE: Final = 14
 """RFC 7323 §2.3: a larger shift is taken as this one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
+from ctcp_forensics._kernel.caps import EPISODES_KEPT, FLOW_CAP, HALF_OPEN_CAP, SEGMENT_LOG_CAP
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened, settled
 from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, Stage, is_suspect, ranked, stage
@@ -21,11 +22,7 @@ from ctcp_forensics._kernel.plain_track.pulse import Pulse
 from ctcp_forensics._kernel.plain_track.segments import take_segment
 from ctcp_forensics._kernel.plain_track.state import Flow
 from ctcp_forensics._kernel.rows import (
-    EPISODES_KEPT,
-    FLOW_CAP,
-    HALF_OPEN_CAP,
     NEVER,
-    SEGMENT_LOG_CAP,
     AssociationRow,
     BriefColumns,
     DirectionRow,

@@ -94,6 +94,8 @@ def analyze(
     Captures of one path are read as one case: its connections are found again by what they carry, whatever
     addresses, sequence numbers or clocks each capture has.  Files of one capture that was rotated are given
     with the same option, in any order; patterns are expanded.
+
+    Of a pipe (-) Ctrl-C ends the reading: what came so far is answered.
     """
     from ctcp_forensics.cli.analysis import Request, answer, depth, sources_of
 

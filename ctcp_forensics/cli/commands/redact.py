@@ -8,6 +8,7 @@ from ctcp_forensics.cli.commands.app import EXIT_STATUS_SHORT, DebugOption, app
 from ctcp_forensics.cli.output import STANDARD_OUTPUT
 
 NO_KEY = "none is named. `ctcp-diag redact --new-key FILE` makes one."
+ONLY_A_KEY = "it makes a key and nothing else; --key takes it afterwards."
 NO_SOURCE = "none is named. Give a report, with --undo any text; - is standard input."
 
 
@@ -47,6 +48,8 @@ def redact(
     from ctcp_forensics.cli import redaction
 
     if new_key is not None:
+        if (source, key, undo, output) != (None, None, False, STANDARD_OUTPUT):
+            raise typer.BadParameter(ONLY_A_KEY, param_hint="--new-key")
         redaction.make_key(new_key)
         return
     if key is None:

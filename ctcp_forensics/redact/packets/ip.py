@@ -13,6 +13,7 @@ from collections.abc import Callable
 from struct import unpack_from
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.caps import MAX_EXTENSION_HEADERS
 from ctcp_forensics._kernel.plain_decode import (
     GRE,
     ICMP,
@@ -24,7 +25,6 @@ from ctcp_forensics._kernel.plain_decode import (
     TCP,
     UDP,
 )
-from ctcp_forensics._kernel.rows import MAX_EXTENSION_HEADERS
 from ctcp_forensics.packets.tunnels import MAX_LAYERS
 from ctcp_forensics.redact.packets.checksum import mend, total
 from ctcp_forensics.redact.packets.parts import Ends, Part, Scope, blank, blank_options

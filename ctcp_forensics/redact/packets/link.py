@@ -9,6 +9,7 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import Final, NamedTuple
 
+from ctcp_forensics._kernel.caps import MAX_VLAN_TAGS
 from ctcp_forensics._kernel.plain_decode import (
     C_HDLC,
     ETHERNET,
@@ -18,7 +19,7 @@ from ctcp_forensics._kernel.plain_decode import (
     VLAN_TAGS,
     find_ip,
 )
-from ctcp_forensics._kernel.rows import MAX_VLAN_TAGS, Status
+from ctcp_forensics._kernel.rows import Status
 from ctcp_forensics.packets.tunnels import MAX_LAYERS
 from ctcp_forensics.redact.packets.parts import Scope, blank
 

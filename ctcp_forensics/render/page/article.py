@@ -91,6 +91,8 @@ class Article:
     told: str
     title: str
     summary: str
+    is_whole: bool
+    """Everything that was named was looked at."""
     confidence: str
     sureness: str
     direction: str
@@ -134,6 +136,7 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
         told=plain.told,
         title=finding.title,
         summary=finding.summary,
+        is_whole=report.coverage.is_complete,
         confidence=finding.confidence,
         sureness=CONFIDENCE.get(finding.confidence, ""),
         direction=flow.direction or "",

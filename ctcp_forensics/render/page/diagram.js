@@ -127,7 +127,7 @@ class Diagram {
         .map((hole) => ({ ...hole, from: seconds(hole.fromUs), to: hole.toUs === null ? null : seconds(hole.toUs) })),
     };
     const box = make("div", { class: "lane", role: "img", "aria-label": this.laneInWords(lane) });
-    this.lanesBox.append(make("div", { class: "lane-name" }, trace.facts.place, this.laneNote(trace)), box);
+    this.lanesBox.append(make("div", { class: "lane-name" }, make("b", {}, trace.facts.place), this.laneNote(trace)), box);
     lane.u = new uPlot(this.options(lane), this.data(), box);
     return lane;
   }

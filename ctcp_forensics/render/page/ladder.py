@@ -12,12 +12,14 @@ from typing import Final, NamedTuple
 
 from ctcp_forensics.render.page.lanes import Lane
 from ctcp_forensics.render.page.moments import Moment, Sighting, Story, label_of
-from ctcp_forensics.render.wording import SECOND_NS, duration
+from ctcp_forensics.render.wording import SECOND_NS, both_ends, clean, duration
 from ctcp_forensics.trace import CLIENT_TO_HEADEND, Mark
 
 WIDTH: Final = 880
 LEFT, RIGHT, TOP = 130, 40, 56
 ROW_HEIGHT, GAP_HEIGHT, SLOPE, ABOVE = 34, 44, 9, 6
+LETTER_WIDTH: Final = 9.5
+"""Of the bold names above the lines, in a wide font: neighbours must not run into each other."""
 
 
 class Line(NamedTuple):
@@ -105,7 +107,11 @@ def _lines(places: list[str]) -> tuple[Line, ...]:
     before = [] if places[:1] == ["client"] else ["client"]
     names = [*((name, False) for name in before), *((name, True) for name in places), ("headend", False)]
     step = (WIDTH - LEFT - RIGHT) / (len(names) - 1)
-    return tuple(Line(round(LEFT + step * at, 1), *name) for at, name in enumerate(names))
+    at_most = int(step / LETTER_WIDTH) - 1
+    return tuple(
+        Line(round(LEFT + step * at, 1), both_ends(clean(name), at_most), is_captured)
+        for at, (name, is_captured) in enumerate(names)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +131,7 @@ class _Stage:
             role=_role(one),
             label=f"{label_of(one)}, lost" if one.is_lost else label_of(one),
             label_x=label_x,
-            label_y=self._y(y, label_x, 1 if one.direction == CLIENT_TO_HEADEND else -1) - ABOVE,
+            label_y=self._y(y, label_x, one.step) - ABOVE,
             legs=legs,
             frames=tuple(self._frame(seen, one, y) for seen in one.sightings),
             made_at=(legs[0].x1, legs[0].y1) if one.made_at is not None else None,
@@ -136,23 +142,22 @@ class _Stage:
 
     def _legs(self, one: Moment, y: float) -> Iterator[Leg]:
         """From where it came, past every place that shows it, to where it ended."""
-        step = 1 if one.direction == CLIENT_TO_HEADEND else -1
         seen = [self._x(sighting.place) for sighting in one.sightings]
-        before, behind = self._beyond(one, step)
+        before, behind = self._beyond(one)
         xs = [*before, *seen, *behind]
         for at, (x1, x2) in enumerate(pairwise(xs)):
             is_last = at == len(xs) - 2
             yield Leg(
-                *(x1, self._y(y, x1, step), x2, self._y(y, x2, step)),
+                *(x1, self._y(y, x1, one.step), x2, self._y(y, x2, one.step)),
                 ends=_ends(one) if is_last else "plain",
                 is_seen=x2 in seen or _is_cut(one),
             )
 
-    def _beyond(self, one: Moment, step: int) -> tuple[list[float], list[float]]:
+    def _beyond(self, one: Moment) -> tuple[list[float], list[float]]:
         """Where it came from before the first place that shows it, and where it went behind the last."""
         first, last = one.sightings[0].place, one.sightings[-1].place
-        before = self._way(first, -step, is_short=one.made_at is not None)
-        return before, self._way(last, step, is_short=_is_cut(one))
+        before = self._way(first, -one.step, is_short=one.made_at is not None)
+        return before, self._way(last, one.step, is_short=_is_cut(one))
 
     def _way(self, place: int, step: int, *, is_short: bool) -> list[float]:
         at = self._at(place) + step
@@ -164,15 +169,13 @@ class _Stage:
     def _beside(self, one: Moment) -> float:
         """Labels stand where the segment set out: over the way from the first place that shows it."""
         at = self._at(one.sightings[0].place)
-        step = 1 if one.direction == CLIENT_TO_HEADEND else -1
-        beside = at + step if 0 <= at + step < len(self.lines) else at - step
+        beside = at + one.step if 0 <= at + one.step < len(self.lines) else at - one.step
         return (self.lines[at].x + self.lines[beside].x) / 2
 
     def _frame(self, seen: Sighting, one: Moment, y: float) -> Frame:
         x = self._x(seen.place)
-        is_right = self._step(one) > 0
-        beside, anchor = (5, "start") if is_right else (-5, "end")
-        return Frame(x + beside, self._y(y, x, self._step(one)) + 12, seen.frame, anchor)
+        beside, anchor = (5, "start") if one.step > 0 else (-5, "end")
+        return Frame(x + beside, self._y(y, x, one.step) + 12, seen.frame, anchor)
 
     def _fate(self, one: Moment) -> str:
         if one.is_lost:
@@ -196,9 +199,6 @@ class _Stage:
 
     def _x(self, place: int) -> float:
         return self.lines[self._at(place)].x
-
-    def _step(self, one: Moment) -> int:
-        return 1 if one.direction == CLIENT_TO_HEADEND else -1
 
     def _y(self, y: float, x: float, step: int) -> float:
         """Arrows fall a little in the way they travel."""

@@ -28,6 +28,14 @@ ROWS_COMPARED: Final = 4_096
 SILENCE_NS: Final = 1_000_000_000
 """A place that shows nothing for so long, while the place before it does, lies behind what lets nothing pass."""
 NAMED: Final = Mark.SYN | Mark.FIN | Mark.RST
+KINDS: Final = {
+    Mark.RST: "RST",
+    Mark.SYN: "SYN",
+    Mark.FIN: "FIN",
+    Mark.DUPLICATE_ACK: "duplicate ACK",
+    Mark.KEEP_ALIVE: "keep-alive",
+}
+"""What a segment is called, the most telling mark first."""
 
 
 class Sighting(NamedTuple):
@@ -62,6 +70,11 @@ class Moment:
     @property
     def is_lost(self) -> bool:
         return Mark.LOST in self.marks
+
+    @property
+    def step(self) -> int:
+        """From one place to the next one on its way."""
+        return step_of(self.direction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +117,7 @@ def turning_point(lanes: Sequence[Lane], direction: int) -> int | None:
 
 def _silence(lanes: Sequence[Lane], direction: int) -> int | None:
     """When a place saw its last segment, while the place before it went on sending."""
-    onward = lanes if direction == CLIENT_TO_HEADEND else lanes[::-1]
-    for near, far in pairwise(onward):
+    for near, far in pairwise(lanes[:: step_of(direction)]):
         last_near, last_far = _last(near.trace, direction), _last(far.trace, direction)
         if last_near is None or last_far is None:
             continue
@@ -176,8 +188,8 @@ def _sightings(traces: Sequence[Trace], place: int, row: int, taken: set[tuple[i
     for other, trace in enumerate(traces):
         if other != place:
             found += _like(trace.columns, other, own, row, taken)
-    is_back = own.direction[row] != CLIENT_TO_HEADEND
-    return sorted(found, key=lambda one: -one.place if is_back else one.place)
+    step = step_of(own.direction[row])
+    return sorted(found, key=lambda one: one.place * step)
 
 
 def _like(
@@ -213,7 +225,7 @@ def _sighting(columns: Columns, place: int, row: int) -> Sighting:
 def _moment(lanes: Sequence[Lane], sightings: list[Sighting]) -> Moment:
     first, last = sightings[0], sightings[-1]
     columns = lanes[first.place].trace.columns
-    step = 1 if columns.direction[first.row] == CLIENT_TO_HEADEND else -1
+    step = step_of(columns.direction[first.row])
     marks = Mark(0)
     for one in sightings:
         marks |= Mark(lanes[one.place].trace.columns.marks[one.row])
@@ -236,15 +248,17 @@ def _silent(lanes: Sequence[Lane], place: int, at_ns: int) -> int | None:
     return place if lanes[place].was_capturing(at_ns) else None
 
 
+def step_of(direction: int) -> int:
+    """Places stand in order from the client to the headend."""
+    return 1 if direction == CLIENT_TO_HEADEND else -1
+
+
 # --- in words -----------------------------------------------------------------------------------
 
 
 def kind_of(one: Moment) -> str:
     """What the segment is, in a word or two."""
-    for mark, name in ((Mark.RST, "RST"), (Mark.SYN, "SYN"), (Mark.FIN, "FIN")):
-        if mark in one.marks:
-            return name
-    for mark, name in ((Mark.DUPLICATE_ACK, "duplicate ACK"), (Mark.KEEP_ALIVE, "keep-alive")):
+    for mark, name in KINDS.items():
         if mark in one.marks:
             return name
     if not one.length:

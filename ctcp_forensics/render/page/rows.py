@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ctcp_forensics.render.judged import Judged
-from ctcp_forensics.render.wording import duration, endpoint, utc_second
+from ctcp_forensics.render.wording import duration, ended, endpoint, utc_second
 
 Key = int | str
 
@@ -49,7 +49,7 @@ COLUMNS = (
         lambda one: one.duplicate_acks,
         is_number=True,
     ),
-    Column("Ended by", lambda one: _ending(one), lambda one: _ending(one)),
+    Column("Ended", lambda one: ended(one.flow), lambda one: ended(one.flow)),
 )
 VERDICT = [column.title for column in COLUMNS].index("Verdict")
 
@@ -79,8 +79,3 @@ def _start(one: Judged) -> str:
 
 def _lasted_ns(one: Judged) -> int:
     return one.flow.last_ns - one.flow.first_ns
-
-
-def _ending(one: Judged) -> str:
-    ending = one.flow.ending
-    return ending.kind if ending.by is None else f"{ending.kind}, {ending.by}"

@@ -16,15 +16,17 @@ from ctcp_forensics.render.plot.legend import legend
 from ctcp_forensics.render.plot.notes import notes_on, placed
 from ctcp_forensics.render.plot.paper import SMALL, Box, document, rectangle, text, width_of, wrapped
 from ctcp_forensics.render.plot.scale import Scale
-from ctcp_forensics.render.wording import count, duration, endpoint, labels
+from ctcp_forensics.render.wording import both_ends, clean, count, duration, endpoint, labels
 from ctcp_forensics.report import DIRECTION_WORDS, Finding, Flow, Picture, Report
 from ctcp_forensics.trace import NOWHERE, Mark, Trace
 
 WIDTH: Final = 960
 LEFT, RIGHT = 80, 24
-TITLE_SIZE, SUMMARY_SIZE = 20, 13
+TITLE_SIZE, SUMMARY_SIZE, LANE_NAME_SIZE = 20, 13, 14
 BOLD: Final = 1.12
 """Times as wide."""
+FEWEST_LETTERS: Final = 8
+"""Of a name beside whatever else is told: fewer tell nothing apart."""
 ROOM_BELOW, ROOM_ABOVE = 32, 12
 HEADER: Final = 24
 """Above a lane, with its name."""
@@ -157,23 +159,38 @@ def lane_of(subject: Subject, lane: Lane) -> Iterator[str]:
     yield from byte_axis(lane)
     yield from grid(subject.picture, scale)
     yield from drawn(lane)
-    yield from placed(notes_on(lane, subject.picture.moment_ns), scale.box, ink(lane))
+    yield from placed(notes_on(lane), scale.box, ink(lane))
 
 
 def lane_header(subject: Subject, lane: Lane) -> Iterator[str]:
     trace, y = lane.trace, lane.scale.box.top - 8
-    yield text(LEFT, y, trace.place, font_size=14, font_weight="bold")
-    names = subject.captures
-    files = ", ".join(names.get(one, one) for one in trace.captures)
-    told = [files] if files != trace.place else []
+    place = fitting(trace.place, (WIDTH - LEFT) / 2, BOLD * LANE_NAME_SIZE)
+    yield text(LEFT, y, place, font_size=LANE_NAME_SIZE, font_weight="bold")
+    x = LEFT + width_of(place, BOLD * LANE_NAME_SIZE) + 12
+    yield text(x, y, lane_note(subject, lane, WIDTH - RIGHT - x), font_size=SMALL, fill=GREY)
+
+
+def lane_note(subject: Subject, lane: Lane, room: float) -> str:
+    """Which files the lane is of, and how far it can be held against the others; names give way to what they bear."""
+    trace = lane.trace
+    told = []
     if len(subject.traces) > 1:
         told.append(clock_words(trace))
     if not trace.keeps_step[lane.way]:
         told.append("a box makes the stream anew: bytes are counted here by themselves")
     if trace.rows_left_out:
         told.append(f"{trace.rows_left_out:,} ordinary segments left out")
-    x = LEFT + width_of(trace.place, BOLD * 14) + 12
-    yield text(x, y, "; ".join(told), font_size=SMALL, fill=GREY)
+    names = subject.captures
+    files = ", ".join(clean(names.get(one, one)) for one in trace.captures)
+    if files == trace.place:
+        return "; ".join(told)
+    room -= width_of("".join(f"; {one}" for one in told), SMALL)
+    return "; ".join([fitting(files, room, SMALL), *told])
+
+
+def fitting(name: str, room: float, size: float) -> str:
+    """A name in so many pixels."""
+    return both_ends(clean(name), max(int(room / width_of("x", size)), FEWEST_LETTERS))
 
 
 def clock_words(trace: Trace) -> str:
@@ -186,9 +203,9 @@ def clock_words(trace: Trace) -> str:
 
 def numbering(subject: Subject) -> str:
     """How a byte of the axis is found in Wireshark."""
-    names = subject.captures
+    names, room = subject.captures, (WIDTH - LEFT - RIGHT) / 2
     zeros = [
-        f"{trace.base_seq[subject.way]} in {names.get(trace.captures[0], trace.captures[0])}"
+        f"{trace.base_seq[subject.way]} in {fitting(names.get(trace.captures[0], trace.captures[0]), room, SMALL)}"
         for trace in subject.traces
     ]
     return f"Byte 0 is sequence number (raw) {', '.join(zeros)}"

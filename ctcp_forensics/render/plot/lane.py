@@ -40,22 +40,12 @@ class Lane:
     def sent(self) -> list[int]:
         """Rows with bytes of the direction that is drawn."""
         columns = self.columns
-        return [
-            row
-            for row, by in enumerate(columns.direction)
-            if by == self.way and columns.length[row] and columns.pos[row] != NOWHERE
-            and not columns.marks[row] & NOT_PLACED
-        ]  # fmt: skip
+        return [row for row in self._placed(self.way, columns.pos) if columns.length[row]]
 
     @property
     def answers(self) -> list[int]:
         """Rows of the other direction that acknowledge."""
-        columns = self.columns
-        return [
-            row
-            for row, by in enumerate(columns.direction)
-            if by != self.way and columns.ack[row] != NOWHERE and not columns.marks[row] & NOT_PLACED
-        ]
+        return list(self._placed(1 - self.way, self.columns.ack))
 
     @property
     def asks(self) -> list[int]:
@@ -67,6 +57,13 @@ class Lane:
 
     def x(self, row: int) -> float:
         return self.scale.x(self.columns.at_ns[row])
+
+    def _placed(self, way: int, positions: Sequence[int]) -> Iterator[int]:
+        """Rows of one direction that have one of these positions."""
+        columns = self.columns
+        for row, by in enumerate(columns.direction):
+            if by == way and positions[row] != NOWHERE and not columns.marks[row] & NOT_PLACED:
+                yield row
 
 
 def drawn(lane: Lane) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Note:
     length: float = 0
 
 
-def notes_on(lane: Lane, moment_ns: int) -> Iterator[Note]:
+def notes_on(lane: Lane) -> Iterator[Note]:
     """The most telling first."""
     yield from on_loss(lane)
     yield from on_questions(lane)
@@ -42,7 +42,7 @@ def notes_on(lane: Lane, moment_ns: int) -> Iterator[Note]:
     yield from on_repetition(lane)
     yield from on_opening(lane)
     yield from on_endings(lane)
-    yield from on_silence(lane, moment_ns)
+    yield from on_silence(lane)
     yield from on_going_on(lane)
 
 
@@ -120,7 +120,7 @@ def on_endings(lane: Lane) -> Iterator[Note]:
             return
 
 
-def on_silence(lane: Lane, moment_ns: int) -> Iterator[Note]:
+def on_silence(lane: Lane) -> Iterator[Note]:
     """Where the data stops long before the picture does, and that is no ending."""
     scale, columns = lane.scale, lane.columns
     sent = [row for row in lane.sent if not columns.marks[row] & Mark.SYN]
