@@ -75,11 +75,13 @@ class Copies(Hands[Load]):
             is_over = copy.is_last
             if is_over:
                 self._belt.end()
+            # Behind the `yield` another block may lie in the same copy, and its error is not this one's.
+            error = copy.error
             if copy.block:
                 self._capture.position = copy.begin + len(copy.block)
                 yield copy.block
-            if copy.error is not None:
-                raise copy.error
+            if error is not None:
+                raise error
 
     def _copy_of(self, number: int) -> _Copy:
         copy = self._present
