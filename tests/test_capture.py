@@ -40,7 +40,7 @@ from ctcp_forensics.capture.codecs import (
 )
 from ctcp_forensics.capture.digest import HASHES, Digest
 from ctcp_forensics.capture.meanwhile import Meanwhile
-from ctcp_forensics.capture.source import CHUNK_LEN, Pieces, in_chunks, joined
+from ctcp_forensics.capture.source import CHUNK_LEN, Pieces, Rooms, in_chunks, joined
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
@@ -848,6 +848,17 @@ def test_nobody_waits_for_a_block_that_may_not_be_made_ahead() -> None:
     assert not meanwhile.make_one()
     may_go_on.set()
     taker.join()
+
+
+def test_of_a_pipe_nobody_reads_but_who_unpacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand in a pipe that is silent could not be interrupted."""
+    monkeypatch.setattr(source, "CHUNK_LEN", 4096)
+    reading, writing = os.pipe()
+    os.write(writing, gzip.compress(random.Random(12).randbytes(40_000)))
+    with io.FileIO(reading) as pipe, Capture("-", pipe, size=None) as capture:
+        next(capture.made(Rooms()))
+        assert not capture.read_on()
+    os.close(writing)
 
 
 def test_what_fails_for_whoever_makes_a_block_is_no_end_for_who_takes_them() -> None:

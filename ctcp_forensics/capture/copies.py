@@ -75,6 +75,8 @@ class Copies(Hands[Load]):
             is_over, error = copy.is_last, copy.error
             if is_over:
                 self._belt.end()
+            # Behind the `yield` another block may lie in the same copy, and its error is not this one's.
+            error = copy.error
             if copy.block:
                 self._capture.position = copy.begin + len(copy.block)
                 yield copy.block

@@ -233,10 +233,13 @@ class Capture:
         return blocks if isinstance(self._file, FileIO) else self._ahead(blocks)
 
     def _in_parts(self, blocks: Iterator[memoryview]) -> Meanwhile[memoryview]:
-        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it."""
+        """Of a file on disk whoever would wait for the other reads the next block; other files have a thread for it.
+
+        A pipe has neither: who reads one that is silent has to be the thread that can be interrupted.
+        """
         from ctcp_forensics.capture.meanwhile import Meanwhile  # most captures are not compressed
 
-        if isinstance(self._file, FileIO):
+        if isinstance(self._file, FileIO) and self.size is not None:
             return Meanwhile(self._hashed(blocks), BLOCKS_READY)
         return Meanwhile(self._ahead(self._hashed(blocks)), 0)
 
