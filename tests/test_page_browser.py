@@ -15,9 +15,9 @@ import pytest
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source
 from ctcp_forensics.render.page import page
-from ctcp_forensics.report import Report
+from ctcp_forensics.report import Endpoint, Report
 from ctcp_forensics.retrace import retrace
-from ctcp_forensics.trace import HEADEND_TO_CLIENT, Columns, Trace
+from ctcp_forensics.trace import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT, Columns, Hole, Mark, Trace
 from tests import reports
 from tests.hostile_reports import hostile
 from tests.test_page import many
@@ -269,6 +269,38 @@ LABELS_OF_TIME = """() => {
 }"""
 
 
+def everything() -> Trace:
+    """A segment of each kind that is drawn in a way of its own."""
+    columns = Columns()
+    kinds = (0, Mark.LOST, Mark.AGAIN, Mark.FILLING, Mark.COPY, Mark.SYN, Mark.RST)
+    for frame, marks in enumerate(kinds, start=1):
+        row(
+            columns,
+            at_ns=frame * 10**9,
+            frame=frame,
+            direction=CLIENT_TO_HEADEND,
+            pos=frame * 100,
+            length=100,
+            marks=marks,
+        )
+    row(columns, at_ns=9 * 10**9, frame=9, direction=HEADEND_TO_CLIENT, ack=200, marks=Mark.DUPLICATE_ACK)
+    columns.sack_row.append(len(kinds))
+    columns.sack_left.append(300)
+    columns.sack_right.append(400)
+    hole = Hole(direction=CLIENT_TO_HEADEND, left=200, right=300, from_ns=2 * 10**9, to_ns=None)
+    return Trace(flow="f2", place="a.pcap", captures=("c1",), base_seq=(0, 0), columns=columns, holes=(hole,))
+
+
+def test_no_two_kinds_are_told_apart_by_colour_alone(opened: Open) -> None:
+    legend = opened(reports.healthy(), everything()).tab.locator(".legend button")
+    signs = {
+        entry.inner_text(): re.sub("#[0-9a-f]+", "", entry.locator("svg").inner_html())
+        for entry in legend.all()
+    }
+    assert len(signs) == 11
+    assert len(set(signs.values())) == 11
+
+
 @pytest.mark.parametrize(
     ("lasted_ns", "first"),
     [
@@ -359,6 +391,21 @@ def test_five_thousand_flows_stay_usable(opened: Open, tmp_path: Path) -> None:
     watched.assert_quiet()
 
 
+def test_the_whole_table_of_flows_fits_a_wide_window_with_long_addresses_too(opened: Open) -> None:
+    report = reports.mixed()
+    ends = [
+        Endpoint(address=f"2001:db8:1234:5678:9abc:def0:1234:{end}", port=49_731) for end in ("abcd", "beef")
+    ]
+    flows = tuple(msgspec.structs.replace(flow, client=ends[0], headend=ends[1]) for flow in report.flows)
+    tab = opened(msgspec.structs.replace(report, flows=flows), ready="#filters:not([hidden])").tab
+    wide = tab.locator(".wide", has=tab.locator("#flow-table"))
+    assert wide.evaluate("(one) => [one.scrollWidth, one.clientWidth]")[0] == wide.evaluate(
+        "(one) => one.clientWidth"
+    )
+    for cell in tab.locator("#flow-table .number").all():
+        assert "\n" not in cell.inner_text()
+
+
 # --- words --------------------------------------------------------------------------------
 
 
@@ -440,6 +487,51 @@ def test_screens_are_light_or_dark_and_paper_is_white(
     settled(watched)
     assert tab.locator("details[open]").count() < tab.locator("details").count()
     watched.assert_quiet()
+
+
+def test_on_paper_no_number_no_command_and_no_heading_is_torn(
+    opened: Open, failure: tuple[Report, tuple[Trace, ...]]
+) -> None:
+    report, traces = failure
+    tab = opened(report, *traces).tab
+    tab.emulate_media(media="print")
+    breaks = "(all, name) => [...new Set(all.map((one) => getComputedStyle(one)[name]))]"
+    assert tab.locator("td.number").evaluate_all(breaks, "whiteSpace") == ["nowrap"]
+    assert tab.locator(".commands").evaluate_all(breaks, "breakInside") == ["avoid"]
+    assert tab.locator("summary").evaluate_all(breaks, "breakAfter") == ["avoid"]
+
+
+LUMINANCE = """
+  const luminance = (color) => {
+    const [r, g, b] = color.match(/[0-9.]+/g).slice(0, 3).map((one) => one / 255)
+      .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+"""
+CONTRASTS = (
+    """(names) => {"""
+    + LUMINANCE
+    + """
+  const probe = document.body.appendChild(document.createElement("span"));
+  const colored = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
+  return Object.fromEntries(names.map((name) => [name,
+    Math.min(...["--paper", "--raised"].map((ground) => contrast(colored(name), colored(ground))))]));
+}"""
+)
+TEXTS = ["--ink", "--soft", "--link", "--good", "--bad", "--open", "--asked", "--lost", "--opened", "--acked"]
+SHAPES = ["--sent", "--again", "--filling", "--copied", "--sacked", "--hole-edge"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_can_be_seen_and_every_text_be_read(opened: Open, scheme: str) -> None:
+    """WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for texts, 3 for what is drawn."""
+    tab = opened(reports.mixed(), ready="#filters:not([hidden])", color_scheme=scheme, bypass_csp=True).tab
+    assert {name: seen for name, seen in tab.evaluate(CONTRASTS, TEXTS).items() if seen < 4.5} == {}
+    assert {name: seen for name, seen in tab.evaluate(CONTRASTS, SHAPES).items() if seen < 3} == {}
 
 
 @pytest.mark.parametrize("width", [400, 1200])

@@ -195,9 +195,9 @@ class Diagram {
       pxAlign: 0,
       points: { show: false },
       width: style.width ?? 0,
-      stroke: style.isFilled ? undefined : color,
+      stroke: style.isFilled ? style.edge && (() => colorOf(style.edge)) : color,
       fill: style.isFilled ? color : undefined,
-      dash: style.paint === lines ? [3, 4] : undefined,
+      dash: style.dash,
       paths: (u) => ({ clip: null, ...style.paint(u, lane.layers[kind], lane) }),
     };
   }

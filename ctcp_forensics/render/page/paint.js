@@ -2,17 +2,17 @@
 // Knows pixels. Does not know what is pointed at or chosen: see nearest.js and diagram.js.
 
 const STYLES = {
-  hole: { says: "hole: bytes that never came, or came late", color: "--hole", paint: holes, isFilled: true },
-  sacked: { says: "SACK block", color: "--sacked", paint: bars, width: 1 },
+  hole: { says: "hole: bytes that never came, or came late", color: "--hole", edge: "--hole-edge", paint: holes, width: 1, isFilled: true },
+  sacked: { says: "SACK block", color: "--sacked", paint: bars, width: 1, dash: [5, 2] },
   sent: { says: "segment", color: "--sent", paint: bars, width: 1.5 },
-  copied: { says: "copy", color: "--copied", paint: bars, width: 1.5 },
-  filling: { says: "late: fills a hole", color: "--filling", paint: bars, width: 2.5 },
-  again: { says: "retransmission", color: "--again", paint: bars, width: 2.5 },
+  copied: { says: "copy", color: "--copied", paint: bars, width: 1.5, dash: [2, 2] },
+  filling: { says: "late: fills a hole", color: "--filling", paint: beams, width: 2.5 },
+  again: { says: "retransmission", color: "--again", paint: diamonds, width: 2.5 },
   acked: { says: "acknowledged up to here", color: "--acked", paint: steps, width: 1.5 },
   asked: { says: "duplicate ACK", color: "--asked", paint: dots, isFilled: true },
   lost: { says: "lost segment", color: "--lost", paint: crosses, width: 2.5 },
-  turns: { says: "SYN, FIN", color: "--opened", paint: lines, width: 1 },
-  reset: { says: "RST", color: "--lost", paint: lines, width: 1.5 },
+  turns: { says: "SYN, FIN", color: "--opened", paint: lines, width: 1, dash: [3, 4] },
+  reset: { says: "RST", color: "--lost", paint: lines, width: 1.5, dash: [6, 3] },
 };
 const ROOMY = 12; // CSS pixels for each bar from which on bars are drawn wider
 const LEAST_HEIGHT = 2;
@@ -63,8 +63,39 @@ function bars(u, layer) {
     bottom = low;
   }
   if (end > first) close();
-  const isRoomy = (end - first) * ROOMY * at.ratio < u.bbox.width;
-  return { stroke: path, _width: isRoomy ? 3 : undefined }; // the name that uPlot reads
+  return { stroke: path, _width: isRoomy(u, layer) ? 3 : undefined }; // the name that uPlot reads
+}
+
+function isRoomy(u, layer) {
+  const { from, to, ratio } = projection(u);
+  const [first, end] = layer.within(from, to);
+  return (end - first) * ROOMY * ratio < u.bbox.width;
+}
+
+// Bars with a sign on each, where there is room for it: colours alone tell some eyes nothing.
+function marked(u, layer, mark) {
+  const drawn = bars(u, layer);
+  const at = projection(u);
+  const [first, end] = isRoomy(u, layer) ? layer.within(at.from, at.to) : [0, 0];
+  for (let i = first; i < end; i++) mark(drawn.stroke, Math.round(at.x(layer.t[i])) + 0.5, at.y(layer.low[i]), at.y(layer.high[i]), 4 * at.ratio);
+  return drawn;
+}
+
+function diamonds(u, layer) {
+  return marked(u, layer, (path, x, low, high, arm) => {
+    const y = (low + high) / 2;
+    path.moveTo(x - arm, y);
+    for (const [right, down] of [[0, -arm], [arm, 0], [0, arm], [-arm, 0]]) path.lineTo(x + right, y + down);
+  });
+}
+
+function beams(u, layer) {
+  return marked(u, layer, (path, x, low, high, arm) => {
+    for (const y of [low, high]) {
+      path.moveTo(x - arm, y);
+      path.lineTo(x + arm, y);
+    }
+  });
 }
 
 // Level, and up where the ACK moves.
@@ -146,7 +177,7 @@ function holes(u, _layer, lane) {
     const top = Math.min(at.y(hole.right), bottom - 2 * LEAST_HEIGHT);
     if (right > left) path.rect(left, top, right - left, bottom - top);
   }
-  return { fill: path };
+  return { fill: path, stroke: path };
 }
 
 // Names of what opened and ended the flow, beside its lines.
