@@ -72,11 +72,10 @@ class Copies(Hands[Load]):
         while not (is_over or self._is_given_up):
             copy = self._copy_of(self._belt.chunks_taken)
             self._belt.count_chunk()
+            # Behind the `yield` another block may lie in the same copy, and its error is not this one's.
             is_over, error = copy.is_last, copy.error
             if is_over:
                 self._belt.end()
-            # Behind the `yield` another block may lie in the same copy, and its error is not this one's.
-            error = copy.error
             if copy.block:
                 self._capture.position = copy.begin + len(copy.block)
                 yield copy.block
