@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,46 @@ def test_without_its_script_the_page_tells_all_the_same(made: MadeStore, opened:
     assert tab.locator(".bar .died").first.bounding_box()["height"] > 20
     assert not tab.is_visible("#filters")
     assert tab.is_visible("text=Not wholly looked at")
+
+
+def test_on_a_telephone_the_newest_bar_is_in_sight_and_its_labels_can_be_read(
+    made: MadeStore, opened: Open
+) -> None:
+    tab = opened(page_of(made), viewport={"width": 390, "height": 800})
+    box = tab.locator(".bar").last.bounding_box()
+    assert 0 <= box["x"] < box["x"] + box["width"] <= 390
+    heights = tab.locator(".timeline text").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 11
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("days", [11, 36 * 7, 36 * 30])
+def test_labels_of_time_stay_inside_and_apart(tmp_path: Path, opened: Open, days: int, width: int) -> None:
+    made = MadeStore(tmp_path / "store")
+    made.add(*(analyzed(f"/{day}.pcap", dead(day, days=day), days=day) for day in (0, days)))
+    tab = opened(page_of(made), viewport={"width": width, "height": 800})
+    right = (
+        tab.locator(".timeline svg").bounding_box()["x"]
+        + tab.locator(".timeline svg").bounding_box()["width"]
+    )
+    boxes = [text.bounding_box() for text in tab.locator(".timeline text").all()]
+    for one, other in pairwise(boxes):
+        assert one["x"] + one["width"] < other["x"]
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= right
+
+
+def test_bars_are_buttons_to_who_does_not_see_them(made: MadeStore, opened: Open) -> None:
+    tab = opened(page_of(made))
+    bar = tab.get_by_role("button", name="1 flow died of 1 judged")
+    bar.focus()
+    tab.keyboard.press("Space")
+    assert shown(tab) == ["203.0.113.7"]
+    assert bar.get_attribute("aria-pressed") == "true"
+    tab.keyboard.press("Enter")
+    assert len(shown(tab)) == 2
+    assert bar.get_attribute("aria-pressed") == "false"
 
 
 @pytest.mark.parametrize("width", [390, 1400])

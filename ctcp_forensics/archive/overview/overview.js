@@ -38,11 +38,16 @@ class Hits {
   }
 
   narrow(bar) {
-    this.span?.classList.remove("chosen");
+    this.press(this.span, false);
     this.span = this.span === bar ? null : bar;
-    this.span?.classList.add("chosen");
+    this.press(this.span, true);
     element("whole").hidden = !this.span;
     this.show();
+  }
+
+  press(bar, isPressed) {
+    bar?.classList.toggle("chosen", isPressed);
+    bar?.setAttribute("aria-pressed", isPressed);
   }
 
   tell(row) {
@@ -62,7 +67,22 @@ const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replac
 function chooses(part, choose) {
   part.setAttribute("tabindex", "0");
   part.addEventListener("click", choose);
-  part.addEventListener("keydown", (event) => event.key === "Enter" && choose());
+  part.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose();
+  });
+}
+
+// A picture to look at becomes a group of buttons.
+function makeTimeline(svg, hits) {
+  svg.classList.add("can-choose");
+  svg.setAttribute("role", "group");
+  for (const bar of svg.querySelectorAll(".bar")) {
+    bar.setAttribute("role", "button");
+    hits.press(bar, false);
+    chooses(bar, () => hits.narrow(bar));
+  }
 }
 
 document.addEventListener("click", (event) => {
@@ -72,7 +92,10 @@ document.addEventListener("click", (event) => {
 showCopyButtons(document);
 if (element("hit-table")) {
   const hits = new Hits(element("hit-table"));
-  document.querySelector(".timeline svg")?.classList.add("can-choose");
-  for (const bar of document.querySelectorAll(".timeline .bar")) chooses(bar, () => hits.narrow(bar));
+  const svg = document.querySelector(".timeline svg");
+  if (svg) makeTimeline(svg, hits);
   for (const row of hits.rows) chooses(row, () => hits.tell(row));
 }
+const timeline = document.querySelector(".timeline .wide");
+// The newest is what is asked about, and stands at the right, which a narrow window does not show.
+if (timeline) timeline.scrollLeft = timeline.scrollWidth;

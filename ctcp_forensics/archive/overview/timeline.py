@@ -22,6 +22,8 @@ WIDTH, TALL, LOW = 960.0, 150.0, 44.0
 FEWEST_SLOTS: Final = 12
 """A single bar is not as wide as the page."""
 MOST_LABELS: Final = 8
+LABEL_ROOM: Final = 76.0
+"""Of `2026-03-02`: a bar with less to its right has its label end below it."""
 
 BY_DAY: Final = """
 SELECT first_time::DATE AS "date", count(DISTINCT flow) AS flows,
@@ -44,6 +46,10 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     flows_height: float
     label: str
     """Below the bar; empty where there is no room."""
+
+    @property
+    def is_at_the_edge(self) -> bool:
+        return self.x + LABEL_ROOM > WIDTH
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from ctcp_forensics.render.plot.scale import Scale
 from ctcp_forensics.trace import NOWHERE, Columns, Hole, Mark, Trace
 
 BLUE, GREEN, VERMILLION, PURPLE, ORANGE = "#0072b2", "#007a59", "#d55e00", "#8f3f73", "#e69f00"
-RED, GREY, PALE, ROSE = "#b3001b", "#6e7781", "#d8dee4", "#f9d9dc"
+RED, GREY, PALE, ROSE, EDGE = "#b3001b", "#6e7781", "#d8dee4", "#f9d9dc", "#cf6a75"
 
 RUG_HEIGHT: Final = 9
 SHORTEST: Final = 3.0
@@ -93,7 +93,8 @@ def holes(lane: Lane) -> Iterator[str]:
         left, right = scale.x(hole.from_ns), scale.x(end_of(hole, lane))
         bottom = scale.y(hole.left)
         width, height = max(right - left, SHORTEST), max(bottom - scale.y(hole.right), SHORTEST)
-        yield rectangle(Box(left=left, top=bottom - height, width=width, height=height), fill=ROSE)
+        box = Box(left=left, top=bottom - height, width=width, height=height)
+        yield rectangle(box, fill=ROSE, stroke=EDGE, stroke_width=0.8)
 
 
 def end_of(hole: Hole, lane: Lane) -> int:
@@ -297,7 +298,7 @@ LEGEND_SIGNS: Final[dict[str, tuple[str, dict[str, str | float]]]] = {
     "closed": ("m0 4l-4 -7h8z", {"fill": PURPLE}),
     "window": ("m-8 0h16", {"stroke": GREY, "stroke_width": 1.2, "stroke_dasharray": "5 2"}),
     "sack": ("m0 -5v10", {"stroke": ORANGE, "stroke_width": 1.5, "stroke_opacity": "0.7"}),
-    "hole": ("m-7 0h14", {"stroke": ROSE, "stroke_width": 8}),
+    "hole": ("m-7 -4h14v8h-14z", {"fill": ROSE, "stroke": EDGE, "stroke_width": 0.8}),
     "end": ("m0 -6v12", {"stroke": RED, "stroke_width": 1.5, "stroke_dasharray": "3 3"}),
     "rug": ("m0 -4v8", {"stroke": GREY, "stroke_width": 1.2}),
 }
