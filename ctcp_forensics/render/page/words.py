@@ -162,7 +162,15 @@ def plainly(verdict: str, title: str, means: str) -> Plain:
     return VERDICTS.get(verdict, Plain(title, means))
 
 
-ACRONYMS = {"ack": "ACK", "acks": "ACKs", "spi": "SPI"}
+ACRONYMS = {
+    "ack": "ACK",
+    "acks": "ACKs",
+    "ctcp": "cTCP",
+    "ike": "IKE",
+    "spi": "SPI",
+    "syn": "SYN",
+    "ttl": "TTL",
+}
 """Those in the names of claims, which have no capitals."""
 
 
