@@ -517,6 +517,16 @@ def test_a_million_tiny_blocks_of_no_known_type_are_passed_over() -> None:
     assert answer.peak_mb < PEAK_MB
 
 
+def test_counters_after_each_of_very_many_frames_take_no_memory_each(tmp_path: Path) -> None:
+    """A batch ends at each of them, and several hands hold all batches of a chunk."""
+    file = tmp_path / "counted.pcapng"
+    file.write_bytes(sf.section() + sf.interface() + (sf.simple() + sf.statistics()) * (MANY // 4))
+    answer = in_json(file)
+    (read,) = answer.report["captures"]
+    assert (read["frames"], read["damage"]) == (MANY // 4, [])
+    assert answer.peak_mb < PEAK_MB
+
+
 def test_a_hundred_thousand_interfaces_are_taken_up_to_the_cap() -> None:
     described = (sf.interface("<", sf.option("<", 2, b"eth%06d" % number)) for number in range(100_000))
     answer = in_json("-", fed=[sf.section(), *described])

@@ -32,6 +32,7 @@ from ctcp_forensics.reading.course import Reel
 from ctcp_forensics.savefile import Reader
 from tests import savefiles as sf
 from tests.hands_at_work import Load, Reading, dawdle, nobody_is_left
+from tests.kernels import COMPILED, needs_core
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 LONG_BLOCK = 300_000
@@ -302,6 +303,21 @@ def test_a_table_hands_its_batch_over_and_keeps_its_totals(kernel: str) -> None:
     table.append(Frame(9, 90, 0, 60, 60, 0, 1, 0))
     table.hand_over(other)
     assert [frame.number for frame in (other[at] for at in range(len(other)))] == [9]
+
+
+@needs_core
+def test_a_smaller_table_gets_a_copy_and_the_larger_one_stays_as_large() -> None:
+    table, smaller, too_small = (COMPILED.Frames(capacity=room) for room in (3, 2, 1))
+    frames = [Frame(number, number * 10, 0, 60, 60, 0, 1, 0) for number in (1, 2, 3)]
+    for frame in frames[:2]:
+        table.append(frame)
+    with pytest.raises(ValueError, match="does not fit"):
+        table.hand_over(too_small)
+    table.hand_over(smaller)
+    assert (len(table), [smaller[at] for at in range(len(smaller))]) == (0, frames[:2])
+    for frame in frames:
+        table.append(frame)
+    assert len(table) == 3
 
 
 # --- whole analyses -------------------------------------------------------------------------------

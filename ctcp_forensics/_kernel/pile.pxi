@@ -1,9 +1,12 @@
 # Pile: the batches of one chunk.  The compiled twin of the one in plain_belt.py.
 #
 # A pile is one hand's.  Its tables are made by Python, batch by batch, where a chunk needs more than any before it.
+# The first ones hold a full batch and are kept.  Where blocks that are no packets stand between frames, a chunk has very many
+# batches of very few: those behind the first have tables no longer than they are, for that chunk only.
 
 cdef enum:
     ACROSS_ROOM = 266_240  # LONGEST_FRAME with any header, and with a few options
+    FULL_TABLES = 18  # 1 MiB holds records of 16 bytes for 16 full batches, one begun, and the one across
 
 
 cdef struct load_t:  # a batch on a pile: what its two tables hold, and the bytes that its frames point into
@@ -25,7 +28,7 @@ cdef class Pile:
     cdef load_t* loads
     cdef list tables  # (Frames, Packets) of each load
     cdef list buffers  # of each batch, None where it was taken by a belt
-    cdef Py_ssize_t made, height, viewed
+    cdef Py_ssize_t room, made, height, viewed
     cdef Py_ssize_t at  # the first batch that is not followed to its end
     cdef uint32_t followed  # packets of that batch
     cdef uint8_t* across  # a frame that began in the chunk before
@@ -50,7 +53,7 @@ cdef class Pile:
         """Take a batch over from the walk, which goes on with other memory."""
         cdef load_t* load
         self.refuse_if_busy()
-        self.make_room()
+        self.make_room(len(frames))
         load = &self.loads[self.height]
         PyObject_GetBuffer(buffer, &load.view, PyBUF_SIMPLE)
         self.viewed += 1
@@ -80,6 +83,8 @@ cdef class Pile:
         self.refuse_if_busy()
         self.release_views()
         self.buffers.clear()
+        del self.tables[FULL_TABLES:]
+        self.made = min(self.made, FULL_TABLES)
         self.height = self.at = self.followed = 0
         self.chunk = None
 
@@ -103,23 +108,29 @@ cdef class Pile:
                 raise MemoryError
         return 0
 
-    cdef int make_room(self) except -1:
+    cdef int make_room(self, Py_ssize_t count) except -1:
+        """For one more batch, of so many frames."""
         cdef Frames frames
         cdef Packets packets
         cdef load_t* load
-        cdef void* grown
         if self.height < self.made:
             return 0
-        grown = realloc(self.loads, <size_t> (self.made + 1) * sizeof(load_t))
-        if grown == NULL:
-            raise MemoryError
-        self.loads = <load_t*> grown
-        frames, packets, load = Frames(), Packets(), &self.loads[self.made]
+        if self.made == self.room:
+            self.make_loads(max(FULL_TABLES, 2 * self.room))
+        frames, packets = Frames(BATCH_LEN if self.made < FULL_TABLES else max(count, 1)), Packets()
+        load = &self.loads[self.made]
         load.frames, load.count, load.capacity = &frames.rows, &frames.count, &frames.capacity
         load.packets = &packets.batch
         load.frames_busy, load.packets_busy = &frames.is_busy, &packets.is_busy
         self.tables.append((frames, packets))
         self.made += 1
+        return 0
+
+    cdef int make_loads(self, Py_ssize_t room) except -1:
+        cdef void* grown = realloc(self.loads, <size_t> room * sizeof(load_t))
+        if grown == NULL:
+            raise MemoryError
+        self.loads, self.room = <load_t*> grown, room
         return 0
 
     cdef void release_views(self):

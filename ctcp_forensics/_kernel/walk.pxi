@@ -196,11 +196,19 @@ cdef class Frames:
         return table
 
     def hand_over(self, Frames other not None):
-        """The batch goes into another table, whose memory is used for the next; the totals stay here."""
+        """The batch goes into another table, and the totals stay here.
+
+        A table as large gets the memory that it lies in, and gives its own for the next batch; a smaller one a copy.
+        """
         self.refuse_if_busy()
         other.refuse_if_busy()
-        self.rows, other.rows = other.rows, self.rows
-        self.capacity, other.capacity = other.capacity, self.capacity
+        if other.capacity < self.count:
+            raise ValueError("the batch does not fit into the other table")
+        if other.capacity < self.capacity:
+            memcpy(other.rows, self.rows, <size_t> self.count * sizeof(frame_t))
+        else:
+            self.rows, other.rows = other.rows, self.rows
+            self.capacity, other.capacity = other.capacity, self.capacity
         other.count, self.count = self.count, 0
 
     def append(self, row):
