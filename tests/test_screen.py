@@ -124,7 +124,7 @@ class Told:
 
     def case(self) -> Case:
         flow = build_flow(self, 0, ports=frozenset({10_000}), capture_last_ns=self.last_ns)
-        return assemble([flow], self.around.__class__(last_ns=self.last_ns), ())[0]
+        return assemble([flow], self.around.__class__(last_ns=self.last_ns), (), [None])[0]
 
 
 @cache
