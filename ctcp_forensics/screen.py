@@ -68,6 +68,7 @@ verdict.NOTHING_UNREAD."""
 IS_UNCLOSED: Final = bytes(word in (Plain.LOSS_TOLERATED, Plain.WELL) for word in range(256))
 """What may be said of a flow that nobody closed, and with less confidence where another took its place."""
 
+IS_JUDGED: Final = bytes(word == Plain.JUDGE for word in range(256))
 OPEN: Final = frozenset((Plain.JUDGE, Plain.ONE_SIDED))
 """Said of flows that are not well, or of which nobody knows: they are told in full while there is room for such."""
 IS_OPEN: Final = bytes(word in OPEN for word in range(256))
@@ -122,14 +123,24 @@ def sifted(
 
 
 def words_on(tracker: Tracker, wanted: Sequence[int], named: Collection[flows.Conversation]) -> bytes:
-    """What the counters say, but of flows in whose place their hosts may have opened another."""
-    words = bytearray(tracker.screen(wanted, LIMITS, named))
-    idle = list(compress(range(len(words)), words.translate(IS_UNCLOSED)))
-    following = tracker.successors([wanted[place] for place in idle])
-    for place, successor in zip(idle, following, strict=True):
-        if successor != NEVER:
-            words[place] = Plain.JUDGE
-    return bytes(words)
+    """What the counters say, but of flows that others bear on."""
+    words = tracker.screen(wanted, LIMITS, named)
+    doubted = in_whose_place_another_is(tracker, list(compress(wanted, words.translate(IS_UNCLOSED))))
+    words = judged_among(wanted, words, doubted)
+    again = tracker.reopenings(list(compress(wanted, words.translate(IS_JUDGED))))
+    return judged_among(wanted, words, set(again) - {NEVER})
+
+
+def in_whose_place_another_is(tracker: Tracker, some: Sequence[int]) -> set[int]:
+    """Those that nobody closed and whose hosts opened another since."""
+    return {one for one, following in zip(some, tracker.successors(some), strict=True) if following != NEVER}
+
+
+def judged_among(wanted: Sequence[int], words: bytes, doubted: Collection[int]) -> bytes:
+    """The words, but for flows of which others say something."""
+    if not doubted:
+        return words
+    return bytes(Plain.JUDGE if index in doubted else word for index, word in zip(wanted, words, strict=True))
 
 
 def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:

@@ -303,8 +303,9 @@ def left() -> Report:
         evidence=(left_alone,),
         missing_evidence=(left_alone.settled_by,),
     )
-    sure = [msgspec.structs.replace(one, confidence="strong") for one in (HEALTHY_FLOW, HEALTHY_FINDING)]
-    return report((sure[0], flow), (sure[1], finding))
+    surely = msgspec.structs.replace(HEALTHY_FLOW, confidence="strong")
+    sure = msgspec.structs.replace(HEALTHY_FINDING, confidence="strong")
+    return report((surely, flow), (sure, finding))
 
 
 def short() -> Report:

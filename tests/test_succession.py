@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -50,13 +51,25 @@ def opened(row: FlowRow) -> list[tuple[bytes, bytes, int]]:
     return [one for side, one in enumerate(either) if row.originator in (NEVER, side)]
 
 
-def found_by_searching(rows: list[FlowRow], row: FlowRow) -> int:
+def ends(row: FlowRow) -> set[tuple[bytes, int]]:
+    return {(row.src, row.sport), (row.dst, row.dport)}
+
+
+def found_by_searching(rows: list[FlowRow], row: FlowRow, is_next: Callable[[FlowRow], bool]) -> int:
     later = [
         (one.syn_frame, index)
         for index, one in enumerate(rows)
-        if one.syn_frame > row.last_frame and opened(one)[0] in opened(row)
+        if one.syn_frame > row.last_frame and is_next(one)
     ]
     return min(later)[1] if later else NEVER
+
+
+def next_of_its_hosts(rows: list[FlowRow], row: FlowRow) -> int:
+    return found_by_searching(rows, row, lambda one: opened(one)[0] in opened(row))
+
+
+def next_of_its_ends(rows: list[FlowRow], row: FlowRow) -> int:
+    return found_by_searching(rows, row, lambda one: ends(one) == ends(row))
 
 
 @settings(max_examples=300, deadline=None)
@@ -66,7 +79,9 @@ def test_both_kernels_find_what_a_search_finds(spoken: list[Any]) -> None:
     reference, compiled = (followed(kernel, [stream_of(spoken)]) for kernel in (plain, COMPILED))
     indices = range(reference.tallies().flows)
     rows = [reference.flow(index) for index in indices]
-    expected = [found_by_searching(rows, row) for row in rows]
-    assert reference.successors(indices) == expected
-    assert compiled.successors(indices) == expected
-    assert compiled.successors(indices[::-2]) == expected[::-2]
+    by_hosts = [next_of_its_hosts(rows, row) for row in rows]
+    by_ends = [next_of_its_ends(rows, row) for row in rows]
+    for tracker in (reference, compiled):
+        assert tracker.successors(indices) == by_hosts
+        assert tracker.reopenings(indices) == by_ends
+    assert compiled.successors(indices[::-2]) == by_hosts[::-2]

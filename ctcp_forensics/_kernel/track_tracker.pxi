@@ -582,7 +582,16 @@ cdef class Tracker:
         cdef list flows = list(wanted)
         cdef uint32_t* indices = self.checked_all(flows)
         try:
-            return successors_of(&self.tracker, indices, <uint32_t> len(flows))
+            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_any_port)
+        finally:
+            free(indices)
+
+    def reopenings(self, wanted):
+        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_its_port)
         finally:
             free(indices)
 

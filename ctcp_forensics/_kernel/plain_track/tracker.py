@@ -8,7 +8,7 @@ from itertools import pairwise
 from ctcp_forensics._kernel.caps import EPISODES_KEPT, FLOW_CAP, HALF_OPEN_CAP, SEGMENT_LOG_CAP
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened, settled
-from ctcp_forensics._kernel.plain_succession import successors
+from ctcp_forensics._kernel.plain_succession import reopenings, successors
 from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, Stage, is_suspect, ranked, stage
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
@@ -221,6 +221,10 @@ class Tracker:
     def successors(self, wanted: Sequence[int]) -> list[int]:
         """For each wanted flow the first that the same hosts opened in its place; NEVER where there is none."""
         return successors(self, wanted)
+
+    def reopenings(self, wanted: Sequence[int]) -> list[int]:
+        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+        return reopenings(self, wanted)
 
     def brief(self, wanted: Sequence[int], ports: Collection[int], frames_before: int = 0) -> BriefColumns:
         """A few facts of each wanted flow, column by column."""
