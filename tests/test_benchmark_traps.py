@@ -80,18 +80,24 @@ def test_a_trap_is_laid_out_with_the_words_that_read_it(name: str, tmp_path: Pat
 # --- what is said of costs ------------------------------------------------------------------------
 
 
-def costs(*some: tuple[int, int]) -> list[Cost]:
-    return [Cost(instructions * 10**9, cycles * 10**9) for instructions, cycles in some]
+def costs(*some: tuple[int, int, int]) -> list[Cost]:
+    return [Cost(instructions * 10**9, cycles * 10**9, us * 10**6) for instructions, cycles, us in some]
 
 
 def test_instructions_are_the_algorithm_and_cycles_alone_the_memory() -> None:
-    assert growth.reason_of(costs((1, 1), (2, 2), (4, 4), (8, 8))) is None
-    assert growth.reason_of(costs((1, 1), (2, 2), (4, 9), (8, 18))) == "the memory"
-    assert growth.reason_of(costs((1, 1), (2, 2), (5, 9), (10, 18))) == "the algorithm"
+    assert growth.reason_of(costs((1, 1, 1), (2, 2, 2), (4, 4, 4), (8, 8, 8))) is None
+    assert growth.reason_of(costs((1, 1, 1), (2, 2, 2), (4, 9, 9), (8, 18, 18))) == "the memory"
+    assert growth.reason_of(costs((1, 1, 1), (2, 2, 2), (5, 9, 9), (10, 18, 18))) == "the algorithm"
+
+
+def test_what_the_program_does_not_do_itself_is_the_system() -> None:
+    assert growth.reason_of(costs((1, 1, 1), (2, 2, 3), (4, 4, 6), (8, 8, 9))) == "the system"
+    assert growth.reason_of(costs((0, 0, 1), (0, 0, 2), (0, 0, 4), (0, 0, 9))) == "the system"
+    assert growth.reason_of(costs((0, 0, 1), (0, 0, 2), (0, 0, 4), (0, 0, 8))) is None
 
 
 def test_what_two_runs_differ_by_is_no_growth() -> None:
-    few = [Cost(10**6, 10**6), Cost(10**7, 10**7)]
+    few = [Cost(10**6, 10**6, 10**3), Cost(10**7, 10**7, 10**4)]
     assert growth.reason_of(few) is None
 
 

@@ -112,22 +112,24 @@ def test_what_goes_wrong_is_told_where_its_range_would_be_read() -> None:
 
 
 def test_behind_its_end_nothing_is_on_its_way() -> None:
-    """Of four ranges that were asked for one is read: when it is closed, nobody works on the others any more."""
+    """Four ranges are read, and others were asked for: when it is closed, nobody works on those any more."""
+    read_len = 4 * RANGE_LEN
     working: list[int] = []
-    left = threading.Lock()
+    has_begun, may_end = threading.Event(), threading.Event()
 
-    def slowly(start: int, end: int) -> bytes:
-        with left:
+    def held(start: int, end: int) -> bytes:
+        if start >= read_len:
             working.append(start)
-        threading.Event().wait(0.3)
-        with left:
+            has_begun.set()
+            assert may_end.wait(60)
             working.remove(start)
         return there(start, end)
 
-    with ranges_of(slowly) as ranges:
+    with ranges_of(held) as ranges:
         for _ in range(4):
             ranges.readinto(memoryview(bytearray(RANGE_LEN)))
-        assert working
+        assert has_begun.wait(60)
+        threading.Timer(0.1, may_end.set).start()
     assert working == []
     assert not [one for one in threading.enumerate() if one.name.startswith("range")]
 
