@@ -144,6 +144,32 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(target: str, reason:
     assert answer.stderr == f"ctcp-diag: cannot write {target}: {reason}\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "analyze absent.pcap -o nowhere/it.svg",
+        "analyze absent.pcap --report nowhere/it.svg",
+        "analyze absent.pcap --plot nowhere/it.svg",
+        "annotate absent.pcap -o nowhere/it.svg",
+        "crosscheck absent.pcap -o nowhere/it.svg",
+        "render of-absent.json --plot nowhere/it.svg",
+        "render of-absent.json --sketch -o nowhere/it.svg",
+        "render of-absent.json --sketch --report nowhere/it.svg",
+        "scan . --store results --ndjson nowhere/it.svg",
+        "scan . --store results --overview nowhere/it.svg",
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_any_capture_is_read(arguments: str, tmp_path: Path) -> None:
+    """Of an absent capture nothing is said: nobody looked for it."""
+    (tmp_path / "absent.pcap").write_bytes(Path(FAILURE).read_bytes())
+    run("analyze", "--json", "-o", "of-absent.json", "absent.pcap", cwd=tmp_path)
+    (tmp_path / "absent.pcap").unlink()
+    answer = run(*arguments.split(), cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "ctcp-diag: cannot write nowhere/it.svg: No such file or directory\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["of-absent.json"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told_in_one_line() -> None:
     with Path("/dev/full").open("wb") as full:

@@ -16,8 +16,8 @@ import msgspec
 
 from ctcp_forensics.capture import BY_THE_WAY, WHOLLY, Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.cli.ends import TROUBLE, at_interrupt, say
-from ctcp_forensics.cli.output import destination, look, write, write_utf8
+from ctcp_forensics.cli.ends import TROUBLE, Refused, at_interrupt, say
+from ctcp_forensics.cli.output import destination, look, refuse_unwritable, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
 from ctcp_forensics.render import render
@@ -77,7 +77,7 @@ class Request(Rendering, frozen=True, kw_only=True):
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
-    _check_plot(request)
+    _check_plot(request, paths)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         under_pseudonyms = _veil(request)
         options = options_of(request)
@@ -93,24 +93,28 @@ def answer(request: Request) -> int:
     return status(report)
 
 
-def drawable(report: Report, wanted: Rendering) -> Report:
+def written(
+    found: Report, under_pseudonyms: Callable[[Report], Report], wanted: Rendering, source: str
+) -> int:
+    """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
+    _check_plot(wanted, [source])
+    with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
+        pictured = _drawable(found, wanted)
+        shown = under_pseudonyms(pictured)
+        if html is not None:
+            _write_page(html, pictured, shown, wanted)
+        _render(shown, wanted, text)
+    _plot(shown, wanted, [source])
+    return status(shown)
+
+
+def _drawable(report: Report, wanted: Rendering) -> Report:
     """A stored report with the picture that is asked for: its own, or one of its captures, which are read again."""
-    _check_plot(wanted)
     if wanted.is_drawn and not report.pictures:
         from ctcp_forensics.cli.pictures import with_pictures
 
         return with_pictures(report, at_most=1, progress=None, access=wanted.access)
     return report
-
-
-def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int:
-    """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
-    with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
-        if html is not None:
-            _write_page(html, found, shown, wanted)
-        _render(shown, wanted, text)
-    _plot(shown, wanted, [source])
-    return status(shown)
 
 
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
@@ -128,11 +132,16 @@ def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
         write(text, sketched(report, seen_as, wanted.output))
 
 
-def _check_plot(wanted: Rendering) -> None:
-    if wanted.plot is not None:
-        from ctcp_forensics.cli.pictures import checked
+def _check_plot(wanted: Rendering, sources: Sequence[str]) -> None:
+    """Before any work: it is written last, and only where there is something to draw."""
+    if wanted.plot is None:
+        return
+    from ctcp_forensics.cli.pictures import checked
 
-        checked(wanted.plot)
+    checked(wanted.plot)
+    refuse_unwritable(wanted.plot, sources)
+    if wanted.plot in (wanted.output, wanted.page):
+        raise Refused(f"the picture cannot go to {wanted.plot} as well: name another file")
 
 
 def _plot(report: Report, wanted: Rendering, sources: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from ctcp_forensics.capture.names import shown
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
 from ctcp_forensics.cli.headway import watching
 from ctcp_forensics.cli.listening import listening
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, refuse_unwritable, write
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.render.wording import count, sized
 
@@ -48,6 +48,8 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
 
 def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     """Sweep, tell, and return the exit status."""
+    if telling.overview is not None:
+        refuse_unwritable(telling.overview, ())
     try:
         with listening(telling.stream, telling.form) as hear, watching(wanted=not telling.quiet) as watch:
             swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
