@@ -73,6 +73,25 @@ def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> En
     return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
 
 
+def insist_on_store(folder: Path) -> None:
+    """Raises StoreError where there is none, with what makes one of what is there instead."""
+    if not (folder / NAME).is_file():
+        raise StoreError(f"{folder}: {_instead_of_store(folder)}")
+
+
+def _instead_of_store(folder: Path) -> str:
+    from shlex import quote
+
+    named = quote(str(folder))
+    if folder.is_dir():
+        return f"is a folder without a store; `ctcp-diag scan {named} --store DIR` makes one of its captures"
+    if folder.exists():
+        return (
+            f"is a file, and a store is a folder; `ctcp-diag scan {named} --store DIR` makes one of a capture"
+        )
+    return f"there is no store; `ctcp-diag scan PLACE --store {named}` makes one"
+
+
 @contextmanager
 def sound(folder: Path) -> Iterator[None]:
     """While a manifest is read: what SQLite says of a damaged one is told as ours."""

@@ -22,6 +22,7 @@ from ctcp_forensics.archive.database import (
     SCHEMA_VERSION,
     StoreError,
     connect,
+    insist_on_store,
     sound,
     version_of,
 )
@@ -112,8 +113,7 @@ def refuse_other_hashes(stores: Mapping[int, Path]) -> None:
 @contextmanager
 def read_in_peace(folder: Path) -> Iterator[sqlite3.Connection]:
     """While nobody writes to it."""
-    if not (folder / NAME).is_file():
-        raise StoreError(f"{folder}: there is no store")
+    insist_on_store(folder)
     with (folder / LOCK).open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

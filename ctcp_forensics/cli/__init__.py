@@ -4,7 +4,8 @@ Knows what every command has in common: how it ends.  Heavy modules are imported
 because `--version` and `--help` must answer at once.
 
 Exit status: 0 no flow has the failure, 1 at least one has it, 2 usage or internal error or nothing could be
-read, 3 none found but not everything was looked at, 130 interrupted.
+read, 3 none found but not everything was looked at, 130 interrupted.  A reader who leaves standard output early has
+seen enough: the status is what it would have been.
 """
 
 import sys

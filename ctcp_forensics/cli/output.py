@@ -82,17 +82,17 @@ def write_utf8(text: TextIO, pieces: Iterable[str | bytes]) -> None:
 
 @contextlib.contextmanager
 def _heard(text: TextIO) -> Iterator[None]:
-    """Whether anybody takes what is written is standard output's to know; a file sees to it when it is closed."""
-    if text is not sys.stdout:
+    """Whether anybody takes what is written is the process's to know; a file sees to it when it is closed."""
+    if text not in (sys.stdout, sys.stderr):
         yield
         return
     try:
         yield
         text.flush()
     except BrokenPipeError:
-        leave_pipe(sys.stdout)
+        leave_pipe(text)
     except OSError as error:
-        leave_pipe(sys.stdout)
+        leave_pipe(text)
         raise Refused(f"cannot write the report: {error.strerror}") from error
 
 
