@@ -12,6 +12,7 @@ import pytest
 
 from ctcp_forensics.cli import analysis, main
 from ctcp_forensics.report import Report
+from tests import reports
 from tests.command_line import COMMAND, ENVIRONMENT, FAILURE, HEALTHY, run
 
 
@@ -74,6 +75,29 @@ def test_a_page_is_written_beside_the_report_and_is_the_same_every_time(tmp_path
     assert first == second
     assert b'id="trace-0"' in first
     assert sorted(tmp_path.iterdir()) == pages
+
+
+def test_a_page_may_stand_in_the_place_of_the_report(tmp_path: Path) -> None:
+    """Who wants HTML asks for it as for any other form."""
+    beside = tmp_path / "beside.html"
+    run("analyze", "-q", "--report", str(beside), FAILURE)
+    shown = run("analyze", "-f", "html", FAILURE)
+    assert (shown.returncode, shown.stderr) == (1, "")
+    assert shown.stdout == beside.read_text(encoding="utf-8")
+    run("analyze", "--json", "-o", str(tmp_path / "it.json"), FAILURE)
+    rendered = run("render", "--format", "html", "-o", "it.html", "it.json", cwd=tmp_path)
+    assert (rendered.returncode, rendered.stdout, rendered.stderr) == (1, "", "")
+    assert (tmp_path / "it.html").read_bytes() == beside.read_bytes()
+
+
+@pytest.mark.parametrize("asked", [("analyze", FAILURE), ("render", "-"), ("demo",)])
+def test_a_table_is_not_written_into_what_a_browser_opens(asked: tuple[str, ...], tmp_path: Path) -> None:
+    answer = run(*asked, "-o", "it.html", cwd=tmp_path, stdin=reports.dead().to_json())
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.endswith(
+        "it.html would be no page: --format html makes it one, --report writes one beside a report\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_of_what_is_well_has_its_diagram_too(tmp_path: Path) -> None:

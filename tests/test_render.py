@@ -74,6 +74,11 @@ def test_an_rst_that_a_box_made_is_told_as_the_ending_by_neither_end(found: dict
         assert "rst in the name of client" in said(told, form, depth=Depth.WHERE)
 
 
+def test_a_form_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no form is called yaml: table, note, json, ndjson, markdown, csv"):
+        said(reports.mixed(), "yaml")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_report_is_said_in_the_same_bytes(form: str) -> None:
     assert said(reports.mixed(), form) == said(reports.mixed(), form)
