@@ -51,6 +51,14 @@ SAID: dict[str, Callable[[], str]] = {
 }
 
 
+def of_ipv6() -> Report:
+    network = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:"
+    client = Endpoint(address=network + "1111", port=51234)
+    headend = Endpoint(address=network + "2222", port=10000)
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, client=client, headend=headend)
+    return reports.report((flow,), (reports.DEAD_FINDING,))
+
+
 def said(report: Report, form: str = "table", **look: Any) -> str:
     return "".join(render(report, form, Look(**look)))
 
@@ -195,8 +203,24 @@ def test_the_worst_comes_first_and_keeps_its_number() -> None:
 def test_the_table_of_flows_fits_the_screen_or_has_only_what_must_stay(width: int) -> None:
     lines = said(reports.mixed(), width=width).splitlines()
     rule = next(line for line in lines if line.startswith("---"))
-    assert len(rule) <= width or len(rule.split()) == 4
+    assert len(rule) <= width or len(rule.split()) == 3
     assert all(len(line) <= width for line in lines if line.startswith("left out"))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_ends_of_ipv6_stand_below_one_another_where_they_are_too_wide(width: int) -> None:
+    lines = said(of_ipv6(), width=width).splitlines()
+    (row,) = (at for at, line in enumerate(lines) if line.startswith("  1  "))
+    assert max(map(len, lines[row - 2 : row + 2])) <= width
+    assert lines[row - 2].startswith("  #  client, headend  ")
+    assert lines[row].startswith("  1  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:1111]:51234  ")
+    assert "  unanswered-duplicate-acks" in lines[row]
+    assert lines[row + 1].strip() == "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:2222]:10000"
+
+
+def test_a_pipe_gets_ends_of_ipv6_in_one_line() -> None:
+    (row,) = (line for line in said(of_ipv6()).splitlines() if line.startswith("  1  "))
+    assert "1111]:51234  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:2222]:10000  " in row
 
 
 @pytest.mark.parametrize("width", [60, 100])
