@@ -25,7 +25,7 @@ from ctcp_forensics.render.judged import headline, links, worst_first
 from ctcp_forensics.render.look import COLORED, Depth, Look
 from ctcp_forensics.render.markdown import code, prose
 from ctcp_forensics.render.path import clocks_of
-from ctcp_forensics.render.wording import clean, duration, endpoint, frames, rounded, sized, utc
+from ctcp_forensics.render.wording import claim_words, clean, duration, endpoint, frames, rounded, sized, utc
 from ctcp_forensics.report import Endpoint, Evidence, Failed, Report
 from tests import reports
 
@@ -80,6 +80,20 @@ def test_an_rst_that_a_box_made_is_told_as_the_ending_by_neither_end(found: dict
     assert (row["ending"], row["ending_by"]) == ("rst", "")
     for form in ("table", "markdown"):
         assert "rst in the name of client" in said(told, form, depth=Depth.WHERE)
+
+
+def test_claims_are_written_as_a_person_writes_them() -> None:
+    assert claim_words("the-ack-never-moved-again") == "the ACK never moved again"
+    assert claim_words("looks-like-ctcp") == "looks like cTCP"
+    assert claim_words("the-reset-has-a-ttl-of-its-own") == "the reset has a TTL of its own"
+
+
+@pytest.mark.parametrize("form", ["table", "note", "markdown"])
+def test_no_reader_is_shown_the_name_of_a_claim_for_its_words(form: str) -> None:
+    claims = {one.claim for finding in reports.case().findings for one in finding.evidence}
+    for depth in Depth:
+        shown = said(reports.case(), form, depth=depth).replace("\\", "")
+        assert [name for name in claims if "-" in name and name in shown] == []
 
 
 def test_a_form_that_is_none_is_refused() -> None:

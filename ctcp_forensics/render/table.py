@@ -62,7 +62,7 @@ def flow_table(
     """The table of flows and, where columns had to go, the line that says which."""
     from tabulate import tabulate
 
-    columns = COLUMNS if len(report.captures) < 2 else (*COLUMNS, SEEN_IN)
+    columns: tuple[Column, ...] = COLUMNS if len(report.captures) < 2 else (*COLUMNS, SEEN_IN)
     cells = [[spell(column.value(one)) for one in judged] for column in columns]
     if not _fits(
         width, _widths(columns, cells), [at for at, column in enumerate(columns) if not column.spare]

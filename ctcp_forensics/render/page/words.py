@@ -160,21 +160,3 @@ GLOSSARY: Final = {
 def plainly(verdict: str, title: str, means: str) -> Plain:
     """A verdict that this version does not know is told in the report's own words."""
     return VERDICTS.get(verdict, Plain(title, means))
-
-
-ACRONYMS = {
-    "ack": "ACK",
-    "acks": "ACKs",
-    "ctcp": "cTCP",
-    "ike": "IKE",
-    "spi": "SPI",
-    "syn": "SYN",
-    "ttl": "TTL",
-}
-"""Those in the names of claims, which have no capitals."""
-
-
-def claim_words(claim: str) -> str:
-    """`the-ack-never-moved-again` as a person writes it."""
-    words = " ".join(ACRONYMS.get(word, word) for word in claim.replace("-", " ").split(" "))
-    return words[:1].upper() + words[1:]
