@@ -576,6 +576,11 @@ def test_newer_rules_judge_again_without_the_captures(tmp_path: Path) -> None:
             "samples/healthy.pcap: is a file, and a store is a folder; `ctcp-diag",
         ),
         ("nowhere", "new", "nowhere: there is no store; `ctcp-diag scan PLACE --store nowhere` makes one"),
+        (
+            "{store}",
+            "{store}",
+            "store: is one of the stores to be joined; name another one to join them into",
+        ),
         ("{store}", "samples", "samples: is a folder of something else; name an empty or a new one as store"),
         (
             "{store}",
@@ -588,12 +593,9 @@ def test_what_is_no_store_is_not_merged_and_says_what_to_do(
     source: str, target: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scanned(tmp_path / "store", make_archive(tmp_path / "in", 1))
-    words = [
-        "merge",
-        source.format(store=tmp_path / "store"),
-        "-o",
-        target.replace("new", str(tmp_path / "new")),
-    ]
+    folder = tmp_path / "store"
+    target = target.format(store=folder).replace("new", str(tmp_path / "new"))
+    words = ["merge", source.format(store=folder), "-o", target]
     assert main(words) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

@@ -24,6 +24,8 @@ HASHES: Final[dict[int, HashName]] = {1: SHA256, SCHEMA_VERSION: BLAKE3}
 hashes of one content cannot be told to be of the same."""
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
+NOT_DAMAGED: Final = ("SQLITE_READONLY", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_BUSY")
+"""What SQLite says where the disk, the permissions or another writer are in the way, and the store is whole."""
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
 """States of an entry: to be examined; to be told apart from others of its length; with a result."""
 
@@ -98,9 +100,13 @@ def sound(folder: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"{folder / NAME}: is damaged ({error}); scan the same places into a new store"
-        ) from error
+        raise StoreError(f"{folder / NAME}: {_wrong_with(error)}") from error
+
+
+def _wrong_with(error: Exception) -> str:
+    if getattr(error, "sqlite_errorname", "").startswith(NOT_DAMAGED):
+        return f"cannot be written: {error}"
+    return f"is damaged ({error}); scan the same places into a new store"
 
 
 def connect(path: Path, *, mode: str) -> sqlite3.Connection:
@@ -121,8 +127,8 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
     if version not in (*HASHES, 0):
         found.close()
         raise StoreError(
-            f"{path.parent}: the store has version {version}, this program writes {SCHEMA_VERSION}: "
-            "scan into a new one"
+            f"{path.parent}: the store has version {version}, this ctcp-diag knows versions up to {SCHEMA_VERSION}: "
+            "ask it with a newer one, or scan into a new store"
         )
     return found
 

@@ -73,6 +73,7 @@ def merge(sources: Sequence[Path], target: Path) -> int:
 
     Raises StoreError where one is no store, of another version, of another hash, or in use.
     """
+    refuse_itself(sources, target)
     with ExitStack() as at_the_end:
         opened = [(folder, at_the_end.enter_context(read_in_peace(folder))) for folder in sources]
         versions = {version_of(db): folder for folder, db in opened}
@@ -89,6 +90,14 @@ def merge(sources: Sequence[Path], target: Path) -> int:
             return sum(Joining(folder, db, target, manifest).joined() for folder, db in opened)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{target}: cannot be written: {error}; merge again when it can") from error
+
+
+def refuse_itself(sources: Sequence[Path], target: Path) -> None:
+    for source in sources:
+        if target.exists() and source.exists() and source.samefile(target):
+            raise StoreError(
+                f"{target}: is one of the stores to be joined; name another one to join them into"
+            )
 
 
 def begun_there(target: Path) -> dict[int, Path]:
