@@ -67,7 +67,7 @@ class Color(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 OutputOption = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write it there, whole or not at all.")
 ]
 PageOption = Annotated[
     str | None,
