@@ -182,6 +182,19 @@ def test_every_verdict_confidence_and_mark_has_plain_words() -> None:
     assert set(MARKS) == set(Mark) - {Mark.SYN, Mark.FIN, Mark.RST}
 
 
+@pytest.mark.parametrize(
+    ("confidence", "heading"),
+    [
+        ("strong", "The VPN connection died because a lost segment was never sent again"),
+        ("consistent", "It looks as if the VPN connection died because a lost segment was never sent again"),
+    ],
+)
+def test_a_heading_says_no_more_than_its_confidence_bears(confidence: str, heading: str) -> None:
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, confidence=confidence)
+    finding = msgspec.structs.replace(reports.DEAD_FINDING, confidence=confidence)
+    assert f'id="heading-1">{heading}</h2>' in said(reports.report((flow,), (finding,)))
+
+
 def test_the_glossary_speaks_of_what_the_project_s_glossary_knows(root: Path) -> None:
     known = (root / "docs" / "GLOSSARY.md").read_text(encoding="utf-8").lower()
     words = {word for entry in GLOSSARY for word in entry.split(", ")}

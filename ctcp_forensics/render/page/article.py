@@ -129,7 +129,7 @@ BECAUSES_IN_SHORT = 2
 
 def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
     flow, finding = one.flow, one.finding
-    plain = plainly(finding.verdict, finding.title, finding.summary)
+    plain = plainly(finding.verdict, finding.confidence, finding.title, finding.summary)
     crossed = crossings_of(report, flow)
     lanes = lanes_of(report, flow, traces)
     turned_ns = _turned(lanes, flow.direction)

@@ -157,6 +157,14 @@ GLOSSARY: Final = {
 }
 
 
-def plainly(verdict: str, title: str, means: str) -> Plain:
+def plainly(verdict: str, confidence: str, title: str, means: str) -> Plain:
     """A verdict that this version does not know is told in the report's own words."""
-    return VERDICTS.get(verdict, Plain(title, means))
+    plain = VERDICTS.get(verdict)
+    if plain is None:
+        return Plain(title, means)
+    return plain._replace(heading=_as_sure(plain.heading, confidence))
+
+
+def _as_sure(heading: str, confidence: str) -> str:
+    """What is read first, and often alone, says no more than its confidence bears."""
+    return f"It looks as if {heading[0].lower()}{heading[1:]}" if confidence == "consistent" else heading
