@@ -5,5 +5,5 @@ ACKs went unanswered before they died (Cisco TAC 113578), and how it knows.
 """
 
 __version__ = "0.1.0"
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Raised whenever a claim, a threshold or the table of verdicts changes what is said of a case."""

@@ -12,7 +12,7 @@ import msgspec
 
 from ctcp_forensics import vantage
 from ctcp_forensics._kernel.row import NamedTuple
-from ctcp_forensics._kernel.rows import NEVER, AssociationRow
+from ctcp_forensics._kernel.rows import NEVER, AssociationRow, FlowRow
 from ctcp_forensics.ctcp import ESP_LIKE, Encapsulation, recognise
 from ctcp_forensics.episodes import Episode
 from ctcp_forensics.flows import Direction, Flow, spelled
@@ -35,6 +35,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A later flow without a SYN that goes on with this one's SPI."""
     reopened_by: Flow | None = None
     """The next flow of the same 4-tuple, opened by another SYN."""
+    succeeded_by: FlowRow | None = None
+    """The first connection behind its last frame that the same host opened to the same port of the other."""
     connection: vantage.Connection | None = None
     """The same connection at every place of a path, where there are several captures."""
     number: int = 0
@@ -94,9 +96,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def assemble(
-    flows: Sequence[Flow], surroundings: Surroundings, icmp_errors: Iterable[IcmpError]
+    flows: Sequence[Flow],
+    surroundings: Surroundings,
+    icmp_errors: Iterable[IcmpError],
+    successors: Iterable[FlowRow | None],
 ) -> list[Case]:
-    """One case per flow, with the ICMP errors that quote it and the flow that went on with its SPI."""
+    """One case per flow, with the ICMP errors that quote it, the flow that went on with its SPI and its successor."""
     quoted = by_ends(icmp_errors)
     outlines = sorted(map(outline_of, flows), key=lambda one: one.first_frame)
     rebound, reopened = rebindings(outlines), reopenings(outlines)
@@ -108,8 +113,9 @@ def assemble(
             quoted,
             rebound_to=known.get(rebound.get(flow.index, NEVER)),
             reopened_by=known.get(reopened.get(flow.index, NEVER)),
+            succeeded_by=successor,
         )
-        for flow in flows
+        for flow, successor in zip(flows, successors, strict=True)
     ]
 
 
@@ -123,6 +129,7 @@ def case_of(
     *,
     rebound_to: Flow | None,
     reopened_by: Flow | None,
+    succeeded_by: FlowRow | None,
 ) -> Case:
     return Case(
         flow=flow,
@@ -131,6 +138,7 @@ def case_of(
         icmp_errors=tuple(quoted.get(ends_of(flow), ())) if quoted else (),
         rebound_to=rebound_to,
         reopened_by=reopened_by,
+        succeeded_by=succeeded_by,
     )
 
 

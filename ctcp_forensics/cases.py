@@ -16,6 +16,7 @@ from ctcp_forensics.flows import Flow, build_flow, spelled
 from ctcp_forensics.reading import Options, Reading
 
 if TYPE_CHECKING:
+    from ctcp_forensics._kernel import Tracker
     from ctcp_forensics._kernel.tracked import Tracked
 
 SIEVE_LEN: Final = 1 << 22
@@ -27,6 +28,7 @@ SIEVE_PLACES_EACH: Final = 256
 def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = None) -> list[Case]:
     """Some flows, or all that were asked for, in the order of their first frames."""
     tracker, around = reading.tracker, reading.surroundings
+    indices = reading.in_question(options) if wanted is None else wanted
     flows = [
         build_flow(
             tracker,
@@ -35,9 +37,15 @@ def cases_of(reading: Reading, options: Options, wanted: Sequence[int] | None = 
             capture_last_ns=around.last_ns,
             numbering=around.numbering,
         )
-        for index in (reading.in_question(options) if wanted is None else wanted)
+        for index in indices
     ]
-    return assemble(flows, around, reading.icmp_errors)
+    return assemble(flows, around, reading.icmp_errors, successors(tracker, indices))
+
+
+def successors(tracker: Tracker, some: Sequence[int]) -> list[FlowRow | None]:
+    """Of each flow the connection that its hosts opened next."""
+    found = tracker.successors(some)
+    return [None if index == NEVER else tracker.flow(index) for index in found]
 
 
 class Docket:
@@ -51,6 +59,8 @@ class Docket:
         self._quoted = by_ends(reading.icmp_errors)
         akin = list(outlines(reading.tracker, related(reading.tracker, wanted)))
         self._rebound, self._reopened = rebindings(akin), reopenings(akin)
+        following = zip(wanted, reading.tracker.successors(wanted), strict=True)
+        self._next = {index: successor for index, successor in following if successor != NEVER}
 
     def case(self, index: int) -> Case:
         return case_of(
@@ -59,6 +69,7 @@ class Docket:
             self._quoted,
             rebound_to=self._other(self._rebound, index),
             reopened_by=self._other(self._reopened, index),
+            succeeded_by=self._successor(index),
         )
 
     def ends(self, some: Sequence[int]) -> list[tuple[str, str]]:
@@ -77,6 +88,9 @@ class Docket:
             capture_last_ns=around.last_ns,
             numbering=around.numbering,
         )
+
+    def _successor(self, index: int) -> FlowRow | None:
+        return self._reading.tracker.flow(self._next[index]) if index in self._next else None
 
     def _other(self, others: Mapping[int, int], index: int) -> Flow | None:
         return self.flow(others[index]) if index in others else None

@@ -7,7 +7,7 @@ flow.  Knows the thresholds that the claims go by.  Does not know their reasons:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress, islice, product
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import msgspec
 
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
-from ctcp_forensics._kernel.rows import Plain, ScreenLimits
+from ctcp_forensics._kernel.rows import NEVER, Plain, ScreenLimits
 from ctcp_forensics.claims import closes, death, silences, stall, wholeness
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
@@ -65,6 +65,10 @@ RESTING_ON_ABSENCE: Final = frozenset((Plain.LOSS_TOLERATED, Plain.CLOSED, Plain
 verdict.NOTHING_UNREAD."""
 
 
+IS_UNCLOSED: Final = bytes(word in (Plain.LOSS_TOLERATED, Plain.WELL) for word in range(256))
+"""What may be said of a flow that nobody closed, and with less confidence where another took its place."""
+
+IS_JUDGED: Final = bytes(word == Plain.JUDGE for word in range(256))
 OPEN: Final = frozenset((Plain.JUDGE, Plain.ONE_SIDED))
 """Said of flows that are not well, or of which nobody knows: they are told in full while there is room for such."""
 IS_OPEN: Final = bytes(word in OPEN for word in range(256))
@@ -113,9 +117,30 @@ def sifted(
     named = {conversation(error) for error in icmp_errors}
     if around.torn_between:
         named |= torn_among(tracker, wanted, around)
-    said = bytes(len(wanted)) if around.is_shuffled else tracker.screen(wanted, LIMITS, named)
+    said = bytes(len(wanted)) if around.is_shuffled else words_on(tracker, wanted, named)
     share = even_share({word: said.count(word) for word in set(said) - OPEN}, max_in_full)
     return Sifted(wanted=wanted, said=said, is_in_full=bytes(first_of_each(said, share)))
+
+
+def words_on(tracker: Tracker, wanted: Sequence[int], named: Collection[flows.Conversation]) -> bytes:
+    """What the counters say, but of flows that others bear on."""
+    words = tracker.screen(wanted, LIMITS, named)
+    doubted = in_whose_place_another_is(tracker, list(compress(wanted, words.translate(IS_UNCLOSED))))
+    words = judged_among(wanted, words, doubted)
+    again = tracker.reopenings(list(compress(wanted, words.translate(IS_JUDGED))))
+    return judged_among(wanted, words, set(again) - {NEVER})
+
+
+def in_whose_place_another_is(tracker: Tracker, some: Sequence[int]) -> set[int]:
+    """Those that nobody closed and whose hosts opened another since."""
+    return {one for one, following in zip(some, tracker.successors(some), strict=True) if following != NEVER}
+
+
+def judged_among(wanted: Sequence[int], words: bytes, doubted: Collection[int]) -> bytes:
+    """The words, but for flows of which others say something."""
+    if not doubted:
+        return words
+    return bytes(Plain.JUDGE if index in doubted else word for index, word in zip(wanted, words, strict=True))
 
 
 def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:

@@ -10,7 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 from ctcp_forensics import _kernel
-from ctcp_forensics._kernel import plain_decode, plain_match, plain_track
+from ctcp_forensics._kernel import plain_decode, plain_match, plain_succession, plain_track
+from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics._kernel.tracked import Logged
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.conclude.group import by_itself, groups_of
@@ -78,7 +79,9 @@ def cases_of(tracker: Logged, flows: int, around: Surroundings, icmp_errors: lis
     built = [
         build_flow(tracker, index, ports=PORTS, capture_last_ns=around.last_ns) for index in range(flows)
     ]
-    return assemble(built, around, icmp_errors)
+    following = plain_succession.successors(tracker, range(flows))
+    successors = [None if index == NEVER else tracker.flow(index) for index in following]
+    return assemble(built, around, icmp_errors, successors)
 
 
 # --- several places of one path ------------------------------------------------------------------

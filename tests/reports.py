@@ -283,6 +283,31 @@ def healthy() -> Report:
     return report((HEALTHY_FLOW,), (HEALTHY_FINDING,))
 
 
+def left() -> Report:
+    """Two flows that are well.  The second lies silent, and its client came again from another port."""
+    left_alone = Evidence(
+        claim="nothing-took-its-place",
+        role="guard",
+        outcome="unknown",
+        because="frame 50 opens another connection from the same address 8.0 s after the last frame of this one",
+        frames={"c1": (40, 50)},
+        settled_by="a capture at the client's side",
+    )
+    flow = msgspec.structs.replace(
+        HEALTHY_FLOW, id="f4", client=client(13), seen=(seen(13, frames=9, first=3, last=40),)
+    )
+    finding = msgspec.structs.replace(
+        HEALTHY_FINDING,
+        id="2222333344445555",
+        flow="f4",
+        evidence=(left_alone,),
+        missing_evidence=(left_alone.settled_by,),
+    )
+    surely = msgspec.structs.replace(HEALTHY_FLOW, confidence="strong")
+    sure = msgspec.structs.replace(HEALTHY_FINDING, confidence="strong")
+    return report((surely, flow), (sure, finding))
+
+
 def short() -> Report:
     return report((SHORT_FLOW,), (SHORT_FINDING,))
 

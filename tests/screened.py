@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ctcp_forensics._kernel import plain_screen
+from ctcp_forensics._kernel import plain_screen, plain_succession
 from ctcp_forensics._kernel.rows import Plain
 from ctcp_forensics.case import Case
 from ctcp_forensics.packets import IcmpError
-from ctcp_forensics.screen import LIMITS, conversation, said_of
+from ctcp_forensics.screen import LIMITS, conversation, said_of, words_on
 from ctcp_forensics.verdict import judge
 
 
 def words_of(tracker: Any, wanted: Sequence[int], icmp_errors: Iterable[IcmpError] = ()) -> list[Plain]:
     quoted = {conversation(error) for error in icmp_errors}
-    said: bytes = tracker.screen(wanted, LIMITS, quoted)
-    assert said == plain_screen.screened(tracker, wanted, LIMITS, quoted)
-    return [Plain(word) for word in said]
+    assert tracker.screen(wanted, LIMITS, quoted) == plain_screen.screened(tracker, wanted, LIMITS, quoted)
+    assert tracker.successors(wanted) == plain_succession.successors(tracker, wanted)
+    return [Plain(word) for word in words_on(tracker, wanted, quoted)]
 
 
 def contradictions(

@@ -33,6 +33,7 @@ SAID: dict[str, Callable[[], Report]] = {
     "loss-tolerated.txt": lambda: of_sample("loss-tolerated.pcap"),
     "healthy.txt": lambda: of_sample("healthy.pcap"),
     "several-flows.txt": reports.mixed,
+    "left.txt": reports.left,
     "case.txt": reports.case,
     "nothing-judged.txt": reports.empty,
     "nothing-read.txt": lambda: unread(),

@@ -208,6 +208,24 @@ def test_a_long_list_is_cut_at_a_glance_and_says_so() -> None:
     assert said(many(1000), depth=Depth.WHERE).count("\n    carries    cisco-ctcp, certain: ") == 1000
 
 
+def test_of_flows_that_are_well_the_least_sure_stands_first_and_is_told_with_its_doubt() -> None:
+    report = reports.left()
+    assert [one.number for one in worst_first(report)] == [2, 1]
+    text = said(report)
+    assert "\n#2  healthy, consistent\n" in text
+    assert "unknown    nothing-took-its-place: frame 50 opens another connection" in text
+    assert text.endswith("\nNot told here: 1 healthy (-v tells them)\n")
+
+
+def test_a_doubt_that_all_flows_of_a_capture_share_is_told_with_the_capture() -> None:
+    report = reports.left()
+    finding = report.findings[1]
+    shared = msgspec.structs.replace(finding.evidence[0], claim="the-capture-is-whole")
+    shaken = msgspec.structs.replace(finding, evidence=(shared,))
+    text = said(msgspec.structs.replace(report, findings=(report.findings[0], shaken)))
+    assert "#2  healthy" not in text
+
+
 def test_the_worst_comes_first_and_keeps_its_number() -> None:
     first = worst_first(many(9))[0]
     assert (first.number, first.finding.verdict) == (5, "unanswered-duplicate-acks")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from benchmarks import generate
 from ctcp_forensics._kernel import plain_screen
@@ -29,10 +30,11 @@ from ctcp_forensics._kernel.rows import (
     SegmentRow,
     Tallies,
 )
-from ctcp_forensics.brief import numbers
+from ctcp_forensics.brief import lines_of, numbers
 from ctcp_forensics.case import Case, assemble
 from ctcp_forensics.cases import cases_of
 from ctcp_forensics.flows import build_flow
+from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import MAX_IN_FULL, Options, Reading, read
 from ctcp_forensics.screen import LIMITS, OPEN, even_share, sifted
 from tests import streams
@@ -40,6 +42,8 @@ from tests.crowd import towards_the_headend
 from tests.kernels import COMPILED
 from tests.screened import contradictions, is_contradicted, words_of
 from tests.test_kernel import followed, plain
+from tests.test_stories import stories, wire_of
+from tests.wire import pcap_of
 
 SAMPLES = sorted(
     path for path in (Path(__file__).parent.parent / "samples").iterdir() if ".pcap" in path.name
@@ -124,7 +128,7 @@ class Told:
 
     def case(self) -> Case:
         flow = build_flow(self, 0, ports=frozenset({10_000}), capture_last_ns=self.last_ns)
-        return assemble([flow], self.around.__class__(last_ns=self.last_ns), ())[0]
+        return assemble([flow], self.around.__class__(last_ns=self.last_ns), (), [None])[0]
 
 
 @cache
@@ -276,3 +280,16 @@ def test_the_first_flows_of_every_verdict_are_told_in_full(tmp_path: Path) -> No
         assert [index for index in found.in_full if words[index] == word] == [
             index for index in wanted if words[index] == word
         ][:4]
+
+
+# --- however few are told in full -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", stories())
+def test_a_story_says_the_same_however_few_of_its_flows_are_told_in_full(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "story.pcap"
+    path.write_bytes(pcap_of(wire_of(stories()[name])))
+    whole, short = (diagnose([str(path)], replace(ALL, max_in_full=most)) for most in (None, 0))
+    verdicts = {flow.first_ns: (flow.verdict, flow.confidence) for flow in whole.flows}
+    briefly = {line.first_ns: (line.verdict, line.confidence) for line in lines_of(short)}
+    assert {flow.first_ns: (flow.verdict, flow.confidence) for flow in short.flows} | briefly == verdicts

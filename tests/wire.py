@@ -88,18 +88,20 @@ HOSTS: Mapping[str, Host] = {
     "S": Host(address="198.51.100.20", port=10000, ttl=63, first_ip_id=20_000),
     "F": Host(address="203.0.113.1", port=0, ttl=255, first_ip_id=40_000),
     "D": Host(address="192.0.2.11", port=50112, ttl=128, first_ip_id=5000),
+    "E": Host(address="192.0.2.10", port=50113, ttl=128, first_ip_id=9000),
     "N": Host(address="203.0.113.77", port=61003, ttl=120, first_ip_id=1000),
     "M": Host(address="203.0.113.77", port=61004, ttl=120, first_ip_id=5000),
     "C6": Host(address="2001:db8::10", port=49731, ttl=64, first_ip_id=0),
     "S6": Host(address="2001:db8:1::20", port=10000, ttl=60, first_ip_id=0),
 }
-"""C: client.  S: headend.  F: a firewall that speaks in another's name.  D: a second client.  N, M: C and D
-behind a translation.  C6, S6: the same over IPv6."""
+"""C: client.  S: headend.  F: a firewall that speaks in another's name.  D: a second client.  E: the first
+one from another port.  N, M: C and D behind a translation.  C6, S6: the same over IPv6."""
 
 ISNS = {
     "C": 649_174_419,
     "S": 3_060_607_095,
     "D": 77_000_000,
+    "E": 88_000_000,
     "N": 649_174_419,
     "C6": 5_000_000,
     "S6": 9_000_000,
@@ -108,12 +110,14 @@ SPIS = {
     "C": 0xC0FFEE01,
     "S": 0xBEEFED02,
     "D": 0xC0FFEE0D,
+    "E": 0xC0FFEE0E,
     "N": 0xC0FFEE01,
     "C6": 0xC0FFEE06,
     "S6": 0xBEEFED06,
     "S > D": 0xBEEFED0D,
+    "S > E": 0xBEEFED0E,
 }
-"""Of each end; to the second client the headend has another."""
+"""Of each end; to the second client, and to the first one from its other port, the headend has others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

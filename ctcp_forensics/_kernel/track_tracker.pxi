@@ -577,6 +577,24 @@ cdef class Tracker:
         finally:
             free(indices)
 
+    def successors(self, wanted):
+        """For each wanted flow the first that the same hosts opened in its place; NEVER where there is none."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_any_port)
+        finally:
+            free(indices)
+
+    def reopenings(self, wanted):
+        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+        cdef list flows = list(wanted)
+        cdef uint32_t* indices = self.checked_all(flows)
+        try:
+            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_its_port)
+        finally:
+            free(indices)
+
     def brief(self, wanted, ports, int64_t frames_before=0):
         """A few facts of each wanted flow, column by column."""
         cdef uint8_t known[65536]

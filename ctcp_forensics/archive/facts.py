@@ -6,6 +6,7 @@ has to read the capture again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from ctcp_forensics import report
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import (
+    NEVER,
     AssociationRow,
     DirectionRow,
     EpisodeRow,
@@ -56,6 +58,8 @@ class FlowFacts(msgspec.Struct, frozen=True, array_like=True):
     index: int
     row: FlowRow
     halves: tuple[Half, Half]
+    successor: tuple[int, FlowRow] | None
+    """The connection that its hosts opened next, which need not be one that is judged."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,12 +127,20 @@ def facts_of(intake: Intake, options: Options) -> Facts | None:
         next_number=account.next_number,
         caps=account.caps,
         icmp_errors=reading.icmp_errors,
-        flows=tuple(flow_facts(reading.tracker, index) for index in judged),
+        flows=flows_facts(reading.tracker, judged),
     )
 
 
-def flow_facts(tracker: Logged, index: int) -> FlowFacts:
-    return FlowFacts(index, tracker.flow(index), (half(tracker, index, 0), half(tracker, index, 1)))
+def flows_facts(tracker: Tracker, some: Sequence[int]) -> tuple[FlowFacts, ...]:
+    return tuple(
+        FlowFacts(
+            index,
+            tracker.flow(index),
+            (half(tracker, index, 0), half(tracker, index, 1)),
+            None if successor == NEVER else (successor, tracker.flow(successor)),
+        )
+        for index, successor in zip(some, tracker.successors(some), strict=True)
+    )
 
 
 def half(tracker: Logged, index: int, side: int) -> Half:
@@ -152,6 +164,8 @@ class Remembered:
     def __init__(self, facts: Facts) -> None:
         self._tallies = facts.tallies
         self._flows = {one.index: one for one in facts.flows}
+        self._rows = dict(one.successor for one in facts.flows if one.successor is not None)
+        self._rows |= {one.index: one.row for one in facts.flows}
 
     def tallies(self) -> Tallies:
         return self._tallies
@@ -161,7 +175,11 @@ class Remembered:
         return list(self._flows)
 
     def flow(self, index: int) -> FlowRow:
-        return self._flows[index].row
+        return self._rows[index]
+
+    def successors(self, some: Sequence[int]) -> list[int]:
+        found = [self._flows[index].successor for index in some]
+        return [NEVER if one is None else one[0] for one in found]
 
     def direction(self, index: int, side: int) -> DirectionRow:
         return self._flows[index].halves[side].row

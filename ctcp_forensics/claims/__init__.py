@@ -17,6 +17,7 @@ from ctcp_forensics.claims.doubts import (
     a_question_would_be_seen,
     away_from_the_wrap,
     it_was_followed_to_its_end,
+    nothing_took_its_place,
     the_end_was_seen,
     the_receiver_had_followed,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "nobody_waited_when_it_closed",
     "nothing_is_wrong",
     "nothing_passed_behind_the_hole",
+    "nothing_took_its_place",
     "one_end_fell_silent",
     "only_large_segments_vanish",
     "only_one_direction_was_seen",

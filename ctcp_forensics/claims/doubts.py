@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from ctcp_forensics import vantage
-from ctcp_forensics._kernel.rows import MID_STREAM, NEVER
+from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, FlowRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
+from ctcp_forensics.claims.silences import VANISHED_NS
 from ctcp_forensics.claims.stall import STUCK_NS, opened_anew
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds, way
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
@@ -136,3 +137,37 @@ def a_question_would_be_seen(case: Case) -> Answer:
             )
             return UNKNOWN, because, [row.acked_frame, row.data_last_frame]
     return HOLDS, "the ACKs that data carries follow what is sent"
+
+
+@claim(
+    would_refute="a frame of this flow behind the SYN of the next one, or its close",
+    settled_by="a capture at the client's side, or the client's log: did it give this connection up, and why?",
+    takes_time=True,
+)
+def nothing_took_its_place(case: Case) -> Answer:
+    """Its hosts did not open another connection while this one lay silent, and nobody had closed it."""
+    ending = case.flow.ending
+    if ending.frame is not None:
+        return HOLDS, f"{ending.because}: what came behind it is another matter", [ending.frame]
+    if case.surroundings.place_needed_in is not None:
+        return UNKNOWN, "what its hosts opened later was not looked for, since its place was needed"
+    if case.succeeded_by is None:
+        return HOLDS, "its hosts opened no other connection behind its last frame"
+    return by_its_successor(case, case.flow.row, case.succeeded_by)
+
+
+def by_its_successor(case: Case, row: FlowRow, following: FlowRow) -> Answer:
+    """Several clients may be behind one address, and one that has a word left waits for no answer yet."""
+    frames = [row.last_frame, following.syn_frame]
+    silent_ns = case.surroundings.last_ns - row.last_ns
+    opened = f"{case.frame(following.syn_frame)} opens another connection"
+    if {row.sport, row.dport} == {following.sport, following.dport}:
+        return FAILS, f"{opened} from the same port: this one was given up", frames
+    if silent_ns < VANISHED_NS:
+        return HOLDS, f"{opened}, but this one spoke until {seconds(silent_ns)} before the end", frames
+    after = f"{seconds(following.first_ns - row.last_ns)} after the last frame of this one"
+    because = (
+        f"{opened} from the same address {after}, which nobody closed: its client may have given it up, "
+        "or there are two"
+    )
+    return UNKNOWN, because, frames

@@ -31,7 +31,7 @@ def told_after_sifting(
     """In full in the order of the capture, and briefly."""
     most = len(wanted) if options.max_in_full is None else options.max_in_full
     found = sifted(reading.tracker, wanted, reading.icmp_errors, reading.surroundings, most)
-    docket = Docket(reading, options, found.open)
+    docket = Docket(reading, options, found.in_full)
     found, numbers = chosen(found, docket, reading.early, options)
     told = [told_by_itself(docket.case(index), reading) for index in found.in_full]
     briefs = [*briefs_of(reading, found, options.ports)]

@@ -130,6 +130,7 @@ def case_as_of(observed: Observed, around: Surroundings, quoted: Quoted) -> Case
         {ends: [error for error in quoted.get(ends, ()) if error.frame < observed.frame]},
         rebound_to=None,
         reopened_by=None,
+        succeeded_by=None,
     )
 
 

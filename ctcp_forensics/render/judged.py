@@ -15,6 +15,7 @@ from ctcp_forensics.report import (
     FLAGSHIP,
     NEEDS_NO_READING,
     VERDICT_WORDS,
+    WELL,
     Evidence,
     Finding,
     Flow,
@@ -23,6 +24,8 @@ from ctcp_forensics.report import (
 
 FLAGSHIP_TITLE = "unanswered duplicate ACKs (TAC 113578)"
 WEAKER = ("holds", "unknown", "fails")
+# Doubts that all flows of a capture share: the coverage, or what the flow carries, says so beside it.
+SHARED_DOUBTS = frozenset({"carries-ctcp", "the-capture-is-whole", "it-was-followed-to-its-end"})
 # A guard that tells where it holds: what one capture can never show.
 DECISIVE = "the-acks-were-made-in-between"
 
@@ -56,7 +59,10 @@ class Judged(NamedTuple):
 
     @property
     def needs_reading(self) -> bool:
-        return self.finding.verdict not in NEEDS_NO_READING
+        """It is not well, or something of its own makes that less sure."""
+        return self.finding.verdict not in NEEDS_NO_READING or any(
+            map(_is_doubt_of_its_own, self.finding.evidence)
+        )
 
 
 def worst_first(report: Report) -> list[Judged]:
@@ -145,6 +151,10 @@ def _link(says: str, claims: list[Evidence]) -> Link:
     )
 
 
+def _is_doubt_of_its_own(one: Evidence) -> bool:
+    return one.role == "guard" and one.outcome != "holds" and one.claim not in SHARED_DOUBTS
+
+
 def _weakness(outcome: str) -> int:
     """A word that a later version may have added is as good as not knowing."""
     return WEAKER.index(outcome if outcome in WEAKER else "unknown")
@@ -176,7 +186,9 @@ def _how_sure(dead: list[Judged]) -> str:
 
 
 def _severity(one: Judged) -> tuple[int, int]:
-    return _rank(one.finding.verdict, VERDICT_WORDS), _rank(one.finding.confidence, CONFIDENCE_WORDS)
+    """The surest accusation first, and of those that are well the least sure."""
+    sureness = _rank(one.finding.confidence, CONFIDENCE_WORDS)
+    return _rank(one.finding.verdict, VERDICT_WORDS), -sureness if one.finding.verdict in WELL else sureness
 
 
 def _rank(word: str, words: tuple[str, ...]) -> int:

@@ -253,6 +253,7 @@ VERDICTS: tuple[Verdict, ...] = (
         doubts=(
             claims.carries_ctcp,
             claims.nobody_is_left_waiting,
+            claims.nothing_took_its_place,
             claims.a_question_would_be_seen,
             *NOTHING_UNREAD,
         ),
@@ -290,6 +291,7 @@ VERDICTS: tuple[Verdict, ...] = (
         doubts=(
             claims.carries_ctcp,
             claims.nobody_is_left_waiting,
+            claims.nothing_took_its_place,
             claims.a_question_would_be_seen,
             *NOTHING_UNREAD,
         ),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from ctcp_forensics._kernel.caps import EPISODES_KEPT, FLOW_CAP, HALF_OPEN_CAP, SEGMENT_LOG_CAP
 from ctcp_forensics._kernel.plain_decode import Packets
 from ctcp_forensics._kernel.plain_screen import Conversation, brief, screened, settled
+from ctcp_forensics._kernel.plain_succession import reopenings, successors
 from ctcp_forensics._kernel.plain_track.ageing import STAGES, Queue, Stage, is_suspect, ranked, stage
 from ctcp_forensics._kernel.plain_track.arrival import (
     is_copy,
@@ -216,6 +217,14 @@ class Tracker:
     def settled(self, wanted: Sequence[int], limits: ScreenLimits) -> bytes:
         """1 for each wanted flow that is closed and has been silent long enough for nothing to be expected of it."""
         return settled(self, wanted, limits)
+
+    def successors(self, wanted: Sequence[int]) -> list[int]:
+        """For each wanted flow the first that the same hosts opened in its place; NEVER where there is none."""
+        return successors(self, wanted)
+
+    def reopenings(self, wanted: Sequence[int]) -> list[int]:
+        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+        return reopenings(self, wanted)
 
     def brief(self, wanted: Sequence[int], ports: Collection[int], frames_before: int = 0) -> BriefColumns:
         """A few facts of each wanted flow, column by column."""

@@ -1,0 +1,62 @@
+"""Succession: which connection was opened next, by the same hosts or from the same port.
+
+The readable twin of track_succession.pxi.  Knows SYNs and last frames.  Several clients behind one address look like
+one.  Does not know what it means for a flow that another took its place: see claims.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ctcp_forensics._kernel.rows import NEVER, FlowRow
+
+if TYPE_CHECKING:
+    from ctcp_forensics._kernel.tracked import Tracked
+
+Opened = tuple[bytes, int, bytes, int]
+"""Who opened and at which host, with their ports; a port that does not matter is NEVER."""
+Opens = Callable[[FlowRow], list[Opened]]
+
+
+def successors(tracked: Tracked, wanted: Sequence[int]) -> list[int]:
+    """For each wanted flow the first that the same host opened, to the same port of the other, behind its last frame.
+
+    NEVER where there is none.  Only a SYN that was captured opens.
+    """
+    return first_opened(tracked, wanted, from_any_port)
+
+
+def reopenings(tracked: Tracked, wanted: Sequence[int]) -> list[int]:
+    """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+    return first_opened(tracked, wanted, from_its_port)
+
+
+def first_opened(tracked: Tracked, wanted: Sequence[int], opens: Opens) -> list[int]:
+    rows = list(map(tracked.flow, range(tracked.tallies().flows)))
+    opened = sorted(
+        (opens(row)[0], row.syn_frame, index) for index, row in enumerate(rows) if row.syn_frame != NEVER
+    )
+    return [first_behind(opened, rows[index], opens) for index in wanted]
+
+
+def from_any_port(row: FlowRow) -> list[Opened]:
+    """Of a flow in mid-stream either end may be the one that opened it."""
+    either = [(row.src, NEVER, row.dst, row.dport), (row.dst, NEVER, row.src, row.sport)]
+    return either if row.originator == NEVER else [either[row.originator]]
+
+
+def from_its_port(row: FlowRow) -> list[Opened]:
+    """Whichever end opens it."""
+    one, other = (row.src, row.sport), (row.dst, row.dport)
+    return [one + other if one <= other else other + one]
+
+
+def first_behind(opened: Sequence[tuple[Opened, int, int]], row: FlowRow, opens: Opens) -> int:
+    found = []
+    for one in opens(row):
+        at = bisect_right(opened, (one, row.last_frame), key=lambda some: some[:2])
+        if at < len(opened) and opened[at][0] == one:
+            found.append(opened[at][1:])
+    return min(found)[1] if found else NEVER
