@@ -213,7 +213,7 @@ def test_of_flows_that_are_well_the_least_sure_stands_first_and_is_told_with_its
     assert [one.number for one in worst_first(report)] == [2, 1]
     text = said(report)
     assert "\n#2  healthy, consistent\n" in text
-    assert "unknown    nothing-took-its-place: frame 50 opens another connection" in text
+    assert "unknown    nothing took its place: frame 50 opens another connection" in text
     assert text.endswith("\nNot told here: 1 healthy (-v tells them)\n")
 
 
