@@ -98,6 +98,7 @@ def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ended = scanned(tmp_path / "store", "--files-from", tmp_path / "nowhere")
     assert ended.returncode == 2
     assert ended.stderr == f"ctcp-diag: cannot read the list {tmp_path}/nowhere: No such file or directory\n"
+    assert not (tmp_path / "store").exists()
 
 
 def test_links_are_followed_where_that_is_asked_for(tmp_path: Path) -> None:

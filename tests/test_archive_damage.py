@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ctcp_forensics.archive.database import NAME, StoreError
+from ctcp_forensics.archive.database import NAME, StoreError, connect, sound
 from ctcp_forensics.archive.examine import Examined
 from ctcp_forensics.archive.segment import FOLDER, lines_of, packed, unpacked, write_durably
 from ctcp_forensics.cli import main
@@ -54,6 +55,15 @@ def test_a_damaged_segment_is_named_with_the_place(folder: Path, capsys: pytest.
     assert told.out == ""
     assert f"{segment}: byte 0: a result in the store is damaged" in told.err
     assert "scan --force" in told.err
+
+
+def test_a_store_that_may_not_be_written_is_not_called_damaged(folder: Path) -> None:
+    with (
+        closing(connect(folder / NAME, mode="ro")) as database,
+        pytest.raises(StoreError, match=r"sqlite3: cannot be written: attempt to write a readonly database$"),
+        sound(folder),
+    ):
+        database.execute("DELETE FROM entries")
 
 
 def test_a_damaged_manifest_is_one_line_whatever_is_asked(

@@ -212,13 +212,36 @@ def test_the_questions_are_listed_with_a_sentence_each(ask: Any) -> None:
         (("--sql", "DROP VIEW findings"), "--sql takes one SELECT over captures, flows and findings"),
         (("--sql", "COPY flows TO '/tmp/flows.csv'"), "nothing that writes or sets"),
         (("overview",), "name a file with -o"),
-        (("hits", "--store", "/nowhere"), "there is no store"),
+        (
+            ("hits", "--store", "/no where"),
+            "/no where: there is no store; `ctcp-diag scan PLACE --store '/no where'` makes one",
+        ),
+        (
+            ("hits", "--store", "samples"),
+            "samples: is a folder without a store; `ctcp-diag scan samples --store DIR` makes one of its captures",
+        ),
+        (
+            ("hits", "--store", "samples/healthy.pcap"),
+            "samples/healthy.pcap: is a file, and a store is a folder; "
+            "`ctcp-diag scan samples/healthy.pcap --store DIR` makes one of a capture",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(ask: Any, words: tuple[str, ...], says: str) -> None:
     told = ask(*words, status=2)
     assert says in told
     assert "Traceback" not in told
+
+
+def test_that_nothing_was_looked_at_is_said_beside_an_answer_of_nothing(
+    made: MadeStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(made.folder)
+    MadeStore(made.folder).add(rejected("/case3/setup.exe"))
+    told = f"ctcp-diag: {made.folder}: no capture was looked at, so that nothing is found means nothing; "
+    for question, is_told in (("hits", True), ("trend", True), ("unreadable", False), ("coverage", False)):
+        assert main(["query", question, "--store", str(made.folder)]) == 0
+        assert capsys.readouterr().err.startswith(told) == is_told
 
 
 def test_without_duckdb_the_manifest_answers_and_the_rest_says_what_is_missing(

@@ -67,7 +67,7 @@ def test_lines_that_cannot_be_written_stop_the_sweep_and_lose_nothing(tmp_path: 
 def test_a_page_and_tables_are_there_at_the_end(tmp_path: Path) -> None:
     page, store = tmp_path / "o.html", tmp_path / "store"
     run("scan", FAILURE, HEALTHY, "--store", str(store), "--overview", str(page), "--parquet")
-    assert "1 flow of 2 died of unanswered duplicate ACKs" in page.read_text()
+    assert "1 of 2 flows: unanswered duplicate ACKs" in page.read_text()
     assert len(list((store / "parquet").rglob("*.parquet"))) == 3
     again = tmp_path / "again.html"
     run("query", "overview", "--store", str(store), "-o", str(again))

@@ -40,6 +40,7 @@ from ctcp_forensics.archive.task import Task, answer_of, item_of, payload_of, wo
 from ctcp_forensics.batches import WORTH_SHARING
 from ctcp_forensics.capture import Hashing
 from ctcp_forensics.capture.members.limits import MAX_UNPACKED
+from ctcp_forensics.cli import main
 from ctcp_forensics.pipeline import Options, diagnose
 from ctcp_forensics.surroundings import NO_PULSE
 from tests.fuzz.path import capped
@@ -356,7 +357,8 @@ def test_exit_status_is_that_of_analyze(tmp_path: Path, name: str, content: byte
     (tmp_path / "in" / name).write_bytes(content)
     ended = scanned(tmp_path / "store", tmp_path / "in")
     assert ended.returncode == status
-    assert ("no capture could be looked at there" in ended.stderr) == (status == 2)
+    told = f"no capture could be looked at there, and {tmp_path / 'store'} keeps no more than that; "
+    assert (told in ended.stderr) == (status == 2)
     assert ("; 1 more file is none" in ended.stdout) == (status == 2)
 
 
@@ -558,6 +560,55 @@ def test_newer_rules_judge_again_without_the_captures(tmp_path: Path) -> None:
 
 
 # --- merging -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "says"),
+    [
+        (
+            "samples",
+            "new",
+            "samples: is a folder without a store; `ctcp-diag scan samples --store DIR` makes",
+        ),
+        (
+            "samples/healthy.pcap",
+            "new",
+            "samples/healthy.pcap: is a file, and a store is a folder; `ctcp-diag",
+        ),
+        ("nowhere", "new", "nowhere: there is no store; `ctcp-diag scan PLACE --store nowhere` makes one"),
+        (
+            "{store}",
+            "{store}",
+            "store: is one of the stores to be joined; name another one to join them into",
+        ),
+        ("{store}", "samples", "samples: is a folder of something else; name an empty or a new one as store"),
+        (
+            "{store}",
+            "samples/healthy.pcap",
+            "healthy.pcap: is a file, and a store is a folder; name an empty or",
+        ),
+    ],
+)
+def test_what_is_no_store_is_not_merged_and_says_what_to_do(
+    source: str, target: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scanned(tmp_path / "store", make_archive(tmp_path / "in", 1))
+    folder = tmp_path / "store"
+    target = target.format(store=folder).replace("new", str(tmp_path / "new"))
+    words = ["merge", source.format(store=folder), "-o", target]
+    assert main(words) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_page_on_standard_output_is_the_page_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb", reason="needs DuckDB, which the extra `archive` brings")
+    ended = scanned(tmp_path / "store", make_archive(tmp_path / "in", 1), "--overview", "-")
+    assert ended.stdout.startswith("<!doctype html>")
+    assert ended.stderr.startswith("1 capture with unanswered duplicate ACKs\n")
+    ended = scanned(tmp_path / "store", tmp_path / "in", "--overview", "-", "--ndjson", "-")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == ("ctcp-diag: the lines and the overview cannot both go to -: name another file\n")
 
 
 def test_stores_of_another_version_are_not_merged(tmp_path: Path) -> None:

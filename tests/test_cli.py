@@ -91,6 +91,16 @@ def test_without_a_command_there_is_help() -> None:
     assert "Usage: ctcp-diag [OPTIONS] COMMAND [ARGS]..." in answer.stdout + answer.stderr
 
 
+def test_who_names_a_capture_for_a_command_is_told_of_analyze(tmp_path: Path) -> None:
+    (tmp_path / "a b.pcap").write_bytes(Path(FAILURE).read_bytes())
+    answer = run("a b.pcap", "-q", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        "ctcp-diag: a b.pcap is a file and no command: `ctcp-diag analyze 'a b.pcap'` analyzes it\n"
+    )
+    assert "Did you mean 'analyze'?" in run("analyse", "a b.pcap", cwd=tmp_path).stderr
+
+
 def test_the_schema_is_printed_as_published() -> None:
     assert run("schema").stdout == schema_json().decode()
 
@@ -114,11 +124,13 @@ def test_the_failure_is_explained_with_what_would_refute_it() -> None:
     assert "\n  would be refuted by:\n" in text
 
 
-def test_a_verdict_that_is_none_is_refused_with_the_nearest() -> None:
-    answer = run("explain", "unanswered-dup-acks")
+@pytest.mark.parametrize("word", ["unanswered-dup-acks", "unanswered"])
+def test_a_verdict_that_is_none_is_refused_with_the_nearest(word: str) -> None:
+    """The beginning of a name is nearer to it than another name within it, such as `answered`."""
+    answer = run("explain", word)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == (
-        "ctcp-diag: no verdict is called unanswered-dup-acks; did you mean unanswered-duplicate-acks?\n"
+        f"ctcp-diag: no verdict is called {word}; did you mean unanswered-duplicate-acks?\n"
     )
 
 

@@ -38,6 +38,14 @@ def test_a_capture_is_not_overwritten_by_its_picture(tmp_path: Path) -> None:
     assert capture.read_bytes() == Path(FAILURE).read_bytes()
 
 
+@pytest.mark.parametrize("other", ["-o", "--report"])
+def test_a_picture_takes_the_place_of_no_other_answer(other: str, tmp_path: Path) -> None:
+    told_ = run("analyze", FAILURE, "--plot", "one.svg", other, "one.svg", cwd=tmp_path)
+    assert (told_.returncode, told_.stdout) == (2, "")
+    assert told_.stderr == "ctcp-diag: the picture cannot go to one.svg as well: name another file\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_png_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(Refused, match=r"pip install 'ctcp-forensics\[png\]'"):

@@ -64,6 +64,14 @@ def test_files_of_the_demonstration_are_named_from_where_the_user_stands(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
+def test_a_demonstration_is_not_kept_in_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.touch()
+    answer = run("demo", "-q", "--keep", str(target))
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == f"ctcp-diag: cannot write the captures into {target}: File exists\n"
+
+
 def test_a_demonstration_that_finds_no_room_says_where(tmp_path: Path) -> None:
     """A limit on the length of files stands for a disk that is full: neither tells the name of the file."""
     ask = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *COMMAND, "demo", "-q", "--keep", str(tmp_path)]

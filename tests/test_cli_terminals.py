@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -47,6 +49,26 @@ def test_a_pipe_gets_neither_colours_nor_folded_lines() -> None:
     assert "\x1b" not in text
     assert "left out to fit" not in text
     assert len([line for line in text.splitlines() if line.startswith("    holds ")]) == 3
+
+
+@pytest.mark.parametrize("command", ["render", "fix"])
+def test_a_report_is_not_waited_for_from_a_terminal(command: str) -> None:
+    keeper, terminal = pty.openpty()
+    try:
+        answer = subprocess.run(
+            [*COMMAND, command, "-"],
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(terminal)
+        os.close(keeper)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("ctcp-diag: -: standard input is a terminal; pipe a report into it. ")
 
 
 def test_a_terminal_that_knows_only_ascii_gets_escapes() -> None:

@@ -199,7 +199,20 @@ def test_a_flow_of_two_address_families_is_left_out_with_the_reason() -> None:
     assert configure(report, Wish()).left_out == (
         "flow #1: 2001:db8::10 and 198.51.100.1 are not of one address family",
     )
-    with pytest.raises(ConfigurationError, match="offered: nothing"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"offered: nothing; left out: flow #1: 2001:db8::10 and 198.51.100.1 are not of one address family$",
+    ):
+        configure(report, Wish(fixes=("state-bypass",)))
+
+
+def test_of_several_flows_left_out_the_first_is_told_where_nothing_is_offered() -> None:
+    nowhere = Endpoint(address="nowhere", port=10000)
+    flows = tuple(msgspec.structs.replace(one, headend=nowhere, seen=()) for one in three_clients().flows)
+    report = msgspec.structs.replace(three_clients(), flows=flows)
+    with pytest.raises(
+        ConfigurationError, match=r"nothing; left out: flow #1: 'nowhere' does not .* and 3 more$"
+    ):
         configure(report, Wish(fixes=("state-bypass",)))
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ctcp_forensics.archive.entry import Refusal
@@ -46,7 +47,7 @@ def test_the_answer_comes_first_and_what_was_not_looked_at_is_told(made: MadeSto
     text = page_of(made)
     (heading,) = re.findall(r'<h2 class="heading">([^<]+)', text)
     assert heading == (
-        "2 flows of 3 died of unanswered duplicate ACKs (TAC 113578); 2 captures looked at; coverage is incomplete"
+        "2 of 3 flows: unanswered duplicate ACKs (TAC 113578); 2 captures looked at; coverage is incomplete"
     )
     assert "not a capture: it begins with &#39;MZ&#39;" in text
     assert "encrypted" in text
@@ -153,7 +154,7 @@ def test_rows_are_searched_and_narrowed_to_a_bar(made: MadeStore, opened: Open) 
     assert shown(tab) == ["203.0.113.7"]
     assert tab.inner_text("#shown") == "1 of 1 shown"
     tab.fill("#sought", "")
-    tab.locator(".bar .died").first.click()
+    tab.locator(".bar .failed").first.click()
     assert shown(tab) == ["192.0.2.10"]
     tab.click("#whole")
     assert len(shown(tab)) == 2
@@ -185,7 +186,7 @@ def test_many_rows_come_bit_by_bit(tmp_path: Path, opened: Open) -> None:
 def test_without_its_script_the_page_tells_all_the_same(made: MadeStore, opened: Open) -> None:
     tab = opened(page_of(made), java_script_enabled=False)
     assert tab.locator("#hit-table tbody tr").count() == 2
-    assert tab.locator(".bar .died").first.bounding_box()["height"] > 20
+    assert tab.locator(".bar .failed").first.bounding_box()["height"] > 20
     assert not tab.is_visible("#filters")
     assert tab.is_visible("text=Not wholly looked at")
 
@@ -220,7 +221,7 @@ def test_labels_of_time_stay_inside_and_apart(tmp_path: Path, opened: Open, days
 
 def test_bars_are_buttons_to_who_does_not_see_them(made: MadeStore, opened: Open) -> None:
     tab = opened(page_of(made))
-    bar = tab.get_by_role("button", name="1 flow died of 1 judged")
+    bar = tab.get_by_role("button", name="1 of 1 flow with the failure")
     bar.focus()
     tab.keyboard.press("Space")
     assert shown(tab) == ["203.0.113.7"]
@@ -228,6 +229,29 @@ def test_bars_are_buttons_to_who_does_not_see_them(made: MadeStore, opened: Open
     tab.keyboard.press("Enter")
     assert len(shown(tab)) == 2
     assert bar.get_attribute("aria-pressed") == "false"
+
+
+def test_rows_stay_rows_and_have_a_button_with_a_name(made: MadeStore, opened: Open) -> None:
+    tab = opened(page_of(made))
+    assert tab.get_by_role("row", name="2026-03-02 09:14:05").count() == 1
+    button = tab.get_by_role("button", name="2026-03-02 09:14:05, commands for 192.0.2.10", exact=True)
+    assert button.get_attribute("aria-pressed") == "false"
+    button.focus()
+    tab.keyboard.press("Enter")
+    assert "--flow f1" in tab.locator("#hits figure pre").inner_text()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert tab.inner_text("#said") == "The commands of 2026-03-02 09:14:05 stand above the table"
+
+
+def test_how_sure_the_hits_are_is_said_beside_their_number(made: MadeStore) -> None:
+    """Of one that is no more than consistent nobody may say that it died of the failure."""
+    flow, finding = dead(9)
+    flow = msgspec.structs.replace(flow, confidence="consistent")
+    finding = msgspec.structs.replace(finding, confidence="consistent")
+    made.add(analyzed("/case4/c.pcap", (flow, finding)))
+    text = page_of(made)
+    assert '<strong class="bad">3</strong> of 4 judged<br><small>2 strong, 1 consistent</small>' in text
+    assert "died" not in text
 
 
 @pytest.mark.parametrize("width", [390, 1400])

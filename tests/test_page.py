@@ -20,7 +20,7 @@ from ctcp_forensics.render.page import document, flows_at_length, page
 from ctcp_forensics.render.page.assets import SCRIPTS, STYLES, assets, policy, text_of
 from ctcp_forensics.render.page.columns import packed_trace
 from ctcp_forensics.render.page.packing import embedded, packed, planes, steps
-from ctcp_forensics.render.page.words import CONFIDENCE, GLOSSARY, MARKS, VERDICTS, claim_words
+from ctcp_forensics.render.page.words import CONFIDENCE, GLOSSARY, MARKS, VERDICTS
 from ctcp_forensics.report import CONFIDENCE_WORDS, VERDICT_WORDS, Report
 from ctcp_forensics.trace import CLIENT_TO_HEADEND, HEADEND_TO_CLIENT, Columns, Mark, Trace
 from tests import reports
@@ -182,10 +182,17 @@ def test_every_verdict_confidence_and_mark_has_plain_words() -> None:
     assert set(MARKS) == set(Mark) - {Mark.SYN, Mark.FIN, Mark.RST}
 
 
-def test_claims_are_written_as_a_person_writes_them() -> None:
-    assert claim_words("the-ack-never-moved-again") == "The ACK never moved again"
-    assert claim_words("looks-like-ctcp") == "Looks like cTCP"
-    assert claim_words("the-reset-has-a-ttl-of-its-own") == "The reset has a TTL of its own"
+@pytest.mark.parametrize(
+    ("confidence", "heading"),
+    [
+        ("strong", "The VPN connection died because a lost segment was never sent again"),
+        ("consistent", "It looks as if the VPN connection died because a lost segment was never sent again"),
+    ],
+)
+def test_a_heading_says_no_more_than_its_confidence_bears(confidence: str, heading: str) -> None:
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, confidence=confidence)
+    finding = msgspec.structs.replace(reports.DEAD_FINDING, confidence=confidence)
+    assert f'id="heading-1">{heading}</h2>' in said(reports.report((flow,), (finding,)))
 
 
 def test_the_glossary_speaks_of_what_the_project_s_glossary_knows(root: Path) -> None:

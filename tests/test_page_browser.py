@@ -373,7 +373,7 @@ def test_flows_are_sorted_filtered_and_opened(opened: Open) -> None:
     tab.locator("#flow-table tbody a").click()
     tab.wait_for_selector("#flow-1:visible")
     assert tab.locator("article:visible").count() == 1
-    assert "The connection is healthy" in tab.locator("#flow-1").inner_text()
+    assert "It looks as if the connection is healthy" in tab.locator("#flow-1").inner_text()
     assert tab.evaluate("document.activeElement.id") == "flow-1"
     watched.assert_quiet()
 

@@ -285,6 +285,10 @@ def test_an_absent_object_and_an_absent_library_say_what_to_do(
         open_capture("gs://bucket/a.pcap")
     with pytest.raises(CaptureError, match="file:// is no place that captures are read from"):
         open_capture("file:///etc/passwd")
+    with pytest.raises(
+        CaptureError, match="ftp:// is not read; name the file by https:// or sftp://, or fetch it"
+    ):
+        open_capture("ftp://host/a.pcap")
 
 
 # --- a sweep ----------------------------------------------------------------------------------------

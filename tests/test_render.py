@@ -25,7 +25,7 @@ from ctcp_forensics.render.judged import headline, links, worst_first
 from ctcp_forensics.render.look import COLORED, Depth, Look
 from ctcp_forensics.render.markdown import code, prose
 from ctcp_forensics.render.path import clocks_of
-from ctcp_forensics.render.wording import clean, duration, endpoint, frames, rounded, sized, utc
+from ctcp_forensics.render.wording import claim_words, clean, duration, endpoint, frames, rounded, sized, utc
 from ctcp_forensics.report import Endpoint, Evidence, Failed, Report
 from tests import reports
 
@@ -51,6 +51,14 @@ SAID: dict[str, Callable[[], str]] = {
 }
 
 
+def of_ipv6() -> Report:
+    network = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:"
+    client = Endpoint(address=network + "1111", port=51234)
+    headend = Endpoint(address=network + "2222", port=10000)
+    flow = msgspec.structs.replace(reports.DEAD_FLOW, client=client, headend=headend)
+    return reports.report((flow,), (reports.DEAD_FINDING,))
+
+
 def said(report: Report, form: str = "table", **look: Any) -> str:
     return "".join(render(report, form, Look(**look)))
 
@@ -72,6 +80,25 @@ def test_an_rst_that_a_box_made_is_told_as_the_ending_by_neither_end(found: dict
     assert (row["ending"], row["ending_by"]) == ("rst", "")
     for form in ("table", "markdown"):
         assert "rst in the name of client" in said(told, form, depth=Depth.WHERE)
+
+
+def test_claims_are_written_as_a_person_writes_them() -> None:
+    assert claim_words("the-ack-never-moved-again") == "the ACK never moved again"
+    assert claim_words("looks-like-ctcp") == "looks like cTCP"
+    assert claim_words("the-reset-has-a-ttl-of-its-own") == "the reset has a TTL of its own"
+
+
+@pytest.mark.parametrize("form", ["table", "note", "markdown"])
+def test_no_reader_is_shown_the_name_of_a_claim_for_its_words(form: str) -> None:
+    claims = {one.claim for finding in reports.case().findings for one in finding.evidence}
+    for depth in Depth:
+        shown = said(reports.case(), form, depth=depth).replace("\\", "")
+        assert [name for name in claims if "-" in name and name in shown] == []
+
+
+def test_a_form_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no form is called yaml: table, note, json, ndjson, markdown, csv"):
+        said(reports.mixed(), "yaml")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -186,7 +213,7 @@ def test_of_flows_that_are_well_the_least_sure_stands_first_and_is_told_with_its
     assert [one.number for one in worst_first(report)] == [2, 1]
     text = said(report)
     assert "\n#2  healthy, consistent\n" in text
-    assert "unknown    nothing-took-its-place: frame 50 opens another connection" in text
+    assert "unknown    nothing took its place: frame 50 opens another connection" in text
     assert text.endswith("\nNot told here: 1 healthy (-v tells them)\n")
 
 
@@ -208,8 +235,24 @@ def test_the_worst_comes_first_and_keeps_its_number() -> None:
 def test_the_table_of_flows_fits_the_screen_or_has_only_what_must_stay(width: int) -> None:
     lines = said(reports.mixed(), width=width).splitlines()
     rule = next(line for line in lines if line.startswith("---"))
-    assert len(rule) <= width or len(rule.split()) == 4
+    assert len(rule) <= width or len(rule.split()) == 3
     assert all(len(line) <= width for line in lines if line.startswith("left out"))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_ends_of_ipv6_stand_below_one_another_where_they_are_too_wide(width: int) -> None:
+    lines = said(of_ipv6(), width=width).splitlines()
+    (row,) = (at for at, line in enumerate(lines) if line.startswith("  1  "))
+    assert max(map(len, lines[row - 2 : row + 2])) <= width
+    assert lines[row - 2].startswith("  #  client, headend  ")
+    assert lines[row].startswith("  1  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:1111]:51234  ")
+    assert "  unanswered-duplicate-acks" in lines[row]
+    assert lines[row + 1].strip() == "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:2222]:10000"
+
+
+def test_a_pipe_gets_ends_of_ipv6_in_one_line() -> None:
+    (row,) = (line for line in said(of_ipv6()).splitlines() if line.startswith("  1  "))
+    assert "1111]:51234  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:2222]:10000  " in row
 
 
 @pytest.mark.parametrize("width", [60, 100])

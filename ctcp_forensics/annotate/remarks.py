@@ -12,7 +12,7 @@ from typing import Final
 from ctcp_forensics.annotate.marking import Run, runs_in
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.path import WHERE
-from ctcp_forensics.render.wording import Names, by_or_in_the_name_of, clean, count, endpoint
+from ctcp_forensics.render.wording import Names, by_or_in_the_name_of, claim_words, clean, count, endpoint
 from ctcp_forensics.report import Crossing, Episode, Evidence, Finding, Path, Report
 
 MAX_REMARK_LEN: Final = 2_000
@@ -190,7 +190,7 @@ def in_general(evidence: Evidence, frames: Frames) -> Iterator[Placed]:
 
 def because_of(evidence: Evidence, holds: str = "") -> str:
     """Claims are named by their sentences."""
-    sentence = evidence.claim.replace("-", " ")
+    sentence = claim_words(evidence.claim)
     match evidence.outcome:
         case "holds":
             return holds + evidence.because

@@ -68,7 +68,7 @@ class CaptureRow(msgspec.Struct, frozen=True, kw_only=True):
     caps: Annotated[str, says("limits that were reached, by name")] = ""
     flows_seen: Annotated[int, says("TCP connections in it")] = 0
     flows_judged: Annotated[int, says("of them judged")] = 0
-    hits: Annotated[int, says("flows that died of unanswered duplicate ACKs")] = 0
+    hits: Annotated[int, says("flows with unanswered duplicate ACKs")] = 0
     rules_version: Rules
 
 

@@ -24,6 +24,8 @@ HASHES: Final[dict[int, HashName]] = {1: SHA256, SCHEMA_VERSION: BLAKE3}
 hashes of one content cannot be told to be of the same."""
 BUSY_S: Final = 30.0
 """A reader that finds the manifest being checkpointed waits so long."""
+NOT_DAMAGED: Final = ("SQLITE_READONLY", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_BUSY")
+"""What SQLite says where the disk, the permissions or another writer are in the way, and the store is whole."""
 WAITING, LOOKALIKE, DONE = "waiting", "lookalike", "done"
 """States of an entry: to be examined; to be told apart from others of its length; with a result."""
 
@@ -73,15 +75,38 @@ def entry_of(name: Name, size: int | None, length: int | None, stamp: str) -> En
     return Entry(uri=uri_of(name), size=size, length=None if length == size else length, stamp=stamp)
 
 
+def insist_on_store(folder: Path) -> None:
+    """Raises StoreError where there is none, with what makes one of what is there instead."""
+    if not (folder / NAME).is_file():
+        raise StoreError(f"{folder}: {_instead_of_store(folder)}")
+
+
+def _instead_of_store(folder: Path) -> str:
+    from shlex import quote
+
+    named = quote(str(folder))
+    if folder.is_dir():
+        return f"is a folder without a store; `ctcp-diag scan {named} --store DIR` makes one of its captures"
+    if folder.exists():
+        return (
+            f"is a file, and a store is a folder; `ctcp-diag scan {named} --store DIR` makes one of a capture"
+        )
+    return f"there is no store; `ctcp-diag scan PLACE --store {named}` makes one"
+
+
 @contextmanager
 def sound(folder: Path) -> Iterator[None]:
     """While a manifest is read: what SQLite says of a damaged one is told as ours."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"{folder / NAME}: is damaged ({error}); scan the same places into a new store"
-        ) from error
+        raise StoreError(f"{folder / NAME}: {_wrong_with(error)}") from error
+
+
+def _wrong_with(error: Exception) -> str:
+    if getattr(error, "sqlite_errorname", "").startswith(NOT_DAMAGED):
+        return f"cannot be written: {error}"
+    return f"is damaged ({error}); scan the same places into a new store"
 
 
 def connect(path: Path, *, mode: str) -> sqlite3.Connection:
@@ -102,8 +127,8 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
     if version not in (*HASHES, 0):
         found.close()
         raise StoreError(
-            f"{path.parent}: the store has version {version}, this program writes {SCHEMA_VERSION}: "
-            "scan into a new one"
+            f"{path.parent}: the store has version {version}, this ctcp-diag knows versions up to {SCHEMA_VERSION}: "
+            "ask it with a newer one, or scan into a new store"
         )
     return found
 

@@ -22,6 +22,7 @@ from ctcp_forensics.archive.database import (
     SCHEMA_VERSION,
     StoreError,
     connect,
+    insist_on_store,
     sound,
     version_of,
 )
@@ -72,6 +73,7 @@ def merge(sources: Sequence[Path], target: Path) -> int:
 
     Raises StoreError where one is no store, of another version, of another hash, or in use.
     """
+    refuse_itself(sources, target)
     with ExitStack() as at_the_end:
         opened = [(folder, at_the_end.enter_context(read_in_peace(folder))) for folder in sources]
         versions = {version_of(db): folder for folder, db in opened}
@@ -88,6 +90,14 @@ def merge(sources: Sequence[Path], target: Path) -> int:
             return sum(Joining(folder, db, target, manifest).joined() for folder, db in opened)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{target}: cannot be written: {error}; merge again when it can") from error
+
+
+def refuse_itself(sources: Sequence[Path], target: Path) -> None:
+    for source in sources:
+        if target.exists() and source.exists() and source.samefile(target):
+            raise StoreError(
+                f"{target}: is one of the stores to be joined; name another one to join them into"
+            )
 
 
 def begun_there(target: Path) -> dict[int, Path]:
@@ -112,8 +122,7 @@ def refuse_other_hashes(stores: Mapping[int, Path]) -> None:
 @contextmanager
 def read_in_peace(folder: Path) -> Iterator[sqlite3.Connection]:
     """While nobody writes to it."""
-    if not (folder / NAME).is_file():
-        raise StoreError(f"{folder}: there is no store")
+    insist_on_store(folder)
     with (folder / LOCK).open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

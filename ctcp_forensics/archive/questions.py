@@ -76,16 +76,16 @@ ORDER BY {order}""",
 
 TREND: Final = Question(
     name="trend",
-    says="Whether it gets worse: flows, those that lost segments and those that died of it, by month, week or day.",
+    says="Whether it gets worse: flows, those that lost segments and those with the failure, by month, week or day.",
     by=BY_TIME,
     sql="""\
-SELECT time AS "{name}", judged AS flows, lossy, died AS unanswered,
-  round(100 * lossy / judged, 2) AS lossy_percent, round(100 * died / judged, 2) AS unanswered_percent, captures
+SELECT time AS "{name}", judged AS flows, lossy, failed AS unanswered,
+  round(100 * lossy / judged, 2) AS lossy_percent, round(100 * failed / judged, 2) AS unanswered_percent, captures
 FROM (
   SELECT {by} AS time,
     count(DISTINCT flow) AS judged,
     count(DISTINCT flow) FILTER (is_lossy) AS lossy,
-    count(DISTINCT flow) FILTER ({which}) AS died,
+    count(DISTINCT flow) FILTER ({which}) AS failed,
     count(DISTINCT uri) AS captures
   FROM flows
   WHERE verdict <> 'not-ctcp'

@@ -104,7 +104,7 @@ def _with_capture(row: CaptureRow, told: report.Capture) -> CaptureRow:
 
 
 def hits_of(found: report.Report) -> int:
-    """Flows that died of the failure, told in full or briefly."""
+    """Flows with the failure, told in full or briefly."""
     in_full = sum(one.verdict == FLAGSHIP for one in found.findings)
     return in_full + counts_of(found.brief)[FLAGSHIP]
 

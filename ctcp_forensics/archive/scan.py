@@ -153,6 +153,8 @@ def engine_of(wanted: Wanted) -> Engine:
 def prepared(folder: Path) -> Path:
     """The store's folder, made where there is none; a folder of something else is left alone."""
     try:
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file, and a store is a folder; name an empty or a new one")
         if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
             raise StoreError(f"{folder}: is a folder of something else; name an empty or a new one as store")
         folder.mkdir(parents=True, exist_ok=True)

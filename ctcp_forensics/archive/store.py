@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from ctcp_forensics.archive import segment as segments
-from ctcp_forensics.archive.database import NAME, Name, StoreError, connect, uri_of
+from ctcp_forensics.archive.database import NAME, Name, StoreError, connect, insist_on_store, uri_of
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Examined, told_of
 
@@ -93,8 +93,7 @@ class Store:
     def open(cls, path: str | Path) -> Self:
         """An existing store.  Raises StoreError where there is none, or one of another version."""
         folder = Path(path)
-        if not (folder / NAME).is_file():
-            raise StoreError(f"{folder}: there is no store; `ctcp-diag scan --store {folder} PATH` makes one")
+        insist_on_store(folder)
         return cls(folder)
 
     def close(self) -> None:
@@ -164,6 +163,11 @@ class Store:
         gaps += sum(one.files for one in counts if one.status in (REFUSED, WAITING))
         return StoreCoverage(counts=counts, findings=findings, is_complete=gaps == 0)
 
+    @property
+    def is_empty(self) -> bool:
+        """No capture was looked at: that there is no hit then means nothing."""
+        return bool(self._db.execute(IS_EMPTY).fetchone()[0])
+
     def hits(self, run: int | None = None) -> Iterator[str]:
         """Every entry with the failure, in the order of the URIs."""
         for (name,) in self._db.execute(HITS, {"run": run}):
@@ -218,6 +222,7 @@ ENDS: Final = """
 SELECT COALESCE(SUM(r.exit_status = 1), 0), COALESCE(SUM(r.exit_status = 3 OR r.status != 'analyzed'), 0)
 FROM entries e JOIN results r ON r.id = e.result WHERE (:run IS NULL OR e.run = :run)
 """
+IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT 1 FROM results WHERE status IN ('analyzed', 'partial'))"
 HITS: Final = """
 SELECT e.uri FROM entries e JOIN results r ON r.id = e.result
 WHERE r.exit_status = 1 AND (:run IS NULL OR e.run = :run) ORDER BY e.uri

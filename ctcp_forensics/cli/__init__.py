@@ -4,14 +4,20 @@ Knows what every command has in common: how it ends.  Heavy modules are imported
 because `--version` and `--help` must answer at once.
 
 Exit status: 0 no flow has the failure, 1 at least one has it, 2 usage or internal error or nothing could be
-read, 3 none found but not everything was looked at, 130 interrupted.
+read, 3 none found but not everything was looked at, 130 interrupted.  A reader who leaves standard output early has
+seen enough: the status is what it would have been.
 """
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, cast
 
 from ctcp_forensics import __version__
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Done, Refused, end_process, guarded, prepare_process
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
 
 HELP = {"-h", "--help"}
 """Typer answers these, and nothing else is loaded for them."""
@@ -80,13 +86,24 @@ def _understood_by_typer(arguments: Sequence[str]) -> int:
 
     from ctcp_forensics.cli.commands import app
 
+    command = get_command(app)
+    _refuse_files(arguments, cast("TyperGroup", command).commands)
     try:
-        get_command(app).main(args=list(arguments), prog_name="ctcp-diag")
+        command.main(args=list(arguments), prog_name="ctcp-diag")
     except Done as done:
         return done.status
     except SystemExit as ended:
         return _status_of(ended)
     return 0
+
+
+def _refuse_files(arguments: Sequence[str], commands: Container[str]) -> None:
+    """Who names a capture at once means `analyze`, which knows what to do with anything else."""
+    name = arguments[0] if arguments else ""
+    if name not in commands and os.path.isfile(name):  # noqa: PTH113  # `pathlib` is not loaded for `--help`
+        from shlex import quote
+
+        raise Refused(f"{name} is a file and no command: `ctcp-diag analyze {quote(name)}` analyzes it")
 
 
 def _status_of(ended: SystemExit) -> int:

@@ -16,8 +16,8 @@ import msgspec
 
 from ctcp_forensics.capture import BY_THE_WAY, WHOLLY, Access
 from ctcp_forensics.capture.names import scheme_of
-from ctcp_forensics.cli.ends import TROUBLE, at_interrupt, say
-from ctcp_forensics.cli.output import destination, look, write, write_utf8
+from ctcp_forensics.cli.ends import TROUBLE, Refused, at_interrupt, say
+from ctcp_forensics.cli.output import destination, look, refuse_unwritable, write, write_utf8
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import CTCP_PORT, MAX_IN_FULL, Options, Source
 from ctcp_forensics.render import render
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ctcp_forensics.cli.progress import Progress
 
 CAN_STOP_PIPES = os.name == "posix"  # elsewhere nobody can wait for a pipe and for something else
+PAGE = "html"  # the form that is no text for a terminal: what it is drawn from is read again
+PAGE_ENDINGS = (".html", ".htm")
 DAMAGE_AT_A_GLANCE = 3  # lines for one capture; the report has the rest
 
 
@@ -77,7 +79,7 @@ class Request(Rendering, frozen=True, kw_only=True):
 def answer(request: Request) -> int:
     """Analyze, write, and return the exit status."""
     paths = [source.path for source in request.sources]
-    _check_plot(request)
+    _check_names(request, paths)
     with destination(request.output, paths) as text, _page_destination(request, paths) as html:
         under_pseudonyms = _veil(request)
         options = options_of(request)
@@ -85,17 +87,31 @@ def answer(request: Request) -> int:
         pictured = _pictured(found, request)
         report = under_pseudonyms(pictured)
         complain(report, request.depth)
-        if html is not None:
+        for file in _page_files(text, html, request):
             line = _progress(request.sources, wanted=request.shows_progress)
-            _write_page(html, pictured, report, request, line)
+            _write_page(file, pictured, report, request, line)
         _render(report, request, text)
     _plot(report, request, paths)
     return status(report)
 
 
-def drawable(report: Report, wanted: Rendering) -> Report:
+def written(
+    found: Report, under_pseudonyms: Callable[[Report], Report], wanted: Rendering, source: str
+) -> int:
+    """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
+    _check_names(wanted, [source])
+    with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
+        pictured = _drawable(found, wanted)
+        shown = under_pseudonyms(pictured)
+        for file in _page_files(text, html, wanted):
+            _write_page(file, pictured, shown, wanted)
+        _render(shown, wanted, text)
+    _plot(shown, wanted, [source])
+    return status(shown)
+
+
+def _drawable(report: Report, wanted: Rendering) -> Report:
     """A stored report with the picture that is asked for: its own, or one of its captures, which are read again."""
-    _check_plot(wanted)
     if wanted.is_drawn and not report.pictures:
         from ctcp_forensics.cli.pictures import with_pictures
 
@@ -103,17 +119,9 @@ def drawable(report: Report, wanted: Rendering) -> Report:
     return report
 
 
-def written(found: Report, shown: Report, wanted: Rendering, source: str) -> int:
-    """Write a stored report, which came from `source`, as it may be shown; return the exit status of its analysis."""
-    with destination(wanted.output, [source]) as text, _page_destination(wanted, [source]) as html:
-        if html is not None:
-            _write_page(html, found, shown, wanted)
-        _render(shown, wanted, text)
-    _plot(shown, wanted, [source])
-    return status(shown)
-
-
 def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
+    if wanted.form == PAGE:
+        return
     if wanted.form == "json":
         write_utf8(text, report.json_pieces())
         return
@@ -128,11 +136,20 @@ def _render(report: Report, wanted: Rendering, text: TextIO) -> None:
         write(text, sketched(report, seen_as, wanted.output))
 
 
-def _check_plot(wanted: Rendering) -> None:
-    if wanted.plot is not None:
-        from ctcp_forensics.cli.pictures import checked
+def _check_names(wanted: Rendering, sources: Sequence[str]) -> None:
+    """Before any work: whether each file can be what its name says, and the picture, which comes last, be written."""
+    if wanted.form != PAGE and wanted.output.lower().endswith(PAGE_ENDINGS):
+        raise Refused(
+            f"{wanted.output} would be no page: --format {PAGE} makes it one, --report writes one beside a report"
+        )
+    if wanted.plot is None:
+        return
+    from ctcp_forensics.cli.pictures import checked
 
-        checked(wanted.plot)
+    checked(wanted.plot)
+    refuse_unwritable(wanted.plot, sources)
+    if wanted.plot in (wanted.output, wanted.page):
+        raise Refused(f"the picture cannot go to {wanted.plot} as well: name another file")
 
 
 def _plot(report: Report, wanted: Rendering, sources: Sequence[str]) -> None:
@@ -143,12 +160,20 @@ def _plot(report: Report, wanted: Rendering, sources: Sequence[str]) -> None:
 
 
 def _page_destination(wanted: Rendering, paths: Sequence[str]) -> AbstractContextManager[TextIO | None]:
-    """A text to write the page to; None where none is wanted."""
+    """A text to write the page beside the report to; None where none is wanted."""
     if wanted.page is None:
         return nullcontext()
     from ctcp_forensics.cli.page import page_destination
 
     return page_destination(wanted.page, wanted.output, paths)
+
+
+def _page_files(text: TextIO, beside: TextIO | None, wanted: Rendering) -> Iterator[TextIO]:
+    """Where pages go: beside the report, in its place, or both."""
+    if beside is not None:
+        yield beside
+    if wanted.form == PAGE:
+        yield text
 
 
 def _write_page(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -25,6 +25,12 @@ from ctcp_forensics.errors import CtcpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+NOTHING_LOOKED_AT: Final = (
+    "no capture was looked at, so that nothing is found means nothing; `ctcp-diag query unreadable` and "
+    "`ctcp-diag query skipped` tell what was found there"
+)
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +71,8 @@ def _told(inquiry: Inquiry, store: Store) -> Iterator[str]:
     if inquiry.question in questions.OF_THE_MANIFEST:
         yield from _text(questions.of_the_manifest(inquiry.question, store), inquiry)
         return
+    if store.is_empty:
+        say(f"{inquiry.store}: {NOTHING_LOOKED_AT}")
     with Tables(tables_of(store, Path(inquiry.store))) as tables:
         if inquiry.question == questions.OVERVIEW:
             yield from overview(tables, store)

@@ -20,7 +20,6 @@ def demo_captures(keep: Path | None) -> Iterator[list[Source]]:
     A folder that passes has a random name, which must not get into a report: it is entered instead.
     """
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
         yield demo_sources(keep)
         return
     with TemporaryDirectory() as folder, chdir(folder):
@@ -29,6 +28,7 @@ def demo_captures(keep: Path | None) -> Iterator[list[Source]]:
 
 def demo_sources(folder: Path) -> list[Source]:
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         made = make_demo(folder)
     except OSError as error:
         raise Refused(f"cannot write the captures into {folder.resolve()}: {error.strerror}") from error

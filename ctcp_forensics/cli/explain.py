@@ -95,5 +95,6 @@ def _refutations(claims: tuple[Claim, ...]) -> Iterator[str]:
 
 
 def _nearest(slug: str) -> str:
-    near = get_close_matches(slug, slugs(), n=1)
+    begun = [name for name in slugs() if name.startswith(slug)]
+    near = begun[:1] or get_close_matches(slug, slugs(), n=1)
     return f"; did you mean {near[0]}?" if near else "; `ctcp-diag explain` lists them"

@@ -51,6 +51,17 @@ def binary_destination(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
         leave_pipe(sys.stdout)
 
 
+def refuse_unwritable(name: str, sources: Iterable[str]) -> None:
+    """Of a file that is opened when the work is done, for there may be nothing to write: whether it could be."""
+    path = name or os.curdir
+    with _explained(name):
+        if name == STANDARD_OUTPUT or _is_device(path):
+            return
+        _refuse_captures(path, sources)
+        with _passing_file(os.path.realpath(path)):
+            pass  # it could be made
+
+
 def write(text: TextIO, lines: Iterable[str]) -> None:
     """Write `lines`.  What the terminal's encoding lacks is escaped; a reader who leaves is content."""
     if hasattr(text, "reconfigure") and text is sys.stdout:
@@ -71,17 +82,17 @@ def write_utf8(text: TextIO, pieces: Iterable[str | bytes]) -> None:
 
 @contextlib.contextmanager
 def _heard(text: TextIO) -> Iterator[None]:
-    """Whether anybody takes what is written is standard output's to know; a file sees to it when it is closed."""
-    if text is not sys.stdout:
+    """Whether anybody takes what is written is the process's to know; a file sees to it when it is closed."""
+    if text not in (sys.stdout, sys.stderr):
         yield
         return
     try:
         yield
         text.flush()
     except BrokenPipeError:
-        leave_pipe(sys.stdout)
+        leave_pipe(text)
     except OSError as error:
-        leave_pipe(sys.stdout)
+        leave_pipe(text)
         raise Refused(f"cannot write the report: {error.strerror}") from error
 
 
@@ -113,9 +124,15 @@ def _colored(color: str, *, on_terminal: bool) -> bool:
 
 @contextlib.contextmanager
 def _binary_file(name: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
+    with _explained(name), _file(name or os.curdir, sources) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """What the system says of a file that is written, as ours."""
     try:
-        with _file(name or os.curdir, sources) as file:
-            yield file
+        yield
     except OSError as error:
         raise Refused(f"cannot write {name}: {error.strerror or error}") from error
 
@@ -128,12 +145,20 @@ def _file(path: str, sources: Iterable[str]) -> Iterator[BinaryIO]:
         return
     _refuse_captures(path, sources)
     final = os.path.realpath(path)  # a symbolic link stays one
+    with _passing_file(final) as file:
+        yield file
+        file.close()
+        os.replace(file.name, final)
+
+
+@contextlib.contextmanager
+def _passing_file(final: str) -> Iterator[BinaryIO]:
+    """A file beside the place that it is for; who does not move it there in time leaves nothing behind."""
     folder, name = os.path.split(final)
     passing = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
         with open(passing, "xb") as file:
             yield file
-        os.replace(passing, final)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(passing)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ctcp_forensics.capture import Access
 from ctcp_forensics.cli.ends import Refused, say
-from ctcp_forensics.cli.output import destination, write
+from ctcp_forensics.cli.output import destination, write_utf8
 from ctcp_forensics.cli.progress import Progress
 from ctcp_forensics.render.wording import count
 
@@ -48,7 +48,7 @@ def write_page(
         told = as_told_by(shown, found, traces)
     except ReportError as error:
         raise Refused(str(error)) from error
-    write(html, page(shown, told))
+    write_utf8(html, page(shown, told))
 
 
 def traces_of_captures(report: Report, progress: Progress | None, *, access: Access) -> tuple[Trace, ...]:

@@ -36,11 +36,18 @@ def stored(name: str) -> Report:
 def _text_of(name: str) -> bytes:
     try:
         if name == STANDARD_INPUT:
+            _refuse_terminal()
             return _bounded(sys.stdin.buffer, name)
         with Path(name).open("rb") as file:
             return _bounded(file, name)
     except OSError as error:
         raise Refused(f"cannot read {name}: {error.strerror or error}") from error
+
+
+def _refuse_terminal() -> None:
+    """Nobody types a report: who is waited for would wait as well."""
+    if sys.stdin.isatty():
+        raise Refused(f"-: standard input is a terminal; pipe a report into it. {WRITES_ONE}")
 
 
 def _bounded(file: BinaryIO, name: str) -> bytes:

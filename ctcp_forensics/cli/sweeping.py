@@ -24,7 +24,7 @@ from ctcp_forensics.capture.names import shown
 from ctcp_forensics.cli.ends import INTERRUPTED, TROUBLE, Refused, say
 from ctcp_forensics.cli.headway import watching
 from ctcp_forensics.cli.listening import listening
-from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, write
+from ctcp_forensics.cli.output import STANDARD_OUTPUT, destination, refuse_unwritable, write
 from ctcp_forensics.errors import CtcpError
 from ctcp_forensics.render.wording import count, sized
 
@@ -45,9 +45,16 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     has_tables: bool = False
     """The tables are brought up to date at the end, and not by the first question."""
 
+    @property
+    def fills_stdout(self) -> bool:
+        """With what programs read: words about it go elsewhere."""
+        return STANDARD_OUTPUT in (self.stream, self.overview)
+
 
 def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
     """Sweep, tell, and return the exit status."""
+    if telling.overview is not None:
+        _check_overview(telling.overview, telling.stream)
     try:
         with listening(telling.stream, telling.form) as hear, watching(wanted=not telling.quiet) as watch:
             swept = _watched(wanted, watch, hear) if watches else scan(wanted, watch, hear)
@@ -62,9 +69,17 @@ def answer(wanted: Wanted, telling: Telling, *, watches: bool) -> int:
         return 0
     if swept.coverage.looked_at == 0:
         say(
-            "no capture could be looked at there; `ctcp-diag scan -h` says what a place may be, and which links"
+            f"no capture could be looked at there, and {wanted.store} keeps no more than that; "
+            "`ctcp-diag scan -h` says what a place may be, and which links are followed"
         )
     return status(swept.coverage)
+
+
+def _check_overview(page: str, stream: str | None) -> None:
+    """Before any work: it is written last."""
+    refuse_unwritable(page, ())
+    if page == stream:
+        raise Refused(f"the lines and the overview cannot both go to {page}: name another file")
 
 
 def _tell(folder: Path, swept: Swept, telling: Telling) -> None:
@@ -72,8 +87,8 @@ def _tell(folder: Path, swept: Swept, telling: Telling) -> None:
     try:
         with sound(folder):
             store = Store.open(folder)
-            for line in statement(store, swept, quiet=telling.quiet):
-                print(line, file=sys.stderr if telling.stream == STANDARD_OUTPUT else sys.stdout)
+            told = statement(store, swept, quiet=telling.quiet)
+            write(sys.stderr if telling.fills_stdout else sys.stdout, (f"{line}\n" for line in told))
             _hand_over(store, telling)
     except CtcpError as error:
         raise Refused(f"{error}; the results are in {folder}") from error
@@ -186,5 +201,5 @@ def merged(sources: Sequence[Path], target: Path) -> int:
             covered = Store.open(target).coverage()
     except CtcpError as error:
         raise Refused(str(error)) from error
-    print(f"{count(news, 'entry', 'entries')} joined; {looked_at(covered)}")
+    write(sys.stdout, (f"{count(news, 'entry', 'entries')} joined; {looked_at(covered)}\n",))
     return 0

@@ -6,9 +6,10 @@ Knows how they are written.  Does not know what they are for.
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from ctcp_forensics.archive.find import Links, names_in
 from ctcp_forensics.archive.shard import Shard
@@ -31,12 +32,27 @@ def places_of(named: Sequence[str], files_from: str | None, *, is_null: bool) ->
 
 
 def _listed(files_from: str, end: bytes) -> Iterator[str]:
+    """The list is opened before a store is made for what stands in it."""
+    with _told_of(files_from):
+        file = _opened(files_from)
+    return _names(file, files_from, end)
+
+
+def _opened(files_from: str) -> AbstractContextManager[BinaryIO]:
+    if files_from == STANDARD_OUTPUT:  # the hyphen means standard input here, which stays open
+        return nullcontext(sys.stdin.buffer)
+    return Path(files_from).open("rb")
+
+
+def _names(file: AbstractContextManager[BinaryIO], files_from: str, end: bytes) -> Iterator[str]:
+    with _told_of(files_from), file as opened:
+        yield from names_in(opened, end)
+
+
+@contextmanager
+def _told_of(files_from: str) -> Iterator[None]:
     try:
-        if files_from == STANDARD_OUTPUT:  # the hyphen means standard input here
-            yield from names_in(sys.stdin.buffer, end)
-            return
-        with Path(files_from).open("rb") as file:
-            yield from names_in(file, end)
+        yield
     except OSError as error:
         raise Refused(f"cannot read the list {files_from}: {error.strerror}") from error
     except CtcpError as error:

@@ -30,7 +30,8 @@ def configure(report: Report, wish: Wish) -> Pack:
         changes, beyond = captures_of(_within(some), wish), _beyond(some)
     else:
         asked = [
-            _asked(fix, subjects) for fix in dict.fromkeys(ALIASES.get(name, name) for name in wish.fixes)
+            _asked(fix, subjects, left_out)
+            for fix in dict.fromkeys(ALIASES.get(name, name) for name in wish.fixes)
         ]
         changes = tuple(change for fix, some in asked for change in _changes(fix, _within(some), wish))
         beyond = tuple(line for _, some in asked for line in _beyond(some))
@@ -44,12 +45,22 @@ def configure(report: Report, wish: Wish) -> Pack:
     )
 
 
-def _asked(fix: str, subjects: list[Subject]) -> tuple[str, list[Subject]]:
+def _asked(fix: str, subjects: list[Subject], left_out: Sequence[str]) -> tuple[str, list[Subject]]:
     some = [one for one in subjects if fix in one.fixes]
     if some:
         return fix, some
     known = ", ".join(_steps(subjects)) or "nothing"
-    raise ConfigurationError(f"no flow of this report is offered {fix!r}; offered: {known}")
+    raise ConfigurationError(
+        f"no flow of this report is offered {fix!r}; offered: {known}{_told_left_out(left_out)}"
+    )
+
+
+def _told_left_out(lines: Sequence[str]) -> str:
+    """What nothing is offered for, though it may be what somebody asks about: the first, and how many more."""
+    if not lines:
+        return ""
+    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+    return f"; left out: {lines[0]}{more}"
 
 
 def _changes(fix: str, subjects: Sequence[Subject], wish: Wish) -> Iterator[Change]:

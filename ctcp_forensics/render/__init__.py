@@ -40,5 +40,7 @@ def render(report: Report, form: str, look: Look) -> Iterator[str]:
             from ctcp_forensics.render.ndjson import ndjson
 
             return ndjson(report)
-        case _:
+        case "json":
             return iter((report.to_json().decode(),))
+        case _:
+            raise ValueError(f"no form is called {form}: {', '.join(FORMATS)}")

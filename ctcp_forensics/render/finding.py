@@ -21,6 +21,7 @@ from ctcp_forensics.render.wording import (
     RUNS_AT_A_GLANCE,
     Names,
     at,
+    claim_words,
     clean,
     count,
     duration,
@@ -247,7 +248,9 @@ def _evidence(one: Judged, look: Look) -> Iterator[str]:
 def _claim(evidence: Evidence, names: Names, look: Look) -> Iterator[str]:
     role = "" if evidence.role == "proof" else f"({evidence.role}) "
     shown = frames(evidence.frames, runs_at_most=None, names=names)
-    yield from _stated(evidence.outcome, f"{role}{evidence.claim}: {evidence.because}", shown, look)
+    yield from _stated(
+        evidence.outcome, f"{role}{claim_words(evidence.claim)}: {evidence.because}", shown, look
+    )
     if evidence.would_refute:
         yield from labelled("", f"would refute it: {evidence.would_refute}", look)
     if evidence.outcome == "unknown" and evidence.settled_by:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ctcp_forensics.brief import counts_of, were_judged_early, with_a_line, without_a_line
-from ctcp_forensics.render.wording import NAMELESS, Names, clean, count, labels
+from ctcp_forensics.render.wording import NAMELESS, Names, claim_words, clean, count, labels
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
     DIRECTION_WORDS,
@@ -125,9 +125,9 @@ def links(finding: Finding) -> list[Link]:
     together: dict[str, list[Evidence]] = {}
     for evidence in finding.evidence:
         if evidence.role == "proof":
-            together.setdefault(evidence.link or evidence.claim, []).append(evidence)
+            together.setdefault(evidence.link or claim_words(evidence.claim), []).append(evidence)
         elif evidence.role == "guard" and (evidence.outcome != "holds" or evidence.claim == DECISIVE):
-            together[evidence.claim] = [evidence]
+            together[claim_words(evidence.claim)] = [evidence]
     return [_link(says, claims) for says, claims in together.items()]
 
 

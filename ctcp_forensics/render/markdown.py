@@ -20,7 +20,7 @@ from ctcp_forensics.render.path import (
     whereabouts,
 )
 from ctcp_forensics.render.table import FINDINGS_AT_A_GLANCE, ROWS_AT_A_GLANCE, flow_table
-from ctcp_forensics.render.wording import at, clean, count, duration, endpoint, frames, utc
+from ctcp_forensics.render.wording import at, claim_words, clean, count, duration, endpoint, frames, utc
 from ctcp_forensics.report import Capture, Finding, Recommendation, Report
 
 # What could open a link, a picture, a tag, an emphasis or a table cell, wherever it stands.
@@ -161,7 +161,7 @@ def _analysis(one: Judged) -> Iterator[str]:
     for evidence in one.finding.evidence:
         shown = frames(evidence.frames, runs_at_most=None, names=one.names)
         because = f"{evidence.because} [{shown}]" if shown else evidence.because
-        yield f"- **{prose(evidence.outcome)}** {prose(evidence.claim)}: {prose(because)}"
+        yield f"- **{prose(evidence.outcome)}** {prose(claim_words(evidence.claim))}: {prose(because)}"
     yield from _filters(one)
     yield f"- finding {code(one.finding.id)}, flow {code(flow.id)}"
 

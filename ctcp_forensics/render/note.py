@@ -13,7 +13,7 @@ import msgspec
 from ctcp_forensics.brief import counts_of
 from ctcp_forensics.render.basis import NAME_LEN, basis
 from ctcp_forensics.render.causes import causes
-from ctcp_forensics.render.judged import DECISIVE, Judged, headline, links, tally_of_all, worst_first
+from ctcp_forensics.render.judged import Judged, headline, links, tally_of_all, worst_first
 from ctcp_forensics.render.path import lost_where, made_by
 from ctcp_forensics.render.sheet import MAX_LINES, Paragraph, Part, fitted, shortened
 from ctcp_forensics.render.wording import (
@@ -50,7 +50,6 @@ SHORT_BLOCK = 130  # characters: two lines
 SAID = {
     "it was asked for, and nobody answered": "asked for, not answered",
     "the flow stalled and died while its sender was still sending": "stalled and died",
-    DECISIVE: "the ACKs were made in between",
 }
 # Claims of a link that the others make plain, or that stand among the causes that are ruled out.
 TOLD_BY_OTHERS = frozenset(
@@ -136,7 +135,7 @@ def _analysis(one: Judged, names: Names) -> Iterator[Paragraph]:
     told = links(_in_short(one.finding))
     for link in told[:LINKS_IN_A_NOTE]:
         shown = frames(link.frames, runs_at_most=RUNS_IN_A_NOTE, names=names)
-        says = SAID.get(link.says) or link.says.replace("-", " ")
+        says = SAID.get(link.says, link.says)
         told_at = f"{says} [{shown}]" if shown else says
         yield Paragraph(link.outcome, f"{told_at}: {link.because}", weight=WEIGHTY)
     if len(told) > LINKS_IN_A_NOTE:

@@ -41,6 +41,7 @@ COLUMNS = (
     Column("verdict", lambda one: one.finding.verdict),
     Column("confidence", lambda one: one.finding.confidence, spare=1),
 )
+ENDS = slice(1, 3)  # client and headend
 SEEN_IN = Column("seen in", lambda one: " ".join(seen.capture for seen in one.flow.seen), spare=8)
 
 
@@ -61,8 +62,12 @@ def flow_table(
     """The table of flows and, where columns had to go, the line that says which."""
     from tabulate import tabulate
 
-    columns = COLUMNS if len(report.captures) < 2 else (*COLUMNS, SEEN_IN)
+    columns: tuple[Column, ...] = COLUMNS if len(report.captures) < 2 else (*COLUMNS, SEEN_IN)
     cells = [[spell(column.value(one)) for one in judged] for column in columns]
+    if not _fits(
+        width, _widths(columns, cells), [at for at, column in enumerate(columns) if not column.spare]
+    ):
+        columns, cells = _stacked(columns, cells)
     kept = _fitting(columns, cells, width)
     rows = list(zip(*(cells[place] for place in kept), strict=True))
     text: str = tabulate(
@@ -148,17 +153,36 @@ def _told_left_out(titles: list[str], width: int | None) -> list[str]:
 
 def _fitting(columns: tuple[Column, ...], cells: list[list[str]], width: int | None) -> list[int]:
     """Places of the columns that fit `width`; what can be spared goes first."""
-    widths = [
-        max(len(column.title) + HEAD_PADDING, len(max(values, key=len))) + SPACE_BETWEEN
-        for column, values in zip(columns, cells, strict=True)
-    ]
+    widths = _widths(columns, cells)
     kept = list(range(len(columns)))
     for place in sorted(kept, key=lambda place: -columns[place].spare):
-        fits = width is None or sum(widths[place] for place in kept) - SPACE_BETWEEN <= width
-        if fits or not columns[place].spare:
+        if _fits(width, widths, kept) or not columns[place].spare:
             break
         kept.remove(place)
     return kept
+
+
+def _fits(width: int | None, widths: list[int], places: list[int]) -> bool:
+    return width is None or sum(widths[place] for place in places) - SPACE_BETWEEN <= width
+
+
+def _widths(columns: tuple[Column, ...], cells: list[list[str]]) -> list[int]:
+    return [
+        max(len(column.title) + HEAD_PADDING, *(len(line) for cell in values for line in cell.split("\n")))
+        + SPACE_BETWEEN
+        for column, values in zip(columns, cells, strict=True)
+    ]
+
+
+def _stacked(
+    columns: tuple[Column, ...], cells: list[list[str]]
+) -> tuple[tuple[Column, ...], list[list[str]]]:
+    """The headend below the client: two addresses of IPv6 are wider than most terminals, and neither can be spared."""
+    at = ENDS.start
+    client, headend = columns[ENDS]
+    both = client._replace(title=f"{client.title}, {headend.title}")
+    pairs = ["\n".join(ends) for ends in zip(*cells[ENDS], strict=True)]
+    return (*columns[:at], both, *columns[ENDS.stop :]), [*cells[:at], pairs, *cells[ENDS.stop :]]
 
 
 def _carries(one: Judged) -> str:

@@ -24,6 +24,16 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 RUNS_AT_A_GLANCE = 6  # runs of frame numbers that fit one line beside their sentence
 
 
+ACRONYMS = {
+    "ack": "ACK",
+    "acks": "ACKs",
+    "ctcp": "cTCP",
+    "ike": "IKE",
+    "spi": "SPI",
+    "syn": "SYN",
+    "ttl": "TTL",
+}
+"""Those in the names of claims, which have no capitals."""
 MADE_ELSEWHERE = "reset-by-middlebox"
 """The verdict by which an RST bears an end's address and was not made by it."""
 
@@ -43,6 +53,11 @@ def ended_by(flow: Flow) -> str | None:
     """Which end closed; None where none did, and where another made the RST that says so."""
     is_alleged = flow.verdict == MADE_ELSEWHERE or flow.rst_author not in (None, flow.ending.by)
     return None if is_alleged else flow.ending.by
+
+
+def claim_words(claim: str) -> str:
+    """`the-ack-never-moved-again` as a person writes it."""
+    return " ".join(ACRONYMS.get(word, word) for word in claim.split("-"))
 
 
 def clean(text: str) -> str:

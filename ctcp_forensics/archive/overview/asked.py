@@ -29,7 +29,7 @@ class Total(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One flow that died."""
+    """One flow with the failure, as sure as its confidence says."""
 
     first_time: datetime | None
     day: str
@@ -66,6 +66,8 @@ SELECT count(DISTINCT flow), count(DISTINCT flow) FILTER (verdict = $failure), c
   count(DISTINCT headend) FILTER (verdict = $failure), count(DISTINCT client) FILTER (verdict = $failure),
   min(first_time) FILTER (verdict = $failure), max(first_time) FILTER (verdict = $failure)
 FROM flows WHERE verdict <> 'not-ctcp'"""
+SURENESS: Final = """
+SELECT confidence, count(DISTINCT finding) FROM findings WHERE verdict = $failure GROUP BY confidence"""
 HITS: Final = """
 SELECT first_time, day, confidence, direction, client, headend, firewall, duplicate_acks, uri, flow
 FROM findings WHERE verdict = $failure
@@ -79,15 +81,20 @@ IS_NOT_WELL: Final = "verdict NOT IN ({})".format(
     ", ".join(f"'{word}'" for word in sorted(NEEDS_NO_READING | WELL))
 )
 LISTS: Final = (
-    ("Headends", "flows that died", "headend", IS_FAILURE),
-    ("Client networks", "flows that died", "client_network", IS_FAILURE),
-    ("Firewalls", "flows that died", "coalesce(firewall, 'not known from one capture')", IS_FAILURE),
+    ("Headends", "flows with the failure", "headend", IS_FAILURE),
+    ("Client networks", "flows with the failure", "client_network", IS_FAILURE),
+    ("Firewalls", "flows with the failure", "coalesce(firewall, 'not known from one capture')", IS_FAILURE),
     ("Verdicts", "flows that are not well", "verdict", IS_NOT_WELL),
 )
 
 
 def total(tables: Tables) -> Total:
     return Total(*next(tables.ask(TOTAL, FAILURE).rows))
+
+
+def sureness(tables: Tables) -> dict[str, int]:
+    """How many of the hits are how sure."""
+    return {word: int(number) for word, number in tables.ask(SURENESS, FAILURE).rows}
 
 
 def hits(tables: Tables, most: int) -> Iterator[Sequence[Any]]:

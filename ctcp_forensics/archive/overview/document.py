@@ -6,7 +6,7 @@ a file name or a manifest passes `_printable` and the templates' own escaping on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -26,6 +26,7 @@ from ctcp_forensics.render.page.assets import Assets, policy
 from ctcp_forensics.render.page.assets import text_of as page_text
 from ctcp_forensics.render.page.templates import environment
 from ctcp_forensics.render.wording import clean, count, sized
+from ctcp_forensics.report import CONFIDENCE_WORDS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,6 +66,7 @@ def _content(tables: Tables, store: Manifest) -> dict[str, Any]:
         "product": "ctcp-diag",
         "failure": FLAGSHIP_TITLE,
         "total": total,
+        "sureness": _sureness(asked.sureness(tables)),
         "headline": _headline(total, coverage),
         "timeline": timeline_of(tables),
         "tops": asked.tops(tables),
@@ -82,11 +84,16 @@ def _headline(total: asked.Total, coverage: StoreCoverage) -> str:
     captures = sum(coverage.files(word) for word in LOOKED_AT)
     if not captures:
         return "Nothing could be read"
-    found = f"{count(total.hits, 'flow')} of {total.flows:,} died of {FLAGSHIP_TITLE}"
+    found = f"{total.hits:,} of {count(total.flows, 'flow')}: {FLAGSHIP_TITLE}"
     if not total.hits:
         found = f"No {FLAGSHIP_TITLE} in {count(total.flows, 'flow')}"
     told = f"{found}; {count(captures, 'capture')} looked at"
     return told if coverage.is_complete else f"{told}; coverage is incomplete"
+
+
+def _sureness(counts: Mapping[str, int]) -> str:
+    """`3 proven, 1 consistent`: not every hit says that a connection died of it."""
+    return ", ".join(f"{counts[word]:,} {word}" for word in CONFIDENCE_WORDS if word in counts)
 
 
 def _commands(hits: list[asked.Hit]) -> tuple[str, ...]:

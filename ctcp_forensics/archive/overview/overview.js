@@ -38,20 +38,29 @@ class Hits {
   }
 
   narrow(bar) {
-    this.press(this.span, false);
+    if (this.span) press(this.span, this.span, false);
     this.span = this.span === bar ? null : bar;
-    this.press(this.span, true);
+    if (this.span) press(this.span, this.span, true);
     element("whole").hidden = !this.span;
     this.show();
   }
 
-  press(bar, isPressed) {
-    bar?.classList.toggle("chosen", isPressed);
-    bar?.setAttribute("aria-pressed", isPressed);
+  press(row, isPressed) {
+    press(row, row.querySelector("button"), isPressed);
+  }
+
+  // The mouse takes the whole row; whoever comes by keyboard or ear finds a button in it, and the table stays one.
+  makeChoosable(row) {
+    const [start, , client] = [...row.cells].map((cell) => cell.textContent);
+    const button = make("button", { type: "button", class: "choose", "aria-label": `${start}, commands for ${client}` }, start);
+    row.cells[0].replaceChildren(button);
+    this.press(row, false);
+    row.addEventListener("click", () => this.tell(row));
   }
 
   tell(row) {
-    for (const one of this.rows) one.classList.toggle("chosen", one === row);
+    for (const one of this.rows) this.press(one, one === row);
+    element("said").textContent = `The commands of ${row.cells[0].textContent} stand above the table`;
     const [uri, flow] = [...row.lastElementChild.children].map((part) => part.textContent);
     const figure = document.querySelector("#hits figure");
     figure.querySelector("figcaption").firstChild.textContent = `That of ${row.cells[0].textContent} in full `;
@@ -60,10 +69,16 @@ class Hits {
   }
 }
 
+// What is shown as chosen, and the button that says so.
+function press(part, button, isPressed) {
+  part.classList.toggle("chosen", isPressed);
+  button.setAttribute("aria-pressed", isPressed);
+}
+
 // As a POSIX shell takes one word.
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
 
-// With the mouse, or with the keyboard.
+// A part of a drawing, which no button can be: with the mouse, or with the keyboard.
 function chooses(part, choose) {
   part.setAttribute("tabindex", "0");
   part.addEventListener("click", choose);
@@ -80,7 +95,7 @@ function makeTimeline(svg, hits) {
   svg.setAttribute("role", "group");
   for (const bar of svg.querySelectorAll(".bar")) {
     bar.setAttribute("role", "button");
-    hits.press(bar, false);
+    press(bar, bar, false);
     chooses(bar, () => hits.narrow(bar));
   }
 }
@@ -94,7 +109,7 @@ if (element("hit-table")) {
   const hits = new Hits(element("hit-table"));
   const svg = document.querySelector(".timeline svg");
   if (svg) makeTimeline(svg, hits);
-  for (const row of hits.rows) chooses(row, () => hits.tell(row));
+  for (const row of hits.rows) hits.makeChoosable(row);
 }
 const timeline = document.querySelector(".timeline .wide");
 // The newest is what is asked about, and stands at the right, which a narrow window does not show.

@@ -1,4 +1,4 @@
-"""The timeline: flows that died, day by day, week by week or month by month, above how many were looked at at all.
+"""The timeline: flows with the failure, by day, week, month or year, above how many were looked at at all.
 
 Knows spans of time and where bars stand.  Does not know the page.  A time without a hit says little where nothing was
 captured: so both are drawn, each on a scale of its own.

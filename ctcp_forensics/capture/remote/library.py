@@ -28,6 +28,8 @@ LOCAL: Final = frozenset(
     {"file", "local", "memory", "data", "simplecache", "filecache", "blockcache", "reference"}
 )
 """Schemes of fsspec that lead to no other machine: paths are named as paths."""
+UNREAD: Final = frozenset({"ftp", "ftps"})
+"""Nobody is to send a password in the clear for a capture, and fsspec's reader wants more than a URL."""
 BLOCK_LEN: Final = 1 << 23
 """8 MiB are asked for at once: the way there and back costs little beside them, and memory stays small."""
 
@@ -37,6 +39,8 @@ def file_system(url: str) -> Any:
     scheme = str(scheme_of(url))
     if scheme in LOCAL or ":" in scheme:
         raise RemoteError(f"{scheme}:// is no place that captures are read from; name a path")
+    if scheme in UNREAD:
+        raise RemoteError(f"{scheme}:// is not read; name the file by https:// or sftp://, or fetch it first")
     if (why := complaint(url)) is not None:
         raise RemoteError(why)
     try:

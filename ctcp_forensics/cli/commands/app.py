@@ -31,7 +31,7 @@ app = typer.Typer(
 
 
 class Format(StrEnum):
-    """Renderings, by the names in `render.FORMATS`."""
+    """Renderings, by the names in `render.FORMATS`, and the page, which is drawn from captures as well."""
 
     TABLE = "table"
     NOTE = "note"
@@ -39,6 +39,7 @@ class Format(StrEnum):
     NDJSON = "ndjson"
     MARKDOWN = "markdown"
     CSV = "csv"
+    HTML = "html"
 
 
 class TableFormat(StrEnum):
@@ -66,14 +67,14 @@ class Color(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the report is written.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 OutputOption = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Write the report there, whole or not at all.")
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write it there, whole or not at all.")
 ]
 PageOption = Annotated[
     str | None,
     typer.Option(
         "--report",
         metavar="FILE",
-        help="Write an HTML page there as well, with diagrams: for a browser, without a network.",
+        help="Write the page of --format html there as well: with diagrams, for a browser without a network.",
     ),
 ]
 VerboseOption = Annotated[

@@ -62,7 +62,7 @@ def render(
     the report does not hold (see `analyze --pictures`), its captures are read again; where they are gone, the page
     shows the pictures that the report holds.
     """
-    from ctcp_forensics.cli.analysis import Rendering, depth, drawable, written
+    from ctcp_forensics.cli.analysis import Rendering, depth, written
     from ctcp_forensics.cli.redaction import veil
     from ctcp_forensics.cli.stored import stored
 
@@ -78,5 +78,4 @@ def render(
         access=access_of(allow_private_addresses),
     )
     under_pseudonyms = veil(redact, output, page, plot)
-    found = drawable(stored(report), look)
-    raise Done(written(found, under_pseudonyms(found), look, report))
+    raise Done(written(stored(report), under_pseudonyms, look, report))

@@ -17,9 +17,9 @@ from ctcp_forensics.render.page.columns import MICROSECOND_NS
 from ctcp_forensics.render.page.ladder import Ladder, ladder_of
 from ctcp_forensics.render.page.lanes import Lane, lanes_of
 from ctcp_forensics.render.page.moments import story_of, turning_point
-from ctcp_forensics.render.page.words import CONFIDENCE, claim_words, plainly
+from ctcp_forensics.render.page.words import CONFIDENCE, plainly
 from ctcp_forensics.render.path import BY, WHERE, Matrix, crossings_of, details, matrices
-from ctcp_forensics.render.wording import Names, count, duration, endpoint, frames, utc
+from ctcp_forensics.render.wording import Names, claim_words, count, duration, endpoint, frames, utc
 from ctcp_forensics.report import DIRECTION_WORDS, AlsoPossible, Evidence, Recommendation, Report, Seen
 from ctcp_forensics.trace import Trace
 
@@ -129,7 +129,7 @@ BECAUSES_IN_SHORT = 2
 
 def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
     flow, finding = one.flow, one.finding
-    plain = plainly(finding.verdict, finding.title, finding.summary)
+    plain = plainly(finding.verdict, finding.confidence, finding.title, finding.summary)
     crossed = crossings_of(report, flow)
     lanes = lanes_of(report, flow, traces)
     turned_ns = _turned(lanes, flow.direction)
@@ -165,9 +165,13 @@ def article_of(report: Report, one: Judged, traces: Sequence[Trace]) -> Article:
 
 
 def _proof(link: Link, one: Judged) -> Proof:
-    claims = [claim for claim in one.finding.evidence if link.says in (claim.link, claim.claim)]
+    claims = [claim for claim in one.finding.evidence if link.says in (claim.link, claim_words(claim.claim))]
     because = "; ".join(claim.because for claim in claims[:BECAUSES_IN_SHORT])
-    return Proof(claim_words(link.says), link.outcome, because, _shown(link.frames, one))
+    return Proof(_sentence(link.says), link.outcome, because, _shown(link.frames, one))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _shown(by_capture: dict[str, tuple[int, ...]], one: Judged) -> tuple[Shown, ...]:
@@ -224,7 +228,7 @@ def _roles(one: Judged) -> Iterator[Role]:
 
 def _weighed(claim: Evidence, one: Judged) -> Weighed:
     return Weighed(
-        claim_words(claim.claim),
+        _sentence(claim_words(claim.claim)),
         claim.outcome,
         claim.because,
         _shown(claim.frames, one),

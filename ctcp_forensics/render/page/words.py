@@ -157,24 +157,14 @@ GLOSSARY: Final = {
 }
 
 
-def plainly(verdict: str, title: str, means: str) -> Plain:
+def plainly(verdict: str, confidence: str, title: str, means: str) -> Plain:
     """A verdict that this version does not know is told in the report's own words."""
-    return VERDICTS.get(verdict, Plain(title, means))
+    plain = VERDICTS.get(verdict)
+    if plain is None:
+        return Plain(title, means)
+    return plain._replace(heading=_as_sure(plain.heading, confidence))
 
 
-ACRONYMS = {
-    "ack": "ACK",
-    "acks": "ACKs",
-    "ctcp": "cTCP",
-    "ike": "IKE",
-    "spi": "SPI",
-    "syn": "SYN",
-    "ttl": "TTL",
-}
-"""Those in the names of claims, which have no capitals."""
-
-
-def claim_words(claim: str) -> str:
-    """`the-ack-never-moved-again` as a person writes it."""
-    words = " ".join(ACRONYMS.get(word, word) for word in claim.replace("-", " ").split(" "))
-    return words[:1].upper() + words[1:]
+def _as_sure(heading: str, confidence: str) -> str:
+    """What is read first, and often alone, says no more than its confidence bears."""
+    return f"It looks as if {heading[0].lower()}{heading[1:]}" if confidence == "consistent" else heading
