@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctcp_forensics.annotate import ChoiceError, Request, annotate, concerned
-from ctcp_forensics.annotate.clocks import stretch_of
 from ctcp_forensics.annotate.remarks import ordinal
 from ctcp_forensics.capture import open_capture
+from ctcp_forensics.clocks import stretch_of
 from ctcp_forensics.errors import CaptureError
 from ctcp_forensics.pipeline import diagnose
 from ctcp_forensics.reading import Options, Source

@@ -322,6 +322,8 @@ def piece(
         offset_low_ns=low,
         offset_high_ns=high,
         skew_ppm=skew,
+        skew_low_ppm=skew,
+        skew_high_ppm=skew,
         matches=30,
     )
 
@@ -349,9 +351,9 @@ def test_a_clock_that_drifts_is_followed() -> None:
 
 
 def test_places_of_one_box_are_moved_together_by_the_narrowest_clock() -> None:
-    wide, narrow = piece(-20, 40), piece(-5, 7)
+    wide, narrow = piece(80, 140), piece(95, 107)
     path = path_of(clock(1, 0, wide), clock(2, 0, narrow), clock(2, 1, piece(-3, 3), is_shared=True))
-    assert [alignment(path, place, 0)(100) for place in (1, 2)] == [99, 99]
+    assert [alignment(path, place, 0)(1100) for place in (1, 2)] == [999, 999]
     assert [alignment(path, place, 0).error_ns for place in (1, 2)] == [6, 6]
     assert alignment(path, 2, 1).error_ns == 0
 
@@ -366,7 +368,12 @@ def test_a_clock_that_was_set_is_followed_piece_by_piece() -> None:
     assert [alignment(path, 1, 0)(when * S) for when in (5, 9, 72, 79)] == [5 * S, 9 * S, 12 * S, 19 * S]
 
 
+def test_a_clock_that_may_be_right_is_left_alone_as_in_an_annotated_capture() -> None:
+    found = alignment(path_of(clock(1, 0, piece(-20, 40))), 1, 0)
+    assert (found(100), found.error_ns) == (100, 40)
+
+
 def test_one_bound_is_a_guess_and_none_is_no_alignment() -> None:
-    guess = alignment(path_of(clock(1, 0, piece(None, 30))), 1, 0)
-    assert (guess(100), guess.error_ns) == (70, None)
+    guess = alignment(path_of(clock(1, 0, piece(None, -30))), 1, 0)
+    assert (guess(100), guess.error_ns) == (130, None)
     assert alignment(path_of(), 1, 0) == UNKNOWN

@@ -14,10 +14,10 @@ from ctcp_forensics.annotate.clocks import (
     Alignment,
     alignment,
     clock_between,
-    stretch_of,
     way_to,
 )
 from ctcp_forensics.annotate.marking import UNKNOWN, runs_in
+from ctcp_forensics.clocks import stretch_of
 from ctcp_forensics.render.wording import around, labels, offsets, ppm
 from ctcp_forensics.report import ClockPiece, Path, Report
 

@@ -1,7 +1,7 @@
 """Clocks: times of one place of a path by the clock of another, as far as the report's intervals tell.
 
 Knows `Report.paths`.  Places that share a clock are moved together: two captures of one box must not drift apart in
-a picture because each was compared with a third.  Does not know flows.
+a picture because each was compared with a third.  Does not know flows, nor how far a clock is moved: see clocks.
 """
 
 from __future__ import annotations
@@ -10,61 +10,40 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ctcp_forensics.report import Clock, ClockPiece, Path
-
-PPM: Final = 1e-6
+from ctcp_forensics.clocks import Stretch, stretch_of
+from ctcp_forensics.report import Clock, Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """From one clock to another, by what the report has of the two."""
 
-    clock: Clock
+    stretches: tuple[Stretch, ...]
     is_back: bool
     """From the farther place's clock to the reference's; false: the other way."""
 
     @property
     def error_ns(self) -> int | None:
-        """Half the width of the widest interval; None where one of them is open."""
-        widths = [width_of(piece) for piece in self.clock.pieces]
-        known = [width for width in widths if width is not None]
-        return max(known) // 2 if known and len(known) == len(widths) else None
+        """Of the stretch that is known worst; None where one of them is open."""
+        errors = [one.error_ns for one in self.stretches]
+        known = [error for error in errors if error is not None]
+        return max(known) if known and len(known) == len(errors) else None
 
     def __call__(self, at_ns: int) -> int:
-        piece = self._piece_at(at_ns)
-        if self.is_back:
-            return at_ns - offset_at(piece, at_ns - middle(piece))
-        return at_ns + offset_at(piece, at_ns)
+        stretch = self._stretch_at(at_ns)
+        return stretch.nearer(at_ns) if self.is_back else stretch.farther(at_ns)
 
-    def _piece_at(self, at_ns: int) -> ClockPiece:
-        """The piece that this time is in or next to; of two, where a clock was set back, the earlier one."""
-        if len(self.clock.pieces) == 1:
-            return self.clock.pieces[0]
-        return min(self.clock.pieces, key=lambda piece: self._distance(piece, at_ns))
+    def _stretch_at(self, at_ns: int) -> Stretch:
+        """That which this time is in or next to; of two, where a clock was set back, the earlier one."""
+        if len(self.stretches) == 1:
+            return self.stretches[0]
+        return min(self.stretches, key=lambda one: self._distance(one, at_ns))
 
-    def _distance(self, piece: ClockPiece, at_ns: int) -> int:
-        when = at_ns - middle(piece) if self.is_back else at_ns
+    def _distance(self, one: Stretch, at_ns: int) -> int:
+        piece, when = one.piece, at_ns - one.offset_ns if self.is_back else at_ns
         first = piece.at_ns if piece.from_ns is None else piece.from_ns
         last = piece.at_ns if piece.to_ns is None else piece.to_ns
         return max(first - when, when - last, 0)
-
-
-def middle(piece: ClockPiece) -> int:
-    """The best single number: the middle of the interval, or the one bound that there is."""
-    bounds = [bound for bound in (piece.offset_low_ns, piece.offset_high_ns) if bound is not None]
-    return sum(bounds) // len(bounds) if bounds else 0
-
-
-def offset_at(piece: ClockPiece, at_ns: int) -> int:
-    """The offset at a time of the reference."""
-    skew = piece.skew_ppm or 0.0
-    return middle(piece) + round(skew * PPM * (at_ns - piece.at_ns))
-
-
-def width_of(piece: ClockPiece) -> int | None:
-    if piece.offset_low_ns is None or piece.offset_high_ns is None:
-        return None
-    return piece.offset_high_ns - piece.offset_low_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +90,14 @@ def steps_between(path: Path, boxes: Sequence[int]) -> dict[tuple[int, int], Ste
     steps: dict[tuple[int, int], Step] = {}
     for clock in sorted((one for one in path.clocks if one.pieces and not one.is_shared), key=doubt):
         far, near = boxes[clock.place], boxes[clock.reference]
-        steps.setdefault((far, near), Step(clock=clock, is_back=True))
-        steps.setdefault((near, far), Step(clock=clock, is_back=False))
+        stretches = tuple(map(stretch_of, clock.pieces))
+        steps.setdefault((far, near), Step(stretches=stretches, is_back=True))
+        steps.setdefault((near, far), Step(stretches=stretches, is_back=False))
     return steps
 
 
 def doubt(clock: Clock) -> tuple[bool, int]:
-    error = Step(clock=clock, is_back=True).error_ns
+    error = Step(stretches=tuple(map(stretch_of, clock.pieces)), is_back=True).error_ns
     return error is None, error or 0
 
 
