@@ -21,6 +21,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks.inputs import tiny
+from ctcp_forensics.archive import run
 from ctcp_forensics.archive.entry import Entry
 from ctcp_forensics.archive.examine import Terms, examine, judged_again
 from ctcp_forensics.archive.facts import Facts, facts_version
@@ -30,9 +32,11 @@ from ctcp_forensics.archive.planner import (
     LARGEST_TASK,
     MAX_CONTAINER_TASK,
     PER_FILE,
+    Deal,
     Planner,
 )
 from ctcp_forensics.archive.run import keys
+from ctcp_forensics.archive.scan import Wanted, scan
 from ctcp_forensics.archive.segment import packed, unpacked
 from ctcp_forensics.archive.shard import Shard
 from ctcp_forensics.archive.store import Store
@@ -203,11 +207,44 @@ def test_a_task_of_a_huge_archive_is_bounded_and_so_is_how_often_it_is_read(size
 
 def test_keys_of_the_members_of_one_archive_are_asked_for_in_batches_that_grow() -> None:
     members = [Entry(uri=f"/c.tar.gz!/{number}", size=9, stamp="") for number in range(20_000)]
-    sizes = [len(batch.todos) for batch in keys("whole-key", iter(members))]
+    sizes = [len(batch.todos) for batch in keys("whole-key", iter(members), Deal())]
     assert sizes[:4] == [512, 512, 512, 768]
     assert sum(accumulate(sizes)) <= 4 * len(members) == 4 * sum(sizes)
     files = [Entry(uri=f"/{number}", size=9, stamp="") for number in range(2_000)]
-    assert [len(batch.todos) for batch in keys("whole-key", iter(files))] == [512, 512, 512, 464]
+    assert [len(batch.todos) for batch in keys("whole-key", iter(files), Deal())] == [512, 512, 512, 464]
+
+
+def test_keys_that_are_taken_in_rounds_go_on_growing_where_the_last_round_ended() -> None:
+    """An archive whose members have one length is compared a few thousand members at a time, as it is listed."""
+    rounds, deal, sizes = 5, Deal(), list[list[int]]()
+    for number in range(rounds):
+        here = range(number * 4096, (number + 1) * 4096)
+        members = [Entry(uri=f"/c.tar.gz!/{at}", size=9, stamp="") for at in here]
+        sizes.append([len(batch.todos) for batch in keys("whole-key", iter(members), deal)])
+    assert sizes == [[512, 512, 512, 768, 1152, 640], [2048, 2048], [4096], [4096], [4096]]
+    deal.turn_to("/d.tar.gz")
+    assert deal.share == 0, "another archive begins anew"
+
+
+def test_members_of_one_length_are_told_apart_in_few_passes_over_their_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, asked = tmp_path / "alike.zip", list[Task]()
+    with zipfile.ZipFile(place, "w") as archive:
+        for number in range(40):
+            archive.writestr(f"{number:02}.pcap", tiny(number))
+
+    def noted(task: Task) -> bytes:
+        asked.append(task)
+        return payload_of(task)
+
+    for name, value in {"FOUND_FIRST": 8, "FOUND_AT_ONCE": 8, "ALIKE_AT_ONCE": 8, "KEYS_AT_ONCE": 2}.items():
+        monkeypatch.setattr(run, name, value)
+    monkeypatch.setattr(run, "payload_of", noted)
+    wanted = Wanted(places=[str(place)], store=tmp_path / "store", terms=Terms(), engine="inline")
+    assert scan(wanted, lambda _tally: None).coverage.files("analyzed") == 40
+    sizes = [len(task.items) for task in asked if task.kind == "whole-key"]
+    assert sizes == [2, 2, 2, 3, 4, 2, 7, 1, 8, 8], "rounds of 15, 8, 8 and 8; the first member is like none"
 
 
 def test_so_many_members_are_waited_for_and_no_more() -> None:

@@ -47,6 +47,26 @@ def container(uri: str) -> str | None:
     return next(containers_of(uri), None)
 
 
+class Deal:
+    """What was dealt out of the archive that is being dealt out of, by which the next task of it is measured."""
+
+    def __init__(self) -> None:
+        self.archive: str | None = None
+        self._dealt = 0
+
+    def turn_to(self, archive: str | None) -> None:
+        if archive != self.archive:
+            self.archive, self._dealt = archive, 0
+
+    def count(self, amount: int) -> None:
+        self._dealt += amount
+
+    @property
+    def share(self) -> int:
+        """So much the next task is to be, at least; nothing, where it is of no archive."""
+        return 0 if self.archive is None else self._dealt // CONTAINER_SHARE
+
+
 class Planner:
     """Entries that wait, in the order in which they were found."""
 
@@ -54,9 +74,8 @@ class Planner:
         self._workers = workers
         self._waiting: deque[Todo] = deque()
         self._weight = 0
-        self._opened: str | None = None
-        self._dealt = 0
-        """The archive that the last task was of, and the weight of what was dealt out of it."""
+        self._deal = Deal()
+        """By weight."""
         self._inside: Counter[str | None] = Counter()
         """The weight of what waits, by the archive that it lies in."""
 
@@ -76,7 +95,7 @@ class Planner:
         if not self._waiting:
             return False
         here, last = (container(self._waiting[at].entry.uri) for at in (0, -1))
-        if here is None or here != last or here != self._opened:
+        if here is None or here != last or here != self._deal.archive:
             return True
         return len(self._waiting) >= CONTAINER_MEMBERS or self._inside[here] >= self._share
 
@@ -94,7 +113,7 @@ class Planner:
                 break
             taken.append(self._next())
             held += weight(self._last)
-        self._dealt += held
+        self._deal.count(held)
         return taken
 
     def _next(self) -> Todo:
@@ -104,16 +123,16 @@ class Planner:
         self._inside[inside] -= weight(self._last)
         if not self._inside[inside]:
             del self._inside[inside]
-        if inside != self._opened:
-            self._opened, self._dealt = inside, 0
+        self._deal.turn_to(inside)
         return self._last
 
     def _most(self, size: int) -> int:
         """What a task may weigh that goes on with the next entry."""
-        if self._opened is None or self._opened != container(self._waiting[0].entry.uri):
+        here = self._deal.archive
+        if here is None or here != container(self._waiting[0].entry.uri):
             return size
         return max(size * CONTAINER_TIMES, self._share)
 
     @property
     def _share(self) -> int:
-        return min(self._dealt // CONTAINER_SHARE, MAX_CONTAINER_TASK)
+        return min(self._deal.share, MAX_CONTAINER_TASK)

@@ -25,7 +25,7 @@ from ctcp_forensics.archive.examine import Terms, failed
 from ctcp_forensics.archive.identity import UNREADABLE
 from ctcp_forensics.archive.manifest import Kept, Manifest, Placed, Todo
 from ctcp_forensics.archive.notary import Notary
-from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, CONTAINER_SHARE, Planner, container
+from ctcp_forensics.archive.planner import CONTAINER_MEMBERS, Deal, Planner, container
 from ctcp_forensics.archive.search import Search
 from ctcp_forensics.archive.tally import Aside, Tally, Watch
 from ctcp_forensics.archive.task import Answer, Kind, Task, answer_of, answered, item_of, payload_of
@@ -105,6 +105,8 @@ class Sweep:
         self._watch = watch
         self._hear = hear
         self._planner = Planner(engine.workers)
+        self._keyed = Deal()
+        """By members; from one comparison to the next, as each goes on behind the members of the one before."""
         self._again: deque[Batch] = deque()
         self._flying: dict[int, Batch] = {}
         self._number = 0
@@ -199,10 +201,10 @@ class Sweep:
         """Entries of the size of another: by their edges, then by all their bytes, told apart or found the same."""
         if self.is_stopping or not self._manifest.alike.set_aside():
             return
-        self._pump(keys("quick-key", self._manifest.alike.without_quick_key()))
+        self._pump(keys("quick-key", self._manifest.alike.without_quick_key(), Deal()))
         if not self.is_stopping:
             self._manifest.alike.release_unlike()
-            self._pump(keys("whole-key", self._manifest.alike.without_whole_key()))
+            self._pump(keys("whole-key", self._manifest.alike.without_whole_key(), self._keyed))
         while not self.is_stopping:
             self._manifest.alike.settle_alike()
             if next(self._manifest.waiting(), None) is None:
@@ -384,12 +386,12 @@ def given_up(entry: Entry, at: int, reason: str) -> Answer:
     return msgspec.structs.replace(answer, at=at, key=UNREADABLE)
 
 
-def keys(kind: Kind, entries: Iterator[Entry]) -> Iterator[Batch]:
+def keys(kind: Kind, entries: Iterator[Entry], deal: Deal) -> Iterator[Batch]:
     """Of members more and more at once, as the planner does it: each batch reads their archive from its beginning."""
-    dealt = 0
-    while some := list(islice(entries, max(KEYS_AT_ONCE, min(dealt // CONTAINER_SHARE, CONTAINER_MEMBERS)))):
+    while some := list(islice(entries, max(KEYS_AT_ONCE, min(deal.share, CONTAINER_MEMBERS)))):
+        deal.turn_to(container(some[-1].uri))
+        deal.count(len(some))
         yield Batch(kind=kind, todos=[Todo(entry=entry) for entry in some])
-        dealt = dealt + len(some) if container(some[-1].uri) else 0
 
 
 END: Final = Batch(kind="examine", todos=())
