@@ -224,6 +224,16 @@ def test_without_a_loss_nothing_is_proven() -> None:
     assert found.outcome == "not-tested"
 
 
+def test_a_tunnel_that_was_left_for_another_may_have_failed_out_of_sight() -> None:
+    """Seen behind the firewall: it lies silent, nobody closed it, and its client came again."""
+    left = msgspec.structs.replace(reports.left().findings[1], flow="f1")
+    found = compare(before(), report_of(lived(), findings=(left,)))
+    assert (found.outcome, found.because) == (
+        "cannot-be-told",
+        "flow #1 of after failed otherwise or shows too little; from behind the loss this failure looks like others",
+    )
+
+
 def test_a_loss_the_other_way_proves_nothing() -> None:
     facts = Directions(headend_to_client=DirectionFacts(messages=90, esp_missing=10))
     assert compare(before(), report_of(lived(directions=facts))).outcome == "not-tested"

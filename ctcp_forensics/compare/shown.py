@@ -28,7 +28,7 @@ class Shown:
     failed_ways: tuple[str, ...]
     """The directions in which they lost what was asked for."""
     unwell: tuple[int, ...]
-    """Neither that failure nor well: of them nothing is known about it."""
+    """Neither that failure nor well, or left for another: of them nothing is known about it."""
     asked_in_vain: int
     """Questions that nobody answered, in flows that did not die of it."""
     lived_through_loss: dict[str, tuple[int, ...]]
@@ -47,12 +47,13 @@ def shown(report: Report, flows: Sequence[Flow], trial: Trial) -> Shown:
     boxes = list(boxes_of(report, {flow.id for flow in flows}))
     well = [flow for flow in flows if flow.verdict in WELL]
     others = [flow for flow in flows if flow.verdict != FLAGSHIP]
+    left = {finding.flow for finding in report.findings if finding.was_left}
     return Shown(
         flows=tuple(numbers[flow.id] for flow in flows),
         verdicts=dict(sorted(Counter(flow.verdict for flow in flows).items())),
         failed=tuple(numbers[flow.id] for flow in flows if flow.verdict == FLAGSHIP),
         failed_ways=tuple(sorted({flow.direction or "" for flow in flows if flow.verdict == FLAGSHIP})),
-        unwell=tuple(numbers[flow.id] for flow in others if flow.verdict not in WELL),
+        unwell=tuple(numbers[flow.id] for flow in others if flow.verdict not in WELL or flow.id in left),
         asked_in_vain=sum(one.answered is False for flow in others for one in flow.episodes),
         lived_through_loss={
             word: tuple(numbers[flow.id] for flow in well if is_tried(flow, report, trial, word))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ctcp_forensics.render.judged import Judged
 from ctcp_forensics.render.sheet import Paragraph
-from ctcp_forensics.report import FLAGSHIP, WELL, Evidence, Finding
+from ctcp_forensics.report import FLAGSHIP, WELL, Evidence
 
 # What the failure is called where nobody is heard asking: one capture, on the wrong side.
 LOOKS_LIKE_IT = frozenset({"peer-vanished", "insufficient-evidence"})
@@ -39,7 +39,7 @@ REFUTES = {
 def causes(one: Judged) -> Iterator[Paragraph]:
     finding = one.finding
     excluded = [text for claim in finding.evidence if (text := _excluded(claim))]
-    if finding.verdict in WELL and not _was_left(finding):
+    if finding.verdict in WELL and not finding.was_left:
         excluded.insert(0, "unanswered duplicate ACKs in this flow")
     yield Paragraph("out", "; ".join(dict.fromkeys(excluded)) or "none")
     doubts = "; ".join(dict.fromkeys(_doubts(one))) or "what lies outside these captures"
@@ -67,10 +67,5 @@ def _doubts(one: Judged) -> Iterator[str]:
         yield "a box that is no ASA: packets do not show the make"
     if finding.verdict == "reset-by-middlebox" and finding.confidence != "proven":
         yield "the end itself, where it came up anew or its RSTs have another TTL than its data"
-    if (finding.verdict in LOOKS_LIKE_IT or _was_left(finding)) and len(one.flow.seen) < 2:
+    if (finding.verdict in LOOKS_LIKE_IT or finding.was_left) and len(one.flow.seen) < 2:
         yield "unanswered duplicate ACKs, which look like this from behind the loss"
-
-
-def _was_left(finding: Finding) -> bool:
-    """It lies silent without a close, and its hosts have opened another: what ended it may be on the other side."""
-    return any(one.claim == "nothing-took-its-place" and one.outcome != "holds" for one in finding.evidence)

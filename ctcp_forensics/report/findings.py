@@ -73,3 +73,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """For the capture that the flow is judged in…"""
     display_filters: FilterPerCapture = {}
     """…and for each that shows it: addresses, ports and sequence numbers may differ on the way."""
+
+    @property
+    def was_left(self) -> bool:
+        """It lies silent, nobody closed it, and its hosts have opened another: what ended it may be out of sight."""
+        return any(one.claim == "nothing-took-its-place" and one.outcome != "holds" for one in self.evidence)
