@@ -7,7 +7,7 @@ flow.  Knows the thresholds that the claims go by.  Does not know their reasons:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice, product
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import msgspec
 from ctcp_forensics import ctcp, flows
 from ctcp_forensics._kernel import Tracker
 from ctcp_forensics._kernel.rows import NEVER, Plain, ScreenLimits
-from ctcp_forensics.claims import closes, death, silences, stall, wholeness
+from ctcp_forensics.claims import closes, death, doubts, silences, stall, wholeness
 from ctcp_forensics.packets import IcmpError
 from ctcp_forensics.surroundings import Surroundings
 from ctcp_forensics.verdict import INSUFFICIENT, VERDICTS, Confidence
@@ -76,6 +76,8 @@ IS_OPEN: Final = bytes(word in OPEN for word in range(256))
 JUDGED: Final = dict(enumerate(product((row.slug for row in VERDICTS), Confidence), start=1 + max(Plain)))
 """Words for what the full judgement comes to, where a flow is told in a line all the same."""
 WORDS: Final = {told: word for word, told in JUDGED.items()}
+LEFT: Final = WORDS["healthy", Confidence.CONSISTENT]
+"""What WELL is where another may have taken its place; what was lost as well may have been closed, and is judged."""
 
 
 class Sifted(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,24 +125,26 @@ def sifted(
 
 
 def words_on(tracker: Tracker, wanted: Sequence[int], named: Collection[flows.Conversation]) -> bytes:
-    """What the counters say, but of flows that others bear on."""
-    words = tracker.screen(wanted, LIMITS, named)
-    doubted = in_whose_place_another_is(tracker, list(compress(wanted, words.translate(IS_UNCLOSED))))
-    words = judged_among(wanted, words, doubted)
-    again = tracker.reopenings(list(compress(wanted, words.translate(IS_JUDGED))))
-    return judged_among(wanted, words, set(again) - {NEVER})
+    """What the counters say, and what other flows say to that."""
+    words = bytearray(tracker.screen(wanted, LIMITS, named))
+    idle = list(compress(range(len(words)), words.translate(IS_UNCLOSED)))
+    for place in left_alone(tracker, wanted, idle):
+        words[place] = LEFT if words[place] == Plain.WELL else Plain.JUDGE
+    again = set(tracker.reopenings(list(compress(wanted, words.translate(IS_JUDGED))))) - {NEVER}
+    for place in (place for place, index in enumerate(wanted) if index in again) if again else ():
+        words[place] = Plain.JUDGE
+    return bytes(words)
 
 
-def in_whose_place_another_is(tracker: Tracker, some: Sequence[int]) -> set[int]:
-    """Those that nobody closed and whose hosts opened another since."""
-    return {one for one, following in zip(some, tracker.successors(some), strict=True) if following != NEVER}
-
-
-def judged_among(wanted: Sequence[int], words: bytes, doubted: Collection[int]) -> bytes:
-    """The words, but for flows of which others say something."""
-    if not doubted:
-        return words
-    return bytes(Plain.JUDGE if index in doubted else word for index, word in zip(wanted, words, strict=True))
+def left_alone(tracker: Tracker, wanted: Sequence[int], places: Sequence[int]) -> Iterator[int]:
+    """Those places of flows that nobody closed whose client may have given them up for another."""
+    following = tracker.successors([wanted[place] for place in places])
+    last_ns = tracker.tallies().last_ns
+    for place, successor in zip(places, following, strict=True):
+        if successor != NEVER and doubts.may_be_left(
+            tracker.flow(wanted[place]), tracker.flow(successor), last_ns
+        ):
+            yield place
 
 
 def said_of(word: int, around: Surroundings) -> tuple[str, Confidence]:

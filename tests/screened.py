@@ -16,22 +16,22 @@ from ctcp_forensics.screen import LIMITS, conversation, said_of, words_on
 from ctcp_forensics.verdict import judge
 
 
-def words_of(tracker: Any, wanted: Sequence[int], icmp_errors: Iterable[IcmpError] = ()) -> list[Plain]:
+def words_of(tracker: Any, wanted: Sequence[int], icmp_errors: Iterable[IcmpError] = ()) -> list[int]:
     quoted = {conversation(error) for error in icmp_errors}
     assert tracker.screen(wanted, LIMITS, quoted) == plain_screen.screened(tracker, wanted, LIMITS, quoted)
     assert tracker.successors(wanted) == plain_succession.successors(tracker, wanted)
-    return [Plain(word) for word in words_on(tracker, wanted, quoted)]
+    return list(words_on(tracker, wanted, quoted))
 
 
 def contradictions(
     tracker: Any, cases: Sequence[Case], icmp_errors: Iterable[IcmpError] = ()
-) -> list[tuple[Case, Plain]]:
+) -> list[tuple[Case, int]]:
     """Cases of which the screen says something else than the table of verdicts."""
     words = words_of(tracker, [case.flow.index for case in cases], icmp_errors)
     return [(case, word) for case, word in zip(cases, words, strict=True) if is_contradicted(case, word)]
 
 
-def is_contradicted(case: Case, word: Plain) -> bool:
+def is_contradicted(case: Case, word: int) -> bool:
     if word == Plain.JUDGE:
         return False
     judgement = judge(case)

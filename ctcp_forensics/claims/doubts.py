@@ -159,15 +159,28 @@ def nothing_took_its_place(case: Case) -> Answer:
 def by_its_successor(case: Case, row: FlowRow, following: FlowRow) -> Answer:
     """Several clients may be behind one address, and one that has a word left waits for no answer yet."""
     frames = [row.last_frame, following.syn_frame]
-    silent_ns = case.surroundings.last_ns - row.last_ns
+    last_ns = case.surroundings.last_ns
     opened = f"{case.frame(following.syn_frame)} opens another connection"
-    if {row.sport, row.dport} == {following.sport, following.dport}:
+    if not may_be_left(row, following, last_ns):
+        return (
+            HOLDS,
+            f"{opened}, but this one spoke until {seconds(last_ns - row.last_ns)} before the end",
+            frames,
+        )
+    if has_its_port(following, row):
         return FAILS, f"{opened} from the same port: this one was given up", frames
-    if silent_ns < VANISHED_NS:
-        return HOLDS, f"{opened}, but this one spoke until {seconds(silent_ns)} before the end", frames
     after = f"{seconds(following.first_ns - row.last_ns)} after the last frame of this one"
     because = (
         f"{opened} from the same address {after}, which nobody closed: its client may have given it up, "
         "or there are two"
     )
     return UNKNOWN, because, frames
+
+
+def may_be_left(row: FlowRow, following: FlowRow, last_ns: int) -> bool:
+    """Its port was opened anew, or it lay silent for longer than an answer takes."""
+    return has_its_port(following, row) or last_ns - row.last_ns >= VANISHED_NS
+
+
+def has_its_port(following: FlowRow, row: FlowRow) -> bool:
+    return {row.sport, row.dport} == {following.sport, following.dport}
