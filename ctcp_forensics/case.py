@@ -36,7 +36,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     reopened_by: Flow | None = None
     """The next flow of the same 4-tuple, opened by another SYN."""
     succeeded_by: FlowRow | None = None
-    """The first connection behind its last frame that the same host opened to the same port of the other."""
+    """The first connection from the same host to the same port of the other that begins behind its last frame."""
     connection: vantage.Connection | None = None
     """The same connection at every place of a path, where there are several captures."""
     number: int = 0

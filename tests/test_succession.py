@@ -57,15 +57,15 @@ def ends(row: FlowRow) -> set[tuple[bytes, int]]:
 
 def found_by_searching(rows: list[FlowRow], row: FlowRow, is_next: Callable[[FlowRow], bool]) -> int:
     later = [
-        (one.syn_frame, index)
+        (one.first_frame, index)
         for index, one in enumerate(rows)
-        if one.syn_frame > row.last_frame and is_next(one)
+        if one.first_frame > row.last_frame and is_next(one)
     ]
     return min(later)[1] if later else NEVER
 
 
 def next_of_its_hosts(rows: list[FlowRow], row: FlowRow) -> int:
-    return found_by_searching(rows, row, lambda one: opened(one)[0] in opened(row))
+    return found_by_searching(rows, row, lambda one: bool(set(opened(one)) & set(opened(row))))
 
 
 def next_of_its_ends(rows: list[FlowRow], row: FlowRow) -> int:

@@ -1,7 +1,8 @@
-"""Succession: which connection was opened next, by the same hosts or from the same port.
+"""Succession: which connection came next, of the same hosts or from the same port.
 
-The readable twin of track_succession.pxi.  Knows SYNs and last frames.  Several clients behind one address look like
-one.  Does not know what it means for a flow that another took its place: see claims.
+The readable twin of track_succession.pxi.  Knows first and last frames.  Several clients behind one address look like
+one, and who opened a flow in mid-stream is not known.  Does not know what it means for a flow that another took its
+place: see claims.
 """
 
 from __future__ import annotations
@@ -21,23 +22,21 @@ Opens = Callable[[FlowRow], list[Opened]]
 
 
 def successors(tracked: Tracked, wanted: Sequence[int]) -> list[int]:
-    """For each wanted flow the first that the same host opened, to the same port of the other, behind its last frame.
+    """For each wanted flow the next from the same host to the same port of the other, behind its last frame.
 
-    NEVER where there is none.  Only a SYN that was captured opens.
+    NEVER where there is none.  A SYN is not asked for: a filter may have kept all of them out of the capture.
     """
-    return first_opened(tracked, wanted, from_any_port)
+    return next_of(tracked, wanted, from_any_port)
 
 
 def reopenings(tracked: Tracked, wanted: Sequence[int]) -> list[int]:
-    """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
-    return first_opened(tracked, wanted, from_its_port)
+    """For each wanted flow the first of its own ends that begins behind it; NEVER where there is none."""
+    return next_of(tracked, wanted, from_its_port)
 
 
-def first_opened(tracked: Tracked, wanted: Sequence[int], opens: Opens) -> list[int]:
+def next_of(tracked: Tracked, wanted: Sequence[int], opens: Opens) -> list[int]:
     rows = list(map(tracked.flow, range(tracked.tallies().flows)))
-    opened = sorted(
-        (opens(row)[0], row.syn_frame, index) for index, row in enumerate(rows) if row.syn_frame != NEVER
-    )
+    opened = sorted((one, row.first_frame, index) for index, row in enumerate(rows) for one in opens(row))
     return [first_behind(opened, rows[index], opens) for index in wanted]
 
 

@@ -1,7 +1,7 @@
-# Which connection was opened next, by the same hosts or from the same port.  The compiled twin of plain_succession.py, which
+# Which connection came next, of the same hosts or from the same port.  The compiled twin of plain_succession.py, which
 # says why.
 #
-# Openings by what they open, in 64 bits under a secret key, and then by their frames.  That two of a full table come out
+# Flows by what they open, in 64 bits under a secret key, and then by their first frames.  That two of a full table come out
 # alike happens once in a thousand million runs, and costs a doubt.
 
 cdef struct opening_t:
@@ -13,12 +13,12 @@ cdef struct opening_t:
 ctypedef uint64_t (*opens_t)(const tracker_t*, const flow_t*, int) noexcept nogil
 
 
-cdef list first_opened(const tracker_t* t, const uint32_t* wanted, uint32_t count, opens_t opens):
+cdef list next_of(const tracker_t* t, const uint32_t* wanted, uint32_t count, opens_t opens):
     cdef opening_t* opened
     cdef uint32_t opened_count, i
     if count == 0:
         return []
-    opened = <opening_t*> malloc((<size_t> t.flow_count + 1) * sizeof(opening_t))
+    opened = <opening_t*> malloc((2 * <size_t> t.flow_count + 1) * sizeof(opening_t))
     if opened == NULL:
         raise MemoryError
     try:
@@ -30,16 +30,20 @@ cdef list first_opened(const tracker_t* t, const uint32_t* wanted, uint32_t coun
 
 
 cdef uint32_t gather_openings(const tracker_t* t, opening_t* opened, opens_t opens) noexcept nogil:
+    """Two of a flow in mid-stream: either end may have been the one that opened it."""
     cdef const flow_t* flow
     cdef uint32_t found = 0
     cdef uint32_t i
+    cdef int opener, side
     for i in range(t.flow_count):
         flow = flow_at(t, i + 1)
-        if has_frame(flow, FIRST_SYN):
-            opened[found].opens = opens(t, flow, direction_in(flow, OPENED_BY_0))
-            opened[found].frame = frame_in(t, flow, FIRST_SYN)
-            opened[found].index = i
-            found += 1
+        opener = direction_in(flow, OPENED_BY_0)
+        for side in range(2):
+            if opener == NEVER or opener == side:
+                opened[found].opens = opens(t, flow, side)
+                opened[found].frame = flow.first_frame
+                opened[found].index = i
+                found += 1
     return found
 
 
@@ -68,18 +72,17 @@ cdef uint64_t from_its_port(const tracker_t* t, const flow_t* flow, int opener) 
 cdef int64_t opened_next(
     const tracker_t* t, const flow_t* flow, const opening_t* opened, uint32_t count, opens_t opens
 ) noexcept nogil:
-    """Its index; NEVER where there is none.  Of a flow in mid-stream either end may have been the one that opened it."""
+    """Its index; NEVER where there is none."""
     cdef int opener = direction_in(flow, OPENED_BY_0)
+    cdef const opening_t* found = NULL
     cdef const opening_t* one
-    cdef const opening_t* other
-    if opener != NEVER:
-        one = first_behind(t, flow, opens(t, flow, opener), opened, count)
-        return NEVER if one == NULL else one.index
-    one = first_behind(t, flow, opens(t, flow, 0), opened, count)
-    other = first_behind(t, flow, opens(t, flow, 1), opened, count)
-    if one == NULL or other != NULL and other.frame < one.frame:
-        one = other
-    return NEVER if one == NULL else one.index
+    cdef int side
+    for side in range(2):
+        if opener == NEVER or opener == side:
+            one = first_behind(t, flow, opens(t, flow, side), opened, count)
+            if one != NULL and (found == NULL or one.frame < found.frame):
+                found = one
+    return NEVER if found == NULL else found.index
 
 
 cdef const opening_t* first_behind(

@@ -578,22 +578,12 @@ cdef class Tracker:
             free(indices)
 
     def successors(self, wanted):
-        """For each wanted flow the first that the same hosts opened in its place; NEVER where there is none."""
-        cdef list flows = list(wanted)
-        cdef uint32_t* indices = self.checked_all(flows)
-        try:
-            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_any_port)
-        finally:
-            free(indices)
+        """For each wanted flow the next one of the same hosts to the same port; NEVER where there is none."""
+        return self.next_of(list(wanted), from_any_port)
 
     def reopenings(self, wanted):
-        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
-        cdef list flows = list(wanted)
-        cdef uint32_t* indices = self.checked_all(flows)
-        try:
-            return first_opened(&self.tracker, indices, <uint32_t> len(flows), from_its_port)
-        finally:
-            free(indices)
+        """For each wanted flow the next one of its own ends; NEVER where there is none."""
+        return self.next_of(list(wanted), from_its_port)
 
     def brief(self, wanted, ports, int64_t frames_before=0):
         """A few facts of each wanted flow, column by column."""
@@ -638,6 +628,13 @@ cdef class Tracker:
             free(checked)
             raise
         return checked
+
+    cdef list next_of(self, list wanted, opens_t opens):
+        cdef uint32_t* indices = self.checked_all(wanted)
+        try:
+            return next_of(&self.tracker, indices, <uint32_t> len(wanted), opens)
+        finally:
+            free(indices)
 
     cdef flow_t* at(self, index) except NULL:
         return flow_at(&self.tracker, self.checked(index) + 1)

@@ -9,7 +9,7 @@ from ctcp_forensics._kernel.rows import MID_STREAM, NEVER, FlowRow
 from ctcp_forensics.case import Case
 from ctcp_forensics.claims.path import the_acks_were_made_in_between
 from ctcp_forensics.claims.silences import VANISHED_NS
-from ctcp_forensics.claims.stall import STUCK_NS, opened_anew
+from ctcp_forensics.claims.stall import FROM_ITS_PORT, STUCK_NS, opened_anew
 from ctcp_forensics.claims.words import FAILS, HOLDS, NO_QUESTION, UNKNOWN, seconds, way
 from ctcp_forensics.evidence import FEWER_AT_ONCE, Answer, claim
 from ctcp_forensics.flows import SEQUENCE_SPACE, EndingKind
@@ -145,33 +145,31 @@ def a_question_would_be_seen(case: Case) -> Answer:
     takes_time=True,
 )
 def nothing_took_its_place(case: Case) -> Answer:
-    """Its hosts did not open another connection while this one lay silent, and nobody had closed it."""
+    """No other connection of its hosts began while this one lay silent, and nobody had closed it."""
     ending = case.flow.ending
     if ending.frame is not None:
         return HOLDS, f"{ending.because}: what came behind it is another matter", [ending.frame]
     if case.surroundings.place_needed_in is not None:
         return UNKNOWN, "what its hosts opened later was not looked for, since its place was needed"
     if case.succeeded_by is None:
-        return HOLDS, "its hosts opened no other connection behind its last frame"
+        return HOLDS, "no other connection of its hosts begins behind its last frame"
     return by_its_successor(case, case.flow.row, case.succeeded_by)
 
 
 def by_its_successor(case: Case, row: FlowRow, following: FlowRow) -> Answer:
     """Several clients may be behind one address, and one that has a word left waits for no answer yet."""
-    frames = [row.last_frame, following.syn_frame]
+    frames = [row.last_frame, following.first_frame]
     last_ns = case.surroundings.last_ns
-    opened = f"{case.frame(following.syn_frame)} opens another connection"
+    begins = "is the first of" if following.syn_frame == NEVER else "opens"
+    another = f"{case.frame(following.first_frame)} {begins} another connection"
     if not may_be_left(row, following, last_ns):
-        return (
-            HOLDS,
-            f"{opened}, but this one spoke until {seconds(last_ns - row.last_ns)} before the end",
-            frames,
-        )
+        spoke = f"this one spoke until {seconds(last_ns - row.last_ns)} before the end"
+        return HOLDS, f"{another}, but {spoke}", frames
     if has_its_port(following, row):
-        return FAILS, f"{opened} from the same port: this one was given up", frames
+        return FAILS, f"{another} {FROM_ITS_PORT}", frames
     after = f"{seconds(following.first_ns - row.last_ns)} after the last frame of this one"
     because = (
-        f"{opened} from the same address {after}, which nobody closed: its client may have given it up, "
+        f"{another} from the same address {after}, which nobody closed: its client may have given it up, "
         "or there are two"
     )
     return UNKNOWN, because, frames

@@ -21,6 +21,7 @@ NEW_SEGMENTS: Final = 3
 """Guard iv: the sender went on with at least so many new segments."""
 OUTLAST_NS: Final = 10 * SECOND
 """Guard vi: the capture runs on for so long after the first duplicate ACK, or to the FIN or RST."""
+FROM_ITS_PORT: Final = "from the same port: this one was given up"
 NOTHING_BACK_NS: Final = 10 * SECOND
 """An ASA's queue asks for nothing more until it is emptied, 4 s by default: after twice that long it has asked again.
 Where data goes out and nothing at all comes back for longer, the way back may have left the capture: another route, a
@@ -131,8 +132,7 @@ def the_capture_outlasts_the_stall(case: Case) -> Answer:
 def opened_anew(case: Case, again: Flow) -> Answer:
     """Whoever opens the same port anew has given up what it had there."""
     frame = again.row.first_frame
-    because = f"{case.frame(frame)} opens another connection from the same port: this one was given up"
-    return HOLDS, because, [frame]
+    return HOLDS, f"{case.frame(frame)} opens another connection {FROM_ITS_PORT}", [frame]
 
 
 def the_end_of_it(case: Case) -> str:

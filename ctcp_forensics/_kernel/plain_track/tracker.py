@@ -219,11 +219,11 @@ class Tracker:
         return settled(self, wanted, limits)
 
     def successors(self, wanted: Sequence[int]) -> list[int]:
-        """For each wanted flow the first that the same hosts opened in its place; NEVER where there is none."""
+        """For each wanted flow the next one of the same hosts to the same port; NEVER where there is none."""
         return successors(self, wanted)
 
     def reopenings(self, wanted: Sequence[int]) -> list[int]:
-        """For each wanted flow the first of its own ends that was opened behind it; NEVER where there is none."""
+        """For each wanted flow the next one of its own ends; NEVER where there is none."""
         return reopenings(self, wanted)
 
     def brief(self, wanted: Sequence[int], ports: Collection[int], frames_before: int = 0) -> BriefColumns:
