@@ -20,6 +20,7 @@ from ctcp_forensics.report import Path as ReportPath
 from ctcp_forensics.retrace import errand, retrace, second
 from ctcp_forensics.retrace.clocks import UNKNOWN, alignment
 from ctcp_forensics.trace import CLIENT_TO_HEADEND, NOWHERE, Mark, Trace
+from tests import reports
 from tests.savefiles import halves
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -288,6 +289,13 @@ def test_rows_beyond_the_cap_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (len(trace.columns), trace.rows_left_out) == (100, 231)
     assert trace.columns.frame[-1] == 331
     assert caps.TRACE_CAP > 1 << 20
+
+
+def test_whatever_has_an_article_is_drawn_a_flow_with_a_doubt_of_its_own_as_well() -> None:
+    dead, left = reports.dead(), reports.left()
+    report = reports.report((*dead.flows, *left.flows), (*dead.findings, *left.findings))
+    drawn, more = errand.chosen(report, None)
+    assert ([flow.id for flow in drawn], more) == ([dead.flows[0].id, left.flows[1].id], 0)
 
 
 def test_small_flows_leave_their_room_to_large_ones() -> None:

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from ctcp_forensics.render.judged import worst_first
 from ctcp_forensics.report import (
     CONFIDENCE_WORDS,
-    NEEDS_NO_READING,
     VERDICT_WORDS,
     Capture,
     Flow,
@@ -45,8 +45,7 @@ class Run:
 def chosen(report: Report, flows: Collection[str] | None) -> tuple[list[Flow], int]:
     """The flows to trace, the worst first, and how many more there were."""
     if flows is None:
-        told = {finding.flow for finding in report.findings}
-        wanted = [one for one in report.flows if one.id in told and one.verdict not in NEEDS_NO_READING]
+        wanted = [one.flow for one in worst_first(report) if one.needs_reading]
     else:
         wanted = [one for one in report.flows if one.id in flows]
     wanted.sort(key=rank)
