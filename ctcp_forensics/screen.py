@@ -131,8 +131,10 @@ def words_on(tracker: Tracker, wanted: Sequence[int], named: Collection[flows.Co
     for place in left_alone(tracker, wanted, idle):
         words[place] = LEFT if words[place] == Plain.WELL else Plain.JUDGE
     again = set(tracker.reopenings(list(compress(wanted, words.translate(IS_JUDGED))))) - {NEVER}
-    for place in (place for place, index in enumerate(wanted) if index in again) if again else ():
-        words[place] = Plain.JUDGE
+    if again:
+        return bytes(
+            Plain.JUDGE if index in again else word for index, word in zip(wanted, words, strict=True)
+        )
     return bytes(words)
 
 

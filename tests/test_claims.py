@@ -21,6 +21,8 @@ from msgspec.structs import replace
 from ctcp_forensics import claims
 from ctcp_forensics._kernel.rows import NEVER
 from ctcp_forensics.evidence import Claim, Evidence, Outcome
+from ctcp_forensics.render import causes, judged
+from ctcp_forensics.report.findings import LEFT_BEHIND
 from ctcp_forensics.verdict import VERDICTS
 from tests.judged import judged_rows, together
 from tests.test_path_stories import followed_of, path_stories, place_of
@@ -117,6 +119,12 @@ def test_a_claim_is_used_by_a_verdict(name: str) -> None:
         if ALL[name] in row.requires + row.refuted_by + row.doubts + row.proven_by
     ]
     assert users, "a claim that no verdict uses is dead"
+
+
+def test_renderings_name_claims_that_there_are() -> None:
+    """They know claims by their names alone: one that was renamed would be passed over without a word."""
+    named = {*causes.EXCLUDES, *causes.REFUTES, *judged.SHARED_DOUBTS, judged.DECISIVE, LEFT_BEHIND}
+    assert named <= {claim.name for claim in ALL.values()}
 
 
 @each_claim

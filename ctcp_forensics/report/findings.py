@@ -3,6 +3,8 @@
 Knows claims as sentences with frames.  Does not weigh them: see verdict.
 """
 
+from typing import Final
+
 import msgspec
 
 from ctcp_forensics.report.words import (
@@ -13,6 +15,9 @@ from ctcp_forensics.report.words import (
     OutcomeWord,
     VerdictWord,
 )
+
+LEFT_BEHIND: Final = "nothing-took-its-place"
+"""The claim by which a flow that is well may have been given up for another."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,4 +82,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def was_left(self) -> bool:
         """It lies silent, nobody closed it, and its hosts have opened another: what ended it may be out of sight."""
-        return any(one.claim == "nothing-took-its-place" and one.outcome != "holds" for one in self.evidence)
+        return any(one.claim == LEFT_BEHIND and one.outcome != "holds" for one in self.evidence)

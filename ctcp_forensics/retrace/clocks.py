@@ -7,7 +7,7 @@ a picture because each was compared with a third.  Does not know flows, nor how 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ctcp_forensics.clocks import Stretch, stretch_of
@@ -88,17 +88,20 @@ def boxes_of(path: Path) -> list[int]:
 def steps_between(path: Path, boxes: Sequence[int]) -> dict[tuple[int, int], Step]:
     """Between two boxes the narrowest of the clocks that join them."""
     steps: dict[tuple[int, int], Step] = {}
-    for clock in sorted((one for one in path.clocks if one.pieces and not one.is_shared), key=doubt):
+    known = [(one, back_by(one)) for one in path.clocks if one.pieces and not one.is_shared]
+    for clock, back in sorted(known, key=lambda one: doubt(one[1])):
         far, near = boxes[clock.place], boxes[clock.reference]
-        stretches = tuple(map(stretch_of, clock.pieces))
-        steps.setdefault((far, near), Step(stretches=stretches, is_back=True))
-        steps.setdefault((near, far), Step(stretches=stretches, is_back=False))
+        steps.setdefault((far, near), back)
+        steps.setdefault((near, far), replace(back, is_back=False))
     return steps
 
 
-def doubt(clock: Clock) -> tuple[bool, int]:
-    error = Step(stretches=tuple(map(stretch_of, clock.pieces)), is_back=True).error_ns
-    return error is None, error or 0
+def back_by(clock: Clock) -> Step:
+    return Step(stretches=tuple(map(stretch_of, clock.pieces)), is_back=True)
+
+
+def doubt(step: Step) -> tuple[bool, int]:
+    return step.error_ns is None, step.error_ns or 0
 
 
 def way(steps: dict[tuple[int, int], Step], start: int, goal: int) -> list[Step] | None:
